@@ -1,0 +1,3 @@
+//! The entrypoint of the container: runs dbt from a plan.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Lambda function on-load.
+
+fn main() {}

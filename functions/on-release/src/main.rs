@@ -1,0 +1,3 @@
+//! Lambda function on-release.
+
+fn main() {}

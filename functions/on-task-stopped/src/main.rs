@@ -1,0 +1,3 @@
+//! Lambda function on-task-stopped.
+
+fn main() {}

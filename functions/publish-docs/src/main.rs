@@ -1,0 +1,3 @@
+//! Lambda function publish-docs.
+
+fn main() {}

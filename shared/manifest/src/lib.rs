@@ -1,0 +1,1 @@
+//! dbt's manifest.json read into an index.

@@ -1,0 +1,1 @@
+//! dbt's node selection over an index.

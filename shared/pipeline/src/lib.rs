@@ -1,1 +1,19 @@
-//! The decider: what a load, a release, a job or a stopped task leads to.
+//! The decider: what a load, a release, a job or a stopped task leads to. Pure: no async, no AWS, no clock.
+//!
+//! - [`project`](Project): landfall.yml. [`release`](Release): a version of the dbt project, compiled for the planner.
+//! - [`board`](Board): the live state. [`decide`]: (board, release, input, now) -> (board, ledger lines, plans). [`pending`]: what the board
+//!   asks anybody to do.
+//! - [`plan`](Plan) and [`report`](RunResult): what a run is told, and what it tells.
+
+mod cause;
+mod ids;
+mod plan;
+mod report;
+
+pub use cause::{BadCause, Cause};
+pub use ids::{BadName, DatasetName, JobName, NodeId, Nonce, ReleaseId, RunId, compact};
+pub use plan::{
+    ATTEMPT_VARIABLE, PLAN_VARIABLE, PLAN_VERSION, Plan, PlannedCause, PlannedNode, RunTaskCall, Selection, Step,
+    TaskSettings, WaitingNode,
+};
+pub use report::{Claim, NodeResult, NodeStatus, Outcome, RESULT_VERSION, RunResult, StepResult};

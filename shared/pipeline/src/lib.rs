@@ -5,15 +5,24 @@
 //!   asks anybody to do.
 //! - [`plan`](Plan) and [`report`](RunResult): what a run is told, and what it tells.
 
+mod board;
 mod cause;
 mod ids;
+mod ledger;
 mod plan;
 mod report;
+mod set;
 
+pub use board::{
+    Attempt, AttemptState, BOARD_KEY, BOARD_VERSION, Board, BoardError, DatasetState, Debt, DocsOwed, DocsState,
+    NONCES_KEPT, Run, Stuck,
+};
 pub use cause::{BadCause, Cause};
 pub use ids::{BadName, DatasetName, JobName, NodeId, Nonce, ReleaseId, RunId, compact};
+pub use ledger::{About, FailedNode, LedgerHeader, LedgerLine, LedgerObject, LedgerOutcome, RunCause, ledger_key};
 pub use plan::{
     ATTEMPT_VARIABLE, PLAN_VARIABLE, PLAN_VERSION, Plan, PlannedCause, PlannedNode, RunTaskCall, Selection, Step,
     TaskSettings, WaitingNode,
 };
 pub use report::{Claim, NodeResult, NodeStatus, Outcome, RESULT_VERSION, RunResult, StepResult};
+pub use set::Set;

@@ -1,0 +1,239 @@
+//! board.json: the one document that holds the live state, changed only by compare-and-swap.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{Cause, DatasetName, JobName, Nonce, ReleaseId, RunCause, RunId, Set};
+
+/// The version of board.json that this code reads and writes.
+pub const BOARD_VERSION: u32 = 1;
+/// The board's key in the state bucket.
+pub const BOARD_KEY: &str = "board.json";
+/// How many writers' marks the board keeps, so that a writer whose reply was lost can see that it won.
+pub const NONCES_KEPT: usize = 64;
+
+/// The live state.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Board {
+    /// [`BOARD_VERSION`].
+    pub version: u32,
+    /// One more each time an older board is restored.
+    pub epoch: u64,
+    /// One more at each swap.
+    pub seq: u64,
+    /// Never runs backwards: the latest time any writer saw.
+    pub now: Timestamp,
+    /// The last [`NONCES_KEPT`] writers, newest last.
+    pub nonces: VecDeque<Nonce>,
+    /// The key of the newest ledger object.
+    pub ledger: Option<String>,
+    /// The release in place.
+    pub release: Option<ReleaseId>,
+    /// Each dataset that was ever loaded or adopted.
+    pub datasets: BTreeMap<DatasetName, DatasetState>,
+    /// What is owed, by who owes it.
+    pub owed: BTreeMap<Cause, Debt>,
+    /// Live runs.
+    pub runs: BTreeMap<RunId, Run>,
+    /// Nodes that were ever built (ordinals of the release's dictionary).
+    pub built: Set,
+    /// Each job's newest scheduled time: one that is not newer is a repetition.
+    pub jobs: BTreeMap<JobName, String>,
+    /// What the docs site is behind by.
+    pub docs: DocsState,
+}
+
+/// A dataset's memory.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct DatasetState {
+    /// The newest generation of its debt; 0: none yet.
+    pub generation: u64,
+    /// It exists in the warehouse: it was loaded, or adopted with the first release.
+    pub loaded: bool,
+    /// Events before this are covered: the read point, less the margin, of the last run that planned a whole generation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub covered_to: Option<Timestamp>,
+    /// When its last run was planned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_run: Option<Timestamp>,
+    /// Hashes of events on the board that `covered_to` does not reach, with the event's time.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub recent: BTreeMap<String, Timestamp>,
+}
+
+/// What a cause still owes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Debt {
+    /// Which opening of the debt this is: only a run that names it pays it.
+    pub generation: u64,
+    /// When the oldest unpaid event came.
+    pub since: Timestamp,
+    /// Nodes (ordinals of the release's dictionary).
+    pub nodes: Set,
+    /// Events that opened or joined this generation.
+    pub events: u64,
+    /// For people: the last of them.
+    pub last: String,
+    /// The latest time that an event of this generation bears.
+    pub latest: Timestamp,
+    /// Present until the generation is ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready_at: Option<Timestamp>,
+    /// A bound on `ready_at`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_most: Option<Timestamp>,
+    /// Whether a run has planned this generation.
+    #[serde(default)]
+    pub planned: bool,
+    /// Present when it failed: it waits for new data, a new release or a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stuck: Option<Stuck>,
+}
+
+/// Why a debt is not tried again by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stuck {
+    /// The run that failed.
+    pub run: RunId,
+    /// For people.
+    pub reason: String,
+}
+
+/// A live run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// When it was planned.
+    pub planned_at: Timestamp,
+    /// The release it runs, to its end.
+    pub release: ReleaseId,
+    /// What it pays.
+    pub causes: Vec<RunCause>,
+    /// Nodes planned (ordinals).
+    pub nodes: Set,
+    /// Nodes that succeeded in attempts already over.
+    pub done: Set,
+    /// Relations (ordinals) it may write: nobody else may.
+    pub writes: Set,
+    /// Relations (ordinals) it reads: nobody may write them.
+    pub reads: Set,
+    /// It holds the whole warehouse.
+    pub exclusive: bool,
+    /// The read point: S3's time of the first attempt's claim, once known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_point: Option<Timestamp>,
+    /// Seconds that the container gives dbt.
+    pub timeout_seconds: u32,
+    /// The attempt that lives.
+    pub attempt: Attempt,
+}
+
+/// The attempt of a run that lives.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// From 1.
+    pub number: u32,
+    /// When it was decided.
+    pub since: Timestamp,
+    /// Not to be started before.
+    pub not_before: Timestamp,
+    /// Where it stands.
+    pub state: AttemptState,
+    /// The task, once known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task_arn: Option<String>,
+    /// What went wrong with the attempts before, for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<String>,
+}
+
+/// Where an attempt stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttemptState {
+    /// Its task is to be started.
+    Starting,
+    /// Its task is known.
+    Running,
+    /// It is to be made void: it could not be started, or nobody knows whether it was.
+    Voiding,
+}
+
+/// What the docs site is behind by.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct DocsState {
+    /// Runs whose docs are not published yet, oldest first.
+    pub owed: Vec<DocsOwed>,
+    /// When docs were last published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published_at: Option<Timestamp>,
+    /// Not to be published before (`docs.every`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Timestamp>,
+}
+
+/// A run whose docs are owed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DocsOwed {
+    /// The run.
+    pub run: RunId,
+    /// The attempt whose artifacts count.
+    pub attempt: u32,
+    /// Its release.
+    pub release: ReleaseId,
+    /// Its read point: newer wins.
+    pub read_point: Timestamp,
+}
+
+impl Board {
+    /// The first board of a stack.
+    pub fn new(now: Timestamp) -> Self {
+        Self {
+            version: BOARD_VERSION,
+            epoch: 1,
+            seq: 0,
+            now,
+            nonces: VecDeque::new(),
+            ledger: None,
+            release: None,
+            datasets: BTreeMap::new(),
+            owed: BTreeMap::new(),
+            runs: BTreeMap::new(),
+            built: Set::new(),
+            jobs: BTreeMap::new(),
+            docs: DocsState::default(),
+        }
+    }
+
+    /// From JSON; a board of another version is refused rather than half understood.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, BoardError> {
+        #[derive(Deserialize)]
+        struct Version {
+            version: u32,
+        }
+        let Version { version } = serde_json::from_slice(bytes).map_err(BoardError::Unreadable)?;
+        if version != BOARD_VERSION {
+            return Err(BoardError::Version(version));
+        }
+        serde_json::from_slice(bytes).map_err(BoardError::Unreadable)
+    }
+
+    /// To JSON.
+    pub fn to_json(&self) -> Result<Vec<u8>, BoardError> {
+        serde_json::to_vec(self).map_err(BoardError::Unreadable)
+    }
+}
+
+/// A board that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum BoardError {
+    /// Not the JSON of a board.
+    #[error("board.json is not a board: {0}")]
+    Unreadable(#[source] serde_json::Error),
+    /// Another version.
+    #[error(
+        "board.json has version {0}, this landfall reads version {BOARD_VERSION}: update the stack's functions together"
+    )]
+    Version(u32),
+}

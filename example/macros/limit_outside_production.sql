@@ -1,0 +1,9 @@
+{#
+  Ends a query with a limit, except where target.name is prod: someone who develops against a full landing bucket should
+  not wait for all of it. ROW_LIMIT sets how many rows; 10,000 if unset.
+#}
+{% macro limit_outside_production() -%}
+  {%- if target.name != 'prod' -%}
+    limit {{ env_var('ROW_LIMIT', '10000') | int }}
+  {%- endif -%}
+{%- endmacro %}

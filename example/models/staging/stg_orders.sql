@@ -1,0 +1,13 @@
+-- An order comes again, in a later file, when its status changes: the latest row counts.
+select
+    order_id,
+    customer_id,
+    ordered_at,
+    status,
+    country_code,
+    total,
+    updated_at,
+    filename as landed_file
+from {{ source('jaffle', 'raw_orders') }}
+qualify row_number() over (partition by order_id order by updated_at desc, filename desc) = 1
+{{ limit_outside_production() }}

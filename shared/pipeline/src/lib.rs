@@ -10,6 +10,7 @@ mod cause;
 mod ids;
 mod ledger;
 mod plan;
+mod project;
 mod report;
 mod set;
 
@@ -23,6 +24,10 @@ pub use ledger::{About, FailedNode, LedgerHeader, LedgerLine, LedgerObject, Ledg
 pub use plan::{
     ATTEMPT_VARIABLE, PLAN_VARIABLE, PLAN_VERSION, Plan, PlannedCause, PlannedNode, RunTaskCall, Selection, Step,
     TaskSettings, WaitingNode,
+};
+pub use project::{
+    Capacity, DatasetConfig, DocsConfig, FirstRelease, JobConfig, JobSelection, LimitsConfig, Loads, Operation, Project,
+    ProjectError, Ready, ReleaseConfig, RetryRung, RunsConfig, Span, Warehouse, Words,
 };
 pub use report::{Claim, NodeResult, NodeStatus, Outcome, RESULT_VERSION, RunResult, StepResult};
 pub use set::Set;

@@ -1,0 +1,443 @@
+//! landfall.yml: which datasets there are, when they count as loaded, what runs by schedule. Unknown keys fail, because a misspelt key that is
+//! quietly ignored is a load that quietly never runs.
+
+use std::{collections::BTreeMap, fmt};
+
+use jiff::SignedDuration;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
+use crate::{DatasetName, JobName};
+
+/// landfall.yml, read and checked by itself; [`crate::Release::compile`] checks it against the manifest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Project {
+    /// 1.
+    pub version: u32,
+    /// What holds for every dataset that does not say otherwise.
+    #[serde(default)]
+    pub loads: Loads,
+    /// By name: `source.table`, or a name of one's own with `select` or the tag of that name.
+    #[serde(default)]
+    pub datasets: BTreeMap<DatasetName, DatasetConfig>,
+    /// Scheduled runs.
+    #[serde(default)]
+    pub jobs: BTreeMap<JobName, JobConfig>,
+    /// What a new release owes.
+    #[serde(default)]
+    pub release: ReleaseConfig,
+    /// How runs run.
+    #[serde(default)]
+    pub runs: RunsConfig,
+    /// What stops a runaway.
+    #[serde(default)]
+    pub limits: LimitsConfig,
+    /// The rungs of the retry ladder, in order.
+    #[serde(default = "default_retry")]
+    pub retry: Vec<RetryRung>,
+    /// The docs site.
+    #[serde(default)]
+    pub docs: DocsConfig,
+}
+
+/// What holds for every load.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Loads {
+    /// A dataset also runs `tag:<dataset>+`.
+    pub by_tag: bool,
+    /// Never run by a load; dbt's selection syntax.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exclude: Option<Words>,
+    /// When a dataset counts as loaded.
+    pub ready: Ready,
+    /// At least so long from one run of a dataset to its next.
+    pub min_interval: Span,
+}
+
+impl Default for Loads {
+    fn default() -> Self {
+        Self { by_tag: false, exclude: None, ready: Ready::default(), min_interval: Span(SignedDuration::ZERO) }
+    }
+}
+
+/// One dataset.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DatasetConfig {
+    /// A prefix in the landing bucket (`orders/`), or `s3://bucket/prefix/`; one or more.
+    #[serde(skip_serializing_if = "Words::is_empty")]
+    pub location: Words,
+    /// Instead of the default selection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub select: Option<Words>,
+    /// Instead of `loads.ready`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ready: Option<Ready>,
+    /// Instead of `loads.min_interval`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_interval: Option<Span>,
+    /// What the run does before it builds.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<Operation>,
+}
+
+/// `run-operation: MACRO`, perhaps with `args`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Operation {
+    /// The macro.
+    #[serde(rename = "run-operation")]
+    pub run_operation: String,
+    /// Its arguments.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub args: BTreeMap<String, serde_json::Value>,
+}
+
+/// When a dataset counts as loaded.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Ready {
+    /// Nothing new came for so long (60 s unless said).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quiet: Option<Span>,
+    /// Never later than so long after the first object (10 min unless said).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at_most: Option<Span>,
+    /// Each object at once.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub every_object: bool,
+    /// Only a `Dataset Loaded` event; objects are ledgered and not acted on.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub event: bool,
+}
+
+/// One job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobConfig {
+    /// `cron(...)` or `rate(...)` of [EventBridge Scheduler](https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html).
+    pub schedule: String,
+    /// IANA name; UTC unless said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timezone: Option<String>,
+    /// `dbt source freshness` of these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub freshness: Option<JobSelection>,
+    /// `dbt test` of these, data tests only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<JobSelection>,
+    /// `dbt build` of these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build: Option<JobSelection>,
+}
+
+/// What a job selects.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobSelection {
+    /// dbt's selection syntax.
+    pub select: Words,
+    /// dbt's selection syntax.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exclude: Option<Words>,
+}
+
+/// What a new release owes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ReleaseConfig {
+    /// Evaluated against the release before.
+    pub select: Words,
+    /// What the very first one owes.
+    pub first: FirstRelease,
+    /// Above so many nodes a person approves.
+    pub max_nodes: usize,
+}
+
+impl Default for ReleaseConfig {
+    fn default() -> Self {
+        Self { select: Words(vec!["state:modified+".to_owned()]), first: FirstRelease::Adopt, max_nodes: 50 }
+    }
+}
+
+/// What the very first release owes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FirstRelease {
+    /// Everything.
+    Build,
+    /// Nothing: relations that exist count as built.
+    Adopt,
+}
+
+/// How runs run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RunsConfig {
+    /// At most so many at once.
+    pub max_parallel: usize,
+    /// How tasks are bought.
+    pub capacity: Capacity,
+    /// A run is stopped after so long.
+    pub timeout: Span,
+    /// `exclusive`: one run at a time (the default for `DuckDB`, whose file has one writer); `shared`: as leases allow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warehouse: Option<Warehouse>,
+}
+
+impl Default for RunsConfig {
+    fn default() -> Self {
+        Self { max_parallel: 2, capacity: Capacity::OnDemand, timeout: Span(SignedDuration::from_hours(2)), warehouse: None }
+    }
+}
+
+/// How tasks are bought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Capacity {
+    /// Fargate at its list price, never taken away.
+    OnDemand,
+}
+
+/// Whether runs may share the warehouse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Warehouse {
+    /// One run at a time.
+    Exclusive,
+    /// As leases of relations allow.
+    Shared,
+}
+
+/// What stops a runaway.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsConfig {
+    /// Runs planned in any 24 hours.
+    pub runs_per_day: u32,
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self { runs_per_day: 200 }
+    }
+}
+
+/// A rung of the retry ladder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RetryRung {
+    /// The task never started, or was lost or stopped before it was done: again, what remains.
+    Relaunch,
+    /// dbt failed on a node (not on a test): again, once, what failed and what was skipped for it.
+    Failed,
+}
+
+fn default_retry() -> Vec<RetryRung> {
+    vec![RetryRung::Relaunch, RetryRung::Failed]
+}
+
+/// The docs site.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DocsConfig {
+    /// Whether there is one.
+    pub publish: bool,
+    /// At least so long from one version to the next.
+    pub every: Span,
+}
+
+impl Default for DocsConfig {
+    fn default() -> Self {
+        Self { publish: true, every: Span(SignedDuration::from_mins(10)) }
+    }
+}
+
+impl Default for Project {
+    fn default() -> Self {
+        Self {
+            version: 1,
+            loads: Loads::default(),
+            datasets: BTreeMap::new(),
+            jobs: BTreeMap::new(),
+            release: ReleaseConfig::default(),
+            runs: RunsConfig::default(),
+            limits: LimitsConfig::default(),
+            retry: default_retry(),
+            docs: DocsConfig::default(),
+        }
+    }
+}
+
+/// One text or a list of texts.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[serde(transparent)]
+pub struct Words(pub Vec<String>);
+
+impl Words {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Display for Words {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join(" "))
+    }
+}
+
+impl<'de> Deserialize<'de> for Words {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Either {
+            One(String),
+            Many(Vec<String>),
+        }
+        Ok(match Either::deserialize(deserializer)? {
+            Either::One(text) => Self(vec![text]),
+            Either::Many(texts) => Self(texts),
+        })
+    }
+}
+
+/// A length of time as people write it: `2s`, `10m`, `1h 30m`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Span(pub SignedDuration);
+
+impl Serialize for Span {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{:#}", self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let span: SignedDuration = text
+            .parse()
+            .map_err(|_| D::Error::custom(format!("{text:?} is no length of time: write 2s, 10m or 1h30m")))?;
+        if span.is_negative() || span > SignedDuration::from_hours(24 * 30) {
+            return Err(D::Error::custom(format!("{text:?} is out of range: 0s to 720h")));
+        }
+        Ok(Self(span))
+    }
+}
+
+/// A landfall.yml that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ProjectError {
+    /// Not YAML, or not of this shape.
+    #[error("landfall.yml: {0}")]
+    Unreadable(String),
+    /// Another version.
+    #[error("landfall.yml has version {0}; this landfall reads version 1")]
+    Version(u32),
+    /// A rule that YAML's shape does not tell.
+    #[error("landfall.yml: {place}: {rule}")]
+    Rule {
+        /// Where.
+        place: String,
+        /// What is wrong, and what would be right.
+        rule: String,
+    },
+}
+
+impl Project {
+    /// Reads landfall.yml, already rendered.
+    pub fn from_yaml(text: &str) -> Result<Self, ProjectError> {
+        let project: Self =
+            serde_saphyr::from_str(text).map_err(|error| ProjectError::Unreadable(error.to_string()))?;
+        project.check()?;
+        Ok(project)
+    }
+
+    fn check(&self) -> Result<(), ProjectError> {
+        let rule = |place: String, rule: &str| Err(ProjectError::Rule { place, rule: rule.to_owned() });
+        if self.version != 1 {
+            return Err(ProjectError::Version(self.version));
+        }
+        if self.runs.max_parallel == 0 {
+            return rule("runs.max_parallel".into(), "at least 1, or nothing ever runs");
+        }
+        if self.runs.timeout.0 < SignedDuration::from_secs(1) {
+            return rule("runs.timeout".into(), "at least 1s");
+        }
+        for (name, ready) in std::iter::once(("loads.ready".to_owned(), &self.loads.ready)).chain(
+            self.datasets
+                .iter()
+                .filter_map(|(name, d)| d.ready.as_ref().map(|r| (format!("datasets.{name}.ready"), r))),
+        ) {
+            let ways = usize::from(ready.quiet.is_some()) + usize::from(ready.every_object) + usize::from(ready.event);
+            if ways > 1 {
+                return rule(name, "give one of quiet, every_object and event");
+            }
+        }
+        for (name, job) in &self.jobs {
+            if job.freshness.is_none() && job.test.is_none() && job.build.is_none() {
+                return rule(format!("jobs.{name}"), "does nothing: give freshness, test or build");
+            }
+            let schedule = job.schedule.trim();
+            if !(schedule.starts_with("cron(") || schedule.starts_with("rate(")) || !schedule.ends_with(')') {
+                return rule(format!("jobs.{name}.schedule"), "write cron(...) or rate(...)");
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FULL: &str = r#"
+version: 1
+loads:
+  by_tag: true
+  exclude: "tag:nightly"
+  ready: { quiet: 60s, at_most: 10m }
+  min_interval: 5m
+datasets:
+  jaffle.raw_orders:
+    location: orders/
+    select: "tag:orders+"
+  crm.accounts: { ready: { event: true }, before: [ { run-operation: load_accounts } ] }
+jobs:
+  nightly-qa: { schedule: "cron(0 4 * * ? *)", timezone: Australia/Sydney, freshness: { select: "source:*" }, test: { select: "tag:qa" } }
+release: { select: "state:modified+", first: adopt, max_nodes: 50 }
+runs:    { max_parallel: 2, timeout: 2h, capacity: on_demand }
+limits:  { runs_per_day: 200 }
+retry:   [relaunch, failed]
+docs:    { publish: true, every: 10m }
+"#;
+
+    #[test]
+    fn the_documented_example_is_read_and_reads_back() {
+        let project = Project::from_yaml(FULL).unwrap();
+        assert_eq!(project.loads.ready.quiet, Some(Span(SignedDuration::from_secs(60))));
+        assert_eq!(project.datasets.len(), 2);
+        let again = serde_json::from_str::<Project>(&serde_json::to_string(&project).unwrap()).unwrap();
+        assert_eq!(again, project);
+    }
+
+    #[test]
+    fn an_unknown_key_is_named() {
+        let error = Project::from_yaml("version: 1\nloads: { quite: 60s }\n").unwrap_err().to_string();
+        assert!(error.contains("quite"), "{error}");
+    }
+
+    #[test]
+    fn a_wrong_duration_and_two_policies_and_an_idle_job_are_refused() {
+        for (yaml, word) in [
+            ("version: 1\nloads: { min_interval: soon }", "soon"),
+            ("version: 1\nloads: { ready: { quiet: 2s, every_object: true } }", "loads.ready"),
+            ("version: 1\njobs: { x: { schedule: 'rate(1 day)' } }", "jobs.x"),
+            ("version: 1\njobs: { x: { schedule: 'daily', test: { select: 'a' } } }", "schedule"),
+            ("version: 2\n", "version 2"),
+        ] {
+            let error = Project::from_yaml(yaml).unwrap_err().to_string();
+            assert!(error.contains(word), "{error}");
+        }
+    }
+}

@@ -9,6 +9,7 @@ mod board;
 mod cause;
 mod ids;
 mod ledger;
+mod load;
 mod plan;
 mod project;
 mod report;
@@ -21,6 +22,7 @@ pub use board::{
 pub use cause::{BadCause, Cause};
 pub use ids::{BadName, DatasetName, JobName, NodeId, Nonce, ReleaseId, RunId, compact};
 pub use ledger::{About, FailedNode, LedgerHeader, LedgerLine, LedgerObject, LedgerOutcome, RunCause, ledger_key};
+pub use load::{DatasetLoaded, ObjectEvent};
 pub use plan::{
     ATTEMPT_VARIABLE, PLAN_VARIABLE, PLAN_VERSION, Plan, PlannedCause, PlannedNode, RunTaskCall, Selection, Step,
     TaskSettings, WaitingNode,

@@ -4,7 +4,7 @@ select
     accounts.company,
     accounts.segment,
     count(customers.customer_id) as customers,
-    coalesce(sum(customers.orders), 0) as orders,
+    coalesce(sum(customers.orders), 0)::bigint as orders,
     coalesce(sum(customers.lifetime_value), 0) as revenue
 from {{ ref('stg_accounts') }} as accounts
 left join {{ ref('customer_orders') }} as customers using (account_id)

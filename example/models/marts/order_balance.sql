@@ -1,11 +1,17 @@
 -- Needs two loads: orders and payments.
+with amounts as (
+    select
+        orders.order_id,
+        orders.customer_id,
+        orders.status,
+        case when orders.is_sale then orders.total else 0 end as owed,
+        coalesce(payments.paid, 0) as paid
+    from {{ ref('fct_orders') }} as orders
+    left join {{ ref('order_payments') }} as payments using (order_id)
+)
+
 select
-    orders.order_id,
-    orders.customer_id,
-    orders.status,
-    case when orders.is_sale then orders.total else 0 end as owed,
-    coalesce(payments.paid, 0) as paid,
+    *,
     owed - paid as balance,
-    balance <= 0 as is_settled
-from {{ ref('fct_orders') }} as orders
-left join {{ ref('order_payments') }} as payments using (order_id)
+    owed <= paid as is_settled
+from amounts

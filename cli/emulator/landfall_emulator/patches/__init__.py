@@ -1,0 +1,48 @@
+"""Each change to ministack in a module of its own, which says what is stock, what AWS does, and what it does instead.
+
+functions.py           function processes: environment, process groups, logs
+async_invocation.py    asynchronous invocations: retries and what a failure leaves
+event_targets.py       EventBridge rules -> functions and queues
+event_sources.py       SQS -> functions: batching window, large batches, wake-up
+object_events.py       S3 events on EventBridge
+schedules.py           EventBridge Scheduler
+ecs_tasks.py           RunTask and StopTask
+ecs_authorization.py   IAM of ECS calls
+"""
+
+import os
+from typing import TYPE_CHECKING
+
+from ..options import Options
+from ..processes import Processes
+
+if TYPE_CHECKING:  # it imports ministack, which must wait until the environment is set
+    from ..tasks.manager import Tasks
+
+
+def apply_all(given: Options, endpoint: str, processes: Processes) -> "Tasks":
+    """Apply every patch, or raise IncompatibleEmulator; gives the manager of ECS tasks."""
+    from ..tasks.images import Images
+    from ..tasks.metadata import Metadata
+    from ..tasks.run import Surroundings
+    from . import (
+        async_invocation,
+        ecs_authorization,
+        ecs_tasks,
+        event_sources,
+        event_targets,
+        functions,
+        object_events,
+        schedules,
+    )
+
+    machine = dict(os.environ)
+    functions.apply(given, endpoint, processes, machine)
+    async_invocation.apply()
+    event_targets.apply()
+    event_sources.apply()
+    object_events.apply()
+    schedules.apply()
+    ecs_authorization.apply()
+    around = Surroundings(Images(given.images), Metadata(), given.data, endpoint, processes.popen_class(), machine)
+    return ecs_tasks.apply(around)

@@ -1,0 +1,30 @@
+"""RunTask and StopTask.
+
+Stock: without Docker a task is RUNNING for ever; no events; clientToken is ignored; unknown clusters are created. With
+PyPI's `docker` installed, tasks go to a Docker daemon.
+AWS: see tasks/.
+Here: both calls are replaced by local processes, and ministack never looks for Docker.
+"""
+
+from ..assumptions import module, replace, require
+from ..tasks.manager import Tasks
+from ..tasks.run import Surroundings
+
+
+def apply(around: Surroundings) -> Tasks:
+    """Put the manager of local tasks in place and give it."""
+    ecs = module("ministack.services.ecs")
+    actions = require(ecs, "_ACTION_MAP")
+    tasks = Tasks(around)
+    replace(ecs, "_get_docker", lambda: None, ())
+    replace(ecs, "_run_task", tasks.run_task, ("data",))
+    replace(ecs, "_stop_task", tasks.stop_task, ("data",))
+    actions["RunTask"], actions["StopTask"] = tasks.run_task, tasks.stop_task
+    stock_reset = require(ecs, "reset", ())
+
+    def reset() -> None:
+        tasks.reset()
+        stock_reset()
+
+    replace(ecs, "reset", reset)
+    return tasks

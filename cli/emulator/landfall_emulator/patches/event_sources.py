@@ -1,0 +1,78 @@
+"""SQS -> functions (event source mappings).
+
+Stock: MaximumBatchingWindowInSeconds is kept and not used; no batch is larger than 10; a message that becomes visible by
+itself (DelaySeconds, visibility time-out) is found at the next tick of one second.
+AWS: "Creating and configuring an Amazon SQS event source mapping" in the AWS Lambda Developer Guide: messages are gathered
+until the batch is full, the window ends, or the payload reaches 6 MB.
+Here: the same, and the poller looks four times a second.
+"""
+
+import threading
+import time
+from typing import Any
+
+from ..assumptions import module, replace, require
+
+POLL_SECONDS = 0.25
+PAYLOAD_MAX_BYTES = 6 * 1024 * 1024
+RECORD_OVERHEAD_BYTES = 1024
+"""About what the JSON of one record adds to its body."""
+
+
+def apply() -> None:
+    """Gather batches as AWS does."""
+    queues = module("ministack.services.sqs")
+    functions = module("ministack.services.lambda_svc")
+    wake = require(module("ministack.core.concurrency"), "esm_wake")
+    for name in ("_queues_lock", "_get_q", "_expire_retained", "_dlq_sweep", "_ensure_msg_fields"):
+        require(queues, name)
+    require(queues, "_collect_msgs", ("q", "max_n", "vis_timeout"))
+    require(functions, "_iter_all_esms", ())
+    require(functions, "_esms")
+    gathering: dict[str, float] = {}
+
+    def window(queue: dict[str, Any]) -> float:
+        arn = queue["attributes"].get("QueueArn")
+        windows = [mapping.get("MaximumBatchingWindowInSeconds") or 0 for _, _, mapping in functions._iter_all_esms()
+                   if mapping.get("EventSourceArn") == arn and mapping.get("Enabled", True)]
+        return float(max(windows, default=0))
+
+    def receive(queue_url: str, max_number: int) -> list[dict]:
+        with queues._queues_lock:
+            queue = queues._get_q(queue_url)
+            queues._expire_retained(queue)
+            queues._dlq_sweep(queue)
+            now = time.time()
+            for message in queue["messages"]:
+                queues._ensure_msg_fields(message)
+            visible = [message for message in queue["messages"] if message["visible_at"] <= now]
+            if not visible:
+                gathering.pop(queue_url, None)
+                return []
+            fitting = fitting_count([len(message["body"].encode()) for message in visible[:max_number]])
+            full = len(visible) >= max_number or fitting < len(visible)
+            since = gathering.setdefault(queue_url, now)
+            if not full and now - since < window(queue):
+                return []
+            gathering.pop(queue_url, None)
+            return queues._collect_msgs(queue, fitting, int(queue["attributes"].get("VisibilityTimeout", "30")))
+
+    replace(queues, "_receive_messages_for_esm", receive, ("queue_url", "max_number"))
+
+    def tick() -> None:
+        while True:
+            time.sleep(POLL_SECONDS)
+            if functions._esms.has_any():
+                wake.set()
+
+    threading.Thread(target=tick, daemon=True, name="landfall-event-sources").start()
+
+
+def fitting_count(body_bytes: list[int]) -> int:
+    """How many of the first messages make one invocation: all that fit in 6 MB, but at least one."""
+    total = 0
+    for count, size in enumerate(body_bytes):
+        total += size + RECORD_OVERHEAD_BYTES
+        if total > PAYLOAD_MAX_BYTES and count:
+            return count
+    return len(body_bytes)

@@ -1,1 +1,33 @@
 //! Adapters to AWS, and the loop that carries out what the decider decides.
+//!
+//! - [`Config`]: the environment, read once. [`Clients`]: the SDK's clients, each made when it is first used.
+//! - [`Store`]: S3 with conditional writes whose lost replies are told apart from lost races.
+//! - [`Tasks`], [`task_definitions`]: ECS. [`Queue`]: SQS. [`Bus`]: `EventBridge`. [`Schedules`]: `EventBridge` Scheduler.
+//! - [`events`]: what comes in, with only the fields that are used.
+//! - [`clock`]: the one place that reads the time. [`logging`]: JSON lines for functions.
+//!
+//! An adapter decides nothing: it says what AWS answered in words that the decider can act on, and where the answer was lost it says so.
+
+pub mod bus;
+pub mod clients;
+pub mod clock;
+pub mod config;
+mod error;
+pub mod events;
+pub mod logging;
+pub mod queue;
+pub mod schedules;
+pub mod store;
+pub mod task_definitions;
+mod task_facts;
+pub mod tasks;
+
+pub use bus::Bus;
+pub use clients::{Clients, ConnectError};
+pub use config::{Config, ConfigError};
+pub use error::{CallError, Fault};
+pub use queue::Queue;
+pub use schedules::Schedules;
+pub use store::{Store, StoreError};
+pub use task_facts::TaskFacts;
+pub use tasks::Tasks;

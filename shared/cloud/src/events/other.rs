@@ -1,0 +1,110 @@
+//! The events of the other functions.
+
+use jiff::Timestamp;
+use landfall_pipeline::{JobName, ReleaseId};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{
+    envelope::{Envelope, Malformed, part},
+    s3,
+};
+use crate::task_facts::{TaskDetail, TaskFacts};
+
+/// What the scheduler wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ScheduleEvent {
+    /// Look for what any lost event left undone.
+    Sweep,
+    /// A job is due.
+    Job {
+        /// The job.
+        job: JobName,
+        /// The time for which it was scheduled: with the job's name it tells a repeated call. None where the scheduler leaves
+        /// `<aws.scheduler.scheduled-time>` as it stands, as emulators do; the caller then takes the current minute.
+        scheduled_time: Option<Timestamp>,
+    },
+}
+
+/// A release lies complete in the state bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReleaseOffered {
+    /// The event's own id.
+    pub event_id: String,
+    /// The release.
+    pub release: ReleaseId,
+}
+
+/// The docs site is behind.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct DocsOwed {
+    /// Whose.
+    pub stack: String,
+}
+
+/// Reads the input of `on-schedule`: `{"sweep": true}` or `{"job": "NAME", "scheduled_time": "..."}`.
+pub fn parse_schedule(input: &Value) -> Result<ScheduleEvent, Malformed> {
+    #[derive(Deserialize)]
+    struct Input {
+        #[serde(default)]
+        sweep: bool,
+        job: Option<JobName>,
+        scheduled_time: Option<String>,
+    }
+    let malformed = |reason: String| Malformed::new(reason, &input.to_string());
+    let asked: Input = part("schedule", input).map_err(malformed)?;
+    match (asked.sweep, asked.job) {
+        (true, None) => Ok(ScheduleEvent::Sweep),
+        (false, Some(job)) => {
+            let scheduled_time = match asked.scheduled_time.as_deref() {
+                None => None,
+                Some(text) if text.starts_with("<aws.scheduler.") => None,
+                Some(text) => Some(text.parse().map_err(|error| malformed(format!("scheduled_time: {error}")))?),
+            };
+            Ok(ScheduleEvent::Job { job, scheduled_time })
+        }
+        _ => Err(malformed("schedule: expected either sweep or job".to_owned())),
+    }
+}
+
+/// Reads an `ECS Task State Change`, of whatever status; `container` is the one whose exit code counts.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_task_events.html>
+pub fn parse_task_stopped(event: &Value, container: &str) -> Result<TaskFacts, Malformed> {
+    read(event, "aws.ecs", "ECS Task State Change", |envelope| {
+        let detail: TaskDetail = part("detail", &envelope.detail)?;
+        Ok(TaskFacts::of_event(detail, container))
+    })
+}
+
+/// Reads the event of `releases/<release>/release.json`.
+pub fn parse_release_offered(event: &Value) -> Result<ReleaseOffered, Malformed> {
+    read(event, "aws.s3", "Object Created", |envelope| {
+        let object = s3::of_envelope(&envelope)?;
+        let name = object.key.strip_prefix("releases/").and_then(|rest| rest.strip_suffix("/release.json"));
+        let name = name.ok_or_else(|| format!("key {:?} is not releases/RELEASE/release.json", object.key))?;
+        let release = ReleaseId::parse(name).map_err(|error| error.to_string())?;
+        Ok(ReleaseOffered { event_id: object.event_id, release })
+    })
+}
+
+/// Reads our own event `Docs Owed`.
+pub fn parse_docs_owed(event: &Value) -> Result<DocsOwed, Malformed> {
+    read(event, crate::bus::SOURCE, "Docs Owed", |envelope| part("detail", &envelope.detail))
+}
+
+fn read<T>(
+    event: &Value,
+    source: &str,
+    detail_type: &str,
+    then: impl FnOnce(Envelope) -> Result<T, String>,
+) -> Result<T, Malformed> {
+    let envelope = part("event", event).and_then(|envelope: Envelope| {
+        if envelope.source == source && envelope.detail_type == detail_type {
+            Ok(envelope)
+        } else {
+            let (other, kind) = (envelope.source, envelope.detail_type);
+            Err(format!("expected {source} {detail_type:?}, but it is {other} {kind:?}: check the rule's pattern"))
+        }
+    });
+    envelope.and_then(then).map_err(|reason| Malformed::new(reason, &event.to_string()))
+}

@@ -1,0 +1,97 @@
+//! The queue of loads: waking the function later, and how much waits.
+
+use aws_sdk_sqs::types::QueueAttributeName;
+use jiff::Timestamp;
+
+use crate::CallError;
+
+/// The longest that SQS keeps a message back: 15 minutes. A later wake comes early, finds nothing due and sends the next one.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
+const LONGEST_DELAY_SECONDS: i64 = 900;
+
+/// One queue. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Queue {
+    sqs: aws_sdk_sqs::Client,
+    url: String,
+}
+
+/// How many messages a queue holds: SQS's own estimate, a minute old at worst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Depth {
+    /// Waiting to be received.
+    pub waiting: u64,
+    /// Received and not yet deleted.
+    pub in_flight: u64,
+    /// Kept back.
+    pub delayed: u64,
+}
+
+impl Queue {
+    pub(crate) fn new(sqs: aws_sdk_sqs::Client, url: &str) -> Self {
+        Self { sqs, url: url.to_owned() }
+    }
+
+    /// Sends the message that wakes `on-load` at `at`, or in 15 minutes if that is sooner; at once if `at` is past. The message is
+    /// [`LoadMessage::Wake`](crate::events::LoadMessage::Wake). A queue with messages of other delays loses nothing: the minute sweep is the
+    /// safety net. Needs `sqs:SendMessage`.
+    pub async fn wake(&self, at: Timestamp, now: Timestamp) -> Result<(), CallError> {
+        let body = serde_json::json!({ "source": "landfall", "detail-type": "Wake", "detail": { "at": at } });
+        let sent = self
+            .sqs
+            .send_message()
+            .queue_url(&self.url)
+            .message_body(body.to_string())
+            .delay_seconds(delay(at, now))
+            .send()
+            .await;
+        sent.map(|_| ()).map_err(|error| CallError::of("sqs:SendMessage", &self.url, &error))
+    }
+
+    /// How much waits in a queue: this one, or its dead-letter queue. Needs `sqs:GetQueueAttributes` on it.
+    pub async fn depth(&self, queue_url: &str) -> Result<Depth, CallError> {
+        use QueueAttributeName as Name;
+        const WAITING: Name = Name::ApproximateNumberOfMessages;
+        const IN_FLIGHT: Name = Name::ApproximateNumberOfMessagesNotVisible;
+        const DELAYED: Name = Name::ApproximateNumberOfMessagesDelayed;
+        let answer = self
+            .sqs
+            .get_queue_attributes()
+            .queue_url(queue_url)
+            .attribute_names(WAITING)
+            .attribute_names(IN_FLIGHT)
+            .attribute_names(DELAYED)
+            .send()
+            .await
+            .map_err(|error| CallError::of("sqs:GetQueueAttributes", queue_url, &error))?;
+        let attributes = answer.attributes.unwrap_or_default();
+        let number = |name: Name| attributes.get(&name).and_then(|text| text.parse().ok()).unwrap_or(0);
+        Ok(Depth { waiting: number(WAITING), in_flight: number(IN_FLIGHT), delayed: number(DELAYED) })
+    }
+}
+
+/// Whole seconds, rounded up: a wake that comes early finds nothing due.
+fn delay(at: Timestamp, now: Timestamp) -> i32 {
+    let milliseconds = at.as_millisecond().saturating_sub(now.as_millisecond()).max(0);
+    let seconds = milliseconds.saturating_add(999) / 1000;
+    i32::try_from(seconds.min(LONGEST_DELAY_SECONDS)).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wake_is_never_early_unless_it_is_more_than_15_minutes_away() {
+        let now: Timestamp = "2026-11-22T17:00:00.5Z".parse().unwrap();
+        for (at, seconds) in [
+            ("2026-11-22T17:00:00.5Z", 0),
+            ("2026-11-22T16:00:00Z", 0),
+            ("2026-11-22T17:00:00.501Z", 1),
+            ("2026-11-22T17:01:01Z", 61),
+            ("2026-11-23T17:00:00Z", 900),
+        ] {
+            assert_eq!(delay(at.parse().unwrap(), now), seconds, "{at}");
+        }
+    }
+}

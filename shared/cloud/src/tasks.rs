@@ -1,0 +1,349 @@
+//! ECS tasks: start, describe, stop.
+
+use std::time::Duration;
+
+use aws_sdk_ecs::{
+    config::retry::RetryConfig,
+    error::SdkError,
+    operation::run_task::{RunTaskError, RunTaskOutput},
+    types::{
+        AssignPublicIp, AwsVpcConfiguration, ContainerOverride, KeyValuePair, LaunchType, NetworkConfiguration,
+        PropagateTags, Tag, TaskOverride,
+    },
+};
+use landfall_pipeline::RunTaskCall;
+
+use crate::{CallError, Fault, TaskFacts};
+
+/// How often `RunTask` is tried before its caller hears of it. Each try is the same call with the same token.
+const TRIES: u32 = 3;
+/// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTasks.html>
+const MOST_DESCRIBED: usize = 100;
+/// The tag by which a bill or a console tells whose task it is.
+const RUN_TAG: &str = "landfall:run";
+
+/// The tasks of one cluster. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Tasks {
+    ecs: aws_sdk_ecs::Client,
+    cluster: String,
+    container: String,
+}
+
+/// What came of [`Tasks::run`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RunOutcome {
+    /// ECS has taken up this task, now or when the same call was made before.
+    Started {
+        /// The task.
+        task_arn: String,
+    },
+    /// ECS said no, and no task of this call exists. (If an earlier function made the same call and never heard of it, one may.)
+    Refused {
+        /// What can be done.
+        class: Refusal,
+        /// For people, in AWS's words.
+        reason: String,
+    },
+    /// The token was used before with other parameters: these tasks bear it, and one of them is the attempt's.
+    Conflict {
+        /// Tasks.
+        task_arns: Vec<String>,
+    },
+    /// Nobody knows whether a task was started. The identical call may be repeated, for 50 minutes; after that the attempt is made void.
+    Unknown {
+        /// What came instead of an answer.
+        error: String,
+    },
+}
+
+/// What can be done about a task that ECS would not start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// AWS has no room now, or the account's quota is used up: later, or elsewhere.
+    Capacity,
+    /// Too many calls: soon.
+    Throttled,
+    /// It never will, until a person mends the stack, the release or the role.
+    Configuration,
+    /// A word that is not known here.
+    Other,
+}
+
+/// What came of [`Tasks::describe`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Described {
+    /// Those that ECS knows.
+    pub tasks: Vec<TaskFacts>,
+    /// Those that ECS knows no more, or not yet (`MISSING`): a stopped task is shown for about an hour.
+    pub missing: Vec<String>,
+    /// Those about which ECS gave another reason: ARN and reason.
+    pub failed: Vec<(String, String)>,
+}
+
+/// What came of [`Tasks::stop`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stopping {
+    /// ECS will stop it: SIGTERM, and SIGKILL after the container's `stopTimeout`. It is not stopped yet.
+    Asked,
+    /// ECS knows no such task.
+    NotFound,
+}
+
+impl Tasks {
+    /// The tasks of this cluster (ARN), in which the container with this name is the one that counts.
+    pub(crate) fn new(ecs: aws_sdk_ecs::Client, cluster: &str, container: &str) -> Self {
+        Self { ecs, cluster: cluster.to_owned(), container: container.to_owned() }
+    }
+
+    /// Starts the attempt's task, exactly as the plan says. <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html>
+    ///
+    /// The SDK's retries are off: it would forget that an earlier try's reply was lost, and a refusal of the last try would then pass for "no
+    /// task exists". Needs `ecs:RunTask`, `ecs:TagResource` and `iam:PassRole` for the task's two roles.
+    pub async fn run(&self, call: &RunTaskCall) -> RunOutcome {
+        let (mut lost_a_reply, mut tried) = (false, 0);
+        loop {
+            tried += 1;
+            let outcome = match self.run_once(call).await {
+                Ok(answer) => of_answer(answer),
+                Err(error) => of_error(&error, &call.settings.cluster),
+            };
+            let again = match &outcome {
+                RunOutcome::Started { .. } | RunOutcome::Conflict { .. } => return outcome,
+                RunOutcome::Unknown { .. } => {
+                    lost_a_reply = true;
+                    true
+                }
+                RunOutcome::Refused { class, .. } => *class == Refusal::Throttled,
+            };
+            if !again || tried >= TRIES {
+                return match outcome {
+                    RunOutcome::Refused { reason, .. } if lost_a_reply => RunOutcome::Unknown {
+                        error: format!("an earlier reply to the same call was lost; then: {reason}"),
+                    },
+                    outcome => outcome,
+                };
+            }
+            tracing::debug!(run = call.started_by, tried, ?outcome, "RunTask got no good answer");
+            tokio::time::sleep(Duration::from_millis(fastrand::u64(1..=200 << tried))).await;
+        }
+    }
+
+    async fn run_once(&self, call: &RunTaskCall) -> Result<RunTaskOutput, RunTaskFailure> {
+        let settings = &call.settings;
+        let network = AwsVpcConfiguration::builder()
+            .set_subnets(Some(settings.subnets.clone()))
+            .set_security_groups((!settings.security_groups.is_empty()).then(|| settings.security_groups.clone()))
+            .assign_public_ip(if settings.assign_public_ip {
+                AssignPublicIp::Enabled
+            } else {
+                AssignPublicIp::Disabled
+            })
+            .build()
+            .map_err(SdkError::construction_failure)?;
+        let environment =
+            call.environment.iter().map(|(name, value)| KeyValuePair::builder().name(name).value(value).build());
+        let container =
+            ContainerOverride::builder().name(&settings.container).set_environment(Some(environment.collect())).build();
+        self.ecs
+            .run_task()
+            .cluster(&settings.cluster)
+            .task_definition(&settings.task_definition)
+            .count(1)
+            .launch_type(LaunchType::Fargate)
+            .network_configuration(NetworkConfiguration::builder().awsvpc_configuration(network).build())
+            .overrides(TaskOverride::builder().container_overrides(container).build())
+            .client_token(&call.client_token)
+            .started_by(&call.started_by)
+            .propagate_tags(PropagateTags::TaskDefinition)
+            .tags(Tag::builder().key(RUN_TAG).value(&call.started_by).build())
+            .customize()
+            .config_override(aws_sdk_ecs::config::Config::builder().retry_config(RetryConfig::disabled()))
+            .send()
+            .await
+    }
+
+    /// What ECS knows of these tasks. An empty answer about a task is no evidence that it stopped. Needs `ecs:DescribeTasks`.
+    pub async fn describe(&self, task_arns: &[String]) -> Result<Described, CallError> {
+        let mut described = Described::default();
+        for batch in task_arns.chunks(MOST_DESCRIBED) {
+            let answer = self
+                .ecs
+                .describe_tasks()
+                .cluster(&self.cluster)
+                .set_tasks(Some(batch.to_vec()))
+                .send()
+                .await
+                .map_err(|error| CallError::of("ecs:DescribeTasks", &self.cluster, &error))?;
+            described.tasks.extend(answer.tasks().iter().filter_map(|task| TaskFacts::of_task(task, &self.container)));
+            for failure in answer.failures() {
+                let arn = failure.arn().unwrap_or_default().to_owned();
+                match failure.reason() {
+                    Some("MISSING") => described.missing.push(arn),
+                    reason => described.failed.push((arn, reason.unwrap_or("no reason given").to_owned())),
+                }
+            }
+        }
+        Ok(described)
+    }
+
+    /// Asks ECS to stop a task. It is stopped when ECS says so, not when this returns. Needs `ecs:StopTask`.
+    pub async fn stop(&self, task_arn: &str, reason: &str) -> Result<Stopping, CallError> {
+        // The longest reason that ECS keeps.
+        let reason: String = reason.chars().take(255).collect();
+        let sent = self.ecs.stop_task().cluster(&self.cluster).task(task_arn).reason(reason).send().await;
+        let Err(error) = sent else { return Ok(Stopping::Asked) };
+        let fault = Fault::of(&error);
+        if fault.code.as_deref() == Some("InvalidParameterException") && fault.message.contains("not found") {
+            return Ok(Stopping::NotFound);
+        }
+        Err(CallError::new("ecs:StopTask", task_arn, fault))
+    }
+}
+
+type RunTaskFailure = SdkError<RunTaskError, aws_sdk_ecs::config::http::HttpResponse>;
+
+/// An answer with HTTP 200 holds a task, or the reasons why there is none.
+fn of_answer(answer: RunTaskOutput) -> RunOutcome {
+    if let Some(task_arn) = answer.tasks.unwrap_or_default().into_iter().find_map(|task| task.task_arn) {
+        return RunOutcome::Started { task_arn };
+    }
+    let words: Vec<String> = answer
+        .failures
+        .unwrap_or_default()
+        .into_iter()
+        .map(|failure| match (failure.reason, failure.detail) {
+            (Some(reason), Some(detail)) => format!("{reason} ({detail})"),
+            (reason, detail) => reason.or(detail).unwrap_or_else(|| "no reason given".to_owned()),
+        })
+        .collect();
+    if words.is_empty() {
+        return RunOutcome::Unknown { error: "ECS answered with neither a task nor a failure".to_owned() };
+    }
+    let reason = words.join("; ");
+    let class = of_failure(&reason);
+    RunOutcome::Refused { class, reason }
+}
+
+/// The reasons in `failures[]`. <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/api_failures_messages.html>
+fn of_failure(reason: &str) -> Refusal {
+    let low = reason.to_lowercase();
+    if low.contains("throttl") || low.contains("rate exceeded") || low.contains("request limit exceeded") {
+        Refusal::Throttled
+    } else if low.starts_with("resource") || low.starts_with("agent") || speaks_of_capacity(&low) {
+        Refusal::Capacity
+    } else if ["attribute", "missing", "inactive", "location"].iter().any(|word| low.starts_with(word)) {
+        Refusal::Configuration
+    } else {
+        Refusal::Other
+    }
+}
+
+/// Fargate's and the quotas' words, wherever they stand.
+fn speaks_of_capacity(low: &str) -> bool {
+    ["capacity is unavailable", "insufficient capacity", "no capacity", "limit on the number of"]
+        .iter()
+        .any(|words| low.contains(words))
+}
+
+fn of_error(error: &RunTaskFailure, cluster: &str) -> RunOutcome {
+    if let Some(RunTaskError::ConflictException(conflict)) = error.as_service_error() {
+        let task_arns: Vec<String> = conflict.resource_ids().iter().map(|id| task_arn(id, cluster)).collect();
+        if !task_arns.is_empty() {
+            return RunOutcome::Conflict { task_arns };
+        }
+    }
+    // Nothing was sent: the call itself cannot be made.
+    if matches!(error, SdkError::ConstructionFailure(_)) {
+        let reason = Fault::of(error).to_string();
+        return RunOutcome::Refused { class: Refusal::Configuration, reason };
+    }
+    let fault = Fault::of(error);
+    if fault.is_ambiguous() && !fault.is_throttled() {
+        return RunOutcome::Unknown { error: fault.to_string() };
+    }
+    RunOutcome::Refused { class: of_fault(&fault), reason: fault.to_string() }
+}
+
+/// The errors of `RunTask` itself. A quota and Fargate's want of room come as a `ClientException`, throttling of EC2's behind ECS as any.
+fn of_fault(fault: &Fault) -> Refusal {
+    let code = fault.code.as_deref().unwrap_or_default();
+    if speaks_of_capacity(&fault.message.to_lowercase()) {
+        Refusal::Capacity
+    } else if fault.is_throttled() {
+        Refusal::Throttled
+    } else if fault.is_denied()
+        || matches!(
+            code,
+            "ClientException"
+                | "ClusterNotFoundException"
+                | "InvalidParameterException"
+                | "PlatformTaskDefinitionIncompatibilityException"
+                | "PlatformUnknownException"
+                | "UnsupportedFeatureException"
+                | "BlockedException"
+        )
+    {
+        Refusal::Configuration
+    } else {
+        Refusal::Other
+    }
+}
+
+/// A task's ARN, if ECS gave its bare id: `arn:aws:ecs:REGION:ACCOUNT:task/CLUSTER/ID`.
+fn task_arn(id: &str, cluster: &str) -> String {
+    match cluster.split_once(":cluster/") {
+        Some((account, name)) if !id.starts_with("arn:") => format!("{account}:task/{name}/{id}"),
+        _ => id.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_word_of_refusal_leads_to_what_can_be_done() {
+        for (reason, class) in [
+            ("RESOURCE:MEMORY", Refusal::Capacity),
+            (
+                "Capacity is unavailable at this time. Please try again later or in a different availability zone",
+                Refusal::Capacity,
+            ),
+            ("MISSING", Refusal::Configuration),
+            ("ATTRIBUTE", Refusal::Configuration),
+            ("Rate exceeded", Refusal::Throttled),
+            ("a new word", Refusal::Other),
+        ] {
+            assert_eq!(of_failure(reason), class, "{reason}");
+        }
+    }
+
+    #[test]
+    fn each_error_leads_to_what_can_be_done() {
+        for (status, code, message, class) in [
+            (
+                400,
+                "ClientException",
+                "You've reached the limit on the number of vCPUs you can run concurrently",
+                Refusal::Capacity,
+            ),
+            (400, "InvalidParameterException", "Error retrieving subnets: Request limit exceeded.", Refusal::Throttled),
+            (400, "ThrottlingException", "Rate exceeded", Refusal::Throttled),
+            (400, "ClientException", "TaskDefinition is inactive", Refusal::Configuration),
+            (400, "AccessDeniedException", "no", Refusal::Configuration),
+            (400, "NewException", "hm", Refusal::Other),
+        ] {
+            let fault = Fault { status: Some(status), code: Some(code.to_owned()), message: message.to_owned() };
+            assert_eq!(of_fault(&fault), class, "{fault}");
+        }
+    }
+
+    #[test]
+    fn a_bare_task_id_becomes_the_tasks_arn() {
+        let cluster = "arn:aws:ecs:eu-west-1:111122223333:cluster/shop";
+        let arn = "arn:aws:ecs:eu-west-1:111122223333:task/shop/0123";
+        assert_eq!(task_arn("0123", cluster), arn);
+        assert_eq!(task_arn(arn, cluster), arn);
+    }
+}

@@ -1,0 +1,18 @@
+//! The `landfall` command as a library, so that tests can start whole local stacks as it does.
+//!
+//! - [`local`]: a whole stack on this machine. [`release`]: a project put into place. [`stack`]: a deployed stack, here or in AWS.
+//! - [`process`]: children that never outlive us. [`setup`]: what the machine must have. [`terminal`]: what people see.
+//! - [`dbt`]: the user's dbt and its profile. [`docs_server`]: the published docs in a browser.
+
+pub mod dbt;
+pub mod docs_server;
+pub mod environment;
+pub mod home;
+pub mod local;
+pub mod process;
+pub mod release;
+pub mod render;
+pub mod setup;
+pub mod stack;
+pub mod terminal;
+pub mod text;

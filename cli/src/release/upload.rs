@@ -1,0 +1,80 @@
+//! The release's objects, release.json last: its arrival is what `on-release` hears.
+
+use landfall_cloud::{Store, clock, store::PutNew};
+use landfall_pipeline::{BOARD_KEY, Board, ReleaseId, compact};
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+use super::{ReleaseError, ReleaseRequest, prepare::Parsed};
+use crate::text;
+
+/// release.json.
+#[derive(Serialize)]
+struct ReleaseDocument<'a> {
+    version: u32,
+    release: &'a ReleaseId,
+    created_at: String,
+    image: Option<&'a str>,
+    target: Option<&'a str>,
+    force: bool,
+}
+
+/// Makes the board of a new stack, and says whether no release is in place yet. Only a person's command ever makes a board: a missing one halts
+/// the functions.
+pub(super) async fn ensure_board(state: &Store) -> Result<bool, ReleaseError> {
+    if let Some(there) = state.get(BOARD_KEY).await? {
+        return Ok(Board::from_json(&there.bytes)?.release.is_none());
+    }
+    let board = Board::new(clock::now());
+    match state.put_new(BOARD_KEY, &board.to_json()?, "application/json").await? {
+        PutNew::Created { .. } => Ok(true),
+        PutNew::Exists => {
+            let there = state.get(BOARD_KEY).await?;
+            let there = there.map(|there| Board::from_json(&there.bytes)).transpose()?;
+            Ok(there.is_none_or(|board| board.release.is_none()))
+        }
+    }
+}
+
+/// Uploads all of it and gives its id.
+pub(super) async fn upload(
+    state: &Store,
+    request: &ReleaseRequest<'_>,
+    files: &Parsed,
+    settings: Option<&str>,
+    catalog: Option<&[u8]>,
+) -> Result<ReleaseId, ReleaseError> {
+    let now = clock::now();
+    let mut digest = Sha256::new();
+    digest.update(&files.manifest);
+    digest.update(settings.unwrap_or_default());
+    digest.update(request.image.unwrap_or_default());
+    let digest = text::hex(&digest.finalize());
+    let id = format!("{}-{}", compact(now), digest.get(..8).unwrap_or_default());
+    let id = ReleaseId::parse(id)
+        .map_err(|error| ReleaseError::Manifest { file: "manifest.json".into(), reason: error.to_string() })?;
+    let key = |name: &str| format!("releases/{id}/{name}");
+    let json = "application/json";
+    state.put(&key("manifest.json"), &files.manifest, json).await?;
+    if let Some(settings) = settings {
+        state.put(&key("landfall.yml"), settings.as_bytes(), "application/yaml").await?;
+    }
+    if let Some(catalog) = catalog {
+        state.put(&key("catalog.json"), catalog, json).await?;
+    }
+    if let Some(partial_parse) = &files.partial_parse {
+        state.put(&key("partial_parse.msgpack"), partial_parse, "application/octet-stream").await?;
+    }
+    let document = ReleaseDocument {
+        version: 1,
+        release: &id,
+        created_at: now.to_string(),
+        image: request.image,
+        target: request.dbt.target.as_deref(),
+        force: request.force,
+    };
+    match state.put_new(&key("release.json"), &serde_json::to_vec_pretty(&document)?, json).await? {
+        PutNew::Created { .. } => Ok(id),
+        PutNew::Exists => Err(ReleaseError::Exists(id)),
+    }
+}

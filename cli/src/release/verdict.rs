@@ -1,0 +1,47 @@
+//! What `on-release` makes of a release.
+
+use std::time::{Duration, Instant};
+
+use landfall_cloud::Store;
+use landfall_pipeline::{BOARD_KEY, Board, ReleaseId};
+use serde::Deserialize;
+
+use super::ReleaseError;
+use crate::{stack::Stack, terminal};
+
+/// The function has two minutes, and may be tried again after one.
+const PATIENCE: Duration = Duration::from_mins(4);
+const INTERVAL: Duration = Duration::from_millis(300);
+
+#[derive(Deserialize)]
+struct Refusal {
+    reason: String,
+}
+
+/// Waits until the release is in place, or refused.
+pub(super) async fn wait(stack: &Stack, state: &Store, id: &ReleaseId) -> Result<(), ReleaseError> {
+    let began = Instant::now();
+    let refused = format!("releases/{id}/refused.json");
+    while began.elapsed() < PATIENCE {
+        if let Some(board) = state.get(BOARD_KEY).await? {
+            let board = Board::from_json(&board.bytes)?;
+            // A newer one may have taken its place already.
+            if board.release.as_ref().is_some_and(|there| there >= id) {
+                return Ok(());
+            }
+        }
+        if let Some(refusal) = state.get(&refused).await? {
+            let reason = serde_json::from_slice::<Refusal>(&refusal.bytes).map(|refusal| refusal.reason);
+            let reason = reason.unwrap_or_else(|_| String::from_utf8_lossy(&refusal.bytes).into_owned());
+            return Err(ReleaseError::Refused { id: id.clone(), reason });
+        }
+        tokio::time::sleep(INTERVAL).await;
+    }
+    Err(ReleaseError::NoVerdict {
+        id: id.clone(),
+        bucket: state.bucket().to_owned(),
+        waited: terminal::seconds(PATIENCE),
+        stack: stack.name.clone(),
+        queue: stack.outputs.get("FunctionDeadLetterQueueUrl").cloned().unwrap_or_default(),
+    })
+}

@@ -17,7 +17,7 @@ iam = module("ministack.services.iam")
 
 require(app, "AUTH")
 require(iam, "_roles")
-require(evaluator, "_signed_request")
+require(evaluator, "_verified_key")
 require(evaluator, "EvalContext")
 require(evaluator, "evaluate", ("ctx", "policies"))
 require(evaluator, "_gather_role_policies", ("role_name", "account_id"))
@@ -42,11 +42,11 @@ def caller_denied(action: str, resource: str, context: dict[str, str]) -> str | 
     """Why the caller of the request that is being served may not do `action`, in AWS's words, or None if it may.
 
     The account's root may do anything."""
-    signed = evaluator._signed_request.get()
-    if not enforced() or signed is None:
+    key = evaluator._verified_key.get()  # set once a signature was checked, which root's never is
+    if not enforced() or not key:
         return None
     denied = evaluator.enforce(
-        signed.access_key_id, action, action.split(":")[0], responses.get_region(), resource_arn=resource, service_context=context
+        key, action, action.split(":")[0], responses.get_region(), resource_arn=resource, service_context=context
     )
     if denied is None:
         return None

@@ -8,9 +8,10 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from typing import Any
 
-from .guardian import Guardian, end_groups
+from .guardian import Guardian
 
 
 class Processes:
@@ -18,7 +19,7 @@ class Processes:
 
     def __init__(self, guardian: Guardian) -> None:
         self._guardian = guardian
-        self._groups: set[int] = set()
+        self._running: dict[int, subprocess.Popen] = {}
         self._lock = threading.Lock()
 
     def popen_class(self) -> type[subprocess.Popen]:
@@ -28,7 +29,7 @@ class Processes:
         class OwnedProcess(subprocess.Popen):
             def __init__(self, *arguments: Any, **options: Any) -> None:
                 super().__init__(*arguments, **{**options, "start_new_session": True})
-                processes._add(self.pid)
+                processes._add(self)
 
             def poll(self) -> int | None:
                 return self._seen(super().poll())
@@ -55,18 +56,31 @@ class Processes:
     def end_all(self, grace_seconds: float) -> None:
         """SIGTERM to every child's group, SIGKILL after the grace. New children are the caller's to prevent."""
         with self._lock:
-            groups = set(self._groups)
-        end_groups(groups, grace_seconds)
+            remaining = dict(self._running)
+        self._signal(remaining, signal.SIGTERM)
+        deadline = time.monotonic() + grace_seconds
+        while remaining := {group: child for group, child in remaining.items() if child.poll() is None}:
+            if time.monotonic() > deadline:
+                self._signal(remaining, signal.SIGKILL)
+                deadline = float("inf")  # what is killed ends; reap it
+            time.sleep(0.01)
 
-    def _add(self, group: int) -> None:
+    @staticmethod
+    def _signal(children: dict[int, subprocess.Popen], number: int) -> None:
+        for group in children:
+            try:
+                os.killpg(group, number)
+            except (ProcessLookupError, PermissionError):
+                pass  # it ended meanwhile; macOS says "not permitted" of a group of zombies
+
+    def _add(self, child: subprocess.Popen) -> None:
         with self._lock:
-            self._groups.add(group)
-        self._guardian.add(group)
+            self._running[child.pid] = child
+        self._guardian.add(child.pid)
 
     def _remove(self, group: int) -> bool:
         with self._lock:
-            known = group in self._groups
-            self._groups.discard(group)
+            known = self._running.pop(group, None) is not None
         if known:
             self._guardian.remove(group)
         return known

@@ -64,7 +64,10 @@ def start_launcher(*arguments: str, **options: Any) -> subprocess.Popen:
 
 def end(process: subprocess.Popen) -> None:
     """SIGTERM, and SIGKILL if that isn't enough."""
-    process.terminate()
+    if process.poll() is None:
+        process.terminate()
+    if process.stdin and process.stdin.closed:
+        process.stdin = None  # communicate would flush it
     try:
         process.communicate(timeout=20)
     except subprocess.TimeoutExpired:
@@ -76,16 +79,17 @@ def end(process: subprocess.Popen) -> None:
 class Emulator:
     """A running emulator with a folder of its own."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str, **options: Any) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="landfall-emulator-test-"))
         self.data, self.images = self.folder / "data", self.folder / "images.json"
         self.images.write_text("{}")
-        self.process = start_launcher("--port", "0", "--data", str(self.data), "--images", str(self.images), *arguments)
+        self.process = start_launcher("--port", "0", "--data", str(self.data), "--images", str(self.images), *arguments, **options)
         line = self.process.stdout.readline()
         if not line:
             raise AssertionError(f"the emulator did not start: {self.process.communicate()[1]}")
         self.ready = json.loads(line)
         self.endpoint: str = self.ready["endpoint"]
+        self._clients: dict[tuple, Any] = {}
 
     def stop(self) -> None:
         """End it and remove its folder."""
@@ -94,10 +98,13 @@ class Emulator:
 
     def client(self, service: str, key: str = "test", secret: str = "test", token: str | None = None) -> Any:
         """A boto3 client of the account's root, or of other keys."""
-        return boto3.client(
-            service, region_name=REGION, endpoint_url=self.endpoint, aws_access_key_id=key, aws_secret_access_key=secret,
-            aws_session_token=token, config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 1}),
-        )
+        wanted = (service, key, secret, token)
+        if wanted not in self._clients:
+            self._clients[wanted] = boto3.client(
+                service, region_name=REGION, endpoint_url=self.endpoint, aws_access_key_id=key, aws_secret_access_key=secret,
+                aws_session_token=token, config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 1}),
+            )
+        return self._clients[wanted]
 
     def image(self, reference: str, code: str, **entry: Any) -> None:
         """Add a local image: a Python program."""

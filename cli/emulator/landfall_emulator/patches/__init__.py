@@ -4,6 +4,7 @@ functions.py           function processes: environment, process groups, logs
 async_invocation.py    asynchronous invocations: retries and what a failure leaves
 event_targets.py       EventBridge rules -> functions and queues
 event_sources.py       SQS -> functions: batching window, large batches, wake-up
+message_delays.py      DelaySeconds of SQS messages
 object_events.py       S3 events on EventBridge
 schedules.py           EventBridge Scheduler
 ecs_tasks.py           RunTask and StopTask
@@ -32,6 +33,7 @@ def apply_all(given: Options, endpoint: str, processes: Processes) -> "Tasks":
         event_sources,
         event_targets,
         functions,
+        message_delays,
         object_events,
         schedules,
     )
@@ -41,6 +43,7 @@ def apply_all(given: Options, endpoint: str, processes: Processes) -> "Tasks":
     async_invocation.apply()
     event_targets.apply()
     event_sources.apply()
+    message_delays.apply()
     object_events.apply()
     schedules.apply()
     ecs_authorization.apply()

@@ -1,0 +1,31 @@
+"""DelaySeconds of SQS messages.
+
+Stock: any number is taken.
+AWS: "SendMessage" in the Amazon SQS API Reference: 0 to 900.
+Here: the same, for single messages and in batches.
+"""
+
+from typing import Any
+
+from ..assumptions import module, replace, require
+
+MAX_SECONDS = 900
+
+
+def apply() -> None:
+    """Refuse delays that AWS refuses."""
+    queues = module("ministack.services.sqs")
+    handlers = require(queues, "_HANDLERS")
+    refusal = require(queues, "_Err")
+
+    def send(data: dict[str, Any], qurl: str) -> dict[str, Any]:
+        delay = data.get("DelaySeconds")
+        if delay is not None and not 0 <= int(delay) <= MAX_SECONDS:
+            raise refusal(
+                "InvalidParameterValue",
+                f"Value {delay} for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= {MAX_SECONDS}.",
+            )
+        return stock(data, qurl)
+
+    stock = replace(queues, "_act_send_message", send, ("data", "qurl"))
+    handlers["SendMessage"] = send

@@ -1,0 +1,424 @@
+//! Gathers nodes as they are read and lays them out as an index.
+
+use serde_json::value::RawValue;
+
+use crate::canon::{self, NULL, digest, join, lean_digest};
+use crate::document::{Disabled, Document, Metadata};
+use crate::error::ManifestError;
+use crate::facts::{Configs, Unrendereds};
+use crate::intern::{Lists, Strings};
+use crate::layout::{self, Column, Digest, NONE, flag};
+use crate::loose::Loose;
+use crate::raw::{RawColumns, RawDependsOn, RawExternal, RawMacro, RawMeta, RawMetadata, RawNode, lenient};
+use crate::resource::ResourceType;
+
+const SCHEMA_PREFIX: &str = "https://schemas.getdbt.com/dbt/manifest/v";
+const OLDEST_SCHEMA: u32 = 9;
+const NEWEST_SCHEMA: u32 = 12;
+
+/// One row of the index, before it is sorted into columns.
+struct Row {
+    columns: [u32; Column::COUNT],
+    digests: [u64; Digest::COUNT],
+    /// String ids of what it depends on.
+    depends_on: Vec<u32>,
+}
+
+impl Row {
+    fn set(&mut self, column: Column, value: u32) {
+        if let Some(slot) = self.columns.get_mut(column as usize) {
+            *slot = value;
+        }
+    }
+
+    fn get(&self, column: Column) -> u32 {
+        self.columns.get(column as usize).copied().unwrap_or(NONE)
+    }
+
+    fn digest(&mut self, digest: Digest, value: u64) {
+        if let Some(slot) = self.digests.get_mut(digest as usize) {
+            *slot = value;
+        }
+    }
+}
+
+/// A manifest that is being read.
+pub(crate) struct Builder {
+    strings: Strings,
+    lists: Lists,
+    configs: Configs,
+    unrendereds: Unrendereds,
+    rows: Vec<Row>,
+    macros: Vec<(u32, u32, u64)>,
+    document: Document,
+    schema: u32,
+}
+
+impl Builder {
+    pub(crate) fn new() -> Self {
+        Self {
+            strings: Strings::new(),
+            lists: Lists::new(),
+            configs: Configs::default(),
+            unrendereds: Unrendereds::default(),
+            rows: Vec::new(),
+            macros: Vec::new(),
+            document: Document::default(),
+            schema: NEWEST_SCHEMA,
+        }
+    }
+
+    pub(crate) fn metadata(&mut self, raw: RawMetadata) -> Result<(), ManifestError> {
+        let Some(schema) = raw.dbt_schema_version else {
+            return Err(ManifestError::NotAManifest {
+                found: "\"metadata\" without \"dbt_schema_version\"".to_owned(),
+            });
+        };
+        let Some(version) = schema.strip_prefix(SCHEMA_PREFIX) else {
+            return Err(ManifestError::NotAManifest { found: format!("an artifact of schema \"{schema}\"") });
+        };
+        // A minor version may follow a dot: v12.1 would still be v12.
+        let major = version.trim_end_matches(".json").split('.').next().and_then(|major| major.parse().ok());
+        self.schema = match major {
+            Some(major @ OLDEST_SCHEMA..=NEWEST_SCHEMA) => major,
+            _ => return Err(ManifestError::UnknownSchema { found: schema }),
+        };
+        self.document.metadata = Metadata {
+            project_name: raw.project_name,
+            adapter_type: raw.adapter_type,
+            dbt_version: raw.dbt_version,
+            dbt_schema_version: schema,
+            generated_at: raw.generated_at,
+            invocation_id: raw.invocation_id,
+        };
+        Ok(())
+    }
+
+    pub(crate) fn selectors(&mut self, json: Option<&str>) {
+        self.document.selectors = json.map(str::to_owned);
+    }
+
+    pub(crate) fn disabled(&mut self, id: &str, raw: &[RawNode<'_>]) {
+        let Some(first) = raw.first() else { return };
+        let (_, config) = self.configs.get(first.config.map(RawValue::get), &mut self.strings, &mut self.lists);
+        let kind = first.resource_type.as_ref().map(|kind| kind.0.as_ref());
+        self.document.disabled.push(Disabled {
+            unique_id: id.to_owned(),
+            model: kind == Some("model"),
+            versioned: version(first.version).is_some(),
+            contract_enforced: first.contract.as_ref().is_some_and(|contract| contract.enforced.truthy()),
+            enabled: config.flags & flag::ENABLED != 0,
+            deprecation_date: first.deprecation_date.as_ref().map(|date| date.0.to_string()),
+        });
+    }
+
+    pub(crate) fn add_macro(&mut self, id: &str, raw: &RawMacro<'_>) {
+        let uses = self.macro_list(raw.depends_on.as_ref());
+        let id = self.strings.id(id);
+        self.macros.push((id, uses, raw.macro_sql.unwrap_or_default().hash));
+    }
+
+    fn macro_list(&mut self, depends_on: Option<&RawDependsOn<'_>>) -> u32 {
+        let macros = depends_on.and_then(|depends_on| depends_on.macros.as_deref()).unwrap_or_default();
+        let ids: Vec<u32> =
+            macros.iter().map(|id| self.strings.id(id.as_ref().map_or("", |id| id.0.as_ref()))).collect();
+        self.lists.id(&ids)
+    }
+
+    pub(crate) fn add_node(&mut self, id: &str, section: Option<ResourceType>, raw: &RawNode<'_>) {
+        let named = raw.resource_type.as_ref().map_or("", |kind| kind.0.as_ref());
+        let kind = section.or_else(|| ResourceType::from_name(named)).unwrap_or(ResourceType::Unknown);
+        let (config_id, config) = self.configs.get(raw.config.map(RawValue::get), &mut self.strings, &mut self.lists);
+        let mut row = Row { columns: [NONE; Column::COUNT], digests: [0; Digest::COUNT], depends_on: Vec::new() };
+
+        let mut flags = config.flags;
+        let generic = raw.test_metadata.is_some();
+        let code = raw.raw_code.unwrap_or(crate::loose::Hashed { hash: 0, blank: true });
+        let mut set = |bit: u32, on: bool| flags |= if on { bit } else { 0 };
+        set(flag::GENERIC_TEST, kind == ResourceType::Test && generic);
+        set(flag::BLANK_CODE, code.blank && kind.is_parsed_node() && kind != ResourceType::Seed);
+        set(flag::CONTRACT_ENFORCED, raw.contract.as_ref().is_some_and(|contract| contract.enforced.truthy()));
+        row.set(Column::Kind, u32::from(kind as u8));
+        row.set(Column::Config, config_id);
+        row.set(Column::Materialized, config.materialized);
+        row.set(Column::Group, config.group);
+        row.set(Column::WritesTo, config.writes_to);
+
+        let strings = &mut self.strings;
+        row.set(Column::UniqueId, strings.id(id));
+        row.set(Column::Name, strings.id(raw.name.as_ref().map_or("", |name| name.0.as_ref())));
+        row.set(Column::Package, strings.id(raw.package_name.as_ref().map_or("", |name| name.0.as_ref())));
+        row.set(Column::Path, strings.id(raw.original_file_path.as_ref().map_or("", |path| path.0.as_ref())));
+        let patch = raw.patch_path.as_ref().map(|path| path.0.as_ref()).filter(|path| !path.is_empty());
+        row.set(Column::PatchPath, strings.optional(patch.map(|path| path.split("://").nth(1).unwrap_or(path))));
+        for (column, value) in [
+            (Column::Database, &raw.database),
+            (Column::Schema, &raw.schema),
+            (Column::Alias, &raw.alias),
+            (Column::Identifier, &raw.identifier),
+            (Column::Relation, &raw.relation_name),
+            (Column::SourceName, &raw.source_name),
+            (Column::DeprecationDate, &raw.deprecation_date),
+        ] {
+            row.set(column, strings.optional(value.as_ref().map(|value| value.0.as_ref())));
+        }
+        row.set(Column::Loader, strings.optional(raw.loader.text()));
+        row.set(Column::Version, strings.optional(version(raw.version).as_deref()));
+        row.set(Column::LatestVersion, strings.optional(version(raw.latest_version).as_deref()));
+        if kind == ResourceType::Model {
+            row.set(Column::Access, strings.id(access_of(raw)));
+        }
+        if let Some(test) = &raw.test_metadata {
+            row.set(Column::TestName, strings.id(test.name.as_ref().map_or("test", |name| name.0.as_ref())));
+        }
+
+        let fqn: Vec<u32> = raw.fqn.iter().flatten().map(|part| strings.id(&part.0)).collect();
+        row.set(Column::Fqn, self.lists.id(&fqn));
+        let tags = match kind {
+            ResourceType::UnitTest => config.tags,
+            // dbt's class for semantic models has no tags.
+            ResourceType::SemanticModel => self.lists.id(&[]),
+            _ => {
+                let tags: Vec<u32> = raw.tags.texts().into_iter().map(|tag| self.strings.id(tag)).collect();
+                self.lists.id(&tags)
+            }
+        };
+        row.set(Column::Tags, tags);
+        row.set(Column::Macros, self.macro_list(raw.depends_on.as_ref()));
+
+        if !matches!(kind, ResourceType::Source | ResourceType::Seed) {
+            let nodes = raw.depends_on.as_ref().and_then(|depends_on| depends_on.nodes.as_deref()).unwrap_or_default();
+            row.depends_on = nodes.iter().map(|node| self.strings.id(&node.0)).collect();
+        }
+        if kind == ResourceType::Source {
+            self.source_locations(&mut row, raw, config.meta_locations, config.locations, config.landfall);
+        } else {
+            row.set(Column::Landfall, config.landfall);
+        }
+        if kind == ResourceType::Seed {
+            let checksum = raw.checksum.map(RawValue::get).unwrap_or_default();
+            if checksum.contains("\"path\"") {
+                flags |= flag::PATH_CHECKSUM;
+            }
+        }
+        if flags & flag::CONTRACT_ENFORCED != 0 {
+            let contract = contract_json(raw);
+            row.set(Column::Contract, self.strings.id(&contract));
+        }
+        row.set(Column::Flags, flags);
+        self.digests(&mut row, kind, raw, code.hash);
+        self.rows.push(row);
+    }
+
+    fn source_locations(&mut self, row: &mut Row, raw: &RawNode<'_>, config_meta: u32, config: u32, landfall: u32) {
+        let meta: RawMeta<'_> = lenient(raw.meta);
+        let source_meta: RawMeta<'_> = lenient(raw.source_meta);
+        let external: RawExternal<'_> = lenient(raw.external);
+        let mut all: Vec<u32> = self.lists.get(config_meta).to_vec();
+        let more = meta.external_location.texts().into_iter().chain(source_meta.external_location.texts());
+        all.extend(more.map(|text| self.strings.id(text)));
+        all.extend_from_slice(self.lists.get(config));
+        all.extend(external.location.texts().into_iter().map(|text| self.strings.id(text)));
+        let mut seen = Vec::with_capacity(all.len());
+        all.retain(|id| {
+            !seen.contains(id) && {
+                seen.push(*id);
+                true
+            }
+        });
+        row.set(Column::Locations, self.lists.id(&all));
+        let own = meta.landfall.or(source_meta.landfall).map(RawValue::get);
+        row.set(Column::Landfall, if landfall == NONE { self.strings.optional(own) } else { landfall });
+    }
+
+    /// What `state:` compares, kind by kind (<https://docs.getdbt.com/reference/node-selection/state-selection>).
+    fn digests(&mut self, row: &mut Row, kind: ResourceType, raw: &RawNode<'_>, code: u64) {
+        let unrendered = self.unrendereds.get(raw.unrendered_config.map(RawValue::get));
+        let of = |raw: Option<&RawValue>| raw.map_or(NULL, digest);
+        let loose = |value: &Loose<'_>| canon::text(value.text());
+        let text = |value: &Option<crate::loose::Text<'_>>| canon::text(value.as_ref().map(|value| value.0.as_ref()));
+        let description = raw.description.map_or(NULL, |description| description.hash);
+        let config = match kind {
+            ResourceType::Test => unrendered.test,
+            ResourceType::Source | ResourceType::Exposure => unrendered.every,
+            ResourceType::Metric => unrendered.metric,
+            ResourceType::SemanticModel | ResourceType::SavedQuery => canon::config_digest(raw.config),
+            _ => unrendered.node,
+        };
+        let body = if kind == ResourceType::Seed { of(raw.checksum) } else { code };
+        let relation = if kind == ResourceType::Source {
+            join(&[text(&raw.database), text(&raw.schema), text(&raw.identifier)])
+        } else {
+            unrendered.relation
+        };
+        let contents = match kind {
+            ResourceType::Model => join(&[
+                canon::text(version(raw.latest_version).as_deref()),
+                canon::text(Some(access_of(raw))),
+                text(&raw.deprecation_date),
+            ]),
+            ResourceType::Source => join(&[
+                lean_digest(raw.quoting),
+                canon::freshness_digest(raw.freshness),
+                loose(&raw.loaded_at_field),
+                raw.external.filter(|external| external.get() != "null").map_or(NULL, |_| lean_digest(raw.external)),
+            ]),
+            ResourceType::Exposure => {
+                let mut parents: Vec<&str> = raw
+                    .depends_on
+                    .as_ref()
+                    .and_then(|depends_on| depends_on.nodes.as_deref())
+                    .unwrap_or_default()
+                    .iter()
+                    .map(|node| node.0.as_ref())
+                    .collect();
+                parents.sort_unstable();
+                parents.dedup();
+                let parents: Vec<u64> = parents.into_iter().map(|parent| canon::text(Some(parent))).collect();
+                join(&[
+                    of(raw.kind),
+                    lean_digest(raw.owner),
+                    of(raw.maturity),
+                    of(raw.url),
+                    description,
+                    of(raw.label),
+                    join(&parents),
+                ])
+            }
+            ResourceType::Metric => join(&[of(raw.kind), description, of(raw.label)]),
+            ResourceType::SemanticModel => join(&[
+                of(raw.model),
+                description,
+                raw.defaults.filter(|defaults| defaults.get() != "null").map_or(NULL, |_| lean_digest(raw.defaults)),
+                lean_digest(raw.entities),
+                lean_digest(raw.dimensions),
+                lean_digest(raw.measures),
+                of(raw.primary_entity),
+                of(raw.group),
+            ]),
+            ResourceType::SavedQuery => join(&[
+                canon::query_digest(raw.query_params),
+                description,
+                of(raw.label),
+                of(raw.group),
+                canon::exports_digest(raw.exports),
+                join(&raw.tags.texts().into_iter().map(|tag| canon::text(Some(tag))).collect::<Vec<_>>()),
+            ]),
+            ResourceType::UnitTest => of(raw.checksum),
+            ResourceType::Function => join(&[lean_digest(raw.arguments), lean_digest(raw.returns)]),
+            _ => 0,
+        };
+        row.digest(Digest::Body, body);
+        row.digest(Digest::Config, config);
+        row.digest(Digest::Relation, relation);
+        row.digest(
+            Digest::UnrenderedRelation,
+            join(&[loose(&raw.unrendered_database), loose(&raw.unrendered_schema), text(&raw.identifier)]),
+        );
+        row.digest(Digest::Description, description);
+        row.digest(Digest::ColumnDescriptions, column_descriptions(raw.columns.as_ref()));
+        row.digest(Digest::Contents, contents);
+    }
+
+    /// The index as bytes.
+    pub(crate) fn finish(mut self) -> Result<Vec<u8>, ManifestError> {
+        if self.schema <= 9 {
+            // dbt has read no metrics of v9 since they were redesigned in 1.6.
+            self.rows.retain(|row| row.get(Column::Kind) != u32::from(ResourceType::Metric as u8));
+            self.document.disabled.retain(|node| !node.unique_id.starts_with("metric."));
+        }
+        let strings = &self.strings;
+        self.rows.sort_by(|a, b| strings.get(a.get(Column::UniqueId)).cmp(strings.get(b.get(Column::UniqueId))));
+        self.rows.dedup_by(|later, earlier| later.get(Column::UniqueId) == earlier.get(Column::UniqueId));
+        self.macros.sort_by(|a, b| strings.get(a.0).cmp(strings.get(b.0)));
+        let links = crate::edges::link(self.rows.iter_mut().map(|row| {
+            let kind = ResourceType::from_code(row.get(Column::Kind).try_into().unwrap_or(u8::MAX));
+            (row.get(Column::UniqueId), kind, std::mem::take(&mut row.depends_on))
+        }));
+        for number in links.dangling {
+            if let Some(row) = self.rows.get_mut(number) {
+                row.set(Column::Flags, row.get(Column::Flags) | flag::DANGLING);
+            }
+        }
+        let mut columns = Vec::with_capacity(self.rows.len() * Column::COUNT * 4);
+        for column in 0..Column::COUNT {
+            columns.extend(
+                self.rows.iter().flat_map(|row| row.columns.get(column).copied().unwrap_or(NONE).to_le_bytes()),
+            );
+        }
+        let mut digests = Vec::with_capacity(self.rows.len() * Digest::COUNT * 8);
+        for digest in 0..Digest::COUNT {
+            digests
+                .extend(self.rows.iter().flat_map(|row| row.digests.get(digest).copied().unwrap_or(0).to_le_bytes()));
+        }
+        self.rows = Vec::new();
+        let macros = self
+            .macros
+            .iter()
+            .flat_map(|(id, uses, code)| [u64::from(*id) | u64::from(*uses) << 32, *code])
+            .collect::<Vec<_>>();
+        let document =
+            serde_json::to_vec(&self.document).map_err(|error| ManifestError::TooLarge { what: error.to_string() })?;
+        let (text, offsets) = self.strings.finish()?;
+        let lists = self.lists.finish()?;
+        Ok(layout::assemble([
+            text,
+            offsets,
+            lists,
+            columns,
+            digests,
+            links.parents,
+            links.children,
+            layout::u64s(macros),
+            document,
+        ]))
+    }
+}
+
+/// A version as JSON, numbers in one form; none for null.
+fn version(raw: Option<&RawValue>) -> Option<String> {
+    let text = raw?.get();
+    if text == "null" {
+        return None;
+    }
+    match text.parse::<f64>() {
+        Ok(number) => Some(number.to_string()),
+        Err(_) => Some(text.to_owned()),
+    }
+}
+
+/// A model's access; dbt's default where an old manifest is silent.
+fn access_of<'a>(raw: &'a RawNode<'_>) -> &'a str {
+    raw.access.text().unwrap_or("protected")
+}
+
+fn column_descriptions(columns: Option<&RawColumns<'_>>) -> u64 {
+    let Some(columns) = columns else { return 0 };
+    columns
+        .0
+        .iter()
+        .map(|(key, column)| canon::entry(&key.0, column.description.unwrap_or_default().hash))
+        .fold(0, u64::wrapping_add)
+}
+
+fn contract_json(raw: &RawNode<'_>) -> String {
+    let columns: serde_json::Map<String, serde_json::Value> = raw
+        .columns
+        .iter()
+        .flat_map(|columns| &columns.0)
+        .map(|(key, column)| {
+            let entry = serde_json::json!({
+                "name": column.name.as_ref().map_or("", |name| name.0.as_ref()),
+                "data_type": column.data_type.as_ref().map(|kind| kind.0.as_ref()),
+                "constraints": column.constraints,
+            });
+            (key.0.to_string(), entry)
+        })
+        .collect();
+    serde_json::json!({
+        "checksum": raw.contract.as_ref().and_then(|contract| contract.checksum.text()),
+        "columns": columns,
+        "constraints": raw.constraints,
+    })
+    .to_string()
+}

@@ -1,0 +1,75 @@
+//! Turns "depends on" into edges both ways.
+
+use hashbrown::HashMap;
+
+use crate::layout::u32s;
+use crate::resource::ResourceType;
+
+/// The edges as sections of the index.
+pub(crate) struct Links {
+    pub(crate) parents: Vec<u8>,
+    pub(crate) children: Vec<u8>,
+    /// Rows that depend on something that is not there.
+    pub(crate) dangling: Vec<usize>,
+}
+
+/// Lays out parents and children of rows that are in order: offsets, then numbers, ascending and without doubles.
+///
+/// dbt links dependencies on nodes, sources, metrics, semantic models and functions; rows that depend on anything else are given back.
+pub(crate) fn link(rows: impl Iterator<Item = (u32, ResourceType, Vec<u32>)>) -> Links {
+    let rows: Vec<(u32, ResourceType, Vec<u32>)> = rows.collect();
+    let numbers: HashMap<u32, u32> = rows
+        .iter()
+        .enumerate()
+        .filter(|(_, (_, kind, _))| {
+            !matches!(kind, ResourceType::Exposure | ResourceType::UnitTest | ResourceType::SavedQuery)
+        })
+        .map(|(number, (id, _, _))| (*id, number as u32))
+        .collect();
+    let mut parents: Vec<Vec<u32>> = Vec::with_capacity(rows.len());
+    let mut dangling = Vec::new();
+    let mut counts = vec![0u32; rows.len()];
+    for (number, (_, _, depends_on)) in rows.into_iter().enumerate() {
+        let mut found: Vec<u32> = depends_on.iter().filter_map(|id| numbers.get(id).copied()).collect();
+        if found.len() < depends_on.len() {
+            dangling.push(number);
+        }
+        found.sort_unstable();
+        found.dedup();
+        for parent in &found {
+            if let Some(count) = counts.get_mut(*parent as usize) {
+                *count += 1;
+            }
+        }
+        parents.push(found);
+    }
+    let child_offsets = offsets(counts.iter().copied());
+    let total = child_offsets.last().copied().unwrap_or(0);
+    let mut children = vec![0u32; total as usize];
+    let mut next = child_offsets.clone();
+    for (number, found) in parents.iter().enumerate() {
+        for parent in found {
+            let slot = next.get_mut(*parent as usize).map(|next| {
+                *next += 1;
+                (*next - 1) as usize
+            });
+            if let Some(child) = slot.and_then(|slot| children.get_mut(slot)) {
+                *child = number as u32;
+            }
+        }
+    }
+    let parent_offsets = offsets(parents.iter().map(|found| found.len() as u32));
+    let parents = u32s(parent_offsets.into_iter().chain(parents.into_iter().flatten()));
+    Links { parents, children: u32s(child_offsets.into_iter().chain(children)), dangling }
+}
+
+/// Where each of lists of these lengths begins, and where the last ends.
+fn offsets(lengths: impl Iterator<Item = u32>) -> Vec<u32> {
+    let mut sum = 0;
+    let mut all = vec![0];
+    all.extend(lengths.map(|length| {
+        sum += length;
+        sum
+    }));
+    all
+}

@@ -1,0 +1,296 @@
+//! The index: what planning needs of a manifest.
+
+use std::io::Read;
+use std::ops::Range;
+
+use crate::builder::Builder;
+use crate::document::{Disabled, Document, Metadata};
+use crate::error::{IndexError, ManifestError};
+use crate::layout::{self, Column, Digest, NONE, Section, u32_at, u64_at};
+use crate::node::Node;
+use crate::read::read_manifest;
+use crate::resource::ResourceType;
+use crate::walk::{ReadInput, SliceInput, Walker};
+
+/// A node's number. Numbers run from 0 in the order of the unique ids, so a sorted set of them prints as a sorted list of ids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeIx(pub u32);
+
+impl NodeIx {
+    /// The number as a position.
+    pub fn position(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A compiled manifest: every node, the edges between them, and what selection and S3 mapping ask of each.
+pub struct Index {
+    /// The prefix and the text section.
+    head: String,
+    /// Everything after it.
+    tail: Vec<u8>,
+    text: Range<usize>,
+    text_offsets: Range<usize>,
+    lists: Range<usize>,
+    columns: Range<usize>,
+    digests: Range<usize>,
+    macros: Range<usize>,
+    nodes: usize,
+    kinds: Vec<ResourceType>,
+    parents: Edges,
+    children: Edges,
+    document: Document,
+}
+
+/// For each node a slice of others.
+#[derive(Default)]
+struct Edges {
+    offsets: Vec<u32>,
+    items: Vec<NodeIx>,
+}
+
+impl Edges {
+    fn decode(bytes: &[u8], nodes: usize) -> Option<Self> {
+        let split = nodes.checked_add(1)?.checked_mul(4)?;
+        let (offsets, items) = bytes.split_at_checked(split)?;
+        let decode = |chunk: &[u8]| chunk.first_chunk::<4>().map_or(0, |chunk| u32::from_le_bytes(*chunk));
+        let limit = nodes as u32;
+        let items: Vec<NodeIx> = items.chunks_exact(4).map(|chunk| NodeIx(decode(chunk))).collect();
+        if items.iter().any(|item| item.0 >= limit) {
+            return None;
+        }
+        Some(Self { offsets: offsets.chunks_exact(4).map(decode).collect(), items })
+    }
+
+    fn of(&self, node: NodeIx) -> &[NodeIx] {
+        let at = node.position();
+        match (self.offsets.get(at), self.offsets.get(at + 1)) {
+            (Some(start), Some(end)) => self.items.get(*start as usize..*end as usize).unwrap_or_default(),
+            _ => &[],
+        }
+    }
+}
+
+/// A macro, as far as `state:modified` asks for it.
+#[derive(Debug, Clone)]
+pub struct Macro<'i> {
+    /// dbt's unique id.
+    pub unique_id: &'i str,
+    /// A digest of its code.
+    pub code: u64,
+    /// The unique ids of the macros that it uses directly; a missing one is empty.
+    pub macros: Vec<&'i str>,
+}
+
+impl Index {
+    /// Reads a `manifest.json`, holding one of its entries at a time beside the index itself.
+    pub fn from_manifest(reader: impl Read) -> Result<Self, ManifestError> {
+        let mut builder = Builder::new();
+        read_manifest(&mut Walker::new(ReadInput::new(reader)), &mut builder)?;
+        Self::finish(builder)
+    }
+
+    /// Reads a `manifest.json` that is in memory.
+    pub fn from_slice(bytes: &[u8]) -> Result<Self, ManifestError> {
+        let mut builder = Builder::new();
+        read_manifest(&mut Walker::new(SliceInput::new(bytes)), &mut builder)?;
+        Self::finish(builder)
+    }
+
+    fn finish(builder: Builder) -> Result<Self, ManifestError> {
+        let bytes = builder.finish()?;
+        Self::from_vec(bytes).map_err(|error| ManifestError::TooLarge { what: error.to_string() })
+    }
+
+    /// The index as bytes, for `from_bytes` of the same version.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.head.len() + self.tail.len());
+        bytes.extend_from_slice(self.head.as_bytes());
+        bytes.extend_from_slice(&self.tail);
+        bytes
+    }
+
+    /// Reads an index from bytes that stay with the caller.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, IndexError> {
+        let ranges = layout::open(bytes)?;
+        let end = text_end(&ranges);
+        let head = bytes.get(..end).unwrap_or_default().to_vec();
+        Self::load(head, bytes.get(end..).unwrap_or_default().to_vec(), &ranges)
+    }
+
+    /// Reads an index from bytes that it keeps: half the copying of [`Index::from_bytes`].
+    pub fn from_vec(mut bytes: Vec<u8>) -> Result<Self, IndexError> {
+        let ranges = layout::open(&bytes)?;
+        let tail = bytes.split_off(text_end(&ranges).min(bytes.len()));
+        Self::load(bytes, tail, &ranges)
+    }
+
+    fn load(head: Vec<u8>, tail: Vec<u8>, ranges: &[Range<usize>; Section::COUNT]) -> Result<Self, IndexError> {
+        let damaged = |what: &str| IndexError::Damaged { what: what.to_owned() };
+        let head = String::from_utf8(head).map_err(|_| damaged("its text is not UTF-8"))?;
+        let start = head.len();
+        let [text, rest @ ..] = ranges;
+        let shifted = |section: Section| {
+            let range = rest.get(section as usize - 1).cloned().unwrap_or(0..0);
+            match (range.start.checked_sub(start), range.end.checked_sub(start)) {
+                (Some(from), Some(to)) => Ok(from..to),
+                _ => Err(damaged("its sections are out of order")),
+            }
+        };
+        let columns = shifted(Section::Columns)?;
+        let digests = shifted(Section::Digests)?;
+        let nodes = columns.len() / (Column::COUNT * 4);
+        if columns.len() != nodes * Column::COUNT * 4 || digests.len() != nodes * Digest::COUNT * 8 {
+            return Err(damaged("its columns differ in length"));
+        }
+        let part = |section| shifted(section).map(|range| tail.get(range).unwrap_or_default());
+        let edges = |section| Edges::decode(part(section)?, nodes).ok_or_else(|| damaged("its edges lead nowhere"));
+        let document = serde_json::from_slice(part(Section::Document)?)
+            .map_err(|error| IndexError::Damaged { what: error.to_string() })?;
+        let mut index = Self {
+            text: text.clone(),
+            text_offsets: shifted(Section::TextOffsets)?,
+            lists: shifted(Section::Lists)?,
+            macros: shifted(Section::Macros)?,
+            parents: edges(Section::Parents)?,
+            children: edges(Section::Children)?,
+            columns,
+            digests,
+            nodes,
+            kinds: Vec::new(),
+            document,
+            head,
+            tail,
+        };
+        index.kinds = (0..nodes as u32)
+            .map(|ix| ResourceType::from_code(index.column(Column::Kind, NodeIx(ix)).try_into().unwrap_or(u8::MAX)))
+            .collect();
+        Ok(index)
+    }
+
+    /// How many nodes there are, sources and disabled-in-place ones included.
+    pub fn len(&self) -> usize {
+        self.nodes
+    }
+
+    /// Whether the manifest held no node at all.
+    pub fn is_empty(&self) -> bool {
+        self.nodes == 0
+    }
+
+    /// Every node, in the order of their unique ids.
+    pub fn nodes(&self) -> impl ExactSizeIterator<Item = Node<'_>> + Clone {
+        (0..self.nodes as u32).map(|ix| Node { ix: NodeIx(ix), index: self })
+    }
+
+    /// The node of that number.
+    pub fn node(&self, ix: NodeIx) -> Option<Node<'_>> {
+        (ix.position() < self.nodes).then_some(Node { ix, index: self })
+    }
+
+    /// The node of that unique id.
+    pub fn get(&self, unique_id: &str) -> Option<Node<'_>> {
+        let (mut low, mut high) = (0, self.nodes as u32);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let node = self.node(NodeIx(middle))?;
+            match node.unique_id().cmp(unique_id) {
+                std::cmp::Ordering::Equal => return Some(node),
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Greater => high = middle,
+            }
+        }
+        None
+    }
+
+    /// What the node depends on directly, ascending.
+    pub fn parents(&self, ix: NodeIx) -> &[NodeIx] {
+        self.parents.of(ix)
+    }
+
+    /// What depends on the node directly, ascending.
+    pub fn children(&self, ix: NodeIx) -> &[NodeIx] {
+        self.children.of(ix)
+    }
+
+    /// The manifest's metadata.
+    pub fn metadata(&self) -> &Metadata {
+        &self.document.metadata
+    }
+
+    /// The manifest's `selectors` as JSON text: the project's selectors.yml as dbt wrote it.
+    pub fn selectors_json(&self) -> Option<&str> {
+        self.document.selectors.as_deref()
+    }
+
+    /// The nodes that the manifest lists as disabled, by unique id.
+    pub fn disabled(&self) -> &[Disabled] {
+        &self.document.disabled
+    }
+
+    /// Every macro, in the order of their unique ids.
+    pub fn macros(&self) -> impl Iterator<Item = Macro<'_>> {
+        let bytes = self.tail.get(self.macros.clone()).unwrap_or_default();
+        bytes.chunks_exact(16).map(|chunk| {
+            let word = |at| u32_at(chunk, at).unwrap_or(NONE);
+            Macro {
+                unique_id: self.text(word(0)).unwrap_or_default(),
+                macros: self.list(word(4)).map(|id| self.text(id).unwrap_or_default()).collect(),
+                code: u64_at(chunk, 8).unwrap_or(0),
+            }
+        })
+    }
+
+    /// The resource type of a node, without looking at anything else of it.
+    pub fn kind(&self, ix: NodeIx) -> ResourceType {
+        self.kinds.get(ix.position()).copied().unwrap_or(ResourceType::Unknown)
+    }
+
+    /// A number that two nodes share exactly when their tags are the same list.
+    pub fn tags_id(&self, ix: NodeIx) -> u32 {
+        self.column(Column::Tags, ix)
+    }
+
+    pub(crate) fn column(&self, column: Column, ix: NodeIx) -> u32 {
+        let at = self.columns.start + (column as usize * self.nodes + ix.position()) * 4;
+        u32_at(&self.tail, at).unwrap_or(NONE)
+    }
+
+    pub(crate) fn digest(&self, digest: Digest, ix: NodeIx) -> u64 {
+        let at = self.digests.start + (digest as usize * self.nodes + ix.position()) * 8;
+        u64_at(&self.tail, at).unwrap_or(0)
+    }
+
+    pub(crate) fn text(&self, id: u32) -> Option<&str> {
+        if id == NONE {
+            return None;
+        }
+        let at = self.text_offsets.start + id as usize * 4;
+        let start = self.text.start + u32_at(&self.tail, at)? as usize;
+        let end = self.text.start + u32_at(&self.tail, at + 4)? as usize;
+        self.head.get(start..end)
+    }
+
+    pub(crate) fn list(&self, id: u32) -> impl ExactSizeIterator<Item = u32> + Clone + '_ {
+        let bytes = self.tail.get(self.lists.clone()).unwrap_or_default();
+        let at = (id as usize).saturating_mul(4);
+        let count = if id == NONE { 0 } else { u32_at(bytes, at).unwrap_or(0) as usize };
+        let items =
+            bytes.get(at.saturating_add(4)..).and_then(|rest| rest.get(..count.saturating_mul(4))).unwrap_or_default();
+        items.chunks_exact(4).map(|chunk| u32_at(chunk, 0).unwrap_or(NONE))
+    }
+}
+
+impl std::fmt::Debug for Index {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Index")
+            .field("nodes", &self.nodes)
+            .field("metadata", self.metadata())
+            .finish_non_exhaustive()
+    }
+}
+
+fn text_end(ranges: &[Range<usize>; Section::COUNT]) -> usize {
+    ranges.first().map_or(0, |range| range.end)
+}

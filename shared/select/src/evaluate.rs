@@ -1,0 +1,149 @@
+//! From a selection as written to a set of nodes.
+//!
+//! Each expression gives two sets: what it selects, and the tests that it sets aside because not all of their parents are in it. Where
+//! expressions are joined, both sets are, and cautious and buildable selection look at the tests set aside once more.
+
+use landfall_manifest::ResourceType;
+
+use crate::error::SelectError;
+use crate::graph::{Graph, NodeSet, Way};
+use crate::methods::Search;
+use crate::request::Request;
+use crate::spec::{Criteria, Group, IndirectSelection, Reach, Spec};
+
+/// Definitions nest this deep at most; dbt itself ends at Python's recursion limit.
+const MAX_DEPTH: usize = 200;
+/// Selectors that inherit from each other can multiply; this many expressions are evaluated at most.
+const MAX_SIZE: usize = 1_000_000;
+
+/// What an expression selects, and the tests that it sets aside.
+pub(crate) struct Found {
+    pub(crate) direct: NodeSet,
+    indirect: NodeSet,
+}
+
+pub(crate) struct Evaluation<'a> {
+    graph: Graph<'a>,
+    request: &'a Request<'a>,
+    pub(crate) warnings: Vec<String>,
+}
+
+impl<'a> Evaluation<'a> {
+    pub(crate) fn new(graph: Graph<'a>, request: &'a Request<'a>) -> Self {
+        Self { graph, request, warnings: Vec::new() }
+    }
+
+    /// Evaluates a whole selection.
+    pub(crate) fn run(&mut self, spec: &Spec) -> Result<NodeSet, SelectError> {
+        if spec.depth() > MAX_DEPTH || spec.size() > MAX_SIZE {
+            return Err(SelectError::Runtime(format!(
+                "the selection nests deeper than {MAX_DEPTH} or holds more than {MAX_SIZE} expressions"
+            )));
+        }
+        Ok(self.spec(spec)?.direct)
+    }
+
+    fn spec(&mut self, spec: &Spec) -> Result<Found, SelectError> {
+        let (group, join): (&Group, fn(&mut NodeSet, &NodeSet)) = match spec {
+            Spec::Criteria(criteria) => return self.criteria(criteria),
+            Spec::Union(group) => (group, NodeSet::union_with),
+            Spec::Intersection(group) => (group, NodeSet::intersect_with),
+            Spec::Difference(group) => (group, NodeSet::difference_with),
+        };
+        let mut joined: Option<Found> = None;
+        for part in &group.parts {
+            let mut found = self.spec(part)?;
+            found.indirect.union_with(&found.direct);
+            match &mut joined {
+                None => joined = Some(found),
+                Some(joined) => {
+                    join(&mut joined.direct, &found.direct);
+                    join(&mut joined.indirect, &found.indirect);
+                }
+            }
+        }
+        let mut joined = joined.unwrap_or_else(|| Found { direct: self.graph.empty(), indirect: self.graph.empty() });
+        let mode = match spec {
+            Spec::Difference(_) => IndirectSelection::Eager,
+            _ => group.indirect.unwrap_or(self.request.indirect),
+        };
+        self.look_again(&mut joined, mode);
+        if let Some(text) = group.warn.as_ref().filter(|_| joined.direct.is_clear()) {
+            self.warnings.push(text.clone());
+        }
+        Ok(joined)
+    }
+
+    fn criteria(&mut self, criteria: &Criteria) -> Result<Found, SelectError> {
+        let search = Search { index: self.graph.index, members: &self.graph.members, request: self.request };
+        let matched = search.find(criteria)?;
+        let mut selected = matched.clone();
+        if criteria.childrens_parents {
+            selected.union_with(&self.graph.childrens_parents(&matched));
+        }
+        for (reach, way) in [(criteria.parents, Way::Parents), (criteria.children, Way::Children)] {
+            match reach {
+                Some(Reach::All) => selected.union_with(&self.graph.reached(&matched, way, None)),
+                Some(Reach::Layers(layers)) => selected.union_with(&self.graph.reached(&matched, way, Some(layers))),
+                None => {}
+            }
+        }
+        Ok(self.with_tests(selected, criteria.indirect.unwrap_or(self.request.indirect)))
+    }
+
+    /// Adds the tests that follow, and sets aside those that may follow later.
+    fn with_tests(&self, selected: NodeSet, mode: IndirectSelection) -> Found {
+        let graph = &self.graph;
+        let mut found = Found { direct: selected.clone(), indirect: graph.empty() };
+        if mode == IndirectSelection::Empty {
+            return found;
+        }
+        let ancestors = (mode == IndirectSelection::Buildable).then(|| graph.reached(&selected, Way::Parents, None));
+        for position in selected.ones() {
+            for test in graph.neighbours(position, Way::Children).filter(|ix| graph.index.kind(*ix).is_test()) {
+                let eager = mode == IndirectSelection::Eager;
+                let buildable = || {
+                    // Sources need no building, so they count as there: here, but not when sets are joined.
+                    ancestors.as_ref().is_some_and(|ancestors| {
+                        graph.all_parents(test, |ix| {
+                            selected.contains(ix.position())
+                                || ancestors.contains(ix.position())
+                                || graph.index.kind(ix) == ResourceType::Source
+                        })
+                    })
+                };
+                if eager || graph.all_parents(test, |ix| selected.contains(ix.position())) || buildable() {
+                    found.direct.insert(test.position());
+                } else {
+                    found.indirect.insert(test.position());
+                }
+            }
+        }
+        found
+    }
+
+    /// Looks again at the tests set aside, now that sets are joined. dbt does so for data tests only.
+    fn look_again(&self, found: &mut Found, mode: IndirectSelection) {
+        if !matches!(mode, IndirectSelection::Cautious | IndirectSelection::Buildable) {
+            return;
+        }
+        let graph = &self.graph;
+        let ancestors =
+            (mode == IndirectSelection::Buildable).then(|| graph.reached(&found.direct, Way::Parents, None));
+        let follows: Vec<usize> = found
+            .indirect
+            .difference(&found.direct)
+            .filter(|position| {
+                let ix = landfall_manifest::NodeIx(*position as u32);
+                graph.index.kind(ix).is_parsed_node()
+                    && graph.all_parents(ix, |parent| {
+                        let parent = parent.position();
+                        found.direct.contains(parent) || ancestors.as_ref().is_some_and(|set| set.contains(parent))
+                    })
+            })
+            .collect();
+        for position in follows {
+            found.direct.insert(position);
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! What each method matches (<https://docs.getdbt.com/reference/node-selection/methods>).
+
+mod config;
+mod fqn;
+mod path;
+
+use std::collections::{HashMap, HashSet};
+
+use landfall_manifest::{Index, Node, ResourceType};
+use serde_json::Value;
+
+use crate::compare;
+use crate::error::SelectError;
+use crate::glob::Glob;
+use crate::graph::NodeSet;
+use crate::request::Request;
+use crate::spec::{Criteria, Method};
+use crate::state;
+
+/// Everything that a method may look at.
+pub(crate) struct Search<'a> {
+    pub(crate) index: &'a Index,
+    pub(crate) members: &'a NodeSet,
+    pub(crate) request: &'a Request<'a>,
+}
+
+impl<'a> Search<'a> {
+    /// The members that match.
+    pub(crate) fn find(&self, criteria: &Criteria) -> Result<NodeSet, SelectError> {
+        use ResourceType as R;
+        let text = || text_of(criteria);
+        match criteria.method {
+            Method::Fqn => {
+                let pattern = fqn::Pattern::new(text()?, self.request.dialect);
+                Ok(self.keep(|node| node.resource_type() != R::Source && pattern.matches(node)))
+            }
+            Method::Tag => Ok(self.tagged(&Glob::new(text()?))),
+            Method::Group => {
+                let glob = Glob::new(text()?);
+                let grouped = |kind: R| kind.is_parsed_node() || kind == R::Metric;
+                Ok(self.keep(|node| {
+                    grouped(node.resource_type()) && node.group().is_some_and(|group| glob.matches(group))
+                }))
+            }
+            Method::Access => Ok(match criteria.value.as_str() {
+                Some(access) => self.keep(|node| node.resource_type() == R::Model && node.access() == Some(access)),
+                None => self.none(),
+            }),
+            Method::Source => self.sources(text()?),
+            Method::Exposure => self.named(criteria, R::Exposure, "exposure"),
+            Method::Metric => self.named(criteria, R::Metric, "metric"),
+            Method::SemanticModel => self.named(criteria, R::SemanticModel, "semantic model"),
+            Method::SavedQuery => self.named(criteria, R::SavedQuery, "saved query"),
+            Method::UnitTest => self.named(criteria, R::UnitTest, "unit test"),
+            Method::Path => path::search(self, text()?),
+            Method::File => Ok(self.files(&Glob::new(text()?))),
+            Method::Package => {
+                let project = self.index.metadata().project_name.as_deref();
+                let wanted = match (text()?, project) {
+                    ("this", Some(project)) => project,
+                    (text, _) => text,
+                };
+                let glob = Glob::new(wanted);
+                Ok(self.keep(|node| glob.matches(node.package_name())))
+            }
+            Method::Config => Ok(config::search(self, &criteria.arguments, &criteria.value)),
+            Method::ResourceType => self.resource_type(&criteria.value),
+            Method::TestName => {
+                let glob = Glob::new(text()?);
+                Ok(self.keep(|node| match node.resource_type() {
+                    R::Test => node.test_name().is_some_and(|name| glob.matches(name)),
+                    R::UnitTest => glob.matches(node.name()),
+                    _ => false,
+                }))
+            }
+            Method::TestType => self.test_type(text()?),
+            Method::Version => self.version(text()?),
+            Method::State => {
+                let Some(previous) = self.request.state.and_then(|state| state.manifest.as_ref()) else {
+                    return Err(SelectError::Runtime(
+                        "got a state selector method, but no comparison manifest; give the folder of one as the state"
+                            .to_owned(),
+                    ));
+                };
+                compare::search(self.index, previous, self.members, text()?, self.request)
+            }
+            Method::Result => self.result(&criteria.value),
+            Method::SourceStatus => self.source_status(&criteria.value),
+        }
+    }
+
+    pub(crate) fn none(&self) -> NodeSet {
+        NodeSet::with_capacity(self.index.len())
+    }
+
+    /// The members that pass the check.
+    pub(crate) fn keep(&self, check: impl Fn(Node<'a>) -> bool) -> NodeSet {
+        let mut found = self.none();
+        for node in self.index.nodes().filter(|node| self.members.contains(node.ix.position())) {
+            if check(node) {
+                found.insert(node.ix.position());
+            }
+        }
+        found
+    }
+
+    /// Lists of tags repeat from node to node: each is looked at once.
+    fn tagged(&self, glob: &Glob) -> NodeSet {
+        let (mut seen, mut hit) = (NodeSet::new(), NodeSet::new());
+        let mut found = self.none();
+        for node in self.index.nodes() {
+            let tags = self.index.tags_id(node.ix) as usize;
+            if !seen.contains(tags) {
+                seen.grow_and_insert(tags);
+                if node.tags().any(|tag| glob.matches(tag)) {
+                    hit.grow_and_insert(tags);
+                }
+            }
+            if hit.contains(tags) {
+                found.insert(node.ix.position());
+            }
+        }
+        found.intersect_with(self.members);
+        found
+    }
+
+    /// `source`, `source.table` or `package.source.table`, each part with wildcards.
+    fn sources(&self, value: &str) -> Result<NodeSet, SelectError> {
+        let parts: Vec<&str> = value.split('.').collect();
+        let (package, source, table) = match parts.as_slice() {
+            [source] => ("*", *source, "*"),
+            [source, table] => ("*", *source, *table),
+            [package, source, table] => (*package, *source, *table),
+            _ => {
+                return Err(SelectError::Runtime(format!(
+                    "invalid source selector value \"{value}\": sources are written as source, source.table or \
+                     package.source.table; a dot within a name can only be matched by \"?\" or \"*\""
+                )));
+            }
+        };
+        let (package, source, table) = (Glob::new(package), Glob::new(source), Glob::new(table));
+        Ok(self.keep(|node| {
+            node.resource_type() == ResourceType::Source
+                && package.matches(node.package_name())
+                && source.matches(node.source_name().unwrap_or_default())
+                && table.matches(node.name())
+        }))
+    }
+
+    /// `name` or `package.name`, each part with wildcards.
+    fn named(&self, criteria: &Criteria, kind: ResourceType, noun: &str) -> Result<NodeSet, SelectError> {
+        let value = text_of(criteria)?;
+        let parts: Vec<&str> = value.split('.').collect();
+        let (package, name) = match parts.as_slice() {
+            [name] => ("*", *name),
+            [package, name] => (*package, *name),
+            _ => {
+                return Err(SelectError::Runtime(format!(
+                    "invalid {noun} selector value \"{value}\": it is written as name or package.name"
+                )));
+            }
+        };
+        let (package, name) = (Glob::new(package), Glob::new(name));
+        Ok(self.keep(|node| {
+            node.resource_type() == kind && package.matches(node.package_name()) && name.matches(node.name())
+        }))
+    }
+
+    fn files(&self, glob: &Glob) -> NodeSet {
+        self.keep(|node| {
+            let name = path::file_name(node.original_file_path());
+            glob.matches(name) || glob.matches(path::stem(name))
+        })
+    }
+
+    fn resource_type(&self, value: &Value) -> Result<NodeSet, SelectError> {
+        let Some(kind) = value.as_str().and_then(ResourceType::from_name) else {
+            let known: Vec<&str> = ResourceType::ALL.into_iter().map(ResourceType::as_str).collect();
+            return Err(SelectError::Runtime(format!(
+                "invalid resource_type selector \"{}\"; types are {}",
+                value.as_str().map_or_else(|| value.to_string(), str::to_owned),
+                known.join(", ")
+            )));
+        };
+        Ok(self.keep(|node| node.resource_type() == kind))
+    }
+
+    /// dbt looks for the value *in* the words "data", "singular" and "unit", so parts of them do as well.
+    fn test_type(&self, value: &str) -> Result<NodeSet, SelectError> {
+        let (generic, singular, unit) = if matches!(value, "generic" | "schema") {
+            (true, false, false)
+        } else if "data".contains(value) {
+            (true, true, false)
+        } else if "singular".contains(value) {
+            (false, true, false)
+        } else if "unit".contains(value) {
+            (false, false, true)
+        } else {
+            return Err(SelectError::Runtime(format!(
+                "invalid test type selector {value}: expected \"generic\", \"singular\", \"unit\" or \"data\""
+            )));
+        };
+        Ok(self.keep(|node| match node.resource_type() {
+            ResourceType::Test => {
+                if node.is_generic_test() {
+                    generic
+                } else {
+                    singular
+                }
+            }
+            ResourceType::UnitTest => unit,
+            _ => false,
+        }))
+    }
+
+    fn version(&self, value: &str) -> Result<NodeSet, SelectError> {
+        let wanted: fn(Node<'_>) -> bool = match value {
+            "latest" => |node| {
+                let (version, latest) = node.raw_versions();
+                version.is_some() && version == latest
+            },
+            "prerelease" => |node| later(node.raw_versions()),
+            "old" => |node| {
+                let (version, latest) = node.raw_versions();
+                later((latest, version))
+            },
+            "none" => |node| node.version().is_none(),
+            _ if !self.index.nodes().any(|node| self.is_member_model(node)) => return Ok(self.none()),
+            _ => {
+                return Err(SelectError::Runtime(format!(
+                    "invalid version type selector {value}: expected one of \"latest\", \"prerelease\", \"old\" or \"none\""
+                )));
+            }
+        };
+        Ok(self.keep(|node| node.resource_type() == ResourceType::Model && wanted(node)))
+    }
+
+    fn is_member_model(&self, node: Node<'_>) -> bool {
+        node.resource_type() == ResourceType::Model && self.members.contains(node.ix.position())
+    }
+
+    fn result(&self, value: &Value) -> Result<NodeSet, SelectError> {
+        let Some(results) = self.request.state.and_then(|state| state.results.as_ref()) else {
+            return Err(SelectError::Internal("no comparison run_results.json in the state".to_owned()));
+        };
+        let ids =
+            results.iter().filter(|result| value == result.status.as_str()).map(|result| result.unique_id.as_str());
+        Ok(self.of_ids(ids))
+    }
+
+    fn source_status(&self, value: &Value) -> Result<NodeSet, SelectError> {
+        let state = self.request.state;
+        let Some(previous) = state.and_then(|state| state.sources.as_ref()) else {
+            return Err(SelectError::Internal(
+                "no previous freshness results: the state has no sources.json".to_owned(),
+            ));
+        };
+        let Some(current) = state.and_then(|state| state.sources_current.as_ref()) else {
+            return Err(SelectError::Internal(
+                "no current freshness results: run `dbt source freshness` first".to_owned(),
+            ));
+        };
+        if value != "fresher" {
+            return Ok(self.none());
+        }
+        Ok(self.of_ids(state::fresher(previous, current).into_iter()))
+    }
+
+    fn of_ids<'t>(&self, ids: impl Iterator<Item = &'t str>) -> NodeSet {
+        let mut found = self.none();
+        let ids: HashSet<&str> = ids.collect();
+        for node in ids.into_iter().filter_map(|id| self.index.get(id)) {
+            found.insert(node.ix.position());
+        }
+        found.intersect_with(self.members);
+        found
+    }
+}
+
+/// The value as text, which is all that the command line can say; selectors.yml can say more than a method can compare.
+fn text_of(criteria: &Criteria) -> Result<&str, SelectError> {
+    criteria.value.as_str().ok_or_else(|| {
+        SelectError::Type(format!(
+            "the value of \"{}:\" must be text, found {}; put it in quotes",
+            criteria.method.as_str(),
+            criteria.value
+        ))
+    })
+}
+
+/// Whether the first version is later than the second: as numbers if both are, else as text. Falsy versions are neither.
+fn later((version, than): (Option<&str>, Option<&str>)) -> bool {
+    let (Some(version), Some(than)) = (version, than) else { return false };
+    let plain = |json: &str| serde_json::from_str::<String>(json).unwrap_or_else(|_| json.to_owned());
+    let (version, than) = (plain(version), plain(than));
+    if [version.as_str(), than.as_str()].iter().any(|text| text.is_empty()) || version == "0" || than == "0" {
+        return false;
+    }
+    match (number(&version), number(&than)) {
+        (Some(version), Some(than)) => version > than,
+        _ => version > than,
+    }
+}
+
+/// Python's `float(text)`.
+fn number(text: &str) -> Option<f64> {
+    let text = text.trim();
+    let digits = text.trim_start_matches(['+', '-']);
+    let named = ["inf", "infinity", "nan"].contains(&digits.to_lowercase().as_str());
+    let plain =
+        digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') && !text.contains("__") && !text.ends_with('_');
+    if named || plain { text.replace('_', "").parse().ok() } else { None }
+}
+
+/// Remembers the answer for each distinct key.
+pub(crate) struct Memo<K, V>(HashMap<K, V>);
+
+impl<K: Eq + std::hash::Hash + Copy, V: Copy> Memo<K, V> {
+    pub(crate) fn new() -> Self {
+        Self(HashMap::new())
+    }
+
+    pub(crate) fn get(&mut self, key: K, compute: impl FnOnce() -> V) -> V {
+        *self.0.entry(key).or_insert_with(compute)
+    }
+}

@@ -1,0 +1,180 @@
+//! `path:` and the parts of file names.
+//!
+//! dbt globs the project's folder with Python's pathlib and then asks which nodes lie at or under what it found. Here the folder is what the
+//! manifest says of it: the files of the root project's nodes and their folders. So a package's node matches only where the root project
+//! has the same relative path, as with dbt.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use crate::error::SelectError;
+use crate::glob::Glob;
+use crate::graph::NodeSet;
+use crate::methods::Search;
+
+/// The last component of a path.
+pub(crate) fn file_name(path: &str) -> &str {
+    path.trim_end_matches('/').rsplit('/').next().unwrap_or_default()
+}
+
+/// The last component without its last suffix; a leading dot begins no suffix, a trailing one ends none.
+pub(crate) fn stem(name: &str) -> &str {
+    match name.rfind('.') {
+        Some(at) if at > 0 && at + 1 < name.len() => name.get(..at).unwrap_or(name),
+        _ => name,
+    }
+}
+
+/// The members at or under what the pattern finds.
+pub(crate) fn search(search: &Search<'_>, pattern: &str) -> Result<NodeSet, SelectError> {
+    let pattern = Pattern::new(pattern)?;
+    let folder = Folder::of(search);
+    let mut hits: HashSet<String> = HashSet::new();
+    let mut misses: HashSet<String> = HashSet::new();
+    let mut finds = |path: &str| {
+        if hits.contains(path) || misses.contains(path) {
+            return hits.contains(path);
+        }
+        let found = folder.finds(path, &pattern);
+        if found { &mut hits } else { &mut misses }.insert(path.to_owned());
+        found
+    };
+    let mut found = search.none();
+    for node in search.index.nodes().filter(|node| search.members.contains(node.ix.position())) {
+        let path = clean(node.original_file_path());
+        let under = |finds: &mut dyn FnMut(&str) -> bool| finds(&path) || parents(&path).any(|parent| finds(parent));
+        if under(&mut finds) || node.patch_path().is_some_and(|patch| finds(&clean(patch))) {
+            found.insert(node.ix.position());
+        }
+    }
+    Ok(found)
+}
+
+/// Every folder above a path, the project's own last.
+fn parents(path: &str) -> impl Iterator<Item = &str> {
+    let above = path.rmatch_indices('/').filter_map(|(at, _)| path.get(..at));
+    above.chain((!path.is_empty()).then_some(""))
+}
+
+/// A path as pathlib spells it: no empty or single-dot components.
+fn clean(path: &str) -> Cow<'_, str> {
+    let odd = |part: &str| part.is_empty() || part == ".";
+    if !path.split('/').any(odd) {
+        return Cow::Borrowed(path);
+    }
+    let parts: Vec<&str> = path.split('/').filter(|part| !odd(part)).collect();
+    Cow::Owned(parts.join("/"))
+}
+
+/// The project's folder.
+struct Folder<'a> {
+    files: HashSet<Cow<'a, str>>,
+    folders: HashSet<String>,
+}
+
+impl<'a> Folder<'a> {
+    fn of(search: &Search<'a>) -> Self {
+        let project = search.index.metadata().project_name.as_deref();
+        let mut files: HashSet<Cow<'a, str>> = HashSet::new();
+        for node in search.index.nodes().filter(|node| project.is_none_or(|project| node.package_name() == project)) {
+            files.insert(clean(node.original_file_path()));
+            files.extend(node.patch_path().map(clean));
+        }
+        let mut folders: HashSet<String> = HashSet::from([String::new()]);
+        for file in &files {
+            for parent in parents(file) {
+                if !folders.insert(parent.to_owned()) {
+                    break;
+                }
+            }
+        }
+        Self { files, folders }
+    }
+
+    fn finds(&self, path: &str, pattern: &Pattern) -> bool {
+        let is_folder = self.folders.contains(path);
+        let exists = is_folder || (!pattern.folders_only && self.files.contains(path));
+        let parts: Vec<&str> = if path.is_empty() { Vec::new() } else { path.split('/').collect() };
+        exists && pattern.parts.len() <= parts.len() + pattern.deep && matches(&pattern.parts, &parts, is_folder)
+    }
+}
+
+/// A compiled pattern.
+struct Pattern {
+    parts: Vec<Part>,
+    /// It ended in a slash.
+    folders_only: bool,
+    /// How many of the parts may match no component.
+    deep: usize,
+}
+
+enum Part {
+    /// `**`: any number of folders.
+    Deep,
+    /// `..`: what it leads to is spelt with dots, and no node's path is.
+    Up,
+    Glob(Glob),
+}
+
+impl Pattern {
+    fn new(pattern: &str) -> Result<Self, SelectError> {
+        if pattern.is_empty() {
+            return Err(SelectError::Value("unacceptable path pattern: it is empty".to_owned()));
+        }
+        if pattern.starts_with('/') {
+            return Err(SelectError::NotImplemented(format!(
+                "the path {pattern} is absolute; write it relative to the project's folder"
+            )));
+        }
+        let cleaned = clean(pattern);
+        if cleaned.is_empty() {
+            return Err(SelectError::Index(format!("the path {pattern} names no file or folder; use \"*\" for all")));
+        }
+        let mut parts = Vec::new();
+        for part in cleaned.split('/') {
+            parts.push(match part {
+                ".." => Part::Up,
+                // Several in a row find what one finds.
+                "**" if matches!(parts.last(), Some(Part::Deep)) => continue,
+                "**" => Part::Deep,
+                part if part.contains("**") => {
+                    return Err(SelectError::Value(format!(
+                        "invalid path pattern {pattern}: \"**\" can only be an entire component"
+                    )));
+                }
+                part => Part::Glob(Glob::new(part)),
+            });
+        }
+        let deep = parts.iter().filter(|part| matches!(part, Part::Deep)).count();
+        Ok(Self { parts, folders_only: pattern.ends_with('/'), deep })
+    }
+}
+
+/// Whether the components match; `**` stands for folders only, so a file cannot end in it.
+fn matches(pattern: &[Part], parts: &[&str], is_folder: bool) -> bool {
+    let mut pattern = pattern;
+    let mut rest = parts;
+    let mut retry: Option<(&[Part], &[&str])> = None;
+    loop {
+        match (pattern.split_first(), rest.split_first()) {
+            (Some((Part::Deep, [])), _) => return is_folder,
+            (Some((Part::Deep, after)), _) => {
+                pattern = after;
+                retry = Some((after, rest));
+                continue;
+            }
+            (None, None) => return true,
+            (Some((Part::Glob(glob), after)), Some((part, others))) if glob.matches(part) => {
+                pattern = after;
+                rest = others;
+                continue;
+            }
+            _ => {}
+        }
+        let Some((after, from)) = retry else { return false };
+        let Some((_, shorter)) = from.split_first() else { return false };
+        pattern = after;
+        rest = shorter;
+        retry = Some((after, shorter));
+    }
+}

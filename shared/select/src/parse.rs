@@ -1,0 +1,182 @@
+//! The grammar of one expression and of the command line
+//! (<https://docs.getdbt.com/reference/node-selection/syntax>).
+
+use serde_json::Value;
+use unicode_general_category::{GeneralCategory, get_general_category};
+
+use crate::error::SelectError;
+use crate::spec::{Criteria, Group, Method, Reach, Spec};
+
+/// Reads what would stand after `--select`: unions at spaces, intersections at commas.
+///
+/// Every space separates, so two in a row hold an empty expression between them, which matches nothing.
+pub fn parse(text: &str) -> Result<Spec, SelectError> {
+    union(&[text], false)
+}
+
+/// Reads the values of `--select` or `--exclude` as the shell hands them over.
+pub(crate) fn union<T: AsRef<str>>(texts: &[T], warn: bool) -> Result<Spec, SelectError> {
+    let parts = texts
+        .iter()
+        .flat_map(|text| text.as_ref().split(' '))
+        .map(|piece| {
+            let parts = piece.split(',').map(|part| criteria(part).map(Spec::Criteria)).collect::<Result<_, _>>()?;
+            Ok(Spec::Intersection(Group { parts, indirect: None, warn: warn.then(|| piece.to_owned()) }))
+        })
+        .collect::<Result<_, SelectError>>()?;
+    Ok(Spec::Union(Group { parts, indirect: None, warn: None }))
+}
+
+/// Reads one expression: `[@][n+][method[.argument...]:]value[+n]`.
+pub(crate) fn criteria(text: &str) -> Result<Criteria, SelectError> {
+    if text.contains('\n') {
+        return Err(SelectError::Runtime(format!("invalid selector spec {text:?}: it holds a line break")));
+    }
+    let (childrens_parents, rest) = text.strip_prefix('@').map_or((false, text), |rest| (true, rest));
+    let (parents, rest) = leading_reach(rest);
+    let (method, rest) = leading_method(rest);
+    let (value, children) = trailing_reach(rest);
+    let (method, arguments) = match method {
+        None => (Method::default_for(value), Vec::new()),
+        Some(name) => named_method(name, text)?,
+    };
+    Criteria {
+        method,
+        arguments,
+        value: Value::String(value.to_owned()),
+        childrens_parents,
+        parents,
+        children,
+        indirect: None,
+    }
+    .check(text)
+}
+
+/// Reads a method's name and what follows it after dots.
+pub(crate) fn named_method(name: &str, expression: &str) -> Result<(Method, Vec<String>), SelectError> {
+    let mut parts = name.split('.').map(str::to_owned);
+    let first = parts.next().unwrap_or_default();
+    match Method::from_name(&first) {
+        Some(method) => Ok((method, parts.collect())),
+        None => Err(SelectError::InvalidMethod { method: first, expression: expression.to_owned() }),
+    }
+}
+
+fn leading_reach(text: &str) -> (Option<Reach>, &str) {
+    let digits = text.find(|c| decimal(c).is_none()).unwrap_or(text.len());
+    match text.split_at_checked(digits) {
+        Some((digits, rest)) if rest.starts_with('+') => (Some(reach(digits)), rest.get(1..).unwrap_or_default()),
+        _ => (None, text),
+    }
+}
+
+fn trailing_reach(text: &str) -> (&str, Option<Reach>) {
+    match text.rsplit_once('+') {
+        Some((value, digits)) if digits.chars().all(|c| decimal(c).is_some()) => (value, Some(reach(digits))),
+        _ => (text, None),
+    }
+}
+
+/// The method ends at the first colon, if only word characters and dots stand before it.
+fn leading_method(text: &str) -> (Option<&str>, &str) {
+    match text.split_once(':') {
+        Some((name, rest)) if !name.is_empty() && name.chars().all(|c| c == '.' || is_word(c)) => (Some(name), rest),
+        _ => (None, text),
+    }
+}
+
+fn reach(digits: &str) -> Reach {
+    if digits.is_empty() {
+        return Reach::All;
+    }
+    let layers =
+        digits.chars().filter_map(decimal).fold(0u64, |sum, digit| sum.saturating_mul(10).saturating_add(digit));
+    Reach::Layers(layers)
+}
+
+/// Python's `\w`: letters, numbers and the underscore of any script.
+fn is_word(c: char) -> bool {
+    use GeneralCategory as G;
+    c == '_'
+        || c.is_ascii_alphanumeric()
+        || (!c.is_ascii()
+            && matches!(
+                get_general_category(c),
+                G::UppercaseLetter
+                    | G::LowercaseLetter
+                    | G::TitlecaseLetter
+                    | G::ModifierLetter
+                    | G::OtherLetter
+                    | G::DecimalNumber
+                    | G::LetterNumber
+                    | G::OtherNumber
+            ))
+}
+
+/// Python's `\d` and what it counts for: the decimal digits of any script.
+fn decimal(c: char) -> Option<u64> {
+    if c.is_ascii() {
+        return c.to_digit(10).map(u64::from);
+    }
+    let is_digit = |c: char| get_general_category(c) == GeneralCategory::DecimalNumber;
+    if !is_digit(c) {
+        return None;
+    }
+    // Unicode encodes decimal digits in runs of ten, zero first.
+    let code = u32::from(c);
+    let before = (1..50).take_while(|back| char::from_u32(code - back).is_some_and(is_digit)).count();
+    Some(before as u64 % 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{criteria, parse};
+    use crate::spec::{Method, Reach};
+
+    fn shape(text: &str) -> (bool, Option<Reach>, Method, String, Option<Reach>) {
+        let found = criteria(text).unwrap();
+        (found.childrens_parents, found.parents, found.method, found.value.as_str().unwrap().to_owned(), found.children)
+    }
+
+    #[test]
+    fn operators_stand_where_the_grammar_has_them() {
+        assert_eq!(
+            shape("2+tag:a+3"),
+            (false, Some(Reach::Layers(2)), Method::Tag, "a".into(), Some(Reach::Layers(3)))
+        );
+        assert_eq!(shape("@+x"), (true, Some(Reach::All), Method::Fqn, "x".into(), None));
+        assert_eq!(shape("x++"), (false, None, Method::Fqn, "x+".into(), Some(Reach::All)));
+        assert_eq!(shape("+1"), (false, Some(Reach::All), Method::Fqn, "1".into(), None));
+        assert_eq!(shape("1+"), (false, Some(Reach::Layers(1)), Method::Fqn, String::new(), None));
+        assert_eq!(shape("x+٣"), (false, None, Method::Fqn, "x".into(), Some(Reach::Layers(3))));
+        assert!(criteria("@x+").is_err());
+        assert!(criteria("x\n").is_err());
+    }
+
+    #[test]
+    fn the_first_colon_ends_a_method_of_word_characters() {
+        assert_eq!(shape("a b").3, "a b");
+        assert_eq!(shape("-x:y").2, Method::Fqn);
+        assert_eq!(shape("file:a.b:c").3, "a.b:c");
+        assert!(criteria("a:b:c").is_err());
+        assert!(criteria("é:x").is_err());
+        assert_eq!(criteria("config.meta.a:x").unwrap().arguments, ["meta", "a"]);
+    }
+
+    #[test]
+    fn a_value_without_a_method_gets_one_by_its_looks() {
+        assert_eq!(shape("models/x.sql").2, Method::Path);
+        assert_eq!(shape("x.SQL").2, Method::File);
+        assert_eq!(shape("x.yml").2, Method::Fqn);
+    }
+
+    #[test]
+    fn an_expression_prints_as_it_would_be_written() {
+        for text in
+            ["2+tag:a+3,b c", "@models/x", "fqn:x.sql", "fqn:a:b", "", " ", "+", "fqn:+", "config.severity:warn"]
+        {
+            assert_eq!(parse(text).unwrap().to_string(), text);
+        }
+        assert_eq!(parse("fqn:a path:b/c").unwrap().to_string(), "a b/c");
+    }
+}

@@ -1,0 +1,180 @@
+//! What is asked for.
+
+use landfall_manifest::ResourceType;
+
+use crate::dialect::Dialect;
+use crate::error::SelectError;
+use crate::spec::IndirectSelection;
+use crate::state::State;
+
+/// The dbt command that would run the selection; it sets which resource types come back when none are named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Command {
+    /// `dbt ls`: all but analyses and hooks, blank code too.
+    #[default]
+    Ls,
+    /// `dbt run`: models.
+    Run,
+    /// `dbt test`: data tests and unit tests.
+    Test,
+    /// `dbt seed`: seeds.
+    Seed,
+    /// `dbt snapshot`: snapshots.
+    Snapshot,
+    /// `dbt build`: models, snapshots, seeds, tests, saved queries, exposures and functions.
+    Build,
+}
+
+impl Command {
+    /// The command of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "ls" | "list" => Self::Ls,
+            "run" => Self::Run,
+            "test" => Self::Test,
+            "seed" => Self::Seed,
+            "snapshot" => Self::Snapshot,
+            "build" => Self::Build,
+            _ => return None,
+        })
+    }
+
+    /// The types that `--resource-type default` stands for.
+    fn default_types(self) -> &'static [ResourceType] {
+        use ResourceType as R;
+        match self {
+            Self::Ls => &[
+                R::Model,
+                R::Snapshot,
+                R::Seed,
+                R::Test,
+                R::Source,
+                R::Exposure,
+                R::Metric,
+                R::SavedQuery,
+                R::SemanticModel,
+                R::UnitTest,
+                R::Function,
+            ],
+            Self::Run => &[R::Model],
+            Self::Test => &[R::Test, R::UnitTest],
+            Self::Seed => &[R::Seed],
+            Self::Snapshot => &[R::Snapshot],
+            Self::Build => {
+                &[R::Model, R::Snapshot, R::Seed, R::Test, R::UnitTest, R::SavedQuery, R::Exposure, R::Function]
+            }
+        }
+    }
+
+    /// Whether the command takes `--resource-type` at all.
+    fn takes_types(self) -> bool {
+        matches!(self, Self::Ls | Self::Test | Self::Build)
+    }
+}
+
+/// A selection to make. [`Request::default`] asks for what `dbt ls` without arguments lists.
+#[derive(Debug, Clone, Default)]
+pub struct Request<'a> {
+    /// The values of `--select`; each may hold several expressions. Empty: not given.
+    pub select: Vec<String>,
+    /// The values of `--exclude`.
+    pub exclude: Vec<String>,
+    /// `--indirect-selection`.
+    pub indirect: IndirectSelection,
+    /// The values of `--resource-type`; `all` and `default` are understood. Empty: those of the command.
+    pub resource_types: Vec<String>,
+    /// The values of `--exclude-resource-type`.
+    pub exclude_resource_types: Vec<String>,
+    /// The command that would run.
+    pub command: Command,
+    /// The value of `--selector`.
+    pub selector: Option<String>,
+    /// The text of selectors.yml. None: the selectors that the manifest itself holds.
+    pub selectors_yml: Option<&'a str>,
+    /// `--state` and the target folder, for `state:`, `result:` and `source_status:`.
+    pub state: Option<&'a State>,
+    /// Which dbt's rules to follow where versions differ.
+    pub dialect: Dialect,
+    /// Seconds since 1970: models whose deprecation date is past may lose their contract. None: no date is past.
+    pub now: Option<i64>,
+}
+
+impl<'a> Request<'a> {
+    /// `--select`, split at nothing: the expression syntax splits it.
+    pub fn select(expression: impl Into<String>) -> Self {
+        Self { select: vec![expression.into()], ..Self::default() }
+    }
+
+    /// Adds a value of `--exclude`.
+    #[must_use]
+    pub fn exclude(mut self, expression: impl Into<String>) -> Self {
+        self.exclude.push(expression.into());
+        self
+    }
+
+    /// Sets the command.
+    #[must_use]
+    pub fn command(mut self, command: Command) -> Self {
+        self.command = command;
+        self
+    }
+
+    /// Sets `--indirect-selection`.
+    #[must_use]
+    pub fn indirect(mut self, indirect: IndirectSelection) -> Self {
+        self.indirect = indirect;
+        self
+    }
+
+    /// Adds a value of `--resource-type`.
+    #[must_use]
+    pub fn resource_type(mut self, name: impl Into<String>) -> Self {
+        self.resource_types.push(name.into());
+        self
+    }
+
+    /// Sets the state to compare with.
+    #[must_use]
+    pub fn state(mut self, state: &'a State) -> Self {
+        self.state = Some(state);
+        self
+    }
+
+    /// The types that may come back.
+    pub(crate) fn types(&self) -> Result<Vec<ResourceType>, SelectError> {
+        let defaults = self.command.default_types();
+        let mut types = Vec::new();
+        if self.resource_types.is_empty() || !self.command.takes_types() {
+            types.extend_from_slice(defaults);
+        }
+        for name in self.resource_types.iter().filter(|_| self.command.takes_types()) {
+            match name.as_str() {
+                "default" => types.extend_from_slice(defaults),
+                "all" => {
+                    types.extend_from_slice(defaults);
+                    if self.command == Command::Ls {
+                        types.push(ResourceType::Analysis);
+                    }
+                }
+                name => types.push(resource_type(name)?),
+            }
+        }
+        if self.command.takes_types() {
+            for name in &self.exclude_resource_types {
+                let excluded = resource_type(name)?;
+                types.retain(|kind| *kind != excluded);
+            }
+        }
+        if self.command == Command::Test {
+            types.retain(|kind| kind.is_test());
+        }
+        Ok(types)
+    }
+}
+
+fn resource_type(name: &str) -> Result<ResourceType, SelectError> {
+    ResourceType::from_name(name).ok_or_else(|| {
+        let known: Vec<&str> = ResourceType::ALL.into_iter().map(ResourceType::as_str).collect();
+        SelectError::Usage(format!("'{name}' is not a resource type; types are {}", known.join(", ")))
+    })
+}

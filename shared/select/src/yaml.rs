@@ -1,0 +1,284 @@
+//! selectors.yml (<https://docs.getdbt.com/reference/node-selection/yaml-selectors>).
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value};
+
+use crate::dialect::Dialect;
+use crate::error::SelectError;
+use crate::parse::{criteria, named_method};
+use crate::spec::{Criteria, Group, IndirectSelection, Method, Reach, Spec};
+
+/// The selectors of a project.
+#[derive(Debug, Clone, Default)]
+pub struct Selectors {
+    named: HashMap<String, Spec>,
+    default: Option<String>,
+}
+
+/// One entry of selectors.yml.
+struct Definition {
+    name: String,
+    definition: Value,
+    default: bool,
+}
+
+impl Selectors {
+    /// Reads the text of selectors.yml. Jinja in it is not rendered.
+    pub fn from_yaml(text: &str, dialect: Dialect) -> Result<Self, SelectError> {
+        let value: Value = serde_saphyr::from_str(text).map_err(|error| SelectError::Selectors(error.to_string()))?;
+        if value.is_null() {
+            return Ok(Self::default());
+        }
+        let Some(selectors) = value.get("selectors").and_then(Value::as_array) else {
+            return Err(malformed("it needs a list named \"selectors\""));
+        };
+        Self::read(selectors.iter().map(definition).collect::<Result<_, _>>()?, dialect)
+    }
+
+    /// Reads the `selectors` of a manifest, where inheritance is already resolved.
+    pub fn from_manifest(json: Option<&str>, dialect: Dialect) -> Result<Self, SelectError> {
+        let Some(json) = json else { return Ok(Self::default()) };
+        let named: Map<String, Value> =
+            serde_json::from_str(json).map_err(|error| SelectError::Selectors(error.to_string()))?;
+        Self::read(named.values().map(definition).collect::<Result<_, _>>()?, dialect)
+    }
+
+    /// The selector of that name.
+    pub fn get(&self, name: &str) -> Result<&Spec, SelectError> {
+        self.named.get(name).ok_or_else(|| {
+            let mut known: Vec<&str> = self.named.keys().map(String::as_str).collect();
+            known.sort_unstable();
+            SelectError::Runtime(format!("could not find selector named {name}, expected one of {}", known.join(", ")))
+        })
+    }
+
+    /// The selector that says `default: true`, used when nothing is selected or excluded.
+    pub fn default_selector(&self) -> Option<&Spec> {
+        self.named.get(self.default.as_deref()?)
+    }
+
+    /// The names, sorted.
+    pub fn names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.named.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        names
+    }
+
+    fn read(definitions: Vec<Definition>, dialect: Dialect) -> Result<Self, SelectError> {
+        let mut defaults = definitions.iter().filter(|definition| definition.default);
+        let default = defaults.next().map(|definition| definition.name.clone());
+        if let (Some(first), Some(second)) = (&default, defaults.next()) {
+            return Err(malformed(&format!("both {first} and {} say default: true", second.name)));
+        }
+        let _ = dialect;
+        let mut reader = Reader { known: HashMap::new() };
+        for entry in definitions {
+            let spec = reader.root(&entry.definition).map_err(|error| match error {
+                error if error.is_runtime() => SelectError::Selectors(format!("selector {}: {error}", entry.name)),
+                other => other,
+            })?;
+            reader.known.insert(entry.name, spec);
+        }
+        Ok(Self { named: reader.known, default })
+    }
+}
+
+fn malformed(what: &str) -> SelectError {
+    SelectError::Selectors(what.to_owned())
+}
+
+fn definition(entry: &Value) -> Result<Definition, SelectError> {
+    let Some(name) = entry.get("name").and_then(Value::as_str) else {
+        return Err(malformed("every selector needs a name that is text"));
+    };
+    let definition = entry.get("definition").cloned().unwrap_or_default();
+    if !definition.is_string() && !definition.is_object() {
+        return Err(malformed(&format!("the definition of {name} must be text or a mapping; no lists")));
+    }
+    let default = match entry.get("default") {
+        None => false,
+        Some(Value::Bool(default)) => *default,
+        Some(other) => return Err(malformed(&format!("default of {name} must be true or false, found {other}"))),
+    };
+    Ok(Definition { name: name.to_owned(), definition, default })
+}
+
+/// Reads definitions in order; each may refer to those before it.
+struct Reader {
+    known: HashMap<String, Spec>,
+}
+
+impl Reader {
+    fn root(&self, definition: &Value) -> Result<Spec, SelectError> {
+        if let Value::Object(entries) = definition {
+            let is_set = entries.contains_key("union") || entries.contains_key("intersection");
+            if is_set && entries.len() > 1 {
+                let keys: Vec<&str> = entries.keys().map(String::as_str).collect();
+                return Err(SelectError::Runtime(format!(
+                    "only a single union or intersection key is allowed at the root of a definition, found {}",
+                    keys.join(", ")
+                )));
+            }
+        }
+        self.any(definition)
+    }
+
+    fn any(&self, definition: &Value) -> Result<Spec, SelectError> {
+        match definition {
+            // No splitting at spaces or commas here.
+            Value::String(text) => criteria(text).map(Spec::Criteria),
+            Value::Object(entries) => {
+                if let Some(parts) = entries.get("union") {
+                    self.set(parts, "union", Spec::Union)
+                } else if let Some(parts) = entries.get("intersection") {
+                    self.set(parts, "intersection", Spec::Intersection)
+                } else {
+                    self.method(entries)
+                }
+            }
+            other => Err(SelectError::Runtime(format!(
+                "expected a union, an intersection, text or a mapping, found {other}"
+            ))),
+        }
+    }
+
+    fn set(&self, parts: &Value, key: &str, kind: fn(Group) -> Spec) -> Result<Spec, SelectError> {
+        let mut included = Vec::new();
+        let mut excluded = None;
+        for part in items(parts, key)? {
+            match part.get("exclude") {
+                None => included.push(self.any(part)?),
+                Some(_) if excluded.is_some() => {
+                    return Err(SelectError::Runtime(format!("a {key} takes only one exclude")));
+                }
+                Some(list) => excluded = self.exclusions(list)?,
+            }
+        }
+        Ok(without(kind(eager(included)), excluded))
+    }
+
+    fn exclusions(&self, list: &Value) -> Result<Option<Spec>, SelectError> {
+        let mut parts =
+            items(list, "exclude")?.iter().map(|part| self.any(part)).collect::<Result<Vec<_>, SelectError>>()?;
+        Ok(match parts.len() {
+            0 => None,
+            1 => parts.pop(),
+            _ => Some(Spec::Union(eager(parts))),
+        })
+    }
+
+    fn method(&self, entries: &Map<String, Value>) -> Result<Spec, SelectError> {
+        let mut single = entries.iter();
+        if let (Some((method, value)), None) = (single.next(), single.next()) {
+            return criterion(Some(method), value, &Map::new()).map(Spec::Criteria);
+        }
+        let (Some(method), Some(value)) = (entries.get("method"), entries.get("value")) else {
+            let keys: Vec<&str> = entries.keys().map(String::as_str).collect();
+            return Err(SelectError::Runtime(format!(
+                "expected either one key or \"method\" and \"value\", found {}",
+                keys.join(", ")
+            )));
+        };
+        if method == "selector" {
+            // dbt 1.11 takes the other selector as it is and ignores every other key.
+            return value
+                .as_str()
+                .and_then(|name| self.known.get(name))
+                .cloned()
+                .ok_or_else(|| SelectError::Runtime(format!("existing selector definition for {value} not found")));
+        }
+        let excluded = entries.get("exclude").map(|list| self.exclusions(list)).transpose()?.flatten();
+        let method = match method {
+            Value::String(method) => Some(method.as_str()),
+            Value::Null => None,
+            other => return Err(SelectError::Type(format!("a method must be text, found {other}"))),
+        };
+        Ok(without(Spec::Criteria(criterion(method, value, entries)?), excluded))
+    }
+}
+
+fn without(included: Spec, excluded: Option<Spec>) -> Spec {
+    match excluded {
+        None => included,
+        Some(excluded) => Spec::Difference(eager(vec![included, excluded])),
+    }
+}
+
+/// Sets in selectors.yml are joined eagerly whatever the command says.
+fn eager(parts: Vec<Spec>) -> Group {
+    Group { parts, indirect: Some(IndirectSelection::Eager), warn: None }
+}
+
+fn items<'v>(value: &'v Value, key: &str) -> Result<&'v Vec<Value>, SelectError> {
+    let Some(items) = value.as_array() else {
+        return Err(SelectError::Runtime(format!("invalid value for key \"{key}\": expected a list")));
+    };
+    match items.iter().find(|item| !item.is_string() && !item.is_object()) {
+        None => Ok(items),
+        Some(item) => {
+            Err(SelectError::Runtime(format!("invalid value in key \"{key}\", expected a mapping or text: {item}")))
+        }
+    }
+}
+
+fn criterion(method: Option<&str>, value: &Value, entries: &Map<String, Value>) -> Result<Criteria, SelectError> {
+    let shown = || Value::Object(entries.clone()).to_string();
+    let (method, arguments) = match method {
+        Some(name) => named_method(name, name)?,
+        None => (Method::default_for(value.as_str().unwrap_or_default()), Vec::new()),
+    };
+    let truthy = |key: &str| entries.get(key).is_some_and(truthy);
+    let reach = |on: &str, depth: &str| -> Result<Option<Reach>, SelectError> {
+        let depth = layers(entries.get(depth))?;
+        Ok(truthy(on).then_some(depth))
+    };
+    let indirect = match entries.get("indirect_selection") {
+        None => None,
+        Some(mode) => Some(mode.as_str().and_then(IndirectSelection::from_name).ok_or_else(|| {
+            SelectError::Value(format!("{mode} is not a valid indirect selection: eager, cautious, buildable or empty"))
+        })?),
+    };
+    Criteria {
+        method,
+        arguments,
+        value: value.clone(),
+        childrens_parents: truthy("childrens_parents"),
+        parents: reach("parents", "parents_depth")?,
+        children: reach("children", "children_depth")?,
+        indirect,
+    }
+    .check(&shown())
+}
+
+/// A depth of 0 is no depth at all here, unlike on the command line.
+fn layers(depth: Option<&Value>) -> Result<Reach, SelectError> {
+    let Some(depth) = depth.filter(|depth| truthy(depth)) else { return Ok(Reach::All) };
+    let number = match depth {
+        Value::Bool(true) => Some(1.0),
+        Value::Number(number) => number.as_f64(),
+        #[expect(clippy::cast_precision_loss, reason = "no graph has that many layers")]
+        Value::String(text) => text.trim().parse::<i64>().ok().map(|layers| layers as f64),
+        _ => None,
+    };
+    match number {
+        // Whole layers; before the first there is nothing.
+        Some(number) => {
+            #[expect(clippy::cast_sign_loss, reason = "the sign is gone")]
+            let layers = number.max(0.0) as u64;
+            Ok(Reach::Layers(layers))
+        }
+        None => Err(SelectError::Runtime(format!("invalid node spec: could not handle the depth {depth}"))),
+    }
+}
+
+fn truthy(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(value) => *value,
+        Value::Number(value) => value.as_f64() != Some(0.0),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(entries) => !entries.is_empty(),
+    }
+}

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Cause, DatasetName, JobName, Nonce, ReleaseId, RunCause, RunId, Set};
+use crate::{Cause, DatasetName, JobName, LedgerOutcome, Nonce, ReleaseId, RunCause, RunId, Set};
 
 /// The version of board.json that this code reads and writes.
 pub const BOARD_VERSION: u32 = 1;
@@ -43,6 +43,35 @@ pub struct Board {
     pub jobs: BTreeMap<JobName, String>,
     /// What the docs site is behind by.
     pub docs: DocsState,
+    /// Runs that are over, and not yet told to the event bus.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub announce: Vec<Announcement>,
+    /// Runs planned of late, for `limits.runs_per_day`.
+    pub budget: Budget,
+}
+
+/// A run that is over: the event `Run Settled`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Announcement {
+    /// The run.
+    pub run: RunId,
+    /// Its last attempt.
+    pub attempt: u32,
+    /// How it ended.
+    pub outcome: LedgerOutcome,
+    /// For people.
+    pub detail: String,
+    /// What it was for.
+    pub causes: Vec<RunCause>,
+}
+
+/// Runs planned in a window of 24 hours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Budget {
+    /// When the window began.
+    pub since: Timestamp,
+    /// Runs planned in it.
+    pub runs: u32,
 }
 
 /// A dataset's memory.
@@ -93,12 +122,15 @@ pub struct Debt {
 }
 
 /// Why a debt is not tried again by itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Stuck {
-    /// The run that failed.
-    pub run: RunId,
+    /// The run that failed, if it came to a run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
     /// For people.
     pub reason: String,
+    /// The nodes that are not tried again; others of the debt may still run.
+    pub nodes: Set,
 }
 
 /// A live run.
@@ -143,9 +175,15 @@ pub struct Attempt {
     /// The task, once known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task_arn: Option<String>,
-    /// What went wrong with the attempts before, for people.
+    /// What went wrong with the attempts before and with this one's start, for people.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub before: Vec<String>,
+    /// Attempts that the rung `failed` gave so far.
+    #[serde(default)]
+    pub failed_rung: u32,
+    /// Once void, the run ends instead of being tried again.
+    #[serde(default)]
+    pub give_up: bool,
 }
 
 /// Where an attempt stands.
@@ -203,6 +241,8 @@ impl Board {
             built: Set::new(),
             jobs: BTreeMap::new(),
             docs: DocsState::default(),
+            announce: Vec::new(),
+            budget: Budget { since: now, runs: 0 },
         }
     }
 

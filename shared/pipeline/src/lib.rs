@@ -7,22 +7,33 @@
 
 mod board;
 mod cause;
+mod compile;
+mod decide;
+mod exact;
+mod graph;
 mod ids;
 mod ledger;
 mod load;
+mod locations;
+mod pending;
 mod plan;
 mod project;
+mod release;
 mod report;
 mod set;
 
 pub use board::{
-    Attempt, AttemptState, BOARD_KEY, BOARD_VERSION, Board, BoardError, DatasetState, Debt, DocsOwed, DocsState,
+    Announcement, Attempt, AttemptState, BOARD_KEY, BOARD_VERSION, Board, BoardError, Budget, DatasetState, Debt, DocsOwed, DocsState,
     NONCES_KEPT, Run, Stuck,
 };
 pub use cause::{BadCause, Cause};
+pub use compile::{CompileError, CompileInput, compile};
+pub use decide::{Context, Decision, Input, Load, MARGIN, MOST_ATTEMPTS, PATIENCE, RECENT_KEPT, Stop, decide, long_gone};
 pub use ids::{BadName, DatasetName, JobName, NodeId, Nonce, ReleaseId, RunId, compact};
 pub use ledger::{About, FailedNode, LedgerHeader, LedgerLine, LedgerObject, LedgerOutcome, RunCause, ledger_key};
 pub use load::{DatasetLoaded, ObjectEvent};
+pub use locations::{Location, LocationError, Locations, Place};
+pub use pending::{Effect, REPEAT_FOR, next_due, pending};
 pub use plan::{
     ATTEMPT_VARIABLE, PLAN_VARIABLE, PLAN_VERSION, Plan, PlannedCause, PlannedNode, RunTaskCall, Selection, Step,
     TaskSettings, WaitingNode,
@@ -31,5 +42,6 @@ pub use project::{
     Capacity, DatasetConfig, DocsConfig, FirstRelease, JobConfig, JobSelection, LimitsConfig, Loads, Operation, Project,
     ProjectError, Ready, ReleaseConfig, RetryRung, RunsConfig, Span, Warehouse, Words,
 };
+pub use release::{COMPILED_VERSION, Compiled, Dataset, Job, ReadyPolicy, Release, ReleaseError};
 pub use report::{Claim, NodeResult, NodeStatus, Outcome, RESULT_VERSION, RunResult, StepResult};
 pub use set::Set;

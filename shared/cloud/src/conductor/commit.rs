@@ -1,0 +1,110 @@
+//! Decide and swap.
+
+use std::time::Duration;
+
+use landfall_pipeline::{
+    BOARD_KEY, Board, Context, Decision, Input, LedgerHeader, LedgerObject, Nonce, Plan, decide,
+};
+
+use super::{ConductError, Conductor, Deadline};
+use crate::{
+    clock,
+    store::{PutNew, Swap},
+};
+
+impl Conductor {
+    /// Decides what the input leads to and puts it on the board; gives the board as it is then. Order: plans, ledger, board. When the reply to
+    /// a swap is lost, or the swap was lost, the board's own list of writers tells which.
+    pub async fn commit(&self, input: &Input<'_>, deadline: Deadline) -> Result<Board, ConductError> {
+        let mut tried: Vec<Nonce> = Vec::new();
+        loop {
+            let (board, etag) = self.board().await?;
+            if tried.iter().any(|nonce| board.nonces.contains(nonce)) {
+                return Ok(board);
+            }
+            if u32::try_from(tried.len()).is_ok_and(|tries| tries > 0) {
+                if deadline.is_over() {
+                    return Err(ConductError::Contended { tries: u32::try_from(tried.len()).unwrap_or(u32::MAX) });
+                }
+                pause(tried.len()).await;
+            }
+            let release = self.release_of(&board).await?;
+            let nonce = clock::nonce();
+            let task = self.acting.as_ref().map(|acting| &acting.settings);
+            let context = Context { now: clock::now(), nonce: &nonce, release: release.as_deref(), task };
+            let decision = decide(&board, input, &context);
+            if !decision.changed {
+                return Ok(board);
+            }
+            self.write_plans(&decision.plans).await?;
+            let ledger = self.write_ledger(&board, &decision, &nonce).await?;
+            let bytes = decision.board.to_json().map_err(|source| ConductError::Board {
+                address: self.store.address(BOARD_KEY),
+                source,
+            })?;
+            tried.push(nonce);
+            match self.store.swap(BOARD_KEY, &etag, &bytes).await? {
+                Swap::Done { .. } => {
+                    log(&decision);
+                    return Ok(decision.board);
+                }
+                Swap::Conflict => {
+                    tried.pop();
+                    if let Some(key) = ledger {
+                        // A stray of the ledger is off its chain and misleads nobody; the sweep deletes what this could not.
+                        if let Err(error) = self.store.delete(&key).await {
+                            tracing::info!(key, %error, "a ledger object that lost its race stays as a stray");
+                        }
+                    }
+                    if deadline.is_over() {
+                        return Err(ConductError::Contended { tries: 1 });
+                    }
+                    pause(1).await;
+                }
+                Swap::Unknown { fault } => tracing::warn!(%fault, "the board's swap got no answer: looking for our mark"),
+            }
+        }
+    }
+
+    async fn write_plans(&self, plans: &[Plan]) -> Result<(), ConductError> {
+        for plan in plans {
+            let bytes =
+                serde_json::to_vec(plan).map_err(|source| ConductError::Json { what: "plan.json", source })?;
+            let key = Plan::key(&plan.run_id);
+            if self.store.put_new(&key, &bytes, "application/json").await? == PutNew::Exists {
+                tracing::warn!(key, "a plan of this name is there already: its writer's mark was not random");
+            }
+        }
+        Ok(())
+    }
+
+    async fn write_ledger(&self, before: &Board, decision: &Decision, nonce: &Nonce) -> Result<Option<String>, ConductError> {
+        let Some(key) = decision.board.ledger.clone().filter(|_| !decision.lines.is_empty()) else { return Ok(None) };
+        let object = LedgerObject {
+            header: LedgerHeader {
+                ledger: 1,
+                seq: decision.board.seq,
+                nonce: nonce.clone(),
+                at: decision.board.now,
+                previous: before.ledger.clone(),
+            },
+            lines: decision.lines.clone(),
+        };
+        let text = object.to_jsonl().map_err(|source| ConductError::Json { what: "the ledger", source })?;
+        self.store.put_new(&key, text.as_bytes(), "application/x-ndjson").await?;
+        Ok(Some(key))
+    }
+}
+
+/// Jittered, so that writers that met once do not meet again.
+async fn pause(tries: usize) {
+    let most = 50_u64.saturating_mul(1 << tries.min(5));
+    tokio::time::sleep(Duration::from_millis(fastrand::u64(10..=most))).await;
+}
+
+fn log(decision: &Decision) {
+    for line in &decision.lines {
+        let about = serde_json::to_string(&line.about).unwrap_or_default();
+        tracing::info!(event = line.event, outcome = ?line.outcome, about, detail = line.detail, seq = decision.board.seq, "decided");
+    }
+}

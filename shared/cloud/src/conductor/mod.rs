@@ -1,0 +1,205 @@
+//! The loop that every function runs: read the board, decide, write plans and ledger, swap the board; then do what the board asks.
+//!
+//! A function may die between any two of these steps: what was decided is on the board, and whoever reads it next does what is left (L6).
+
+mod commit;
+mod observe;
+mod perform;
+mod sweep;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+use landfall_pipeline::{Board, BoardError, Release, ReleaseError, ReleaseId, TaskSettings};
+
+use crate::{Bus, CallError, Clients, Config, ConfigError, ConnectError, Queue, Store, StoreError, Tasks, clock};
+
+/// Everything that a function needs to decide and to act.
+#[derive(Debug)]
+pub struct Conductor {
+    clients: Clients,
+    config: Config,
+    store: Store,
+    bus: Bus,
+    /// publish-docs has no queue and starts no tasks: its environment lacks what that needs.
+    acting: Option<Acting>,
+    /// The release that was used last: a warm function need not read it again.
+    release: Mutex<Option<Arc<Release>>>,
+}
+
+/// What it takes to start tasks and to be woken.
+#[derive(Debug)]
+struct Acting {
+    tasks: Tasks,
+    queue: Queue,
+    settings: TaskSettings,
+}
+
+/// Why nothing could be decided. Each is logged once, by the handler.
+#[derive(Debug, thiserror::Error)]
+pub enum ConductError {
+    /// The environment is not as the template makes it.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The SDK has no region.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// S3.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Another service.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// No board: everything stands still, because a new one would forget what is owed.
+    #[error("{address} is missing: `landfall release` makes the first one; if there was one, restore it from the bucket's versions")]
+    NoBoard {
+        /// `s3://bucket/board.json`.
+        address: String,
+    },
+    /// A board that cannot be read.
+    #[error("{address}: {source}")]
+    Board {
+        /// `s3://bucket/board.json`.
+        address: String,
+        /// What is wrong with it.
+        source: BoardError,
+    },
+    /// The release that the board names cannot be read.
+    #[error("release {release}: {source}")]
+    Release {
+        /// It.
+        release: ReleaseId,
+        /// What is wrong with it.
+        source: ReleaseError,
+    },
+    /// A file of a release is gone.
+    #[error("release {release}: {address} is missing: restore it from the bucket's versions, or run `landfall release` again")]
+    ReleaseFile {
+        /// It.
+        release: ReleaseId,
+        /// The file.
+        address: String,
+    },
+    /// A document could not be written as JSON.
+    #[error("{what} cannot be written as JSON: {source}")]
+    Json {
+        /// Which.
+        what: &'static str,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// Others swapped the board again and again until the time was up.
+    #[error("the board was changed by others {tries} times in a row; nothing is lost, the event comes again")]
+    Contended {
+        /// How often.
+        tries: u32,
+    },
+}
+
+impl Conductor {
+    /// For a function that starts tasks. Reads nothing from AWS yet.
+    pub fn new(clients: Clients, config: Config) -> Result<Self, ConductError> {
+        let acting = Acting {
+            tasks: clients.tasks(&config)?,
+            queue: clients.loads_queue(&config)?,
+            settings: config.task_settings()?,
+        };
+        Ok(Self { acting: Some(acting), ..Self::recording(clients, config) })
+    }
+
+    /// For a function that only puts on the board what it did.
+    pub fn recording(clients: Clients, config: Config) -> Self {
+        Self {
+            store: clients.store(config.state_bucket()),
+            bus: clients.bus(),
+            acting: None,
+            release: Mutex::new(None),
+            clients,
+            config,
+        }
+    }
+
+    /// From the function's environment.
+    pub async fn from_env() -> Result<Self, ConductError> {
+        let config = Config::from_env()?;
+        let clients = Clients::connect(&config).await?;
+        Self::new(clients, config)
+    }
+
+    /// The state bucket.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The clients, for what only one function does.
+    pub fn clients(&self) -> &Clients {
+        &self.clients
+    }
+
+    /// The environment.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The board as it is, and the etag to swap it by.
+    pub async fn board(&self) -> Result<(Board, String), ConductError> {
+        let address = || self.store.address(landfall_pipeline::BOARD_KEY);
+        let stored = self
+            .store
+            .get(landfall_pipeline::BOARD_KEY)
+            .await?
+            .ok_or_else(|| ConductError::NoBoard { address: address() })?;
+        let board = Board::from_json(&stored.bytes)
+            .map_err(|source| ConductError::Board { address: address(), source })?;
+        Ok((board, stored.etag))
+    }
+
+    /// The release that the board names, read once as long as it stays the same.
+    pub async fn release_of(&self, board: &Board) -> Result<Option<Arc<Release>>, ConductError> {
+        let Some(id) = &board.release else { return Ok(None) };
+        let known = self.release.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(release) = known.filter(|release| release.id() == id) {
+            return Ok(Some(release));
+        }
+        let release = Arc::new(self.read_release(id).await?);
+        *self.release.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&release));
+        Ok(Some(release))
+    }
+
+    async fn read_release(&self, id: &ReleaseId) -> Result<Release, ConductError> {
+        let (compiled, index) = (format!("releases/{id}/compiled.json"), format!("releases/{id}/index.bin"));
+        let compiled = self.release_file(id, &compiled).await?;
+        let index = self.release_file(id, &index).await?;
+        Release::load(&compiled, &index).map_err(|source| ConductError::Release { release: id.clone(), source })
+    }
+
+    async fn release_file(&self, id: &ReleaseId, key: &str) -> Result<Vec<u8>, ConductError> {
+        let stored = self.store.get(key).await?;
+        let address = || self.store.address(key);
+        stored
+            .map(|stored| stored.bytes)
+            .ok_or_else(|| ConductError::ReleaseFile { release: id.clone(), address: address() })
+    }
+}
+
+/// Until when a function may go on trying.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadline(pub Timestamp);
+
+impl Deadline {
+    /// So long from now.
+    pub fn after(time: SignedDuration) -> Self {
+        Self(clock::now() + time)
+    }
+
+    /// Five seconds before Lambda ends the invocation, given its deadline in milliseconds since 1970.
+    pub fn of_lambda(milliseconds: u64) -> Self {
+        let end = i64::try_from(milliseconds).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+        Self(end.unwrap_or_else(|| clock::now() + SignedDuration::from_secs(30)) - SignedDuration::from_secs(5))
+    }
+
+    /// Whether it is past.
+    pub fn is_over(self) -> bool {
+        clock::now() >= self.0
+    }
+}

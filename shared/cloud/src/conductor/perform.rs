@@ -1,0 +1,165 @@
+//! Doing what the board asks.
+
+use std::collections::HashSet;
+
+use landfall_pipeline::{Board, Claim, Effect, Input, Plan, RunId, pending};
+
+use super::{Acting, ConductError, Conductor, Deadline};
+use crate::{
+    clock,
+    store::PutNew,
+    tasks::{Refusal, RunOutcome},
+};
+
+impl Conductor {
+    /// Commits the input, then does what the board asks, and what that leads to. Each effect is tried once: what does not succeed stays on the
+    /// board, for the next function or the sweep.
+    pub async fn conduct(&self, input: &Input<'_>, deadline: Deadline) -> Result<Board, ConductError> {
+        let board = self.commit(input, deadline).await?;
+        self.perform(board, deadline).await
+    }
+
+    /// Does what the board asks.
+    pub async fn perform(&self, mut board: Board, deadline: Deadline) -> Result<Board, ConductError> {
+        let Some(acting) = &self.acting else { return Ok(board) };
+        let mut tried: HashSet<String> = HashSet::new();
+        loop {
+            let release = self.release_of(&board).await?;
+            let next = pending(&board, release.as_deref(), clock::now())
+                .into_iter()
+                .find(|effect| tried.insert(key(effect)));
+            let Some(effect) = next else { return Ok(board) };
+            if deadline.is_over() {
+                tracing::warn!(?effect, "no time left to do this: the next function does");
+                return Ok(board);
+            }
+            match self.effect(acting, &board, &effect, deadline).await {
+                Ok(Some(after)) => board = after,
+                Ok(None) => {}
+                // One effect that fails holds no other back; it is still on the board.
+                Err(error) => tracing::error!(?effect, %error, "not done yet"),
+            }
+        }
+    }
+
+    async fn effect(
+        &self,
+        acting: &Acting,
+        board: &Board,
+        effect: &Effect,
+        deadline: Deadline,
+    ) -> Result<Option<Board>, ConductError> {
+        match effect {
+            Effect::StartTask { run, attempt } => self.start(acting, run, *attempt, deadline).await,
+            Effect::Void { run, attempt } => self.void(run, *attempt, deadline).await.map(Some),
+            Effect::Announce => self.announce(board, deadline).await.map(Some),
+            Effect::PublishDocs => {
+                let detail = serde_json::json!({ "stack": self.config.stack() });
+                self.bus.put("Docs Owed", &detail).await?;
+                Ok(None)
+            }
+            Effect::Wake { at } => {
+                acting.queue.wake(*at, clock::now()).await?;
+                Ok(None)
+            }
+        }
+    }
+
+    async fn start(
+        &self,
+        acting: &Acting,
+        run: &RunId,
+        attempt: u32,
+        deadline: Deadline,
+    ) -> Result<Option<Board>, ConductError> {
+        let key = Plan::key(run);
+        let Some(stored) = self.store.get(&key).await? else {
+            let reason = format!("{} is missing", self.store.address(&key));
+            return self.not_started(run, attempt, reason, false, deadline).await;
+        };
+        let plan: Plan = match serde_json::from_slice(&stored.bytes) {
+            Ok(plan) => plan,
+            Err(error) => {
+                let reason = format!("{} is unreadable: {error}", self.store.address(&key));
+                return self.not_started(run, attempt, reason, false, deadline).await;
+            }
+        };
+        match acting.tasks.run(&plan.run_task(attempt)).await {
+            RunOutcome::Started { task_arn } => {
+                let input = Input::Started { run: run.clone(), attempt, task_arn };
+                self.commit(&input, deadline).await.map(Some)
+            }
+            RunOutcome::Conflict { task_arns } => match task_arns.into_iter().next() {
+                Some(task_arn) => {
+                    let input = Input::Claimed { run: run.clone(), attempt, task_arn };
+                    self.commit(&input, deadline).await.map(Some)
+                }
+                None => {
+                    let reason = "its client token was used with other parameters".to_owned();
+                    self.not_started(run, attempt, reason, true, deadline).await
+                }
+            },
+            RunOutcome::Refused { class: Refusal::Throttled, reason } => {
+                tracing::warn!(%run, attempt, reason, "RunTask was throttled: the same call is made again soon");
+                Ok(None)
+            }
+            RunOutcome::Refused { class, reason } => {
+                let hopeful = class != Refusal::Configuration;
+                self.not_started(run, attempt, reason, hopeful, deadline).await
+            }
+            RunOutcome::Unknown { error } => {
+                tracing::warn!(%run, attempt, error, "nobody knows whether the task was started: the same call is made again");
+                Ok(None)
+            }
+        }
+    }
+
+    async fn not_started(
+        &self,
+        run: &RunId,
+        attempt: u32,
+        reason: String,
+        hopeful: bool,
+        deadline: Deadline,
+    ) -> Result<Option<Board>, ConductError> {
+        let input = Input::NotStarted { run: run.clone(), attempt, reason, hopeful };
+        self.commit(&input, deadline).await.map(Some)
+    }
+
+    /// Gives an attempt up. Who comes first wins: after our `void` no task can claim it; a task that claimed it runs on (L7).
+    async fn void(&self, run: &RunId, attempt: u32, deadline: Deadline) -> Result<Board, ConductError> {
+        let key = Claim::key(run, attempt);
+        let claim = Claim::Void { reason: format!("given up by Landfall ({})", clock::nonce()) };
+        let bytes = serde_json::to_vec(&claim).map_err(|source| ConductError::Json { what: "a claim", source })?;
+        let there = match self.store.put_new(&key, &bytes, "application/json").await? {
+            PutNew::Created { .. } => None,
+            PutNew::Exists => self.claim(run, attempt).await?,
+        };
+        let (run, input_attempt) = (run.clone(), attempt);
+        let input = match there {
+            Some((Claim::Task { task_arn }, _)) => Input::Claimed { run, attempt: input_attempt, task_arn },
+            Some((Claim::Void { .. }, _)) | None => Input::Voided { run, attempt: input_attempt },
+        };
+        self.commit(&input, deadline).await
+    }
+
+    async fn announce(&self, board: &Board, deadline: Deadline) -> Result<Board, ConductError> {
+        for told in &board.announce {
+            let mut detail = serde_json::to_value(told).map_err(|source| ConductError::Json { what: "an event", source })?;
+            if let Some(fields) = detail.as_object_mut() {
+                fields.insert("stack".to_owned(), self.config.stack().into());
+            }
+            self.bus.put("Run Settled", &detail).await?;
+        }
+        let runs = board.announce.iter().map(|told| told.run.clone()).collect();
+        self.commit(&Input::Announced { runs }, deadline).await
+    }
+}
+
+/// One try an effect; a wake is one whatever its time.
+fn key(effect: &Effect) -> String {
+    match effect {
+        Effect::Wake { .. } => "wake".to_owned(),
+        other => format!("{other:?}"),
+    }
+}

@@ -1,0 +1,58 @@
+//! The sweep: finds what any lost event, lost reply or dead function left, and does it (L9).
+
+use landfall_pipeline::{AttemptState, Board, Input, Run, RunId, Stop, long_gone};
+
+use super::{ConductError, Conductor, Deadline};
+use crate::clock;
+
+impl Conductor {
+    /// Lets time pass, does what the board asks, and asks ECS about every live task: the event of one that stopped may have been lost.
+    pub async fn sweep(&self, deadline: Deadline) -> Result<Board, ConductError> {
+        let mut board = self.conduct(&Input::Tick, deadline).await?;
+        let running: Vec<(RunId, Run)> = board
+            .runs
+            .iter()
+            .filter(|(_, run)| run.attempt.state == AttemptState::Running)
+            .map(|(id, run)| (id.clone(), run.clone()))
+            .collect();
+        let arns: Vec<String> = running.iter().filter_map(|(_, run)| run.attempt.task_arn.clone()).collect();
+        let Some(acting) = self.acting.as_ref().filter(|_| !arns.is_empty()) else { return Ok(board) };
+        let described = acting.tasks.describe(&arns).await?;
+        for (arn, reason) in &described.failed {
+            tracing::warn!(arn, reason, "ECS did not describe this task");
+        }
+        for facts in described.tasks.iter().filter(|facts| facts.is_stopped()) {
+            if let Some(stop) = self.observe(facts).await? {
+                tracing::info!(run = %stop.run, task = stop.task_arn, "the sweep found a task that stopped");
+                board = self.conduct(&Input::Stopped(Box::new(stop)), deadline).await?;
+            }
+        }
+        for (id, run) in running {
+            let Some(arn) = run.attempt.task_arn.as_ref().filter(|arn| described.missing.contains(arn)) else { continue };
+            if let Some(stop) = self.gone(&id, &run, arn).await? {
+                board = self.conduct(&Input::Stopped(Box::new(stop)), deadline).await?;
+            }
+        }
+        Ok(board)
+    }
+
+    /// A task that ECS knows no more counts as stopped only once its claim is an hour old: `DescribeTasks` is eventually consistent, and
+    /// forgets a stopped task after about an hour.
+    async fn gone(&self, id: &RunId, run: &Run, task_arn: &str) -> Result<Option<Stop>, ConductError> {
+        let number = run.attempt.number;
+        let claim = self.claim(id, number).await?;
+        let since = claim.as_ref().map_or(run.attempt.since, |(_, at)| *at);
+        if !long_gone(since, clock::now()) {
+            return Ok(None);
+        }
+        Ok(Some(Stop {
+            run: id.clone(),
+            attempt: number,
+            task_arn: task_arn.to_owned(),
+            reason: "ECS does not know its task any more, and told nobody that it stopped".to_owned(),
+            exit_code: None,
+            claim,
+            result: self.result(id, number).await?,
+        }))
+    }
+}

@@ -1,0 +1,140 @@
+//! Attempts before dbt runs: started, refused, given up.
+
+use jiff::SignedDuration;
+
+use super::{Deciding, MOST_ATTEMPTS};
+use crate::{About, Announcement, Attempt, AttemptState, LedgerOutcome, Run, RunCause, RunId, Stuck};
+
+impl Deciding<'_> {
+    /// The live attempt with this number.
+    fn attempt(&mut self, run: &RunId, number: u32) -> Option<&mut Run> {
+        self.board.runs.get_mut(run).filter(|run| run.attempt.number == number)
+    }
+
+    pub(super) fn about(run_id: &RunId, run: &Run) -> About {
+        About::Run {
+            run: run_id.clone(),
+            attempt: run.attempt.number,
+            release: Some(run.release.clone()),
+            task_arn: run.attempt.task_arn.clone(),
+            causes: Vec::new(),
+            nodes: run.done.len(),
+            failed: Vec::new(),
+        }
+    }
+
+    pub(super) fn started(&mut self, run_id: &RunId, number: u32, task_arn: &str) {
+        let Some(run) = self.attempt(run_id, number).filter(|run| run.attempt.state == AttemptState::Starting) else {
+            return;
+        };
+        run.attempt.state = AttemptState::Running;
+        run.attempt.task_arn = Some(task_arn.to_owned());
+        let about = Self::about(run_id, run);
+        self.line(format!("run/{run_id}/{number}/started"), about, LedgerOutcome::Started, "its task is started");
+    }
+
+    /// Nothing was started. The attempt is made void all the same before another follows: whoever answered so may have been wrong (L7).
+    pub(super) fn not_started(&mut self, run_id: &RunId, number: u32, reason: &str, hopeful: bool) {
+        let Some(run) = self.attempt(run_id, number).filter(|run| run.attempt.state == AttemptState::Starting) else {
+            return;
+        };
+        run.attempt.state = AttemptState::Voiding;
+        run.attempt.give_up = !hopeful;
+        run.attempt.before.push(format!("attempt {number} could not be started: {reason}"));
+    }
+
+    pub(super) fn claimed(&mut self, run_id: &RunId, number: u32, task_arn: &str) {
+        let Some(run) = self.attempt(run_id, number) else { return };
+        if run.attempt.state == AttemptState::Running && run.attempt.task_arn.as_deref() == Some(task_arn) {
+            return;
+        }
+        run.attempt.state = AttemptState::Running;
+        run.attempt.task_arn = Some(task_arn.to_owned());
+        let about = Self::about(run_id, run);
+        let detail = "its task was found by its claim";
+        self.line(format!("run/{run_id}/{number}/started"), about, LedgerOutcome::Started, detail);
+    }
+
+    pub(super) fn voided(&mut self, run_id: &RunId, number: u32) {
+        let current = self.board.release.clone();
+        let Some(run) = self.attempt(run_id, number) else { return };
+        if current.as_ref() != Some(&run.release) {
+            return self.end(run_id, LedgerOutcome::Dropped, "a newer release took its place before it began", None);
+        }
+        if run.attempt.give_up || number >= MOST_ATTEMPTS {
+            let detail = run.attempt.before.last().cloned().unwrap_or_else(|| "it could not be started".to_owned());
+            let reason = detail.clone();
+            return self.end(run_id, LedgerOutcome::Failed, detail, Some(reason));
+        }
+        let why = run.attempt.before.last().cloned().unwrap_or_else(|| "nobody knew whether it was started".to_owned());
+        self.again(run_id, &why, false);
+    }
+
+    /// The next attempt of a run, later each time.
+    pub(super) fn again(&mut self, run_id: &RunId, why: &str, failed_rung: bool) {
+        let now = self.now;
+        let Some(run) = self.board.runs.get_mut(run_id) else { return };
+        let about = Self::about(run_id, run);
+        let number = run.attempt.number + 1;
+        let pause = if failed_rung { 30 } else { 5_i64.saturating_mul(1 << run.attempt.number.min(6)) };
+        let mut before = std::mem::take(&mut run.attempt.before);
+        if before.last().is_none_or(|last| last != why) {
+            before.push(why.to_owned());
+        }
+        run.attempt = Attempt {
+            number,
+            since: now,
+            not_before: now + SignedDuration::from_secs(pause),
+            state: AttemptState::Starting,
+            task_arn: None,
+            before,
+            failed_rung: run.attempt.failed_rung + u32::from(failed_rung),
+            give_up: false,
+        };
+        let detail = format!("{why}; attempt {number} follows in {pause} s");
+        self.line(format!("run/{run_id}/{}/over", number - 1), about, LedgerOutcome::Retried, detail);
+    }
+
+    /// Takes a run from the board. Leases end with it. With a reason, what it planned and did not do is left to new data, a new release or a
+    /// person; without, it may be planned anew.
+    pub(super) fn end(&mut self, run_id: &RunId, outcome: LedgerOutcome, detail: impl Into<String>, stuck: Option<String>) {
+        self.end_with(run_id, outcome, detail.into(), stuck, Vec::new());
+    }
+
+    pub(super) fn end_with(
+        &mut self,
+        run_id: &RunId,
+        outcome: LedgerOutcome,
+        detail: String,
+        stuck: Option<String>,
+        failed: Vec<crate::FailedNode>,
+    ) {
+        let Some(run) = self.board.runs.remove(run_id) else { return };
+        let remaining = run.nodes.minus(&run.done);
+        for RunCause { cause, generation, .. } in &run.causes {
+            let Some(debt) = self.board.owed.get_mut(cause).filter(|debt| debt.generation == *generation) else {
+                continue;
+            };
+            let left = debt.nodes.intersection(&remaining);
+            if let (Some(reason), false) = (&stuck, left.is_empty()) {
+                debt.stuck = Some(Stuck { run: Some(run_id.clone()), reason: reason.clone(), nodes: left });
+            }
+            if matches!(cause, crate::Cause::Job(_)) {
+                self.board.owed.remove(cause);
+            }
+        }
+        self.board.announce.push(Announcement {
+            run: run_id.clone(),
+            attempt: run.attempt.number,
+            outcome,
+            detail: detail.clone(),
+            causes: run.causes.clone(),
+        });
+        let mut about = Self::about(run_id, &run);
+        if let About::Run { causes, failed: slot, .. } = &mut about {
+            causes.clone_from(&run.causes);
+            *slot = failed;
+        }
+        self.line(format!("run/{run_id}/settled"), about, outcome, detail);
+    }
+}

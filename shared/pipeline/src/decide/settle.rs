@@ -1,0 +1,216 @@
+//! A task stopped: what it did is paid, and what it did not is tried again or left with its reason (L2, L6, L7).
+
+use jiff::Timestamp;
+
+use super::{
+    Deciding, MOST_ATTEMPTS, Stop,
+    land::{covered_by, forget_covered},
+};
+use crate::{
+    About, AttemptState, Cause, Claim, DocsOwed, FailedNode, LedgerOutcome, NodeStatus, Outcome, Release, RetryRung, Run,
+    RunId, RunResult, Set, graph::Kind,
+};
+
+/// How many failing nodes a ledger line names; result.json has them all.
+const FAILED_NAMED: usize = 20;
+
+impl Deciding<'_> {
+    pub(super) fn stopped(&mut self, stop: &Stop) {
+        let Some(run) = self.board.runs.get_mut(&stop.run).filter(|run| run.attempt.number == stop.attempt) else {
+            return self.unmatched(stop, "it belongs to no live attempt");
+        };
+        let (claim_arn, claimed_at) = match &stop.claim {
+            Some((Claim::Task { task_arn }, at)) => (task_arn, *at),
+            Some((Claim::Void { .. }, _)) => return self.voided(&stop.run, stop.attempt),
+            None => {
+                if run.attempt.task_arn.as_ref().is_some_and(|arn| *arn != stop.task_arn) {
+                    return self.unmatched(stop, "the attempt has another task");
+                }
+                run.attempt.state = AttemptState::Voiding;
+                let why = format!("attempt {} never came to run: {}", stop.attempt, stop.reason);
+                if run.attempt.before.last() != Some(&why) {
+                    run.attempt.before.push(why);
+                }
+                return;
+            }
+        };
+        if *claim_arn != stop.task_arn {
+            return self.unmatched(stop, "another task holds the attempt's claim");
+        }
+        run.read_point.get_or_insert(claimed_at);
+        let result = stop
+            .result
+            .as_ref()
+            .filter(|r| r.run_id == stop.run && r.attempt == stop.attempt && r.task_arn == stop.task_arn);
+        self.pay(&stop.run, result);
+        self.owe_docs(stop, result);
+        self.conclude(stop, result);
+    }
+
+    fn unmatched(&mut self, stop: &Stop, why: &str) {
+        let about = About::Run {
+            run: stop.run.clone(),
+            attempt: stop.attempt,
+            release: None,
+            task_arn: Some(stop.task_arn.clone()),
+            causes: Vec::new(),
+            nodes: 0,
+            failed: Vec::new(),
+        };
+        let detail = format!("a task stopped ({}) and settles nothing: {why}", stop.reason);
+        self.line(format!("run/{}/{}/{}", stop.run, stop.attempt, stop.task_arn), about, LedgerOutcome::Covered, detail);
+    }
+
+    /// Pays what succeeded, by generation, node by node.
+    fn pay(&mut self, run_id: &RunId, result: Option<&RunResult>) {
+        let Some(release) = self.release else { return };
+        let Some(run) = self.board.runs.get_mut(run_id) else { return };
+        if let Some(result) = result {
+            let succeeded = result.nodes.iter().filter(|node| node.status.is_success()).map(|node| &node.id);
+            run.done = run.done.union(&release.set(succeeded).intersection(&run.nodes));
+        }
+        let loaded_itself =
+            result.is_some_and(|r| r.steps.iter().any(|step| step.step == "run_operation" && step.exit_code == Some(0)));
+        let done = run.done.clone();
+        let read_point = run.read_point;
+        let relations = done.iter().filter(|ordinal| {
+            let kind = release.vertex(*ordinal).map(|vertex| vertex.kind);
+            matches!(kind, Some(Kind::Model | Kind::Seed | Kind::Function))
+        });
+        self.board.built = self.board.built.union(&relations.collect());
+        for cause in &mut run.causes {
+            let covers = read_point.filter(|_| cause.first).map(covered_by);
+            if let Cause::Load(name) = &cause.cause {
+                let state = self.board.datasets.entry(name.clone()).or_default();
+                state.covered_to = state.covered_to.max(covers);
+                state.loaded |= loaded_itself;
+                forget_covered(state);
+            }
+            let Some(debt) = self.board.owed.get_mut(&cause.cause) else { continue };
+            // Events that came while the run was live, but were written before it began to read: it has read them.
+            if debt.generation == cause.generation + 1 && !debt.planned && covers.is_some_and(|to| debt.latest < to) {
+                cause.generation = debt.generation;
+                debt.planned = true;
+                debt.ready_at = None;
+                debt.at_most = None;
+            }
+            if debt.generation == cause.generation {
+                debt.nodes = debt.nodes.minus(&done);
+            }
+        }
+    }
+
+    /// Test failures do not hold docs back.
+    fn owe_docs(&mut self, stop: &Stop, result: Option<&RunResult>) {
+        let Some(result) = result.filter(|r| r.artifacts.iter().any(|name| name == "catalog.json")) else { return };
+        let Some(run) = self.board.runs.get(&stop.run) else { return };
+        let owed = DocsOwed {
+            run: stop.run.clone(),
+            attempt: stop.attempt,
+            release: run.release.clone(),
+            read_point: run.read_point.unwrap_or(result.started_at),
+        };
+        if !self.board.docs.owed.contains(&owed) {
+            self.board.docs.owed.push(owed);
+        }
+    }
+
+    fn conclude(&mut self, stop: &Stop, result: Option<&RunResult>) {
+        let Some(run) = self.board.runs.get(&stop.run) else { return };
+        let remaining = run.nodes.minus(&run.done);
+        let outcome = result.map(|result| result.outcome);
+        if remaining.is_empty() && matches!(outcome, Some(Outcome::Succeeded) | None) {
+            let detail = format!("{} nodes done", run.done.len());
+            return self.end(&stop.run, LedgerOutcome::Succeeded, detail, None);
+        }
+        let failed = result.map(failed_nodes).unwrap_or_default();
+        let why = why(stop, result, &failed);
+        if self.board.release.as_ref() != Some(&run.release) {
+            let detail = format!("{why}; a newer release takes over what is left");
+            return self.end_with(&stop.run, LedgerOutcome::Failed, detail, None, failed);
+        }
+        let rung = self.release.and_then(|release| rung(release, run, outcome, &failed, &remaining));
+        match rung {
+            Some(_) if self.superseded(run) => {
+                let detail = format!("{why}; newer loads take over what is left");
+                self.end_with(&stop.run, LedgerOutcome::Failed, detail, None, failed);
+            }
+            Some(rung) => self.again(&stop.run, &why, rung == RetryRung::Failed),
+            None => self.end_with(&stop.run, LedgerOutcome::Failed, why.clone(), Some(why), failed),
+        }
+    }
+
+    /// Whether every cause has a newer generation: its run does it all anyway, so that a retry would only delay it (L4).
+    fn superseded(&self, run: &Run) -> bool {
+        run.causes.iter().all(|c| self.board.owed.get(&c.cause).is_some_and(|debt| debt.generation > c.generation))
+    }
+
+    pub(super) fn published(&mut self, runs: &[RunId]) {
+        let before = self.board.docs.owed.len();
+        self.board.docs.owed.retain(|owed| !runs.contains(&owed.run));
+        if self.board.docs.owed.len() < before {
+            let every = self.release.map(|release| release.compiled.docs.every.0).unwrap_or_default();
+            self.board.docs.published_at = Some(self.now);
+            self.board.docs.not_before = Some(self.now + every);
+        }
+    }
+}
+
+/// The rung of the retry ladder that takes the run up again, if any.
+fn rung(release: &Release, run: &Run, outcome: Option<Outcome>, failed: &[FailedNode], remaining: &Set) -> Option<RetryRung> {
+    let allowed = |rung| release.compiled.retry.contains(&rung) && run.attempt.number < MOST_ATTEMPTS;
+    match outcome {
+        None | Some(Outcome::Interrupted) => allowed(RetryRung::Relaunch).then_some(RetryRung::Relaunch),
+        Some(Outcome::Failed) => {
+            // A test that failed fails again on the same data; so does nothing else that was skipped for it.
+            let is_test = |node: &FailedNode| {
+                release.ordinal(&node.id).and_then(|o| release.vertex(o)).is_some_and(|vertex| vertex.kind == Kind::Test)
+            };
+            let only_tests = !failed.is_empty() && failed.iter().all(is_test);
+            let hopeful = !only_tests && !remaining.is_empty() && run.attempt.failed_rung == 0;
+            (hopeful && allowed(RetryRung::Failed)).then_some(RetryRung::Failed)
+        }
+        Some(Outcome::TimedOut | Outcome::Broken | Outcome::Succeeded) => None,
+    }
+}
+
+fn failed_nodes(result: &RunResult) -> Vec<FailedNode> {
+    let failures = result.nodes.iter().filter(|node| node.status.is_failure());
+    failures
+        .take(FAILED_NAMED)
+        .map(|node| FailedNode {
+            id: node.id.clone(),
+            status: node.status,
+            message: node.message.clone().unwrap_or_default(),
+        })
+        .collect()
+}
+
+fn why(stop: &Stop, result: Option<&RunResult>, failed: &[FailedNode]) -> String {
+    let Some(result) = result else {
+        return format!("its task stopped without a result: {}", stop.reason);
+    };
+    if !result.breach.is_empty() {
+        let ids: Vec<&str> = result.breach.iter().map(crate::NodeId::as_str).take(3).collect();
+        return format!("breach: dbt executed what was not planned: {}", ids.join(", "));
+    }
+    let names: Vec<&str> = failed.iter().map(|node| node.id.as_str()).take(3).collect();
+    match (result.outcome, names.as_slice()) {
+        (Outcome::Failed, [first, ..]) if failed.iter().all(|node| node.status == NodeStatus::Fail) => {
+            format!("{} data test(s) failed: {first}{}", failed.len(), if failed.len() > 1 { ", …" } else { "" })
+        }
+        (Outcome::Failed, [_, ..]) => format!("{} node(s) failed: {}", failed.len(), names.join(", ")),
+        (Outcome::Failed, []) => {
+            format!("dbt failed: {}", result.message.as_deref().unwrap_or("it gave no message; see dbt.log"))
+        }
+        (Outcome::Interrupted, _) => format!("it was stopped from outside: {}", stop.reason),
+        (Outcome::TimedOut, _) => "it ran out of time (runs.timeout)".to_owned(),
+        (Outcome::Broken, _) => format!("it could not run: {}", result.message.as_deref().unwrap_or("no message")),
+        (Outcome::Succeeded, _) => "some planned nodes were not run".to_owned(),
+    }
+}
+
+/// Used by the sweep: whether a claim that old, of a task nobody finds any more, may be taken for stopped.
+pub fn long_gone(claimed_at: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(claimed_at) >= jiff::SignedDuration::from_hours(1)
+}

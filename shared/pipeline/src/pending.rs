@@ -1,0 +1,78 @@
+//! What the board asks anybody to do. Effects are a function of the board and the time alone: whoever sees one may perform it, any number of
+//! times, and a function that dies before or after one loses nothing (L6).
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{AttemptState, Board, Release, RunId, decide::due};
+
+/// The identical `RunTask` may be repeated for so long after the attempt was decided; after that it may only be made void, because the
+/// client token may have been forgotten. <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html>
+pub const REPEAT_FOR: SignedDuration = SignedDuration::from_mins(50);
+
+/// Something to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Call `RunTask` as the plan says, and tell the decider what it answered.
+    StartTask {
+        /// The run.
+        run: RunId,
+        /// The attempt.
+        attempt: u32,
+    },
+    /// PUT `void` to the attempt's claim, and tell the decider who won.
+    Void {
+        /// The run.
+        run: RunId,
+        /// The attempt.
+        attempt: u32,
+    },
+    /// Tell the event bus of the runs that are over.
+    Announce,
+    /// Tell publish-docs that docs are owed.
+    PublishDocs,
+    /// Wake on-load at that time: something becomes due then.
+    Wake {
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// What is to be done now.
+pub fn pending(board: &Board, release: Option<&Release>, now: Timestamp) -> Vec<Effect> {
+    let now = now.max(board.now);
+    let mut effects = Vec::new();
+    for (id, run) in &board.runs {
+        let (run_id, attempt) = (id.clone(), run.attempt.number);
+        let overdue = now.duration_since(run.attempt.since) > REPEAT_FOR;
+        match run.attempt.state {
+            AttemptState::Starting if overdue => effects.push(Effect::Void { run: run_id, attempt }),
+            AttemptState::Starting if run.attempt.not_before <= now => {
+                effects.push(Effect::StartTask { run: run_id, attempt });
+            }
+            AttemptState::Voiding => effects.push(Effect::Void { run: run_id, attempt }),
+            AttemptState::Starting | AttemptState::Running => {}
+        }
+    }
+    if !board.announce.is_empty() {
+        effects.push(Effect::Announce);
+    }
+    if !board.docs.owed.is_empty() && board.docs.not_before.is_none_or(|at| at <= now) {
+        effects.push(Effect::PublishDocs);
+    }
+    effects.extend(next_due(board, release, now).map(|at| Effect::Wake { at }));
+    effects
+}
+
+/// When something next becomes due by time alone.
+pub fn next_due(board: &Board, release: Option<&Release>, now: Timestamp) -> Option<Timestamp> {
+    let debts = release.into_iter().flat_map(|release| {
+        board.owed.iter().filter_map(move |(cause, debt)| due(board, release, cause, debt, now))
+    });
+    let attempts = board
+        .runs
+        .values()
+        .filter(|run| run.attempt.state == AttemptState::Starting)
+        .map(|run| run.attempt.not_before);
+    let docs = board.docs.not_before.filter(|_| !board.docs.owed.is_empty());
+    debts.chain(attempts).chain(docs).filter(|at| *at > now).min()
+}

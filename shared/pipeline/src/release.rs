@@ -1,0 +1,231 @@
+//! A release: one immutable version of the dbt project, compiled once into what the planner needs.
+
+use std::collections::{BTreeMap, HashMap};
+
+use landfall_manifest::Index;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    DatasetName, DocsConfig, JobName, LimitsConfig, Location, NodeId, Operation, ReleaseConfig, ReleaseId, RetryRung,
+    RunsConfig, Set, Span,
+    graph::{Graph, Vertex},
+    locations::Locations,
+};
+
+/// The version of compiled.json that this code reads and writes.
+pub const COMPILED_VERSION: u32 = 1;
+
+/// compiled.json: everything that landfall.yml and the manifest say together, resolved to nodes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Compiled {
+    /// [`COMPILED_VERSION`].
+    pub version: u32,
+    /// The release.
+    pub release: ReleaseId,
+    /// The release that was in place when this one was compiled: its dictionaries are the start of these.
+    pub base: Option<ReleaseId>,
+    /// The task definition that runs it, pinned to a revision; absent: the stack's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task_definition: Option<String>,
+    /// unique ids by ordinal; only ever grows from release to release, so that the board's sets keep their meaning.
+    pub nodes: Vec<NodeId>,
+    /// Relation keys by ordinal; only ever grows.
+    pub relations: Vec<String>,
+    /// By name.
+    pub datasets: BTreeMap<DatasetName, Dataset>,
+    /// By name.
+    pub jobs: BTreeMap<JobName, Job>,
+    /// Nodes whose relation was seen in the warehouse when the release was made.
+    pub existing: Set,
+    /// What the release owes: the nodes that differ from the base, by `release.select`.
+    pub owes: Set,
+    /// From landfall.yml.
+    pub release_config: ReleaseConfig,
+    /// From landfall.yml.
+    pub runs: RunsConfig,
+    /// From landfall.yml.
+    pub limits: LimitsConfig,
+    /// From landfall.yml.
+    pub retry: Vec<RetryRung>,
+    /// From landfall.yml.
+    pub docs: DocsConfig,
+    /// One run at a time holds the whole warehouse.
+    pub exclusive: bool,
+}
+
+/// A dataset, resolved.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Dataset {
+    /// Where it lands.
+    pub locations: Vec<Location>,
+    /// The source that it is, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<NodeId>,
+    /// Its selection, one `--select` argument an element.
+    pub select: Vec<String>,
+    /// `loads.exclude`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exclude: Vec<String>,
+    /// What a load of it owes.
+    pub nodes: Set,
+    /// When it counts as loaded.
+    pub ready: ReadyPolicy,
+    /// From one run to the next.
+    pub min_interval: Span,
+    /// What its runs do before they build.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<Operation>,
+}
+
+/// When a dataset counts as loaded, with every default filled in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "policy")]
+pub enum ReadyPolicy {
+    /// When nothing new came for a time, or at most so long after the first.
+    Quiet {
+        /// Since the last event.
+        quiet: Span,
+        /// Since the first.
+        at_most: Span,
+    },
+    /// At once.
+    EveryObject,
+    /// On a loader's word alone.
+    Event,
+}
+
+/// A job, resolved.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    /// `cron(...)` or `rate(...)`.
+    pub schedule: String,
+    /// IANA name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timezone: Option<String>,
+    /// Sources whose freshness it asks.
+    pub freshness: Set,
+    /// Data tests it runs.
+    pub test: Set,
+    /// Nodes it builds.
+    pub build: Set,
+    /// All it selects, for people.
+    pub select: String,
+}
+
+/// A release, loaded: compiled.json and its index, with what is worked out of both.
+#[derive(Debug)]
+pub struct Release {
+    /// compiled.json.
+    pub compiled: Compiled,
+    /// The index.
+    pub index: Index,
+    locations: Locations,
+    graph: Graph,
+    ordinals: HashMap<NodeId, u32>,
+    dataset_of_source: HashMap<u32, DatasetName>,
+}
+
+/// A compiled release that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ReleaseError {
+    /// Not the JSON of a compiled release.
+    #[error("compiled.json is unreadable: {0}")]
+    Unreadable(#[from] serde_json::Error),
+    /// Another version.
+    #[error("compiled.json has version {0}, this landfall reads version {COMPILED_VERSION}: run `landfall release` again")]
+    Version(u32),
+    /// The index beside it.
+    #[error("index.bin: {0}")]
+    Index(#[from] landfall_manifest::IndexError),
+}
+
+impl Release {
+    /// Joins compiled.json and index.bin.
+    pub fn load(compiled: &[u8], index: &[u8]) -> Result<Self, ReleaseError> {
+        let compiled: Compiled = serde_json::from_slice(compiled)?;
+        if compiled.version != COMPILED_VERSION {
+            return Err(ReleaseError::Version(compiled.version));
+        }
+        Ok(Self::new(compiled, Index::from_bytes(index)?))
+    }
+
+    /// Joins what was compiled with its index.
+    pub fn new(compiled: Compiled, index: Index) -> Self {
+        let graph = Graph::new(
+            &index,
+            compiled.nodes.iter().map(NodeId::as_str),
+            compiled.relations.iter().map(String::as_str),
+        );
+        let ordinals: HashMap<NodeId, u32> = compiled.nodes.iter().cloned().zip(0..).collect();
+        let locations = Locations::new(
+            compiled.datasets.iter().flat_map(|(name, d)| d.locations.iter().map(|l| (l.clone(), name.clone()))),
+        );
+        let dataset_of_source = compiled
+            .datasets
+            .iter()
+            .filter_map(|(name, d)| Some((*ordinals.get(d.source.as_ref()?)?, name.clone())))
+            .collect();
+        Self { compiled, index, locations, graph, ordinals, dataset_of_source }
+    }
+
+    /// Its id.
+    pub fn id(&self) -> &ReleaseId {
+        &self.compiled.release
+    }
+
+    /// Where things land.
+    pub fn locations(&self) -> &Locations {
+        &self.locations
+    }
+
+    /// A dataset by name.
+    pub fn dataset(&self, name: &DatasetName) -> Option<&Dataset> {
+        self.compiled.datasets.get(name)
+    }
+
+    /// The dataset that a source is, by the source's ordinal.
+    pub fn dataset_of_source(&self, source: u32) -> Option<&DatasetName> {
+        self.dataset_of_source.get(&source)
+    }
+
+    /// The graph.
+    pub(crate) fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    pub(crate) fn vertex(&self, ordinal: u32) -> Option<&Vertex> {
+        self.graph.get(ordinal)
+    }
+
+    /// A node's ordinal.
+    pub fn ordinal(&self, id: &NodeId) -> Option<u32> {
+        self.ordinals.get(id).copied()
+    }
+
+    /// The node id of an ordinal, also of a node that the release does not have any more.
+    pub fn id_of(&self, ordinal: u32) -> Option<&NodeId> {
+        self.compiled.nodes.get(usize::try_from(ordinal).ok()?)
+    }
+
+    /// The ids of a set, sorted.
+    pub fn ids(&self, set: &Set) -> Vec<NodeId> {
+        let mut ids: Vec<NodeId> = set.iter().filter_map(|ordinal| self.id_of(ordinal).cloned()).collect();
+        ids.sort();
+        ids
+    }
+
+    /// The set of ids; those outside the dictionary are left out.
+    pub fn set<'a>(&self, ids: impl IntoIterator<Item = &'a NodeId>) -> Set {
+        ids.into_iter().filter_map(|id| self.ordinal(id)).collect()
+    }
+
+    /// The relation keys of a set of relations, sorted.
+    pub fn relation_keys(&self, set: &Set) -> Vec<String> {
+        let mut keys: Vec<String> = set
+            .iter()
+            .filter_map(|ordinal| self.compiled.relations.get(usize::try_from(ordinal).ok()?).cloned())
+            .collect();
+        keys.sort();
+        keys
+    }
+}

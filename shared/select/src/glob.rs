@@ -42,11 +42,6 @@ impl Glob {
         Self { tokens, literal: None }
     }
 
-    /// The only string that it matches, if it holds no wildcard.
-    pub(crate) fn literal(&self) -> Option<&str> {
-        self.literal.as_deref()
-    }
-
     pub(crate) fn matches(&self, text: &str) -> bool {
         if let Some(literal) = &self.literal {
             return literal == text;

@@ -7,6 +7,7 @@
 //!
 //! Deliberately absent: no file system (`path:` works from the paths in the manifest), no clock, no rendering of Jinja in selectors.yml.
 
+mod case;
 mod compare;
 mod contract;
 mod dialect;
@@ -22,6 +23,7 @@ mod spec;
 mod state;
 mod yaml;
 
+pub use case::Case;
 pub use dialect::Dialect;
 pub use error::SelectError;
 pub use parse::parse;

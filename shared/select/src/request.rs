@@ -65,11 +65,6 @@ impl Command {
             }
         }
     }
-
-    /// Whether the command takes `--resource-type` at all.
-    fn takes_types(self) -> bool {
-        matches!(self, Self::Ls | Self::Test | Self::Build)
-    }
 }
 
 /// A selection to make. [`Request::default`] asks for what `dbt ls` without arguments lists.
@@ -81,7 +76,8 @@ pub struct Request<'a> {
     pub exclude: Vec<String>,
     /// `--indirect-selection`.
     pub indirect: IndirectSelection,
-    /// The values of `--resource-type`; `all` and `default` are understood. Empty: those of the command.
+    /// The values of `--resource-type`; `all` and `default` are understood. Empty: those of the command. Taken with any command, though dbt's
+    /// own command line has the option for `ls`, `test` and `build` only.
     pub resource_types: Vec<String>,
     /// The values of `--exclude-resource-type`.
     pub exclude_resource_types: Vec<String>,
@@ -144,10 +140,10 @@ impl<'a> Request<'a> {
     pub(crate) fn types(&self) -> Result<Vec<ResourceType>, SelectError> {
         let defaults = self.command.default_types();
         let mut types = Vec::new();
-        if self.resource_types.is_empty() || !self.command.takes_types() {
+        if self.resource_types.is_empty() {
             types.extend_from_slice(defaults);
         }
-        for name in self.resource_types.iter().filter(|_| self.command.takes_types()) {
+        for name in &self.resource_types {
             match name.as_str() {
                 "default" => types.extend_from_slice(defaults),
                 "all" => {
@@ -159,14 +155,9 @@ impl<'a> Request<'a> {
                 name => types.push(resource_type(name)?),
             }
         }
-        if self.command.takes_types() {
-            for name in &self.exclude_resource_types {
-                let excluded = resource_type(name)?;
-                types.retain(|kind| *kind != excluded);
-            }
-        }
-        if self.command == Command::Test {
-            types.retain(|kind| kind.is_test());
+        for name in &self.exclude_resource_types {
+            let excluded = resource_type(name)?;
+            types.retain(|kind| *kind != excluded);
         }
         Ok(types)
     }

@@ -69,7 +69,7 @@ fn spec_of(index: &Index, request: &Request<'_>) -> Result<Spec, SelectError> {
         return selectors.get(name).cloned();
     }
     if let Some(spec) = selectors.default_selector().filter(|_| nothing_asked) {
-        return Ok(spec.clone());
+        return spec.cloned();
     }
     let selected = if request.select.is_empty() {
         parse::union(&DEFAULT_SELECT, false)?

@@ -12,7 +12,8 @@ use crate::spec::{Criteria, Group, IndirectSelection, Method, Reach, Spec};
 /// The selectors of a project.
 #[derive(Debug, Clone, Default)]
 pub struct Selectors {
-    named: HashMap<String, Spec>,
+    /// A definition of a manifest that cannot be read is only an error when it is asked for.
+    named: HashMap<String, Result<Spec, SelectError>>,
     default: Option<String>,
 }
 
@@ -33,29 +34,32 @@ impl Selectors {
         let Some(selectors) = value.get("selectors").and_then(Value::as_array) else {
             return Err(malformed("it needs a list named \"selectors\""));
         };
-        Self::read(selectors.iter().map(definition).collect::<Result<_, _>>()?, dialect)
+        let (read, wrong) = Self::read(selectors.iter().map(definition).collect::<Result<_, _>>()?, dialect)?;
+        wrong.map_or(Ok(read), Err)
     }
 
-    /// Reads the `selectors` of a manifest, where inheritance is already resolved.
+    /// Reads the `selectors` of a manifest, where inheritance is already resolved. dbt writes them as they are, so one that is wrong only
+    /// counts when it is asked for.
     pub fn from_manifest(json: Option<&str>, dialect: Dialect) -> Result<Self, SelectError> {
         let Some(json) = json else { return Ok(Self::default()) };
         let named: Map<String, Value> =
             serde_json::from_str(json).map_err(|error| SelectError::Selectors(error.to_string()))?;
-        Self::read(named.values().map(definition).collect::<Result<_, _>>()?, dialect)
+        Ok(Self::read(named.values().map(definition).collect::<Result<_, _>>()?, dialect)?.0)
     }
 
     /// The selector of that name.
     pub fn get(&self, name: &str) -> Result<&Spec, SelectError> {
-        self.named.get(name).ok_or_else(|| {
+        let found = self.named.get(name).ok_or_else(|| {
             let mut known: Vec<&str> = self.named.keys().map(String::as_str).collect();
             known.sort_unstable();
             SelectError::Runtime(format!("could not find selector named {name}, expected one of {}", known.join(", ")))
-        })
+        })?;
+        found.as_ref().map_err(Clone::clone)
     }
 
     /// The selector that says `default: true`, used when nothing is selected or excluded.
-    pub fn default_selector(&self) -> Option<&Spec> {
-        self.named.get(self.default.as_deref()?)
+    pub fn default_selector(&self) -> Option<Result<&Spec, SelectError>> {
+        self.default.as_deref().map(|name| self.get(name))
     }
 
     /// The names, sorted.
@@ -65,22 +69,25 @@ impl Selectors {
         names
     }
 
-    fn read(definitions: Vec<Definition>, dialect: Dialect) -> Result<Self, SelectError> {
+    /// The selectors, and the first error among their definitions.
+    fn read(definitions: Vec<Definition>, dialect: Dialect) -> Result<(Self, Option<SelectError>), SelectError> {
         let mut defaults = definitions.iter().filter(|definition| definition.default);
         let default = defaults.next().map(|definition| definition.name.clone());
         if let (Some(first), Some(second)) = (&default, defaults.next()) {
             return Err(malformed(&format!("both {first} and {} say default: true", second.name)));
         }
         let _ = dialect;
-        let mut reader = Reader { known: HashMap::new() };
+        let mut reader = Reader { known: HashMap::new(), dialect };
+        let mut wrong = None;
         for entry in definitions {
             let spec = reader.root(&entry.definition).map_err(|error| match error {
                 error if error.is_runtime() => SelectError::Selectors(format!("selector {}: {error}", entry.name)),
                 other => other,
-            })?;
+            });
+            wrong = wrong.or_else(|| spec.as_ref().err().cloned());
             reader.known.insert(entry.name, spec);
         }
-        Ok(Self { named: reader.known, default })
+        Ok((Self { named: reader.known, default }, wrong))
     }
 }
 
@@ -106,7 +113,8 @@ fn definition(entry: &Value) -> Result<Definition, SelectError> {
 
 /// Reads definitions in order; each may refer to those before it.
 struct Reader {
-    known: HashMap<String, Spec>,
+    known: HashMap<String, Result<Spec, SelectError>>,
+    dialect: Dialect,
 }
 
 impl Reader {
@@ -184,7 +192,7 @@ impl Reader {
             // dbt 1.11 takes the other selector as it is and ignores every other key.
             return value
                 .as_str()
-                .and_then(|name| self.known.get(name))
+                .and_then(|name| self.known.get(name)?.as_ref().ok())
                 .cloned()
                 .ok_or_else(|| SelectError::Runtime(format!("existing selector definition for {value} not found")));
         }

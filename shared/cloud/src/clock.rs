@@ -14,7 +14,11 @@ pub fn now() -> Timestamp {
 ///
 /// `fastrand` is seeded from the operating system in each thread. That makes marks differ, which is all that is asked of them: they keep no
 /// secret.
-#[expect(clippy::expect_used, reason = "sixteen hexadecimal digits are a nonce by its own rule")]
+#[expect(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "sixteen hexadecimal digits are a nonce by its own rule"
+)]
 pub fn nonce() -> Nonce {
     Nonce::parse(format!("{:016x}", fastrand::u64(..))).expect("sixteen hexadecimal digits")
 }

@@ -128,7 +128,7 @@ impl Store {
     pub async fn get(&self, key: &str) -> Result<Option<Stored>, StoreError> {
         let answer = match self.s3.get_object().bucket(&self.bucket).key(key).send().await {
             Ok(answer) => answer,
-            Err(error) => return self.absent(self.failed("s3:GetObject", key, &error)),
+            Err(error) => return absent(self.failed("s3:GetObject", key, &error)),
         };
         let (etag, modified) = (answer.e_tag, answer.last_modified);
         let body = answer.body.collect().await.map_err(|error| {
@@ -155,7 +155,7 @@ impl Store {
                 .and_then(clock::from_sdk)
                 .map(Some)
                 .ok_or_else(|| self.incomplete(key, "Last-Modified")),
-            Err(error) => self.absent(self.failed("s3:GetObject", key, &error)),
+            Err(error) => absent(self.failed("s3:GetObject", key, &error)),
         }
     }
 
@@ -325,13 +325,6 @@ impl Store {
         Ok(self.get(key).await?.map_or(PutNew::Exists, |there| compare(there, bytes)))
     }
 
-    fn absent<T>(&self, error: CallError) -> Result<Option<T>, StoreError> {
-        let fault = error.fault();
-        // HEAD has no body to say which; a bucket that is missing is never "no such object" where S3 tells.
-        let missing = fault.status == Some(404) && fault.code.as_deref() != Some("NoSuchBucket");
-        if missing { Ok(None) } else { Err(error.into()) }
-    }
-
     fn failed<E>(&self, action: &'static str, key: &str, error: &SdkError<E, HttpResponse>) -> CallError
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
@@ -346,6 +339,13 @@ impl Store {
     fn incomplete(&self, key: &str, what: &'static str) -> StoreError {
         StoreError::Incomplete { address: self.address(key), what }
     }
+}
+
+/// HEAD's answer has no body to say what is missing; where S3 does say, a missing bucket is not "no such object".
+fn absent<T>(error: CallError) -> Result<Option<T>, StoreError> {
+    let fault = error.fault();
+    let no_object = fault.status == Some(404) && fault.code.as_deref() != Some("NoSuchBucket");
+    if no_object { Ok(None) } else { Err(error.into()) }
 }
 
 fn compare(there: Stored, ours: &[u8]) -> PutNew {

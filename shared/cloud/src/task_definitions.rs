@@ -88,7 +88,7 @@ impl TaskDefinitions {
 }
 
 /// The call that would register the revision again: all of it but what ECS itself makes (ARN, number, status, times, attributes).
-/// Inference accelerators are left out: AWS ended them. Tags that begin with `aws:` are CloudFormation's, and nobody else may set them.
+/// Inference accelerators are left out: AWS ended them. Tags that begin with `aws:` are `CloudFormation`'s, and nobody else may set them.
 fn registration(
     definition: &TaskDefinition,
     containers: Vec<ContainerDefinition>,

@@ -18,8 +18,8 @@ pub struct Malformed {
 }
 
 impl Malformed {
-    pub(super) fn new(reason: impl ToString, text: &str) -> Self {
-        Self { reason: reason.to_string(), text: text.chars().take(KEPT_CHARACTERS).collect() }
+    pub(super) fn new(reason: impl Into<String>, text: &str) -> Self {
+        Self { reason: reason.into(), text: text.chars().take(KEPT_CHARACTERS).collect() }
     }
 }
 

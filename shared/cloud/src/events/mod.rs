@@ -7,6 +7,8 @@ mod envelope;
 mod load;
 mod other;
 mod s3;
+#[cfg(test)]
+mod tests;
 
 pub use envelope::Malformed;
 pub use load::{LoadMessage, parse_load_message};

@@ -1,0 +1,7 @@
+//! What the adapters send over the wire, and what they make of the nasty answers that no emulator gives.
+
+mod bus_and_queue;
+mod store;
+mod stub;
+mod task_definitions;
+mod tasks;

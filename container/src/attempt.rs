@@ -1,0 +1,426 @@
+//! An attempt that is ours: its steps in order, and what they come to.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+    pin::pin,
+    task::Poll,
+    time::Duration,
+};
+
+use landfall_pipeline::{NodeId, NodeResult, Outcome, Plan, RunResult, Step, StepResult};
+use tokio::{process::Command, time::Instant};
+
+use crate::{
+    Config,
+    artifacts::{self, Shelf},
+    command::{self, Folders},
+    progress::{Console, Progress},
+    reap::Own,
+    remaining::{self, Docs},
+    results::{self, Artifact},
+    store::{Store, StoreError},
+    supervise::{Limits, Stop, Stopped, supervise},
+    text::count,
+    verdict::{self, Verdict},
+};
+
+mod listener;
+use listener::Listener;
+
+/// The run cannot be begun or gone on with, whatever dbt would say.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Broken(pub String);
+
+/// What result.json says of the attempt.
+#[derive(Debug)]
+pub struct Report {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why it did not succeed.
+    pub message: Option<String>,
+    /// Each step that was begun.
+    pub steps: Vec<StepResult>,
+    /// Each planned node that dbt spoke of.
+    pub nodes: Vec<NodeResult>,
+    /// Executed and not planned.
+    pub breach: Vec<NodeId>,
+    /// What lies beside result.json.
+    pub artifacts: Vec<String>,
+}
+
+impl Report {
+    /// Of an attempt that could not begin.
+    pub fn broken(broken: &Broken) -> Self {
+        let message = Some(broken.to_string());
+        Self { outcome: Outcome::Broken, message, steps: vec![], nodes: vec![], breach: vec![], artifacts: vec![] }
+    }
+}
+
+/// Runs the plan to its end, however it ends. A panic of our own is an end as well: what was known by then is reported.
+pub async fn run(
+    config: &Config,
+    store: &impl Store,
+    plan: &Plan,
+    stop: Stop,
+    own: &Own,
+    console: &mut Console,
+) -> Report {
+    let freshness = plan.steps.iter().flat_map(|step| match step {
+        Step::Freshness { sources, .. } => sources.as_slice(),
+        _ => &[],
+    });
+    let mut attempt = Attempt {
+        config,
+        plan,
+        store,
+        own,
+        console,
+        stop,
+        shelf: Shelf::new(store, Plan::attempt_prefix(&plan.run_id, config.attempt)),
+        deadline: Instant::now() + Duration::from_secs(plan.timeout_seconds.into()),
+        planned: plan.nodes.iter().map(|node| &node.id).chain(freshness).cloned().collect(),
+        done: BTreeSet::new(),
+        steps: Vec::new(),
+        verdicts: Vec::new(),
+        nodes: BTreeMap::new(),
+        breach: BTreeSet::new(),
+        stopped: None,
+    };
+    let broken = match caught(attempt.steps()).await {
+        Ok(Ok(())) => None,
+        Ok(Err(broken)) => Some(broken),
+        Err(panic) => Some(Broken(format!("landfall-task itself failed, please report it: {panic}"))),
+    };
+    attempt.report(broken)
+}
+
+/// The future's result, or the words of its panic.
+async fn caught<T>(future: impl Future<Output = T>) -> Result<T, String> {
+    let mut future = pin!(future);
+    std::future::poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+        Ok(poll) => poll.map(Ok),
+        Err(panic) => {
+            let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+            let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+            Poll::Ready(Err(text.unwrap_or_else(|| "a panic without words".to_owned())))
+        }
+    })
+    .await
+}
+
+struct Attempt<'a, S> {
+    config: &'a Config,
+    plan: &'a Plan,
+    store: &'a S,
+    own: &'a Own,
+    console: &'a mut Console,
+    stop: Stop,
+    shelf: Shelf<'a, S>,
+    deadline: Instant,
+    planned: BTreeSet<NodeId>,
+    /// What succeeded, in earlier attempts and so far in this one.
+    done: BTreeSet<NodeId>,
+    steps: Vec<StepResult>,
+    /// One for each of `steps`; true for docs.
+    verdicts: Vec<(bool, Verdict)>,
+    nodes: BTreeMap<NodeId, NodeResult>,
+    breach: BTreeSet<NodeId>,
+    /// A stop that came between two steps.
+    stopped: Option<Stopped>,
+}
+
+impl<S: Store> Attempt<'_, S> {
+    async fn steps(&mut self) -> Result<(), Broken> {
+        self.introduce();
+        let project = self.config.project_dir.join("dbt_project.yml");
+        if !project.is_file() {
+            let project = project.display();
+            return Err(Broken(format!("there is no {project}: set LANDFALL_PROJECT_DIR to the dbt project's folder")));
+        }
+        self.done = self.succeeded_before().await;
+        let steps = remaining::steps(self.plan, &self.done);
+        if self.config.attempt > 1 {
+            let all = self.plan.nodes.iter().filter(|node| self.done.contains(&node.id)).count();
+            self.console.say(&format!("{} succeeded in earlier attempts and are left out", count(all, "node")));
+        }
+
+        let folder;
+        let work = if let Some(work) = &self.config.work_dir {
+            work.clone()
+        } else {
+            folder = tempfile::Builder::new().prefix("landfall-").tempdir().map_err(|error| {
+                Broken(format!(
+                    "there is no room for working files: {error}; mount a volume and set LANDFALL_WORK_DIR or TMPDIR"
+                ))
+            })?;
+            folder.path().to_owned()
+        };
+        let mut parse = self.fetch_parse(&work).await;
+        for (index, step) in steps.iter().enumerate() {
+            let is_docs = matches!(step, Step::Docs);
+            let failed = self.verdicts.iter().any(|(_, verdict)| *verdict != Verdict::Passed);
+            if failed && !is_docs {
+                continue;
+            }
+            let docs = if is_docs { remaining::docs(self.plan, &self.done) } else { Docs::Everything };
+            if docs == Docs::Nothing {
+                continue;
+            }
+            if let Some(stopped) = self.stopped_now() {
+                // Docs that are not made any more change nothing of what was built.
+                self.stopped = self.stopped.or(Some(stopped).filter(|_| !is_docs));
+                continue;
+            }
+            let numbers = (index + 1, steps.len());
+            parse = self.step(numbers, step, &docs, &work, parse).await?;
+        }
+        Ok(())
+    }
+
+    fn introduce(&mut self) {
+        let Plan { run_id, release, causes, nodes, .. } = self.plan;
+        let nodes = count(nodes.len(), "node");
+        self.console.say(&format!("run {run_id}, attempt {}, release {release}: {nodes}", self.config.attempt));
+        for cause in causes {
+            self.console.say(&format!("why  {}: {}", cause.cause, cause.reason));
+        }
+    }
+
+    fn stopped_now(&self) -> Option<Stopped> {
+        if *self.stop.borrow() {
+            Some(Stopped::Signal)
+        } else {
+            (Instant::now() >= self.deadline).then_some(Stopped::Deadline)
+        }
+    }
+
+    /// What earlier attempts finished, as their results tell; of one without a result nothing is known, so its nodes run again.
+    async fn succeeded_before(&mut self) -> BTreeSet<NodeId> {
+        let mut done = BTreeSet::new();
+        for earlier in 1..self.config.attempt {
+            let key = RunResult::key(&self.plan.run_id, earlier);
+            let result = match self.store.get(&key).await {
+                Ok(bytes) => serde_json::from_slice::<RunResult>(&bytes).map_err(|error| error.to_string()),
+                Err(error) => Err(error.to_string()),
+            };
+            match result {
+                Ok(result) => {
+                    done.extend(result.nodes.into_iter().filter(|node| node.status.is_success()).map(|node| node.id))
+                }
+                Err(reason) => self.console.say(&format!("nothing is known of attempt {earlier}: {reason}")),
+            }
+        }
+        done.retain(|id| self.planned.contains(id));
+        done
+    }
+
+    /// The release's saved parse, which spares dbt minutes in a large project. dbt itself checks that it fits.
+    async fn fetch_parse(&mut self, work: &Path) -> Option<PathBuf> {
+        let key = format!("releases/{}/partial_parse.msgpack", self.plan.release);
+        let saved = match self.store.get(&key).await {
+            Ok(bytes) => {
+                let file = work.join("partial_parse.msgpack");
+                tokio::fs::write(&file, bytes).await.map(|()| file).map_err(|error| error.to_string())
+            }
+            Err(StoreError::NotFound { .. }) => Err("the release has none".to_owned()),
+            Err(error) => Err(error.to_string()),
+        };
+        saved
+            .map_err(|reason| self.console.say(&format!("dbt parses the whole project: no saved parse ({reason})")))
+            .ok()
+    }
+
+    /// Runs one step and takes note of what came of it; gives the parse that dbt left behind, for the next one.
+    async fn step(
+        &mut self,
+        (number, of): (usize, usize),
+        step: &Step,
+        docs: &Docs,
+        work: &Path,
+        parse: Option<PathBuf>,
+    ) -> Result<Option<PathBuf>, Broken> {
+        let name = command::step_name(step);
+        let expected = verdict::expected(step);
+        let title = title(step, number, of);
+        self.console.say(&format!(
+            "{title}{}",
+            if expected.is_empty() { String::new() } else { format!(", {}", count(expected.len(), "node")) }
+        ));
+
+        let target = work.join(format!("target-{number}-{name}"));
+        let prepared = prepare(&target, parse.as_deref()).await;
+        prepared.map_err(|error| Broken(format!("{} cannot be prepared: {error}", target.display())))?;
+        let logs = work.join("logs");
+        let folders = Folders { project: &self.config.project_dir, target: &target, logs: &logs };
+        let arguments = command::arguments(step, docs, folders).map_err(|error| Broken(error.to_string()))?;
+        let mut dbt = Command::new(&self.config.dbt);
+        dbt.args(arguments).current_dir(&self.config.project_dir);
+
+        let log = work.join(artifacts::LOG);
+        let shown = match step {
+            Step::Freshness { sources, .. } => sources.clone(),
+            _ => expected.clone(),
+        };
+        let redactor = self.config.redactor.clone();
+        let opened = Listener::open(&log, Progress::new(shown), redactor, self.console);
+        let mut listener = opened.map_err(|error| Broken(format!("{} cannot be written: {error}", log.display())))?;
+        let begun = Instant::now();
+        let limits = Limits { deadline: self.deadline, grace: self.config.stop_after };
+        let ended = tokio::select! {
+            ended = supervise(dbt, self.own, &mut self.stop, limits, |heard| listener.hear(heard)) => ended,
+            never = self.shelf.keep_log(&log) => match never {},
+        };
+        let told = listener.told();
+        let program = self.config.dbt.display();
+        let ended = ended.map_err(|error| {
+            Broken(format!("{program} cannot be run: {error}; set LANDFALL_DBT to the dbt program"))
+        })?;
+        let seconds = begun.elapsed().as_secs_f64();
+
+        for (file, artifact) in artifacts::kept(step, number, self.shelf.names()) {
+            if target.join(file).is_file() {
+                self.shelf.put(&target.join(file), &artifact, &mut self.stop, self.console).await;
+            }
+        }
+        self.shelf.put(&log, artifacts::LOG, &mut self.stop, self.console).await;
+
+        let found = self.read_results(step, &target, told.invocation.as_deref()).await;
+        let sorted = match step {
+            Step::Build(_) | Step::Test(_) | Step::Freshness { .. } => {
+                results::sort(told.heard.completed_by(found), &self.planned)
+            }
+            Step::RunOperation { .. } | Step::Docs => results::Sorted::default(),
+        };
+        let missing = verdict::missing(&expected, &sorted.nodes);
+        let verdict = verdict::verdict(ended, &missing);
+        let said = told.said.filter(|_| !sorted.nodes.iter().any(|node| node.status.is_failure()));
+        let message = verdict::step_message(ended, verdict, &expected, &missing, said.as_deref());
+        let message = message.map(|message| self.config.redactor.clean(&message).into_owned());
+        self.console.say(&end_line(&title, &sorted.nodes, verdict, message.as_deref(), seconds));
+
+        self.steps.push(StepResult {
+            step: name.to_owned(),
+            exit_code: ended.code,
+            seconds: rounded(seconds),
+            message,
+        });
+        self.verdicts.push((matches!(step, Step::Docs), verdict));
+        self.breach.extend(sorted.breach);
+        for mut node in sorted.nodes {
+            if node.status.is_success() {
+                self.done.insert(node.id.clone());
+            }
+            node.message = node.message.map(|message| self.config.redactor.clean(&message).into_owned());
+            node.seconds = rounded(node.seconds);
+            self.nodes.insert(node.id.clone(), node);
+        }
+        let parse = target.join("partial_parse.msgpack");
+        Ok(parse.is_file().then_some(parse))
+    }
+
+    /// The step's `run_results.json` or sources.json, if dbt wrote one in this very invocation.
+    async fn read_results(&mut self, step: &Step, target: &Path, invocation: Option<&str>) -> Option<Artifact> {
+        let file = match step {
+            Step::Build(_) | Step::Test(_) => "run_results.json",
+            Step::Freshness { .. } => "sources.json",
+            Step::RunOperation { .. } | Step::Docs => return None,
+        };
+        // Absent if dbt gave up early or was killed: then its log is all there is.
+        let bytes = tokio::fs::read(target.join(file)).await.ok()?;
+        match results::read(&bytes) {
+            Ok(found) if invocation.is_none_or(|invocation| invocation == found.invocation) => Some(found),
+            Ok(found) => {
+                self.console.say(&format!("{file} is of another invocation ({}): not counted", found.invocation));
+                None
+            }
+            Err(error) => {
+                self.console.say(&format!("{file} cannot be read: {error}"));
+                None
+            }
+        }
+    }
+
+    fn report(self, broken: Option<Broken>) -> Report {
+        let nodes: Vec<NodeResult> = self.nodes.into_values().collect();
+        let docs_count = self.verdicts.iter().all(|(is_docs, _)| *is_docs);
+        let messages: Vec<(String, Option<String>)> = self
+            .steps
+            .iter()
+            .filter(|step| docs_count || step.step != "docs")
+            .map(|step| (step.step.clone(), step.message.clone()))
+            .collect();
+        let outcome = if broken.is_some() { Outcome::Broken } else { verdict::outcome(&self.verdicts, self.stopped) };
+        let message = broken.map(|broken| broken.to_string());
+        let message = message.or_else(|| verdict::message(outcome, self.planned.len(), &nodes, &messages));
+        Report {
+            outcome,
+            message,
+            steps: self.steps,
+            nodes,
+            breach: self.breach.into_iter().collect(),
+            artifacts: self.shelf.names().iter().cloned().collect(),
+        }
+    }
+}
+
+/// An empty target folder, but for the saved parse.
+async fn prepare(target: &Path, parse: Option<&Path>) -> std::io::Result<()> {
+    match tokio::fs::remove_dir_all(target).await {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    tokio::fs::create_dir_all(target).await?;
+    if let Some(parse) = parse {
+        tokio::fs::copy(parse, target.join("partial_parse.msgpack")).await?;
+    }
+    Ok(())
+}
+
+fn title(step: &Step, number: usize, of: usize) -> String {
+    let what = match step {
+        Step::RunOperation { operation, .. } => format!("run-operation {operation}"),
+        Step::Freshness { .. } => "source freshness".to_owned(),
+        Step::Build(_) => "build".to_owned(),
+        Step::Test(_) => "test".to_owned(),
+        Step::Docs => "docs generate".to_owned(),
+    };
+    format!("step {number} of {of}: dbt {what}")
+}
+
+fn end_line(title: &str, nodes: &[NodeResult], verdict: Verdict, message: Option<&str>, seconds: f64) -> String {
+    let of = |is: fn(&NodeResult) -> bool| nodes.iter().filter(|node| is(node)).count();
+    let (ok, failed) = (of(|node| node.status.is_success()), of(|node| node.status.is_failure()));
+    let skipped = nodes.len() - ok - failed;
+    let numbers = [(ok, "ok"), (failed, "failed"), (skipped, "skipped")];
+    let numbers: Vec<String> = numbers.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
+    let word = match verdict {
+        Verdict::Passed => "done",
+        Verdict::Failed => "failed",
+        Verdict::Stopped(_) => "stopped",
+    };
+    let what = if numbers.is_empty() { word.to_owned() } else { numbers.join(", ") };
+    let message = message.map(|message| format!("\n{message}")).unwrap_or_default();
+    format!("{title}: {what} in {seconds:.1}s{message}")
+}
+
+/// To the millisecond: more is noise.
+fn rounded(seconds: f64) -> f64 {
+    (seconds * 1000.0).round() / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_of_our_own_becomes_words() {
+        let caught = caught(async {
+            tokio::task::yield_now().await;
+            assert_eq!(1, 2, "no way");
+        });
+        assert!(caught.await.unwrap_err().contains("no way"));
+    }
+}

@@ -1,0 +1,146 @@
+//! What an attempt has left to do: the plan without what earlier attempts finished.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use landfall_pipeline::{NodeId, Plan, Selection, Step};
+
+/// The plan's steps, narrowed to what is not `done`. A step with nothing left is left out; an operation (which usually loads what the build reads)
+/// is repeated as long as any node is left, and [`Step::Docs`] always stays: it shows what all attempts built.
+pub fn steps(plan: &Plan, done: &BTreeSet<NodeId>) -> Vec<Step> {
+    let expressions: BTreeMap<&NodeId, &str> = plan.nodes.iter().map(|node| (&node.id, node.select.as_str())).collect();
+    let narrowed = |selection: &Selection| narrow(selection, done, &expressions);
+    let builds = plan.steps.iter().any(|step| matches!(step, Step::Build(_) | Step::Test(_)));
+    let left = plan.steps.iter().any(|step| match step {
+        Step::Build(selection) | Step::Test(selection) => narrowed(selection).is_some(),
+        _ => false,
+    });
+    plan.steps
+        .iter()
+        .filter_map(|step| match step {
+            Step::Build(selection) => narrowed(selection).map(Step::Build),
+            Step::Test(selection) => narrowed(selection).map(Step::Test),
+            Step::Freshness { sources, .. } => sources.iter().any(|id| !done.contains(id)).then(|| step.clone()),
+            Step::RunOperation { .. } => (left || !builds).then(|| step.clone()),
+            Step::Docs => Some(Step::Docs),
+        })
+        .collect()
+}
+
+/// The selection without what is done; untouched if nothing is. A node that the plan gives no expression for (which the decider never
+/// writes) keeps the whole selection: running too much of the plan is safe, running too little loses it.
+fn narrow(selection: &Selection, done: &BTreeSet<NodeId>, expressions: &BTreeMap<&NodeId, &str>) -> Option<Selection> {
+    let left: Vec<NodeId> = selection.nodes.iter().filter(|id| !done.contains(*id)).cloned().collect();
+    if left.is_empty() {
+        return None;
+    }
+    let select: Option<Vec<String>> =
+        left.iter().map(|id| expressions.get(id).map(|text| (*text).to_owned())).collect();
+    match select {
+        Some(select) if left.len() < selection.nodes.len() => {
+            Some(Selection { nodes: left, select, exclude: Vec::new() })
+        }
+        _ => Some(selection.clone()),
+    }
+}
+
+/// What `dbt docs generate` is narrowed to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Docs {
+    /// Nothing was built: nothing to show.
+    Nothing,
+    /// The plan builds nothing at all, it is about docs only.
+    Everything,
+    /// The relations that the run built, as expressions.
+    Built(Vec<String>),
+}
+
+/// What the docs of this run show, given all that succeeded in this attempt and before. Tests have no place in the catalog, and compiling them may
+/// query the warehouse for nothing.
+pub fn docs(plan: &Plan, succeeded: &BTreeSet<NodeId>) -> Docs {
+    if plan.nodes.is_empty() {
+        return Docs::Everything;
+    }
+    let is_test = |id: &NodeId| id.as_str().starts_with("test.") || id.as_str().starts_with("unit_test.");
+    let built: Vec<String> = plan
+        .nodes
+        .iter()
+        .filter(|node| node.relation.is_some() && !is_test(&node.id) && succeeded.contains(&node.id))
+        .map(|node| node.select.clone())
+        .collect();
+    if built.is_empty() { Docs::Nothing } else { Docs::Built(built) }
+}
+
+#[cfg(test)]
+mod tests {
+    use landfall_pipeline::PlannedNode;
+    use serde_json::json;
+
+    use super::*;
+
+    fn id(text: &str) -> NodeId {
+        NodeId::parse(text).unwrap()
+    }
+
+    fn plan(steps: Vec<Step>) -> Plan {
+        let node = |text: &str, relation: Option<&str>| PlannedNode {
+            id: id(text),
+            select: format!("fqn:{text}"),
+            relation: relation.map(str::to_owned),
+        };
+        let mut plan: Plan = serde_json::from_value(json!({
+            "version": 1, "run_id": "r", "release": "v", "created_at": "2026-11-22T17:14:17Z", "causes": [], "steps": [], "nodes": [],
+            "writes": [], "reads": [], "timeout_seconds": 60,
+            "task": {"cluster": "", "task_definition": "", "container": "", "subnets": [], "security_groups": [],
+                     "assign_public_ip": false, "state_bucket": ""},
+        }))
+        .unwrap();
+        plan.nodes = vec![node("model.s.a", Some("a")), node("model.s.b", Some("b")), node("test.s.t", None)];
+        plan.steps = steps;
+        plan
+    }
+
+    fn build() -> Step {
+        Step::Build(Selection {
+            nodes: vec![id("model.s.a"), id("model.s.b"), id("test.s.t")],
+            select: vec!["tag:x+".to_owned()],
+            exclude: vec!["tag:y".to_owned()],
+        })
+    }
+
+    fn load() -> Step {
+        Step::RunOperation { operation: "load".to_owned(), args: BTreeMap::new() }
+    }
+
+    #[test]
+    fn the_first_attempt_runs_the_plan_as_it_stands() {
+        let plan = plan(vec![load(), build(), Step::Docs]);
+        assert_eq!(steps(&plan, &BTreeSet::new()), plan.steps);
+    }
+
+    #[test]
+    fn a_later_attempt_selects_what_is_left_node_by_node_and_loads_again() {
+        let plan = plan(vec![load(), build(), Step::Docs]);
+        let left = steps(&plan, &BTreeSet::from([id("model.s.a")]));
+        let selection = Selection {
+            nodes: vec![id("model.s.b"), id("test.s.t")],
+            select: vec!["fqn:model.s.b".to_owned(), "fqn:test.s.t".to_owned()],
+            exclude: Vec::new(),
+        };
+        assert_eq!(left, [load(), Step::Build(selection), Step::Docs]);
+    }
+
+    #[test]
+    fn when_all_is_built_only_the_docs_are_left() {
+        let done = BTreeSet::from([id("model.s.a"), id("model.s.b"), id("test.s.t")]);
+        assert_eq!(steps(&plan(vec![load(), build(), Step::Docs]), &done), [Step::Docs]);
+        assert_eq!(steps(&plan(vec![load()]), &done), [load()], "an operation alone is all that its run is about");
+    }
+
+    #[test]
+    fn docs_show_the_relations_that_were_built() {
+        let plan = plan(vec![build(), Step::Docs]);
+        assert_eq!(docs(&plan, &BTreeSet::from([id("test.s.t")])), Docs::Nothing);
+        let succeeded = BTreeSet::from([id("model.s.b"), id("test.s.t")]);
+        assert_eq!(docs(&plan, &succeeded), Docs::Built(vec!["fqn:model.s.b".to_owned()]));
+    }
+}

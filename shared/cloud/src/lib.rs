@@ -4,6 +4,7 @@
 //! - [`Store`]: S3 with conditional writes whose lost replies are told apart from lost races.
 //! - [`Tasks`], [`task_definitions`]: ECS. [`Queue`]: SQS. [`Bus`]: `EventBridge`. [`Schedules`]: `EventBridge` Scheduler.
 //! - [`events`]: what comes in, with only the fields that are used.
+//! - [`conductor`]: the loop that every function runs.
 //! - [`clock`]: the one place that reads the time. [`logging`]: JSON lines for functions.
 //!
 //! An adapter decides nothing: it says what AWS answered in words that the decider can act on, and where the answer was lost it says so.
@@ -11,6 +12,7 @@
 pub mod bus;
 pub mod clients;
 pub mod clock;
+pub mod conductor;
 pub mod config;
 mod error;
 pub mod events;

@@ -48,6 +48,20 @@ impl Queue {
         sent.map(|_| ()).map_err(|error| CallError::of("sqs:SendMessage", &self.url, &error))
     }
 
+    /// Makes a message that was received visible again at once, instead of after the queue's visibility time-out. Needs
+    /// `sqs:ChangeMessageVisibility`.
+    pub async fn show_again(&self, receipt_handle: &str) -> Result<(), CallError> {
+        let sent = self
+            .sqs
+            .change_message_visibility()
+            .queue_url(&self.url)
+            .receipt_handle(receipt_handle)
+            .visibility_timeout(0)
+            .send()
+            .await;
+        sent.map(|_| ()).map_err(|error| CallError::of("sqs:ChangeMessageVisibility", &self.url, &error))
+    }
+
     /// How much waits in a queue: this one, or its dead-letter queue. Needs `sqs:GetQueueAttributes` on it.
     pub async fn depth(&self, queue_url: &str) -> Result<Depth, CallError> {
         use QueueAttributeName as Name;

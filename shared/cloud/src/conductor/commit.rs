@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use landfall_pipeline::{
-    BOARD_KEY, Board, Context, Decision, Input, LedgerHeader, LedgerObject, Nonce, Plan, decide,
-};
+use landfall_pipeline::{BOARD_KEY, Board, Context, Decision, Input, LedgerHeader, LedgerObject, Nonce, Plan, decide};
 
 use super::{ConductError, Conductor, Deadline};
 use crate::{
@@ -38,10 +36,10 @@ impl Conductor {
             }
             self.write_plans(&decision.plans).await?;
             let ledger = self.write_ledger(&board, &decision, &nonce).await?;
-            let bytes = decision.board.to_json().map_err(|source| ConductError::Board {
-                address: self.store.address(BOARD_KEY),
-                source,
-            })?;
+            let bytes = decision
+                .board
+                .to_json()
+                .map_err(|source| ConductError::Board { address: self.store.address(BOARD_KEY), source })?;
             tried.push(nonce);
             match self.store.swap(BOARD_KEY, &etag, &bytes).await? {
                 Swap::Done { .. } => {
@@ -61,15 +59,16 @@ impl Conductor {
                     }
                     pause(1).await;
                 }
-                Swap::Unknown { fault } => tracing::warn!(%fault, "the board's swap got no answer: looking for our mark"),
+                Swap::Unknown { fault } => {
+                    tracing::warn!(%fault, "the board's swap got no answer: looking for our mark")
+                }
             }
         }
     }
 
     async fn write_plans(&self, plans: &[Plan]) -> Result<(), ConductError> {
         for plan in plans {
-            let bytes =
-                serde_json::to_vec(plan).map_err(|source| ConductError::Json { what: "plan.json", source })?;
+            let bytes = serde_json::to_vec(plan).map_err(|source| ConductError::Json { what: "plan.json", source })?;
             let key = Plan::key(&plan.run_id);
             if self.store.put_new(&key, &bytes, "application/json").await? == PutNew::Exists {
                 tracing::warn!(key, "a plan of this name is there already: its writer's mark was not random");
@@ -78,7 +77,12 @@ impl Conductor {
         Ok(())
     }
 
-    async fn write_ledger(&self, before: &Board, decision: &Decision, nonce: &Nonce) -> Result<Option<String>, ConductError> {
+    async fn write_ledger(
+        &self,
+        before: &Board,
+        decision: &Decision,
+        nonce: &Nonce,
+    ) -> Result<Option<String>, ConductError> {
         let Some(key) = decision.board.ledger.clone().filter(|_| !decision.lines.is_empty()) else { return Ok(None) };
         let object = LedgerObject {
             header: LedgerHeader {

@@ -51,7 +51,9 @@ pub enum ConductError {
     #[error(transparent)]
     Call(#[from] CallError),
     /// No board: everything stands still, because a new one would forget what is owed.
-    #[error("{address} is missing: `landfall release` makes the first one; if there was one, restore it from the bucket's versions")]
+    #[error(
+        "{address} is missing: `landfall release` makes the first one; if there was one, restore it from the bucket's versions"
+    )]
     NoBoard {
         /// `s3://bucket/board.json`.
         address: String,
@@ -73,7 +75,9 @@ pub enum ConductError {
         source: ReleaseError,
     },
     /// A file of a release is gone.
-    #[error("release {release}: {address} is missing: restore it from the bucket's versions, or run `landfall release` again")]
+    #[error(
+        "release {release}: {address} is missing: restore it from the bucket's versions, or run `landfall release` again"
+    )]
     ReleaseFile {
         /// It.
         release: ReleaseId,
@@ -126,6 +130,22 @@ impl Conductor {
         Self::new(clients, config)
     }
 
+    /// Like [`Self::recording`], from the function's environment.
+    pub async fn recording_from_env() -> Result<Self, ConductError> {
+        let config = Config::from_env()?;
+        let clients = Clients::connect(&config).await?;
+        Ok(Self::recording(clients, config))
+    }
+
+    /// Makes a message that cannot be read visible again at once: it needs to be received several times before it is a dead letter, and
+    /// waiting in between helps nobody. If this fails it only takes longer.
+    pub async fn hurry_to_dead_letters(&self, receipt_handle: &str) {
+        let Some(acting) = &self.acting else { return };
+        if let Err(error) = acting.queue.show_again(receipt_handle).await {
+            tracing::info!(%error, "a malformed message goes to the dead-letter queue more slowly");
+        }
+    }
+
     /// The state bucket.
     pub fn store(&self) -> &Store {
         &self.store
@@ -149,8 +169,8 @@ impl Conductor {
             .get(landfall_pipeline::BOARD_KEY)
             .await?
             .ok_or_else(|| ConductError::NoBoard { address: address() })?;
-        let board = Board::from_json(&stored.bytes)
-            .map_err(|source| ConductError::Board { address: address(), source })?;
+        let board =
+            Board::from_json(&stored.bytes).map_err(|source| ConductError::Board { address: address(), source })?;
         Ok((board, stored.etag))
     }
 

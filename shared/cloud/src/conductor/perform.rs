@@ -16,7 +16,8 @@ impl Conductor {
     /// board, for the next function or the sweep.
     pub async fn conduct(&self, input: &Input<'_>, deadline: Deadline) -> Result<Board, ConductError> {
         let board = self.commit(input, deadline).await?;
-        self.perform(board, deadline).await
+        // Boxed: the futures of a decision within an effect within a decision would be one deep type.
+        Box::pin(self.perform(board, deadline)).await
     }
 
     /// Does what the board asks.
@@ -25,15 +26,14 @@ impl Conductor {
         let mut tried: HashSet<String> = HashSet::new();
         loop {
             let release = self.release_of(&board).await?;
-            let next = pending(&board, release.as_deref(), clock::now())
-                .into_iter()
-                .find(|effect| tried.insert(key(effect)));
+            let next =
+                pending(&board, release.as_deref(), clock::now()).into_iter().find(|effect| tried.insert(key(effect)));
             let Some(effect) = next else { return Ok(board) };
             if deadline.is_over() {
                 tracing::warn!(?effect, "no time left to do this: the next function does");
                 return Ok(board);
             }
-            match self.effect(acting, &board, &effect, deadline).await {
+            match Box::pin(self.effect(acting, &board, &effect, deadline)).await {
                 Ok(Some(after)) => board = after,
                 Ok(None) => {}
                 // One effect that fails holds no other back; it is still on the board.
@@ -145,7 +145,8 @@ impl Conductor {
 
     async fn announce(&self, board: &Board, deadline: Deadline) -> Result<Board, ConductError> {
         for told in &board.announce {
-            let mut detail = serde_json::to_value(told).map_err(|source| ConductError::Json { what: "an event", source })?;
+            let mut detail =
+                serde_json::to_value(told).map_err(|source| ConductError::Json { what: "an event", source })?;
             if let Some(fields) = detail.as_object_mut() {
                 fields.insert("stack".to_owned(), self.config.stack().into());
             }

@@ -28,7 +28,9 @@ impl Conductor {
             }
         }
         for (id, run) in running {
-            let Some(arn) = run.attempt.task_arn.as_ref().filter(|arn| described.missing.contains(arn)) else { continue };
+            let Some(arn) = run.attempt.task_arn.as_ref().filter(|arn| described.missing.contains(arn)) else {
+                continue;
+            };
             if let Some(stop) = self.gone(&id, &run, arn).await? {
                 board = self.conduct(&Input::Stopped(Box::new(stop)), deadline).await?;
             }

@@ -1,0 +1,241 @@
+//! A release was offered: `releases/<release>/release.json` is there, written last. Its manifest is indexed, its landfall.yml checked against
+//! it, its image pinned in a task definition, its jobs scheduled, and it takes its place on the board. One that cannot be used is refused with
+//! the reason, and the one before stays.
+
+use std::collections::BTreeSet;
+
+use landfall_cloud::{
+    CallError, ConfigError, StoreError,
+    conductor::{ConductError, Conductor, Deadline},
+    events::{Malformed, parse_release_offered},
+    schedules::{ScheduleError, WantedSchedule},
+    task_definitions::PinError,
+};
+use landfall_manifest::Index;
+use landfall_pipeline::{CompileInput, Compiled, Input, Project, Release, ReleaseId, compile};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// What a call can fail by; it is called again, and then becomes a dead letter.
+#[derive(Debug, thiserror::Error)]
+pub enum ReleaseFailure {
+    /// The event is not of its kind.
+    #[error("{}: {}", .0.reason, .0.text)]
+    Malformed(Malformed),
+    /// The environment.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The board could not be changed.
+    #[error(transparent)]
+    Conduct(#[from] ConductError),
+    /// S3.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The task definition.
+    #[error(transparent)]
+    Pin(#[from] PinError),
+    /// The schedules.
+    #[error(transparent)]
+    Schedules(#[from] ScheduleError),
+    /// Another service.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// Other releases came between, again and again.
+    #[error("release {0}: other releases took their place while it was compiled, {TRIES} times in a row")]
+    Overtaken(ReleaseId),
+    /// compiled.json could not be written.
+    #[error("release {release}: {source}")]
+    Json {
+        /// It.
+        release: ReleaseId,
+        /// Why.
+        source: serde_json::Error,
+    },
+}
+
+/// How often a release is compiled anew because another came between.
+const TRIES: u32 = 5;
+
+/// release.json.
+#[derive(Debug, Deserialize)]
+struct Offer {
+    version: u32,
+    #[serde(default)]
+    image: Option<String>,
+    #[serde(default)]
+    force: bool,
+}
+
+/// Why a release cannot be used.
+type Refusal = String;
+
+/// Handles one event. `deadline` is Lambda's, in milliseconds since 1970.
+pub async fn handle(conductor: &Conductor, event: Value, deadline: u64) -> Result<(), ReleaseFailure> {
+    let offered = parse_release_offered(&event).map_err(ReleaseFailure::Malformed)?;
+    let deadline = Deadline::of_lambda(deadline);
+    let id = offered.release;
+    let parts = match read(conductor, &id).await? {
+        Ok(parts) => parts,
+        Err(reason) => return refuse(conductor, &id, reason, deadline).await,
+    };
+    let task_definition = match &parts.offer.image {
+        Some(image) => {
+            let config = conductor.config();
+            Some(
+                conductor
+                    .clients()
+                    .task_definitions()
+                    .pin(config.task_definition()?, config.container()?, image)
+                    .await?,
+            )
+        }
+        None => None,
+    };
+    for _ in 0..TRIES {
+        let (board, _) = conductor.board().await?;
+        let base = conductor.release_of(&board).await?;
+        if board.release.as_ref() == Some(&id) {
+            // Called again after it was put into place: what is left to do are the schedules and the effects.
+            schedule(conductor, &base.as_ref().map(|release| &release.compiled)).await?;
+            conductor.perform(board, deadline).await?;
+            return Ok(());
+        }
+        let input = CompileInput {
+            id: &id,
+            index: &parts.index,
+            project: &parts.project,
+            landing_bucket: conductor.config().landing_buckets()?.first().map(String::as_str),
+            base: base.as_deref(),
+            existing: &parts.existing,
+            task_definition: task_definition.as_deref(),
+        };
+        let compiled = match compile(&input) {
+            Ok(compiled) => compiled,
+            Err(error) => return refuse(conductor, &id, error.to_string(), deadline).await,
+        };
+        write(conductor, &id, &compiled, &parts.index).await?;
+        let release = match Index::from_bytes(&parts.index.to_bytes()) {
+            Ok(index) => Release::new(compiled, index),
+            Err(error) => return refuse(conductor, &id, error.to_string(), deadline).await,
+        };
+        let board = conductor.commit(&Input::Offer { release: &release, force: parts.offer.force }, deadline).await?;
+        if board.release.as_ref() == Some(&id) {
+            schedule(conductor, &Some(&release.compiled)).await?;
+            conductor.perform(board, deadline).await?;
+            return Ok(());
+        }
+        if board.release.as_ref().is_some_and(|current| *current > id) && !parts.offer.force {
+            let reason =
+                format!("it is older than {}, which is in place", board.release.map(String::from).unwrap_or_default());
+            return note_refusal(conductor, &id, &reason).await;
+        }
+    }
+    Err(ReleaseFailure::Overtaken(id))
+}
+
+/// A release's files, read.
+struct Parts {
+    offer: Offer,
+    index: Index,
+    project: Project,
+    existing: BTreeSet<String>,
+}
+
+async fn read(conductor: &Conductor, id: &ReleaseId) -> Result<Result<Parts, Refusal>, ReleaseFailure> {
+    let store = conductor.store();
+    let get = async |name: &str| store.get(&format!("releases/{id}/{name}")).await;
+    let Some(offer) = get("release.json").await? else { return Ok(Err("release.json is gone again".to_owned())) };
+    let offer: Offer = match serde_json::from_slice(&offer.bytes) {
+        Ok(offer) => offer,
+        Err(error) => return Ok(Err(format!("release.json: {error}"))),
+    };
+    if offer.version != 1 {
+        return Ok(Err(format!("release.json has version {}; this landfall reads version 1", offer.version)));
+    }
+    let Some(manifest) = get("manifest.json").await? else {
+        return Ok(Err("manifest.json is missing: run `dbt parse`, then `landfall release` again".to_owned()));
+    };
+    let index = match Index::from_slice(&manifest.bytes) {
+        Ok(index) => index,
+        Err(error) => return Ok(Err(format!("manifest.json: {error}"))),
+    };
+    let project = match get("landfall.yml").await? {
+        None => Project::default(),
+        Some(yaml) => match std::str::from_utf8(&yaml.bytes)
+            .map_err(|e| e.to_string())
+            .and_then(|text| Project::from_yaml(text).map_err(|error| error.to_string()))
+        {
+            Ok(project) => project,
+            Err(reason) => return Ok(Err(reason)),
+        },
+    };
+    let existing = match get("catalog.json").await? {
+        None => BTreeSet::new(),
+        Some(catalog) => match existing(&catalog.bytes) {
+            Ok(existing) => existing,
+            Err(error) => return Ok(Err(format!("catalog.json: {error}"))),
+        },
+    };
+    Ok(Ok(Parts { offer, index, project, existing }))
+}
+
+/// The nodes that dbt found in the warehouse. <https://docs.getdbt.com/reference/artifacts/catalog-json>
+fn existing(catalog: &[u8]) -> Result<BTreeSet<String>, serde_json::Error> {
+    #[derive(Deserialize)]
+    struct Catalog {
+        nodes: std::collections::BTreeMap<String, serde::de::IgnoredAny>,
+    }
+    serde_json::from_slice::<Catalog>(catalog).map(|catalog| catalog.nodes.into_keys().collect())
+}
+
+async fn write(
+    conductor: &Conductor,
+    id: &ReleaseId,
+    compiled: &Compiled,
+    index: &Index,
+) -> Result<(), ReleaseFailure> {
+    let store = conductor.store();
+    store.put(&format!("releases/{id}/index.bin"), &index.to_bytes(), "application/octet-stream").await?;
+    let bytes = serde_json::to_vec(compiled).map_err(|source| ReleaseFailure::Json { release: id.clone(), source })?;
+    store.put(&format!("releases/{id}/compiled.json"), &bytes, "application/json").await?;
+    Ok(())
+}
+
+/// Brings the schedules to what the release in place asks for; another release may have come between, and then it does the same.
+async fn schedule(conductor: &Conductor, compiled: &Option<&Compiled>) -> Result<(), ReleaseFailure> {
+    let Some(compiled) = compiled else { return Ok(()) };
+    let settings = conductor.config().schedule_settings()?;
+    let wanted: Vec<WantedSchedule> = compiled
+        .jobs
+        .iter()
+        .map(|(name, job)| WantedSchedule {
+            name: name.to_string(),
+            expression: job.schedule.clone(),
+            timezone: job.timezone.clone(),
+            input: json!({ "job": name.as_str(), "scheduled_time": "<aws.scheduler.scheduled-time>" }),
+        })
+        .collect();
+    let schedules = conductor.clients().schedules();
+    let changes = schedules.reconcile(&settings.group, &wanted, &settings.target_arn, &settings.role_arn).await?;
+    tracing::info!(?changes, "job schedules");
+    Ok(())
+}
+
+async fn refuse(
+    conductor: &Conductor,
+    id: &ReleaseId,
+    reason: Refusal,
+    deadline: Deadline,
+) -> Result<(), ReleaseFailure> {
+    note_refusal(conductor, id, &reason).await?;
+    conductor.conduct(&Input::Refuse { release: id.clone(), reason }, deadline).await?;
+    Ok(())
+}
+
+/// Beside the release's files, where `landfall release` looks for the verdict.
+async fn note_refusal(conductor: &Conductor, id: &ReleaseId, reason: &str) -> Result<(), ReleaseFailure> {
+    tracing::error!(release = %id, reason, "refused");
+    let bytes = json!({ "release": id.as_str(), "reason": reason }).to_string();
+    conductor.store().put(&format!("releases/{id}/refused.json"), bytes.as_bytes(), "application/json").await?;
+    Ok(())
+}

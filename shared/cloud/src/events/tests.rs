@@ -12,6 +12,7 @@ fn parse(value: &Value) -> Result<Vec<LoadMessage>, Malformed> {
     parse_load_message(&value.to_string(), STACK)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "each call makes its own detail")]
 fn event(source: &str, detail_type: &str, detail: Value) -> Value {
     json!({
         "version": "0", "id": "17793124-05d4-b198-2fde-7ededc63b103", "detail-type": detail_type, "source": source,

@@ -89,7 +89,7 @@ async fn a_task_of_a_pinned_image_is_started_once_and_seen_to_its_end() {
     assert_eq!(facts.plan.as_deref(), Some("s3://state/runs/run-1/plan.json"));
 
     let nobody = format!("{}/00000000000000000000000000000000", cluster.replace(":cluster/", ":task/"));
-    assert_eq!(tasks.describe(&[nobody.clone()]).await.unwrap().missing, [nobody.as_str()]);
+    assert_eq!(tasks.describe(std::slice::from_ref(&nobody)).await.unwrap().missing, [nobody.as_str()]);
     assert_eq!(tasks.stop(&nobody, "no reason").await, Ok(Stopping::NotFound));
 
     let mut nowhere = RunTaskCall { client_token: "run-3".to_owned(), ..call };

@@ -14,7 +14,7 @@ use landfall_cloud::Clients;
 use serde_json::Value;
 
 /// A busy machine of two cores needs some seconds.
-const STARTS_WITHIN: Duration = Duration::from_secs(60);
+const STARTS_WITHIN: Duration = Duration::from_mins(1);
 
 pub(crate) struct Emulator {
     launcher: Child,

@@ -1,5 +1,8 @@
 //! What the adapters send over the wire, and what they make of the nasty answers that no emulator gives.
 
+// Tells clippy that helpers are tests too.
+#![cfg(test)]
+
 mod bus_and_queue;
 mod store;
 mod stub;

@@ -25,8 +25,8 @@ async fn swap(replies: Vec<Reply>) -> (Result<Swap, StoreError>, Vec<Request>) {
     (outcome, stub.seen())
 }
 
-fn created(etag: &str) -> Result<PutNew, StoreError> {
-    Ok(PutNew::Created { etag: format!("\"{etag}\"") })
+fn created(etag: &str) -> PutNew {
+    PutNew::Created { etag: format!("\"{etag}\"") }
 }
 
 fn methods(seen: &[Request]) -> Vec<&str> {
@@ -36,7 +36,7 @@ fn methods(seen: &[Request]) -> Vec<&str> {
 #[tokio::test]
 async fn a_new_object_is_put_only_if_none_is_there() {
     let (outcome, seen) = put_new(vec![Reply::written("e1")]).await;
-    assert_eq!(outcome, created("e1"));
+    assert_eq!(outcome, Ok(created("e1")));
     let [put] = seen.as_slice() else { panic!("{seen:?}") };
     assert_eq!((put.method.as_str(), put.target.split('?').next()), ("PUT", Some("/state/runs/r1/1/claim")));
     assert_eq!(put.header("if-none-match"), Some("*"));
@@ -54,7 +54,7 @@ async fn a_412_to_the_first_try_is_somebody_elses_object() {
 #[tokio::test]
 async fn a_write_whose_reply_was_lost_is_found_again() {
     let (outcome, seen) = put_new(vec![Reply::Cut, Reply::object("e1", "ours")]).await;
-    assert_eq!(outcome, created("e1"));
+    assert_eq!(outcome, Ok(created("e1")));
     assert_eq!(methods(&seen), ["PUT", "GET"]);
 }
 
@@ -67,7 +67,7 @@ async fn a_lost_reply_hides_no_other_writer() {
 #[tokio::test]
 async fn a_write_that_never_arrived_is_repeated() {
     let (outcome, seen) = put_new(vec![Reply::Cut, Reply::xml_error(404, "NoSuchKey"), Reply::written("e2")]).await;
-    assert_eq!(outcome, created("e2"));
+    assert_eq!(outcome, Ok(created("e2")));
     assert_eq!(methods(&seen), ["PUT", "GET", "PUT"]);
 }
 
@@ -82,7 +82,7 @@ async fn a_412_after_a_lost_reply_is_looked_into() {
             Reply::object("e1", there),
         ]
     };
-    assert_eq!(put_new(replies("ours")).await.0, created("e1"));
+    assert_eq!(put_new(replies("ours")).await.0, Ok(created("e1")));
     assert_eq!(put_new(replies("theirs")).await.0, Ok(PutNew::Exists));
 }
 
@@ -254,12 +254,12 @@ async fn a_hostile_key_stays_one_path() {
 #[tokio::test]
 async fn a_listing_goes_on_over_pages_up_to_its_limit() {
     let page = |keys: &[&str], next: Option<&str>| {
-        let objects: String = keys
-            .iter()
-            .map(|key| {
-                format!("<Contents><Key>{key}</Key><Size>3</Size><LastModified>2026-11-22T17:14:17.000Z</LastModified></Contents>")
-            })
-            .collect();
+        let object = |key: &&str| {
+            format!(
+                "<Contents><Key>{key}</Key><Size>3</Size><LastModified>2026-11-22T17:14:17.000Z</LastModified></Contents>"
+            )
+        };
+        let objects = keys.iter().map(object).collect::<Vec<_>>().concat();
         let next =
             next.map_or(String::new(), |token| format!("<NextContinuationToken>{token}</NextContinuationToken>"));
         let body = format!("<ListBucketResult>{objects}{next}</ListBucketResult>");

@@ -1,6 +1,9 @@
 //! An HTTP server on a free port of this machine that answers as a test says, and keeps what it was asked.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    fmt::Write as _,
+    sync::{Arc, Mutex},
+};
 
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_s3::config::Credentials;
@@ -150,7 +153,7 @@ async fn serve(line: TcpStream, handler: Arc<Mutex<Handler>>, seen: Arc<Mutex<Ve
         let Reply::Answer { status, headers, body } = reply else { return };
         let mut answer = format!("HTTP/1.1 {status} Said\r\ncontent-length: {}\r\n", body.len());
         for (name, value) in headers {
-            answer.push_str(&format!("{name}: {value}\r\n"));
+            let _ = write!(answer, "{name}: {value}\r\n");
         }
         answer.push_str("\r\n");
         if !head_only {

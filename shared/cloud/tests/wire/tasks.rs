@@ -200,7 +200,7 @@ async fn a_task_is_the_same_told_by_an_answer_or_by_an_event() {
     let event = json!({ "id": "e1", "source": "aws.ecs", "detail-type": "ECS Task State Change", "time": "2026-11-22T17:15:01Z", "detail": told });
     let facts = parse_task_stopped(&event, "dbt").unwrap();
 
-    assert_eq!(described.tasks, [facts.clone()]);
+    assert_eq!(described.tasks, std::slice::from_ref(&facts));
     assert!(facts.is_stopped());
     assert_eq!((facts.exit_code, facts.attempt, facts.version), (Some(1), Some(2), 5));
     assert_eq!(facts.container_reason.as_deref(), Some("OutOfMemoryError: container killed"));

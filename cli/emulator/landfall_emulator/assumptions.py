@@ -27,7 +27,9 @@ def check_version() -> None:
     except metadata.PackageNotFoundError:
         raise IncompatibleEmulator(f"ministack {EMULATOR_VERSION} is not installed: {REMEDY}") from None
     if found != EMULATOR_VERSION:
-        raise IncompatibleEmulator(f"the emulator needs ministack {EMULATOR_VERSION} but {found} is installed: {REMEDY}")
+        raise IncompatibleEmulator(
+            f"the emulator needs ministack {EMULATOR_VERSION} but {found} is installed: {REMEDY}"
+        )
 
 
 def module(name: str) -> ModuleType:
@@ -47,7 +49,9 @@ def require(owner: Any, name: str, parameters: tuple[str, ...] | None = None) ->
     try:
         found = getattr(owner, name)
     except AttributeError:
-        raise IncompatibleEmulator(f"ministack should have {where}.{name}, which a patch needs, and has not: {REMEDY}") from None
+        raise IncompatibleEmulator(
+            f"ministack should have {where}.{name}, which a patch needs, and has not: {REMEDY}"
+        ) from None
     if parameters is not None:
         actual = tuple(inspect.signature(found).parameters)
         if actual[: len(parameters)] != parameters:

@@ -1,8 +1,10 @@
 """The order of things at start and end."""
 
 import json
+import logging
 import os
 import sys
+import threading
 
 from . import assumptions, guardian, options
 from .environment import emulator_environment
@@ -58,12 +60,17 @@ def _refuse(reason: str, code: int) -> int:
 
 
 def _log_to(data: "os.PathLike[str]") -> None:
-    """Everything that the emulator logs goes to one file: stdout carries the ready line only."""
-    import logging
-
+    """Everything that the emulator logs goes to one file, what kills a thread included: stdout carries the ready line only,
+    and nobody may be reading stderr."""
     logging.basicConfig(
         filename=os.path.join(data, "emulator.log"),
         level=logging.INFO,
         format="%(asctime)s %(levelname)s [%(name)s] %(message)s",
         force=True,
+    )
+    logger = logging.getLogger("landfall")
+    threading.excepthook = lambda failure: logger.error(
+        "thread %s ended by an error",
+        failure.thread.name if failure.thread else "?",
+        exc_info=(failure.exc_type, failure.exc_value or failure.exc_type(), failure.exc_traceback),
     )

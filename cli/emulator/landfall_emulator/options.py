@@ -28,16 +28,34 @@ def parse(arguments: list[str]) -> Options:
     """Read the command line; a wrong one ends the process with a usage message and exit code 2."""
     parser = argparse.ArgumentParser(prog="launch.py", description="Run the local AWS emulator on 127.0.0.1.")
     parser.add_argument("--port", type=int, default=4566, help="port on 127.0.0.1, 0 for a free one (default 4566)")
-    parser.add_argument("--data", type=Path, required=True, help="folder for task logs and working folders, made if missing")
-    parser.add_argument("--images", type=Path, help="JSON file: image reference -> {argv, env, workdir}, read at each task start")
-    parser.add_argument("--region", default=os.environ.get("LANDFALL_EMULATOR_REGION", "eu-west-1"),
-                        help="region (default $LANDFALL_EMULATOR_REGION or eu-west-1)")
-    parser.add_argument("--account", default=os.environ.get("LANDFALL_EMULATOR_ACCOUNT", "111122223333"),
-                        help="account id, 12 digits (default $LANDFALL_EMULATOR_ACCOUNT or 111122223333)")
-    parser.add_argument("--no-iam", dest="enforce_iam", action="store_false", help="allow every call, whatever IAM policies say")
-    parser.add_argument("--exit-with-stdin", action="store_true", help="end when stdin closes, that is when the starter is gone")
-    parser.add_argument("--keep-after-parent", dest="exit_with_parent", action="store_false",
-                        help="run on when the process that started this one ends")
+    parser.add_argument(
+        "--data", type=Path, required=True, help="folder for task logs and working folders, made if missing"
+    )
+    parser.add_argument(
+        "--images", type=Path, help="JSON file: image reference -> {argv, env, workdir}, read at each task start"
+    )
+    parser.add_argument(
+        "--region",
+        default=os.environ.get("LANDFALL_EMULATOR_REGION", "eu-west-1"),
+        help="region (default $LANDFALL_EMULATOR_REGION or eu-west-1)",
+    )
+    parser.add_argument(
+        "--account",
+        default=os.environ.get("LANDFALL_EMULATOR_ACCOUNT", "111122223333"),
+        help="account id, 12 digits (default $LANDFALL_EMULATOR_ACCOUNT or 111122223333)",
+    )
+    parser.add_argument(
+        "--no-iam", dest="enforce_iam", action="store_false", help="allow every call, whatever IAM policies say"
+    )
+    parser.add_argument(
+        "--exit-with-stdin", action="store_true", help="end when stdin closes, that is when the starter is gone"
+    )
+    parser.add_argument(
+        "--keep-after-parent",
+        dest="exit_with_parent",
+        action="store_false",
+        help="run on when the process that started this one ends",
+    )
     given = parser.parse_args(arguments)
     if not 0 <= given.port <= 65535:
         parser.error(f"--port {given.port} is not between 0 and 65535")

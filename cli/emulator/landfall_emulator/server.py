@@ -5,7 +5,6 @@ import logging
 import os
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -41,7 +40,9 @@ def bind(port: int) -> socket.socket:
     return listener
 
 
-def serve(listener: socket.socket, given: Options, announce: Callable[[], None], manager: Any, processes: Processes) -> None:
+def serve(
+    listener: socket.socket, given: Options, announce: Callable[[], None], manager: Any, processes: Processes
+) -> None:
     """Serve until a signal, the end of stdin or the end of the parent; then end tasks, functions and the server, in
     that order, so that a task that is told to stop can still upload what it has. `manager` ends the tasks."""
     asyncio.run(_serve(listener, given, announce, manager, processes))
@@ -64,7 +65,11 @@ async def _serve(
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop, signal.Signals(number).name)
-    _watch_starter(given, lambda reason: loop.call_soon_threadsafe(stop, reason))
+
+    def stop_from_thread(reason: str) -> None:
+        loop.call_soon_threadsafe(stop, reason)
+
+    _watch_starter(given, stop_from_thread)
 
     async def stopped() -> None:
         await stopping.wait()
@@ -123,8 +128,8 @@ def _watch_starter(given: Options, stop: Callable[[str], None]) -> None:
 
 
 def _until_stdin_closes(stop: Callable[[str], None]) -> None:
-    while sys.stdin.buffer.raw.read(4096):  # type: ignore[attr-defined]  # whatever is written there means nothing
-        pass
+    while os.read(0, 4096):
+        pass  # whatever is written there means nothing
     stop("stdin closed")
 
 

@@ -22,7 +22,7 @@ LAUNCHER = Path(__file__).resolve().parent.parent / "launch.py"
 REGION, ACCOUNT = "eu-west-1", "111122223333"
 T = TypeVar("T")
 
-BOOTSTRAP = '''#!{python}
+BOOTSTRAP = """#!{python}
 import http.client, json, os, sys, time, urllib.request
 host = os.environ["AWS_LAMBDA_RUNTIME_API"]
 def record(value):
@@ -39,7 +39,7 @@ while True:
     except Exception as error:
         path, body = "error", {{"errorMessage": str(error), "errorType": type(error).__name__}}
     urllib.request.urlopen(f"http://{{host}}/2018-06-01/runtime/invocation/{{request_id}}/{{path}}", json.dumps(body).encode())
-'''
+"""
 RECORDING = "def handler(event):\n    record(event)\n    return event"
 
 
@@ -58,7 +58,11 @@ def eventually(look: Callable[[], T], what: str, seconds: float = 15.0) -> T:
 def start_launcher(*arguments: str, **options: Any) -> subprocess.Popen:
     """The launcher as a child process, its output readable."""
     return subprocess.Popen(
-        [sys.executable, str(LAUNCHER), *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
+        [sys.executable, str(LAUNCHER), *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
     )
 
 
@@ -83,7 +87,9 @@ class Emulator:
         self.folder = Path(tempfile.mkdtemp(prefix="landfall-emulator-test-"))
         self.data, self.images = self.folder / "data", self.folder / "images.json"
         self.images.write_text("{}")
-        self.process = start_launcher("--port", "0", "--data", str(self.data), "--images", str(self.images), *arguments, **options)
+        self.process = start_launcher(
+            "--port", "0", "--data", str(self.data), "--images", str(self.images), *arguments, **options
+        )
         line = self.process.stdout.readline()
         if not line:
             raise AssertionError(f"the emulator did not start: {self.process.communicate()[1]}")
@@ -101,8 +107,13 @@ class Emulator:
         wanted = (service, key, secret, token)
         if wanted not in self._clients:
             self._clients[wanted] = boto3.client(
-                service, region_name=REGION, endpoint_url=self.endpoint, aws_access_key_id=key, aws_secret_access_key=secret,
-                aws_session_token=token, config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 1}),
+                service,
+                region_name=REGION,
+                endpoint_url=self.endpoint,
+                aws_access_key_id=key,
+                aws_secret_access_key=secret,
+                aws_session_token=token,
+                config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 1}),
             )
         return self._clients[wanted]
 
@@ -123,10 +134,15 @@ class Emulator:
 
     def policy(self, role: str, *statements: dict[str, Any]) -> None:
         """Set the inline policy of a role."""
-        document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **statement} for statement in statements]}
+        document = {
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", **statement} for statement in statements],
+        }
         self.client("iam").put_role_policy(RoleName=role, PolicyName="inline", PolicyDocument=json.dumps(document))
 
-    def function(self, name: str, code: str = RECORDING, statements: tuple[dict, ...] = (), **settings: Any) -> "Function":
+    def function(
+        self, name: str, code: str = RECORDING, statements: tuple[dict, ...] = (), **settings: Any
+    ) -> "Function":
         """A `provided.al2023` function whose bootstrap is a Python script with `handler(event)` and `record(value)`."""
         record = self.folder / f"{name}.jsonl"
         archive = io.BytesIO()
@@ -136,23 +152,36 @@ class Emulator:
             file.writestr(info, BOOTSTRAP.format(python=sys.executable, code=code))
         variables = {"RECORD": str(record), **settings.pop("variables", {})}
         arn = self.client("lambda").create_function(
-            FunctionName=name, Runtime="provided.al2023", Handler="bootstrap", Code={"ZipFile": archive.getvalue()},
-            Role=self.role(f"{name}-role", "lambda.amazonaws.com", *statements), Environment={"Variables": variables},
-            Timeout=settings.pop("timeout", 10), **settings,
+            FunctionName=name,
+            Runtime="provided.al2023",
+            Handler="bootstrap",
+            Code={"ZipFile": archive.getvalue()},
+            Role=self.role(f"{name}-role", "lambda.amazonaws.com", *statements),
+            Environment={"Variables": variables},
+            Timeout=settings.pop("timeout", 10),
+            **settings,
         )["FunctionArn"]
         return Function(name, arn, record)
 
     def allow(self, function: "Function", principal: str, source: str) -> None:
         """Let a service invoke a function."""
         self.client("lambda").add_permission(
-            FunctionName=function.name, StatementId=f"s{time.monotonic_ns()}", Action="lambda:InvokeFunction", Principal=principal,
+            FunctionName=function.name,
+            StatementId=f"s{time.monotonic_ns()}",
+            Action="lambda:InvokeFunction",
+            Principal=principal,
             SourceArn=source,
         )
 
-    def queue(self, name: str, sources: tuple[str, ...] = ("events.amazonaws.com",), **attributes: str) -> tuple[str, str]:
+    def queue(
+        self, name: str, sources: tuple[str, ...] = ("events.amazonaws.com",), **attributes: str
+    ) -> tuple[str, str]:
         """A queue that services may send to; gives its URL and ARN."""
         arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
-        statement = [{"Effect": "Allow", "Principal": {"Service": source}, "Action": "sqs:SendMessage", "Resource": arn} for source in sources]
+        statement = [
+            {"Effect": "Allow", "Principal": {"Service": source}, "Action": "sqs:SendMessage", "Resource": arn}
+            for source in sources
+        ]
         policy = {"Policy": json.dumps({"Statement": statement})} if sources else {}
         return self.client("sqs").create_queue(QueueName=name, Attributes={**policy, **attributes})["QueueUrl"], arn
 
@@ -167,8 +196,13 @@ class Emulator:
         """A Fargate task definition with one container `main`; gives its ARN with revision."""
         container = {"name": "main", "image": image, "essential": True, **settings.pop("container", {})}
         return self.client("ecs").register_task_definition(
-            family=family, networkMode="awsvpc", requiresCompatibilities=["FARGATE"], cpu="256", memory="512",
-            containerDefinitions=[container, *settings.pop("more", [])], **settings,
+            family=family,
+            networkMode="awsvpc",
+            requiresCompatibilities=["FARGATE"],
+            cpu="256",
+            memory="512",
+            containerDefinitions=[container, *settings.pop("more", [])],
+            **settings,
         )["taskDefinition"]["taskDefinitionArn"]
 
 
@@ -187,7 +221,9 @@ class Function:
 
     def wait(self, count: int = 1, seconds: float = 15.0) -> list[Any]:
         """What was recorded, once it is that much."""
-        eventually(lambda: len(self.recorded) >= count, f"{self.name} records {count} times (has {self.recorded})", seconds)
+        eventually(
+            lambda: len(self.recorded) >= count, f"{self.name} records {count} times (has {self.recorded})", seconds
+        )
         return self.recorded
 
 

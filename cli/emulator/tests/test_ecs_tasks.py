@@ -10,12 +10,38 @@ from tests.support import ACCOUNT, NETWORK, REGION, EmulatorTest, alive, eventua
 # "Amazon ECS task state change events" (ecs_task_events), Amazon ECS Developer Guide: the fields of the example event's
 # detail for a Fargate task, and of its containers.
 DOCUMENTED_DETAIL = {
-    "attachments", "availabilityZone", "clusterArn", "containers", "createdAt", "launchType", "cpu", "memory", "desiredStatus",
-    "group", "lastStatus", "overrides", "connectivity", "connectivityAt", "pullStartedAt", "startedAt", "pullStoppedAt",
-    "updatedAt", "taskArn", "taskDefinitionArn", "version", "platformVersion",
+    "attachments",
+    "availabilityZone",
+    "clusterArn",
+    "containers",
+    "createdAt",
+    "launchType",
+    "cpu",
+    "memory",
+    "desiredStatus",
+    "group",
+    "lastStatus",
+    "overrides",
+    "connectivity",
+    "connectivityAt",
+    "pullStartedAt",
+    "startedAt",
+    "pullStoppedAt",
+    "updatedAt",
+    "taskArn",
+    "taskDefinitionArn",
+    "version",
+    "platformVersion",
 }
 DOCUMENTED_CONTAINER = {
-    "containerArn", "lastStatus", "name", "image", "runtimeId", "taskArn", "networkInterfaces", "cpu",
+    "containerArn",
+    "lastStatus",
+    "name",
+    "image",
+    "runtimeId",
+    "taskArn",
+    "networkInterfaces",
+    "cpu",
 }
 # "Task" in the Amazon ECS API Reference: what a stopped task has besides.
 DOCUMENTED_STOPPED = {"stopCode", "stoppedReason", "stoppingAt", "stoppedAt", "executionStoppedAt"}
@@ -72,8 +98,14 @@ class StatesAndEvents(TaskTest):
         events = self.events_until_stopped(task)
         self.assertEqual(
             [(event["detail"]["lastStatus"], event["detail"]["desiredStatus"]) for event in events],
-            [("PROVISIONING", "RUNNING"), ("PENDING", "RUNNING"), ("RUNNING", "RUNNING"), ("RUNNING", "STOPPED"),
-             ("DEPROVISIONING", "STOPPED"), ("STOPPED", "STOPPED")],
+            [
+                ("PROVISIONING", "RUNNING"),
+                ("PENDING", "RUNNING"),
+                ("RUNNING", "RUNNING"),
+                ("RUNNING", "STOPPED"),
+                ("DEPROVISIONING", "STOPPED"),
+                ("STOPPED", "STOPPED"),
+            ],
         )
         self.assertEqual([event["detail"]["version"] for event in events], [1, 2, 3, 4, 5, 6])
         detail = events[-1]["detail"]
@@ -83,7 +115,9 @@ class StatesAndEvents(TaskTest):
         self.assertEqual(detail["group"], "family:ok")
         self.assertEqual(detail["startedBy"], "run-1")
         self.assertEqual(detail["taskDefinitionArn"], definition)
-        self.assertEqual(detail["overrides"], {"containerOverrides": [{"name": "main"}], "inferenceAcceleratorOverrides": []})
+        self.assertEqual(
+            detail["overrides"], {"containerOverrides": [{"name": "main"}], "inferenceAcceleratorOverrides": []}
+        )
 
     def test_events_have_the_documented_fields(self):
         self.emulator.image("fields:1", "import time; time.sleep(0.1)")
@@ -96,7 +130,9 @@ class StatesAndEvents(TaskTest):
             self.assertRegex(event["time"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
         self.assertLessEqual(DOCUMENTED_DETAIL, set(running["detail"]))
         self.assertLessEqual(DOCUMENTED_CONTAINER, set(running["detail"]["containers"][0]))
-        self.assertLessEqual(DOCUMENTED_DETAIL - {"connectivity", "connectivityAt"} | DOCUMENTED_STOPPED, set(stopped["detail"]))
+        self.assertLessEqual(
+            DOCUMENTED_DETAIL - {"connectivity", "connectivityAt"} | DOCUMENTED_STOPPED, set(stopped["detail"])
+        )
         for name in ("createdAt", "startedAt", "stoppedAt", "updatedAt"):
             self.assertRegex(stopped["detail"][name], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
         self.assertNotIn(None, stopped["detail"].values())
@@ -122,7 +158,9 @@ class StatesAndEvents(TaskTest):
 
     def test_a_command_that_does_not_exist_fails_to_start(self):
         self.emulator.image("nothing:1", "", argv=["no-such-command"])
-        detail = self.events_until_stopped(self.run_task(self.emulator.task_definition("nothing", "nothing:1")))[-1]["detail"]
+        detail = self.events_until_stopped(self.run_task(self.emulator.task_definition("nothing", "nothing:1")))[-1][
+            "detail"
+        ]
         self.assertEqual(detail["stopCode"], "TaskFailedToStart")
         self.assertIn("CannotStartContainerError", detail["containers"][0]["reason"])
 
@@ -168,7 +206,11 @@ class Stopping(TaskTest):
         )
         self.emulator.image("stubborn:1", code)
         task = self.run_task(self.emulator.task_definition("stubborn", "stubborn:1", container={"stopTimeout": 2}))
-        child = int(eventually(lambda: self.described(task)["lastStatus"] == "RUNNING" and self.log_of(task).strip(), "it is up"))
+        child = int(
+            eventually(
+                lambda: self.described(task)["lastStatus"] == "RUNNING" and self.log_of(task).strip(), "it is up"
+            )
+        )
         self.ecs.stop_task(cluster="landfall", task=task["taskArn"])
         self.assertEqual(self.events_until_stopped(task)[-1]["detail"]["containers"][0]["exitCode"], 137)
         eventually(lambda: not alive(child), "the grandchild is gone")
@@ -193,10 +235,13 @@ class Surroundings(TaskTest):
         code = "import json, os; print(json.dumps(dict(os.environ)))"
         self.emulator.image("env:1", code, env={"A": "image", "B": "image", "C": "image"})
         definition = self.emulator.task_definition(
-            "env", "env:1", container={"environment": [{"name": "B", "value": "definition"}, {"name": "C", "value": "definition"}]}
+            "env",
+            "env:1",
+            container={"environment": [{"name": "B", "value": "definition"}, {"name": "C", "value": "definition"}]},
         )
         task = self.run_task(
-            definition, overrides={"containerOverrides": [{"name": "main", "environment": [{"name": "C", "value": "override"}]}]}
+            definition,
+            overrides={"containerOverrides": [{"name": "main", "environment": [{"name": "C", "value": "override"}]}]},
         )
         self.events_until_stopped(task)
         seen = json.loads(self.log_of(task))
@@ -204,9 +249,25 @@ class Surroundings(TaskTest):
         self.assertEqual(seen["AWS_REGION"], REGION)
         self.assertEqual(seen["AWS_ENDPOINT_URL"], self.emulator.endpoint)
         allowed = {
-            "A", "B", "C", "PATH", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SSL_CERT_FILE", "HOME",
-            "TMPDIR", "HOSTNAME", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_EXECUTION_ENV", "AWS_ENDPOINT_URL",
-            "ECS_CONTAINER_METADATA_URI_V4", "__CF_USER_TEXT_ENCODING",
+            "A",
+            "B",
+            "C",
+            "PATH",
+            "LANG",
+            "LC_ALL",
+            "LC_CTYPE",
+            "LD_LIBRARY_PATH",
+            "DYLD_LIBRARY_PATH",
+            "SSL_CERT_FILE",
+            "HOME",
+            "TMPDIR",
+            "HOSTNAME",
+            "AWS_REGION",
+            "AWS_DEFAULT_REGION",
+            "AWS_EXECUTION_ENV",
+            "AWS_ENDPOINT_URL",
+            "ECS_CONTAINER_METADATA_URI_V4",
+            "__CF_USER_TEXT_ENCODING",
         }
         self.assertLessEqual(set(seen), allowed)
 
@@ -216,7 +277,9 @@ class Surroundings(TaskTest):
         task = self.run_task(definition)
         self.events_until_stopped(task)
         self.assertEqual(json.loads(self.log_of(task)), ["one", "two words"])
-        task = self.run_task(definition, overrides={"containerOverrides": [{"name": "main", "command": ["$(no shell)"]}]})
+        task = self.run_task(
+            definition, overrides={"containerOverrides": [{"name": "main", "command": ["$(no shell)"]}]}
+        )
         self.events_until_stopped(task)
         self.assertEqual(json.loads(self.log_of(task)), ["$(no shell)"])
 
@@ -231,7 +294,9 @@ class Surroundings(TaskTest):
         self.events_until_stopped(task)
         container, own = json.loads(self.log_of(task))
         self.assertEqual(own["TaskARN"], task["taskArn"])
-        self.assertEqual((own["Cluster"], own["Family"], own["Revision"]), (self.cluster, "meta", definition.rsplit(":", 1)[-1]))
+        self.assertEqual(
+            (own["Cluster"], own["Family"], own["Revision"]), (self.cluster, "meta", definition.rsplit(":", 1)[-1])
+        )
         self.assertEqual([entry["Name"] for entry in own["Containers"]], ["main"])
         self.assertEqual((container["Name"], container["Image"]), ("main", "meta:1"))
         self.assertIn("ContainerARN", container)
@@ -240,12 +305,19 @@ class Surroundings(TaskTest):
         logs = self.emulator.client("logs")
         logs.create_log_group(logGroupName="/landfall/dbt")
         role = self.emulator.role(
-            "execution", "ecs-tasks.amazonaws.com", {"Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": "*"}
+            "execution",
+            "ecs-tasks.amazonaws.com",
+            {"Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": "*"},
         )
         options = {"awslogs-group": "/landfall/dbt", "awslogs-region": REGION, "awslogs-stream-prefix": "dbt"}
-        self.emulator.image("chatty:1", "import sys; print('one'); print('zwei \\u00fc', file=sys.stderr); print('no newline', end='')")
+        self.emulator.image(
+            "chatty:1", "import sys; print('one'); print('zwei \\u00fc', file=sys.stderr); print('no newline', end='')"
+        )
         definition = self.emulator.task_definition(
-            "chatty", "chatty:1", executionRoleArn=role, container={"logConfiguration": {"logDriver": "awslogs", "options": options}}
+            "chatty",
+            "chatty:1",
+            executionRoleArn=role,
+            container={"logConfiguration": {"logDriver": "awslogs", "options": options}},
         )
         task = self.run_task(definition)
         self.events_until_stopped(task)
@@ -256,12 +328,17 @@ class Surroundings(TaskTest):
 
     def test_a_missing_log_group_fails_the_task_as_in_ecs(self):
         role = self.emulator.role(
-            "execution-2", "ecs-tasks.amazonaws.com", {"Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": "*"}
+            "execution-2",
+            "ecs-tasks.amazonaws.com",
+            {"Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": "*"},
         )
         options = {"awslogs-group": "/no/such/group", "awslogs-region": REGION, "awslogs-stream-prefix": "dbt"}
         self.emulator.image("mute:1", "pass")
         definition = self.emulator.task_definition(
-            "mute", "mute:1", executionRoleArn=role, container={"logConfiguration": {"logDriver": "awslogs", "options": options}}
+            "mute",
+            "mute:1",
+            executionRoleArn=role,
+            container={"logConfiguration": {"logDriver": "awslogs", "options": options}},
         )
         detail = self.events_until_stopped(self.run_task(definition))[-1]["detail"]
         self.assertIn("The specified log group does not exist", detail["stoppedReason"])
@@ -271,7 +348,13 @@ class Resetting(TaskTest):
     def test_reset_ends_tasks_and_forgets_them(self):
         self.emulator.image("forgotten:1", "import os, time; print(os.getpid()); time.sleep(60)")
         task = self.run_task(self.emulator.task_definition("forgotten", "forgotten:1"))
-        pid = int(eventually(lambda: self.described(task)["lastStatus"] == "RUNNING" and self.log_of(task).strip(), "it is up"))
-        urllib.request.urlopen(urllib.request.Request(f"{self.emulator.endpoint}/_ministack/reset", method="POST")).close()
+        pid = int(
+            eventually(
+                lambda: self.described(task)["lastStatus"] == "RUNNING" and self.log_of(task).strip(), "it is up"
+            )
+        )
+        urllib.request.urlopen(
+            urllib.request.Request(f"{self.emulator.endpoint}/_ministack/reset", method="POST")
+        ).close()
         self.assertFalse(alive(pid))
         self.assertEqual(self.ecs.list_clusters()["clusterArns"], [])

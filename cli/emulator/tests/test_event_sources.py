@@ -7,11 +7,20 @@ import unittest
 from landfall_emulator.patches.event_sources import PAYLOAD_MAX_BYTES, fitting_count
 from tests.support import EmulatorTest, eventually
 
+READ_QUEUE = {"Action": ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], "Resource": "*"}
 FAIL_BAD = """
 def handler(event):
     bodies = [record["body"] for record in event["Records"]]
     record([bodies, [record["attributes"]["ApproximateReceiveCount"] for record in event["Records"]]])
     return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in event["Records"] if record["body"] == "bad"]}
+"""
+FAIL_ONCE = """
+def handler(event):
+    body, done = event["Records"][0]["body"], os.environ["RECORD"] + ".done"
+    record(body)
+    if body == "boom" and not os.path.exists(done):
+        open(done, "w").close()
+        raise ValueError("no")
 """
 BODIES = "import time\ndef handler(event):\n    record([time.time(), [found['body'] for found in event['Records']]])"
 
@@ -24,7 +33,7 @@ class EventSourceTest(EmulatorTest):
 
     def mapped(self, name, code, attributes=None, **mapping):
         url, arn = self.emulator.queue(name, (), **(attributes or {}))
-        function = self.emulator.function(name, code)
+        function = self.emulator.function(name, code, (READ_QUEUE,))
         self.emulator.client("lambda").create_event_source_mapping(FunctionName=name, EventSourceArn=arn, **mapping)
         self.sqs.send_message(QueueUrl=url, MessageBody="warm")
         function.wait()
@@ -32,7 +41,9 @@ class EventSourceTest(EmulatorTest):
 
     def send(self, url, bodies):
         for start in range(0, len(bodies), 10):
-            entries = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies[start : start + 10])]
+            entries = [
+                {"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies[start : start + 10])
+            ]
             self.sqs.send_message_batch(QueueUrl=url, Entries=entries)
 
 
@@ -65,21 +76,42 @@ class Failures(EventSourceTest):
         dead_url, dead_arn = self.emulator.queue("dead", ())
         redrive = json.dumps({"deadLetterTargetArn": dead_arn, "maxReceiveCount": 2})
         url, function = self.mapped(
-            "partial", FAIL_BAD, {"VisibilityTimeout": "1", "RedrivePolicy": redrive}, BatchSize=10, MaximumBatchingWindowInSeconds=1,
+            "partial",
+            FAIL_BAD,
+            {"VisibilityTimeout": "1", "RedrivePolicy": redrive},
+            BatchSize=10,
+            MaximumBatchingWindowInSeconds=1,
             FunctionResponseTypes=["ReportBatchItemFailures"],
         )
         self.send(url, ["good", "bad"])
-        messages = eventually(lambda: self.sqs.receive_message(QueueUrl=dead_url).get("Messages"), "the bad message is dead-lettered")
+        messages = eventually(
+            lambda: self.sqs.receive_message(QueueUrl=dead_url).get("Messages"), "the bad message is dead-lettered"
+        )
         self.assertEqual(messages[0]["Body"], "bad")
         self.assertEqual(function.recorded[1:], [[["good", "bad"], ["1", "1"]], [["bad"], ["2"]]])
 
     def test_a_function_that_throws_gets_the_whole_batch_again(self):
         url, function = self.mapped(
-            "throwing", "def handler(event):\n    body = event['Records'][0]['body']\n    record(body)\n    if body == 'boom' and not __import__('os').path.exists(os.environ['RECORD'] + '.done'):\n        open(os.environ['RECORD'] + '.done', 'w')\n        raise ValueError('no')",
-            {"VisibilityTimeout": "1"}, BatchSize=1,
+            "throwing",
+            FAIL_ONCE,
+            {"VisibilityTimeout": "1"},
+            BatchSize=1,
         )
         self.send(url, ["boom"])
         self.assertEqual(function.wait(3)[1:], ["boom", "boom"])
+
+
+class Permissions(EventSourceTest):
+    def test_a_function_whose_role_may_not_read_the_queue_gets_nothing_until_it_may(self):
+        url, arn = self.emulator.queue("unreadable", ())
+        function = self.emulator.function("unreadable", BODIES, ({"Action": "sqs:ReceiveMessage", "Resource": arn},))
+        self.emulator.client("lambda").create_event_source_mapping(FunctionName="unreadable", EventSourceArn=arn)
+        self.send(url, ["kept"])
+        log = self.emulator.data / "emulator.log"
+        eventually(lambda: f"unreadable-role may not sqs:DeleteMessage on {arn}" in log.read_text(), "the log says so")
+        self.assertEqual(function.recorded, [])
+        self.emulator.policy("unreadable-role", READ_QUEUE)
+        self.assertEqual(function.wait()[0][1], ["kept"])
 
 
 class Timing(EventSourceTest):

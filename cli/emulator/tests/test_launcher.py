@@ -24,6 +24,25 @@ time.sleep(300)
 """
 
 
+def listening_addresses(pid):
+    """The addresses on which a process listens for TCP."""
+    if sys.platform != "linux":
+        lines = subprocess.run(
+            ["lsof", "-nP", "-a", "-p", str(pid), "-iTCP", "-sTCP:LISTEN", "-Fn"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return {line[1:].rsplit(":", 1)[0] for line in lines.stdout.splitlines() if line.startswith("n")}
+    links = [os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir()]
+    inodes = {link.removeprefix("socket:[").removesuffix("]") for link in links if link.startswith("socket:[")}
+    rows = [
+        line.split() for table in ("tcp", "tcp6") for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]
+    ]
+    found = {row[1].split(":")[0] for row in rows if row[3] == "0A" and row[9] in inodes}
+    return {socket.inet_ntoa(bytes.fromhex(address)[::-1]) if len(address) == 8 else address for address in found}
+
+
 class Starting(unittest.TestCase):
     def test_it_says_when_it_is_ready_in_one_line_and_listens_on_loopback_only(self):
         emulator = Emulator()
@@ -32,14 +51,7 @@ class Starting(unittest.TestCase):
         self.assertEqual((emulator.ready["ready"], emulator.ready["pid"]), (True, emulator.process.pid))
         port = int(emulator.endpoint.rsplit(":", 1)[1])
         self.assertEqual(emulator.endpoint, f"http://127.0.0.1:{port}")
-        elsewhere = "127.0.0.2" if sys.platform == "linux" else socket.gethostbyname(socket.gethostname())
-        with socket.socket() as probe:
-            self.assertNotEqual(probe.connect_ex((elsewhere, port)), 0)
-        if Path("/proc/net/tcp").exists():
-            inodes = {os.readlink(link)[8:-1] for link in Path(f"/proc/{emulator.process.pid}/fd").iterdir() if os.readlink(link).startswith("socket:[")}
-            listening = [line.split() for table in ("tcp", "tcp6") for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]]
-            addresses = {fields[1].split(":")[0] for fields in listening if fields[3] == "0A" and fields[9] in inodes}
-            self.assertEqual(addresses, {"0100007F"})
+        self.assertEqual(listening_addresses(emulator.process.pid), {"127.0.0.1"})
         end(emulator.process)
         self.assertEqual(emulator.process.returncode, 0)
 
@@ -54,7 +66,10 @@ class Starting(unittest.TestCase):
         self.assertRegex(errors, rf"^cannot listen on 127\.0\.0\.1:{port} \(.+\): end the program .+ --port .+\n$")
 
     def test_another_version_is_refused_in_one_sentence(self):
-        with mock.patch("importlib.metadata.version", return_value="1.5.34"), self.assertRaises(assumptions.IncompatibleEmulator) as caught:
+        with (
+            mock.patch("importlib.metadata.version", return_value="1.5.34"),
+            self.assertRaises(assumptions.IncompatibleEmulator) as caught,
+        ):
             assumptions.check_version()
         self.assertEqual(
             str(caught.exception),
@@ -62,8 +77,12 @@ class Starting(unittest.TestCase):
         )
         with folder() as path:
             (path / "ministack-1.5.34.dist-info").mkdir()
-            (path / "ministack-1.5.34.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: ministack\nVersion: 1.5.34\n")
-            process = start_launcher("--port", "0", "--data", str(path / "data"), env={**os.environ, "PYTHONPATH": str(path)})
+            (path / "ministack-1.5.34.dist-info" / "METADATA").write_text(
+                "Metadata-Version: 2.1\nName: ministack\nVersion: 1.5.34\n"
+            )
+            process = start_launcher(
+                "--port", "0", "--data", str(path / "data"), env={**os.environ, "PYTHONPATH": str(path)}
+            )
             output, errors = process.communicate(timeout=20)
         self.assertEqual((process.returncode, output), (1, ""))
         self.assertEqual(errors.count("\n"), 1)
@@ -71,7 +90,9 @@ class Starting(unittest.TestCase):
     def test_a_missing_internal_name_is_refused_and_named(self):
         with self.assertRaisesRegex(assumptions.IncompatibleEmulator, r"tests\.support\.no_such_name"):
             assumptions.require(sys.modules["tests.support"], "no_such_name")
-        with self.assertRaisesRegex(assumptions.IncompatibleEmulator, r"eventually should take \(look, when\) and takes \(look, what, seconds\)"):
+        with self.assertRaisesRegex(
+            assumptions.IncompatibleEmulator, r"eventually should take \(look, when\) and takes \(look, what, seconds\)"
+        ):
             assumptions.require(sys.modules["tests.support"], "eventually", ("look", "when"))
         with self.assertRaisesRegex(assumptions.IncompatibleEmulator, "ministack.no_such_module"):
             assumptions.module("ministack.no_such_module")
@@ -94,10 +115,16 @@ class Starting(unittest.TestCase):
         )
         with folder() as data:
             run = subprocess.run(
-                [sys.executable, "-c", broken, "--port", "0", "--data", str(data)], capture_output=True, text=True, timeout=30, check=False
+                [sys.executable, "-c", broken, "--port", "0", "--data", str(data)],
+                capture_output=True,
+                text=True,
+                timeout=30,
+                check=False,
             )
         self.assertEqual((run.returncode, run.stdout), (1, ""))
-        self.assertIn("ministack should have ministack.services.s3._fire_s3_event, which a patch needs, and has not", run.stderr)
+        self.assertIn(
+            "ministack should have ministack.services.s3._fire_s3_event, which a patch needs, and has not", run.stderr
+        )
 
     def test_nothing_is_written_outside_the_data_folder(self):
         temporary = Path(tempfile.gettempdir())
@@ -106,7 +133,11 @@ class Starting(unittest.TestCase):
         self.addCleanup(emulator.stop)
         emulator.function("f")
         emulator.client("lambda").invoke(FunctionName="f", Payload=b"{}")
-        new = {name for name in {path.name for path in temporary.iterdir()} - before if "ministack" in name or "lambda" in name}
+        new = {
+            name
+            for name in {path.name for path in temporary.iterdir()} - before
+            if "ministack" in name or "lambda" in name
+        }
         self.assertEqual(new, set())
         self.assertTrue(list((emulator.data / "tmp").glob("ministack-provided-code-*/*/bootstrap")))
 
@@ -119,11 +150,17 @@ class Ending(unittest.TestCase):
         ecs.create_cluster(clusterName="landfall")
         self.emulator.image("family:1", WITH_CHILD)
         definition = self.emulator.task_definition("family", "family:1")
-        task = ecs.run_task(cluster="landfall", taskDefinition=definition, launchType="FARGATE", networkConfiguration=NETWORK)["tasks"][0]
+        task = ecs.run_task(
+            cluster="landfall", taskDefinition=definition, launchType="FARGATE", networkConfiguration=NETWORK
+        )["tasks"][0]
         self.task_log = self.emulator.data / "tasks" / f"{task['taskArn'].rsplit('/', 1)[-1]}.log"
         self.emulator.function("f", "def handler(event):\n    return os.getpid()")
-        self.children = [int(json.load(self.emulator.client("lambda").invoke(FunctionName="f", Payload=b"{}")["Payload"]))]
-        self.children += map(int, eventually(lambda: self.task_log.exists() and self.task_log.read_text().split(), "the task is up"))
+        self.children = [
+            int(json.load(self.emulator.client("lambda").invoke(FunctionName="f", Payload=b"{}")["Payload"]))
+        ]
+        self.children += map(
+            int, eventually(lambda: self.task_log.exists() and self.task_log.read_text().split(), "the task is up")
+        )
         self.assertEqual(len(self.children), 3)
 
     def ended_and_removed(self):
@@ -135,7 +172,7 @@ class Ending(unittest.TestCase):
         eventually(lambda: self.emulator.process.poll() is not None, "the launcher ends", seconds)
         eventually(lambda: not any(alive(child) for child in self.children), "its children end", seconds)
 
-    def test_sigterm_ends_everything_within_a_second(self):
+    def test_sigterm_ends_everything_promptly(self):
         started = time.monotonic()
         self.emulator.process.terminate()
         self.assert_nothing_left()
@@ -167,7 +204,9 @@ class Stubborn(unittest.TestCase):
         emulator.image("late:1", code)
         role = emulator.role("task", "ecs-tasks.amazonaws.com")
         definition = emulator.task_definition("late", "late:1", taskRoleArn=role)
-        task = emulator.client("ecs").run_task(cluster="landfall", taskDefinition=definition, launchType="FARGATE", networkConfiguration=NETWORK)
+        task = emulator.client("ecs").run_task(
+            cluster="landfall", taskDefinition=definition, launchType="FARGATE", networkConfiguration=NETWORK
+        )
         log = emulator.data / "tasks" / f"{task['tasks'][0]['taskArn'].rsplit('/', 1)[-1]}.log"
         eventually(lambda: log.exists() and "up" in log.read_text(), "the task is up")
         end(emulator.process)
@@ -177,9 +216,14 @@ class Stubborn(unittest.TestCase):
         emulator = Emulator()
         self.addCleanup(emulator.stop)
         emulator.client("ecs").create_cluster(clusterName="landfall")
-        emulator.image("deaf:1", "import os, signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint(os.getpid(), flush=True)\ntime.sleep(300)")
+        emulator.image(
+            "deaf:1",
+            "import os, signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint(os.getpid(), flush=True)\ntime.sleep(300)",
+        )
         definition = emulator.task_definition("deaf", "deaf:1")
-        task = emulator.client("ecs").run_task(cluster="landfall", taskDefinition=definition, launchType="FARGATE", networkConfiguration=NETWORK)
+        task = emulator.client("ecs").run_task(
+            cluster="landfall", taskDefinition=definition, launchType="FARGATE", networkConfiguration=NETWORK
+        )
         log = emulator.data / "tasks" / f"{task['tasks'][0]['taskArn'].rsplit('/', 1)[-1]}.log"
         pid = int(eventually(lambda: log.exists() and log.read_text(), "the task is up"))
         emulator.process.terminate()
@@ -199,7 +243,9 @@ class Parent(unittest.TestCase):
         with folder() as data:
             process = subprocess.Popen(
                 [sys.executable, "-c", starter, str(LAUNCHER), "--port", "0", "--data", str(data)],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
             )
             pid = json.loads(process.stdout.readline())["pid"]
             self.assertTrue(alive(pid))

@@ -27,11 +27,13 @@ class BucketTest(EmulatorTest):
         self.s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
         if versioned:
             self.s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
-        self.s3.put_bucket_notification_configuration(Bucket=name, NotificationConfiguration={"EventBridgeConfiguration": {}})
+        self.s3.put_bucket_notification_configuration(
+            Bucket=name, NotificationConfiguration={"EventBridgeConfiguration": {}}
+        )
         return name
 
-    def events_of(self, name, count=1, **key_filter):
-        """Route a bucket's events into a queue; gives a function that waits for `count` of them."""
+    def events_of(self, name, **key_filter):
+        """Route a bucket's events into a queue; gives a function that waits for some of them."""
         url, arn = self.emulator.queue(name)
         self.emulator.rule(name, {"source": ["aws.s3"], "detail": {"bucket": {"name": [name]}, **key_filter}}, arn)
         seen = []
@@ -72,7 +74,9 @@ class Shape(BucketTest):
         event = wait(2)[1]
         self.assertEqual(set(event["detail"]) - LATER_ADDED, DELETED_DETAIL)
         self.assertEqual(set(event["detail"]["object"]), DELETED_OBJECT)
-        self.assertEqual((event["detail-type"], event["detail"]["deletion-type"]), ("Object Deleted", "Delete Marker Created"))
+        self.assertEqual(
+            (event["detail-type"], event["detail"]["deletion-type"]), ("Object Deleted", "Delete Marker Created")
+        )
 
     def test_an_unversioned_bucket_gives_no_version_id(self):
         wait = self.events_of(self.bucket("unversioned", versioned=False))
@@ -103,7 +107,18 @@ class Shape(BucketTest):
 
     def test_hostile_keys_arrive_as_they_are(self):
         wait = self.events_of(self.bucket("hostile"))
-        keys = ["a b.csv", "a+b", "100%/x%20y", "quo\"te's", "new\nline", "f\u00fc/\u65e5\u672c/\U0001f600", "-rf", "a&b=c;$(x)`y`", "../up/./x", "tab\tx"]
+        keys = [
+            "a b.csv",
+            "a+b",
+            "100%/x%20y",
+            "quo\"te's",
+            "new\nline",
+            "f\u00fc/\u65e5\u672c/\U0001f600",
+            "-rf",
+            "a&b=c;$(x)`y`",
+            "../up/./x",
+            "tab\tx",
+        ]
         for key in keys:
             self.s3.put_object(Bucket="hostile", Key=key, Body=b"x")
         self.assertEqual(sorted(event["detail"]["object"]["key"] for event in wait(len(keys))), sorted(keys))
@@ -114,7 +129,11 @@ class Filters(BucketTest):
         bucket = self.bucket("filtered")
         waits = {
             name: self.filtered(bucket, name, matcher)
-            for name, matcher in (("prefix", {"prefix": "orders/"}), ("suffix", {"suffix": ".csv"}), ("wildcard", {"wildcard": "orders/*/part-*.parquet"}))
+            for name, matcher in (
+                ("prefix", {"prefix": "orders/"}),
+                ("suffix", {"suffix": ".csv"}),
+                ("wildcard", {"wildcard": "orders/*/part-*.parquet"}),
+            )
         }
         for key in ("orders/a.json", "other/b.csv", "orders/d=1/part-0.parquet"):
             self.s3.put_object(Bucket=bucket, Key=key, Body=b"x")
@@ -124,7 +143,11 @@ class Filters(BucketTest):
 
     def filtered(self, bucket, name, matcher):
         url, arn = self.emulator.queue(f"filter-{name}")
-        self.emulator.rule(f"filter-{name}", {"source": ["aws.s3"], "detail": {"bucket": {"name": [bucket]}, "object": {"key": [matcher]}}}, arn)
+        self.emulator.rule(
+            f"filter-{name}",
+            {"source": ["aws.s3"], "detail": {"bucket": {"name": [bucket]}, "object": {"key": [matcher]}}},
+            arn,
+        )
         keys = set()
 
         def wait(count):
@@ -162,12 +185,21 @@ class Chain(BucketTest):
         url, arn = self.emulator.queue("landed")
         self.emulator.rule("landed", {"source": ["aws.s3"], "detail": {"bucket": {"name": ["landing"]}}}, arn)
         function = self.emulator.function("on-load", statements=(READ_QUEUE,))
-        self.emulator.client("lambda").create_event_source_mapping(FunctionName="on-load", EventSourceArn=arn, BatchSize=10)
+        self.emulator.client("lambda").create_event_source_mapping(
+            FunctionName="on-load", EventSourceArn=arn, BatchSize=10
+        )
         self.s3.put_object(Bucket=self.bucket("landing"), Key="orders/one two+three.csv", Body=b"x")
         record = function.wait()[0]["Records"][0]
         self.assertEqual(json.loads(record["body"])["detail"]["object"]["key"], "orders/one two+three.csv")
-        self.assertEqual((record["eventSource"], record["eventSourceARN"], record["awsRegion"]), ("aws:sqs", arn, REGION))
+        self.assertEqual(
+            (record["eventSource"], record["eventSourceARN"], record["awsRegion"]), ("aws:sqs", arn, REGION)
+        )
         eventually(
-            lambda: self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]["ApproximateNumberOfMessagesNotVisible"] == "0",
+            lambda: (
+                self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"][
+                    "ApproximateNumberOfMessagesNotVisible"
+                ]
+                == "0"
+            ),
             "the message is deleted",
         )

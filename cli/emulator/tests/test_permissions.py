@@ -27,21 +27,30 @@ class Roles(EmulatorTest):
         cls.ecs = cls.emulator.client("ecs")
         cls.ecs.create_cluster(clusterName="landfall")
         for bucket in ("mine", "other"):
-            cls.emulator.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+            cls.emulator.client("s3").create_bucket(
+                Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION}
+            )
 
     def test_a_function_may_do_what_its_role_may_and_no_more(self):
         function = self.emulator.function(
-            "writer", f"{CALL}\ndef handler(event):\n    return call(event['bucket'])",
+            "writer",
+            f"{CALL}\ndef handler(event):\n    return call(event['bucket'])",
             ({"Action": "s3:PutObject", "Resource": "arn:aws:s3:::mine/*"},),
         )
 
         def invoke(bucket):
-            return json.load(self.emulator.client("lambda").invoke(FunctionName=function.name, Payload=json.dumps({"bucket": bucket}))["Payload"])
+            return json.load(
+                self.emulator.client("lambda").invoke(
+                    FunctionName=function.name, Payload=json.dumps({"bucket": bucket})
+                )["Payload"]
+            )
 
         self.assertEqual((invoke("mine"), invoke("other")), ("put", "AccessDenied"))
 
     def test_a_task_may_do_what_its_role_may_and_no_more(self):
-        role = self.emulator.role("task", "ecs-tasks.amazonaws.com", {"Action": "s3:PutObject", "Resource": "arn:aws:s3:::mine/*"})
+        role = self.emulator.role(
+            "task", "ecs-tasks.amazonaws.com", {"Action": "s3:PutObject", "Resource": "arn:aws:s3:::mine/*"}
+        )
         self.emulator.image("writer:1", f"{CALL}\nprint(call('mine'), call('other'))\n")
         definition = self.emulator.task_definition("writer", "writer:1", taskRoleArn=role)
         self.assertEqual(self.output(definition), "put AccessDenied\n")
@@ -58,9 +67,15 @@ class Roles(EmulatorTest):
         self.assertRegex(output, rf"^arn:aws:sts::{ACCOUNT}:assumed-role/identity/[0-9a-f]{{32}}\n$")
 
     def output(self, definition):
-        task = self.ecs.run_task(cluster="landfall", taskDefinition=definition, launchType="FARGATE", networkConfiguration=NETWORK)["tasks"][0]
+        task = self.ecs.run_task(
+            cluster="landfall", taskDefinition=definition, launchType="FARGATE", networkConfiguration=NETWORK
+        )["tasks"][0]
         eventually(
-            lambda: self.ecs.describe_tasks(cluster="landfall", tasks=[task["taskArn"]])["tasks"][0]["lastStatus"] == "STOPPED", "the task ends"
+            lambda: (
+                self.ecs.describe_tasks(cluster="landfall", tasks=[task["taskArn"]])["tasks"][0]["lastStatus"]
+                == "STOPPED"
+            ),
+            "the task ends",
         )
         return (self.emulator.data / "tasks" / f"{task['taskArn'].rsplit('/', 1)[-1]}.log").read_text()
 
@@ -75,7 +90,11 @@ class RunTaskAuthorization(EmulatorTest):
         cls.task_role = emulator.role("task", "ecs-tasks.amazonaws.com")
         cls.definition = emulator.task_definition("brief", "brief:1", taskRoleArn=cls.task_role)
         cls.role_arn = emulator.role(RUN_TASK_ROLE, "lambda.amazonaws.com")
-        trust = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}]}
+        trust = {
+            "Statement": [
+                {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
+            ]
+        }
         emulator.client("iam").update_assume_role_policy(RoleName=RUN_TASK_ROLE, PolicyDocument=json.dumps(trust))
         keys = emulator.client("sts").assume_role(RoleArn=cls.role_arn, RoleSessionName="session")["Credentials"]
         cls.ecs = emulator.client("ecs", keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
@@ -85,7 +104,10 @@ class RunTaskAuthorization(EmulatorTest):
         self.emulator.policy(RUN_TASK_ROLE, *(statements or ({"Action": "s3:GetObject", "Resource": "*"},)))
         try:
             self.ecs.run_task(
-                cluster="landfall", taskDefinition=definition or self.definition, launchType="FARGATE", networkConfiguration=NETWORK
+                cluster="landfall",
+                taskDefinition=definition or self.definition,
+                launchType="FARGATE",
+                networkConfiguration=NETWORK,
             )
         except ClientError as error:
             return error.response["Error"]
@@ -105,7 +127,11 @@ class RunTaskAuthorization(EmulatorTest):
 
     def test_the_cluster_can_be_a_condition(self):
         def with_cluster(arn):
-            return {"Action": "ecs:RunTask", "Resource": self.definition, "Condition": {"ArnEquals": {"ecs:cluster": arn}}}
+            return {
+                "Action": "ecs:RunTask",
+                "Resource": self.definition,
+                "Condition": {"ArnEquals": {"ecs:cluster": arn}},
+            }
 
         self.assertIsNone(self.run_as(with_cluster(self.cluster), self.pass_role))
         self.assertEqual(self.run_as(with_cluster(self.cluster + "x"), self.pass_role)["Code"], "AccessDeniedException")
@@ -121,7 +147,9 @@ class RunTaskAuthorization(EmulatorTest):
         role = self.emulator.role("untrusting", "lambda.amazonaws.com")
         definition = self.emulator.task_definition("untrusting", "brief:1", taskRoleArn=role)
         error = self.run_as(
-            {"Action": "ecs:RunTask", "Resource": definition}, {"Action": "iam:PassRole", "Resource": role}, definition=definition
+            {"Action": "ecs:RunTask", "Resource": definition},
+            {"Action": "iam:PassRole", "Resource": role},
+            definition=definition,
         )
         self.assertEqual(error["Code"], "ClientException")
         self.assertIn("unable to assume the role", error["Message"])
@@ -133,7 +161,8 @@ class RunTaskAuthorization(EmulatorTest):
         for resource, allowed in ((task, True), (self.cluster, False)):
             self.emulator.policy(RUN_TASK_ROLE, {"Action": ["ecs:DescribeTasks", "ecs:StopTask"], "Resource": resource})
             for call in (
-                lambda: self.ecs.describe_tasks(cluster="landfall", tasks=[task]), lambda: self.ecs.stop_task(cluster="landfall", task=task)
+                lambda: self.ecs.describe_tasks(cluster="landfall", tasks=[task]),
+                lambda: self.ecs.stop_task(cluster="landfall", task=task),
             ):
                 if allowed:
                     call()
@@ -152,8 +181,12 @@ class WithoutIam(EmulatorTest):
         ecs.create_cluster(clusterName="landfall")
         self.emulator.image("open:1", "import boto3; print(boto3.client('sts').get_caller_identity()['Account'])")
         definition = self.emulator.task_definition("open", "open:1", taskRoleArn=f"arn:aws:iam::{ACCOUNT}:role/none")
-        task = self.emulator.client("ecs").run_task(
-            cluster="landfall", taskDefinition=definition, launchType="FARGATE", networkConfiguration=NETWORK
-        )["tasks"][0]["taskArn"].rsplit("/", 1)[-1]
+        task = (
+            self.emulator.client("ecs")
+            .run_task(
+                cluster="landfall", taskDefinition=definition, launchType="FARGATE", networkConfiguration=NETWORK
+            )["tasks"][0]["taskArn"]
+            .rsplit("/", 1)[-1]
+        )
         log = self.emulator.data / "tasks" / f"{task}.log"
         eventually(lambda: log.exists() and log.read_text() == f"{ACCOUNT}\n", "the task calls AWS")

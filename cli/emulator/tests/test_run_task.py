@@ -15,7 +15,12 @@ class RunTaskTest(EmulatorTest):
         cls.ecs.create_cluster(clusterName="landfall")
         cls.emulator.image("brief:1", "pass")
         cls.definition = cls.emulator.task_definition("brief", "brief:1")
-        cls.good = {"cluster": "landfall", "taskDefinition": cls.definition, "launchType": "FARGATE", "networkConfiguration": NETWORK}
+        cls.good = {
+            "cluster": "landfall",
+            "taskDefinition": cls.definition,
+            "launchType": "FARGATE",
+            "networkConfiguration": NETWORK,
+        }
 
     def refused(self, **request):
         with self.assertRaises(ClientError) as caught:
@@ -40,12 +45,15 @@ class Refusals(RunTaskTest):
 
     def test_an_override_of_a_container_that_the_definition_does_not_have(self):
         self.assert_refused(
-            "InvalidParameterException", "Override for container named other is not a container in the TaskDefinition.",
+            "InvalidParameterException",
+            "Override for container named other is not a container in the TaskDefinition.",
             overrides={"containerOverrides": [{"name": "other"}]},
         )
 
     def test_awsvpc_without_a_network_configuration(self):
-        self.assert_refused("InvalidParameterException", "Network Configuration must be provided", networkConfiguration={})
+        self.assert_refused(
+            "InvalidParameterException", "Network Configuration must be provided", networkConfiguration={}
+        )
 
     def test_overrides_over_8192_characters(self):
         def overrides(length):
@@ -61,7 +69,8 @@ class Refusals(RunTaskTest):
 
     def test_a_launch_type_together_with_a_capacity_provider(self):
         self.assert_refused(
-            "InvalidParameterException", "both a launch type and capacity provider",
+            "InvalidParameterException",
+            "both a launch type and capacity provider",
             capacityProviderStrategy=[{"capacityProvider": "FARGATE_SPOT"}],
         )
 
@@ -71,11 +80,15 @@ class Accepted(RunTaskTest):
         newer = self.emulator.task_definition("brief", "brief:1")
         self.assertNotEqual(newer, self.definition)
         self.assertEqual(self.ecs.run_task(**self.good)["tasks"][0]["taskDefinitionArn"], self.definition)
-        self.assertEqual(self.ecs.run_task(**{**self.good, "taskDefinition": "brief"})["tasks"][0]["taskDefinitionArn"], newer)
+        self.assertEqual(
+            self.ecs.run_task(**{**self.good, "taskDefinition": "brief"})["tasks"][0]["taskDefinitionArn"], newer
+        )
 
     def test_a_capacity_provider_is_shown_beside_its_launch_type(self):
         request = {key: value for key, value in self.good.items() if key != "launchType"}
-        task = self.ecs.run_task(**request, capacityProviderStrategy=[{"capacityProvider": "FARGATE_SPOT", "weight": 1}])["tasks"][0]
+        task = self.ecs.run_task(
+            **request, capacityProviderStrategy=[{"capacityProvider": "FARGATE_SPOT", "weight": 1}]
+        )["tasks"][0]
         self.assertEqual((task["launchType"], task["capacityProviderName"]), ("FARGATE", "FARGATE_SPOT"))
 
     def test_several_tasks_of_one_call_are_tasks_of_their_own(self):
@@ -90,8 +103,11 @@ class ClientToken(RunTaskTest):
         self.assertEqual((again["tasks"], again["failures"]), (first["tasks"], first["failures"]))
 
         def both():
-            return [arn for status in ("RUNNING", "STOPPED")
-                    for arn in self.ecs.list_tasks(cluster="landfall", startedBy="again", desiredStatus=status)["taskArns"]]
+            return [
+                arn
+                for status in ("RUNNING", "STOPPED")
+                for arn in self.ecs.list_tasks(cluster="landfall", startedBy="again", desiredStatus=status)["taskArns"]
+            ]
 
         eventually(both, "the task is listed")
         self.assertEqual(both(), [first["tasks"][0]["taskArn"]])

@@ -5,10 +5,10 @@ import json
 import time
 import unittest
 
+from ministack.services import eventbridge
+
 from landfall_emulator.patches.schedules import latest_due, with_context
 from tests.support import EmulatorTest, eventually
-
-from ministack.services import eventbridge
 
 
 def moment(text, zone=datetime.UTC):
@@ -22,11 +22,17 @@ class Due(unittest.TestCase):
 
     def test_a_rate_counts_from_creation(self):
         self.assertIsNone(self.due("rate(5 minutes)", "2026-01-01T00:00:00", "2026-01-01T00:04:59"))
-        self.assertEqual(self.due("rate(5 minutes)", "2026-01-01T00:00:00", "2026-01-01T00:05:01"), "2026-01-01T00:05:00+00:00")
+        self.assertEqual(
+            self.due("rate(5 minutes)", "2026-01-01T00:00:00", "2026-01-01T00:05:01"), "2026-01-01T00:05:00+00:00"
+        )
 
     def test_what_was_slept_through_is_due_once_at_its_latest_time(self):
-        self.assertEqual(self.due("rate(1 hour)", "2026-01-01T00:00:00", "2026-01-01T09:30:00"), "2026-01-01T09:00:00+00:00")
-        self.assertEqual(self.due("cron(0 4 * * ? *)", "2026-01-01T00:00:00", "2026-01-05T12:00:00"), "2026-01-05T04:00:00+00:00")
+        self.assertEqual(
+            self.due("rate(1 hour)", "2026-01-01T00:00:00", "2026-01-01T09:30:00"), "2026-01-01T09:00:00+00:00"
+        )
+        self.assertEqual(
+            self.due("cron(0 4 * * ? *)", "2026-01-01T00:00:00", "2026-01-05T12:00:00"), "2026-01-05T04:00:00+00:00"
+        )
 
     def test_an_occurrence_fires_once(self):
         last = moment("2026-01-01T04:00:00")
@@ -35,21 +41,33 @@ class Due(unittest.TestCase):
 
     def test_cron_and_at_use_the_schedule_s_time_zone_through_daylight_saving(self):
         for day, utc in (("2026-01-10", "2026-01-09T17:00:00+00:00"), ("2026-07-10", "2026-07-09T18:00:00+00:00")):
-            created = (datetime.datetime.fromisoformat(utc) - datetime.timedelta(hours=1)).replace(tzinfo=None).isoformat()
-            now = (datetime.datetime.fromisoformat(utc) + datetime.timedelta(seconds=5)).replace(tzinfo=None).isoformat()
+            created = (
+                (datetime.datetime.fromisoformat(utc) - datetime.timedelta(hours=1)).replace(tzinfo=None).isoformat()
+            )
+            now = (
+                (datetime.datetime.fromisoformat(utc) + datetime.timedelta(seconds=5)).replace(tzinfo=None).isoformat()
+            )
             self.assertEqual(self.due("cron(0 4 * * ? *)", created, now, "Australia/Sydney"), utc)
             self.assertEqual(self.due(f"at({day}T04:00:00)", created, now, "Australia/Sydney"), utc)
 
     def test_a_time_that_daylight_saving_skips_waits_for_the_next_day(self):
         self.assertEqual(
-            self.due("cron(30 2 * * ? *)", "2026-03-28T12:00:00", "2026-03-30T12:00:00", "Europe/Berlin"), "2026-03-30T00:30:00+00:00"
+            self.due("cron(30 2 * * ? *)", "2026-03-28T12:00:00", "2026-03-30T12:00:00", "Europe/Berlin"),
+            "2026-03-30T00:30:00+00:00",
         )
 
     def test_keywords_are_filled_in(self):
-        text = '{"job": "qa", "at": "<aws.scheduler.scheduled-time>", "id": "<aws.scheduler.execution-id>", "n": "<aws.scheduler.attempt-number>", "arn": "<aws.scheduler.schedule-arn>"}'
+        keywords = ("scheduled-time", "execution-id", "attempt-number", "schedule-arn")
+        text = json.dumps({"job": "qa", **{keyword: f"<aws.scheduler.{keyword}>" for keyword in keywords}})
         self.assertEqual(
             json.loads(with_context(text, "arn:x", moment("2026-01-01T04:00:00"), "e1")),
-            {"job": "qa", "at": "2026-01-01T04:00:00Z", "id": "e1", "n": "1", "arn": "arn:x"},
+            {
+                "job": "qa",
+                "scheduled-time": "2026-01-01T04:00:00Z",
+                "execution-id": "e1",
+                "attempt-number": "1",
+                "schedule-arn": "arn:x",
+            },
         )
 
 
@@ -58,7 +76,9 @@ class Firing(EmulatorTest):
     def setUpClass(cls) -> None:
         super().setUpClass()
         cls.scheduler = cls.emulator.client("scheduler")
-        cls.role = cls.emulator.role("schedules", "scheduler.amazonaws.com", {"Action": "lambda:InvokeFunction", "Resource": "*"})
+        cls.role = cls.emulator.role(
+            "schedules", "scheduler.amazonaws.com", {"Action": "lambda:InvokeFunction", "Resource": "*"}
+        )
 
     def schedule(self, name, expression, function, **more):
         target = {"Arn": function.arn, "RoleArn": more.pop("role", self.role), **more.pop("target", {})}
@@ -68,7 +88,9 @@ class Firing(EmulatorTest):
 
     @staticmethod
     def soon(seconds):
-        return (datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=seconds)).replace(microsecond=0, tzinfo=None)
+        return (datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=seconds)).replace(
+            microsecond=0, tzinfo=None
+        )
 
     def test_an_at_schedule_fires_once_with_its_context_and_is_deleted(self):
         function, at = self.emulator.function("once"), self.soon(2)
@@ -85,21 +107,29 @@ class Firing(EmulatorTest):
         function = self.emulator.function("plain")
         arn = self.schedule("plain", f"at({self.soon(1).isoformat()})", function)
         event = function.wait()[0]
-        self.assertEqual((event["source"], event["detail-type"], event["resources"]), ("aws.scheduler", "Scheduled Event", [arn]))
+        self.assertEqual(
+            (event["source"], event["detail-type"], event["resources"]), ("aws.scheduler", "Scheduled Event", [arn])
+        )
 
     def test_a_role_that_may_not_invoke_keeps_the_schedule_silent_and_the_log_says_so(self):
         function = self.emulator.function("silent")
         role = self.emulator.role("powerless", "scheduler.amazonaws.com")
         arn = self.schedule("silent", f"at({self.soon(1).isoformat()})", function, role=role)
         log = self.emulator.data / "emulator.log"
-        eventually(lambda: f"schedule {arn} not fired: its role {role} may not lambda:InvokeFunction" in log.read_text(), "the log says so")
+        eventually(
+            lambda: f"schedule {arn} not fired: its role {role} may not lambda:InvokeFunction" in log.read_text(),
+            "the log says so",
+        )
         self.assertEqual(function.recorded, [])
 
     def test_cloudformation_keeps_time_zone_and_completion(self):
         function = self.emulator.function("templated")
         properties = {
-            "Name": "templated", "ScheduleExpression": "cron(0 4 * * ? *)", "ScheduleExpressionTimezone": "Australia/Sydney",
-            "FlexibleTimeWindow": {"Mode": "OFF"}, "Target": {"Arn": function.arn, "RoleArn": self.role},
+            "Name": "templated",
+            "ScheduleExpression": "cron(0 4 * * ? *)",
+            "ScheduleExpressionTimezone": "Australia/Sydney",
+            "FlexibleTimeWindow": {"Mode": "OFF"},
+            "Target": {"Arn": function.arn, "RoleArn": self.role},
         }
         template = {"Resources": {"S": {"Type": "AWS::Scheduler::Schedule", "Properties": properties}}}
         cloudformation = self.emulator.client("cloudformation")
@@ -109,4 +139,7 @@ class Firing(EmulatorTest):
         self.assertEqual(found["ScheduleExpressionTimezone"], "Australia/Sydney")
         properties["ScheduleExpressionTimezone"] = "Europe/Berlin"
         cloudformation.update_stack(StackName="s", TemplateBody=json.dumps(template))
-        eventually(lambda: self.scheduler.get_schedule(Name="templated")["ScheduleExpressionTimezone"] == "Europe/Berlin", "the update arrives")
+        eventually(
+            lambda: self.scheduler.get_schedule(Name="templated")["ScheduleExpressionTimezone"] == "Europe/Berlin",
+            "the update arrives",
+        )

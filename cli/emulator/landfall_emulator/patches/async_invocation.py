@@ -14,6 +14,7 @@ import json
 import logging
 import threading
 import time
+import uuid
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,6 +23,12 @@ from ..assumptions import module, replace, require
 
 logger = logging.getLogger("landfall")
 
+ACTIONS = {
+    "sqs": "sqs:SendMessage",
+    "sns": "sns:Publish",
+    "lambda": "lambda:InvokeFunction",
+    "events": "events:PutEvents",
+}
 DEFAULT_RETRIES = 2
 DEFAULT_AGE_SECONDS = 6 * 3600
 
@@ -29,9 +36,19 @@ DEFAULT_AGE_SECONDS = 6 * 3600
 def apply() -> None:
     """Replace the retry loop, which S3, EventBridge, SNS and Invoke(Event) share."""
     service = module("ministack.services.lambda_svc")
-    for name in ("_execute_function", "_LAMBDA_ASYNC_RETRY_BASE_SECONDS", "_LAMBDA_ASYNC_RETRY_MAX_SECONDS", "_get_func_record_for_ref"):
+    for name in (
+        "_execute_function",
+        "_LAMBDA_ASYNC_RETRY_BASE_SECONDS",
+        "_LAMBDA_ASYNC_RETRY_MAX_SECONDS",
+        "_get_func_record_for_ref",
+    ):
         require(service, name)
     require(service, "_run_with_function_config_scope", ("func_or_config", "callback"))
+    require(service, "_execution_record_for_config", ("func", "config"))
+    for name in ("_queue_by_arn", "_ensure_msg_fields", "queue_delay"):
+        require(module("ministack.services.sqs"), name)
+    require(module("ministack.services.sns"), "publish_internal")
+    require(module("ministack.core.concurrency"), "esm_wake")
 
     def invoke(func: dict, event: Any) -> None:
         config = func.get("config") or func
@@ -60,7 +77,9 @@ def _attempts(service: Any, func: dict, config: dict, event: Any) -> None:
         logger.warning("function %s failed, attempt %d: %s", config.get("FunctionName"), attempts, result.get("body"))
         if attempts > retries:
             break
-        wait = min(service._LAMBDA_ASYNC_RETRY_BASE_SECONDS * 2 ** (attempts - 1), service._LAMBDA_ASYNC_RETRY_MAX_SECONDS)
+        wait = min(
+            service._LAMBDA_ASYNC_RETRY_BASE_SECONDS * 2 ** (attempts - 1), service._LAMBDA_ASYNC_RETRY_MAX_SECONDS
+        )
         if time.time() + wait > oldest:
             condition = "EventAgeExceeded"
             break
@@ -70,7 +89,8 @@ def _attempts(service: Any, func: dict, config: dict, event: Any) -> None:
         _deliver(config, destination, invocation_record(config, event, result, attempts, condition), {})
     queue = (config.get("DeadLetterConfig") or {}).get("TargetArn")
     if queue:
-        message = str((result.get("body") or {}).get("errorMessage", ""))[:1024] if isinstance(result.get("body"), dict) else ""
+        body = result.get("body")
+        message = str(body.get("errorMessage", ""))[:1024] if isinstance(body, dict) else ""
         _deliver(config, queue, event, {"RequestID": _request_id(), "ErrorCode": "200", "ErrorMessage": message})
 
 
@@ -98,8 +118,6 @@ def invocation_record(config: dict, event: Any, result: dict, attempts: int, con
 
 
 def _request_id() -> str:
-    import uuid
-
     return str(uuid.uuid4())
 
 
@@ -107,7 +125,7 @@ def _deliver(config: dict, target_arn: str, body: Any, attributes: dict[str, str
     """Send to a queue, topic, bus or function, as the function's role, which therefore must be allowed to."""
     name = config.get("FunctionName")
     kind = target_arn.split(":")[2] if target_arn.count(":") >= 5 else ""
-    action = {"sqs": "sqs:SendMessage", "sns": "sns:Publish", "lambda": "lambda:InvokeFunction", "events": "events:PutEvents"}.get(kind)
+    action = ACTIONS.get(kind)
     if action is None:
         logger.error("the failure of function %s is lost: %s is no queue, topic, bus or function", name, target_arn)
         return
@@ -156,14 +174,13 @@ def _to_function(arn: str, body: str, attributes: dict[str, str]) -> None:
 
 
 def _to_bus(arn: str, body: str, attributes: dict[str, str]) -> None:
-    entry = {"Source": "lambda", "DetailType": "Lambda Function Invocation Result - Failure", "Detail": body, "EventBusName": arn}
+    entry = {
+        "Source": "lambda",
+        "DetailType": "Lambda Function Invocation Result - Failure",
+        "Detail": body,
+        "EventBusName": arn,
+    }
     module("ministack.services.eventbridge")._put_events({"Entries": [entry]}, allow_aws_source=True)
 
 
 _DELIVERIES = {"sqs": _to_queue, "sns": _to_topic, "lambda": _to_function, "events": _to_bus}
-require(module("ministack.services.sqs"), "_queue_by_arn")
-require(module("ministack.services.sqs"), "_ensure_msg_fields")
-require(module("ministack.services.sqs"), "queue_delay")
-require(module("ministack.services.sns"), "publish_internal")
-require(module("ministack.services.lambda_svc"), "_execution_record_for_config", ("func", "config"))
-require(module("ministack.core.concurrency"), "esm_wake")

@@ -42,7 +42,16 @@ def apply() -> None:
             return f"{prefix}:container-instance/{cluster}/*"
         return stock
 
-    def extract(service: str, method: str, path: str, headers: dict, body: bytes, query_params: dict, region: str, account_id: str) -> str:
+    def extract(
+        service: str,
+        method: str,
+        path: str,
+        headers: dict,
+        body: bytes,
+        query_params: dict,
+        region: str,
+        account_id: str,
+    ) -> str:
         stock = stock_extract(service, method, path, headers, body, query_params, region, account_id)
         _cluster_arn.set(None)
         if service != "ecs":
@@ -55,17 +64,30 @@ def apply() -> None:
         return resource_of(action, request, region, account_id, stock) if isinstance(request, dict) else stock
 
     def enforce(
-        access_key_id: str, iam_action: str, service: str, region: str, resource_arn: str = "*", service_context: dict | None = None
+        access_key_id: str,
+        iam_action: str,
+        service: str,
+        region: str,
+        resource_arn: str = "*",
+        service_context: dict | None = None,
     ) -> Any:
         cluster = _cluster_arn.get()
-        context = {**(service_context or {}), "ecs:cluster": cluster} if service == "ecs" and cluster else service_context
-        return stock_enforce(access_key_id, iam_action, service, region, resource_arn=resource_arn, service_context=context)
+        context = (
+            {**(service_context or {}), "ecs:cluster": cluster} if service == "ecs" and cluster else service_context
+        )
+        return stock_enforce(
+            access_key_id, iam_action, service, region, resource_arn=resource_arn, service_context=context
+        )
 
     stock_extract = replace(
-        actions, "extract_resource_arn", extract,
+        actions,
+        "extract_resource_arn",
+        extract,
         ("service", "method", "path", "headers", "body", "query_params", "region", "account_id"),
     )
     stock_enforce = replace(
-        evaluator, "enforce", enforce,
+        evaluator,
+        "enforce",
+        enforce,
         ("access_key_id", "iam_action", "service", "region", "resource_arn", "service_context"),
     )

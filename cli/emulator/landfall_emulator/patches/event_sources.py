@@ -1,18 +1,24 @@
 """SQS -> functions (event source mappings).
 
 Stock: MaximumBatchingWindowInSeconds is kept and not used; no batch is larger than 10; a message that becomes visible by
-itself (DelaySeconds, visibility time-out) is found at the next tick of one second.
+itself (DelaySeconds, visibility time-out) is found at the next tick of one second; the function's role isn't asked.
 AWS: "Creating and configuring an Amazon SQS event source mapping" in the AWS Lambda Developer Guide: messages are gathered
-until the batch is full, the window ends, or the payload reaches 6 MB.
-Here: the same, and the poller looks four times a second.
+until the batch is full, the window ends, or the payload reaches 6 MB. The function's role must be allowed to receive and
+delete messages and to read the queue's attributes.
+Here: the same (a role that may not is named in emulator.log, and its messages stay), and the poller looks four times a second.
 """
 
+import logging
 import threading
 import time
 from typing import Any
 
+from .. import permissions
 from ..assumptions import module, replace, require
 
+logger = logging.getLogger("landfall")
+
+READING = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 POLL_SECONDS = 0.25
 PAYLOAD_MAX_BYTES = 6 * 1024 * 1024
 RECORD_OVERHEAD_BYTES = 1024
@@ -29,13 +35,31 @@ def apply() -> None:
     require(queues, "_collect_msgs", ("q", "max_n", "vis_timeout"))
     require(functions, "_iter_all_esms", ())
     require(functions, "_esms")
+    require(functions, "_get_func_record_for_ref")
     gathering: dict[str, float] = {}
+    refused: set[tuple[str, str, str]] = set()
 
-    def window(queue: dict[str, Any]) -> float:
+    def mappings_of(queue: dict[str, Any]) -> list[dict[str, Any]]:
         arn = queue["attributes"].get("QueueArn")
-        windows = [mapping.get("MaximumBatchingWindowInSeconds") or 0 for _, _, mapping in functions._iter_all_esms()
-                   if mapping.get("EventSourceArn") == arn and mapping.get("Enabled", True)]
-        return float(max(windows, default=0))
+        return [
+            found
+            for _, _, found in functions._iter_all_esms()
+            if found.get("EventSourceArn") == arn and found.get("Enabled", True)
+        ]
+
+    def may_read(mapping: dict[str, Any]) -> bool:
+        _, config, _ = functions._get_func_record_for_ref(mapping["FunctionArn"])
+        role, queue_arn = (config or {}).get("Role", ""), mapping["EventSourceArn"]
+        for action in READING:
+            if not permissions.role_may(role, action, queue_arn):
+                if (role, action, queue_arn) not in refused:
+                    refused.add((role, action, queue_arn))
+                    logger.warning(
+                        "messages not delivered: the function's role %s may not %s on %s", role, action, queue_arn
+                    )
+                return False
+            refused.discard((role, action, queue_arn))
+        return True
 
     def receive(queue_url: str, max_number: int) -> list[dict]:
         with queues._queues_lock:
@@ -52,7 +76,12 @@ def apply() -> None:
             fitting = fitting_count([len(message["body"].encode()) for message in visible[:max_number]])
             full = len(visible) >= max_number or fitting < len(visible)
             since = gathering.setdefault(queue_url, now)
-            if not full and now - since < window(queue):
+            mappings = mappings_of(queue)
+            if not full and now - since < max(
+                (found.get("MaximumBatchingWindowInSeconds") or 0 for found in mappings), default=0
+            ):
+                return []
+            if not all(may_read(found) for found in mappings):
                 return []
             gathering.pop(queue_url, None)
             return queues._collect_msgs(queue, fitting, int(queue["attributes"].get("VisibilityTimeout", "30")))

@@ -42,13 +42,17 @@ def apply() -> None:
             return bool(queues.queue_policy_allows(arn, PRINCIPAL, source, permissions.responses.get_account_id()))
         if ":lambda:" in arn:
             func, _, _ = functions._get_func_record_for_ref(arn)
-            return func is None or permissions.service_may(func.get("policy"), PRINCIPAL, "lambda:InvokeFunction", arn, source)
+            return func is None or permissions.service_may(
+                func.get("policy"), PRINCIPAL, "lambda:InvokeFunction", arn, source
+            )
         return True
 
     def invoke(target: dict, event: dict, rule: dict, view: Any = None) -> Any:
         arn = target.get("Arn", "")
         if not allowed(arn, rule or {}):
-            logger.warning("event not delivered: the policy of %s does not let %s in for %s", arn, PRINCIPAL, rule.get("Arn"))
+            logger.warning(
+                "event not delivered: the policy of %s does not let %s in for %s", arn, PRINCIPAL, rule.get("Arn")
+            )
             return None
         return stock_invoke(target, event, rule, view)
 

@@ -51,7 +51,11 @@ def _environment(service: types.ModuleType, given: Options, endpoint: str, machi
             **kept,
             "AWS_REGION": made["AWS_REGION"],
             "AWS_DEFAULT_REGION": made["AWS_DEFAULT_REGION"],
-            **{key: made[key] for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN") if key in made},
+            **{
+                key: made[key]
+                for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+                if key in made
+            },
             "AWS_ENDPOINT_URL": endpoint,
         }
 
@@ -75,10 +79,17 @@ def _output(runtime: types.ModuleType, folder: Path) -> None:
 
     stock_pump = replace(worker, "_pump_output", pump, ("self", "stream", "log_queue"))
 
-    def drain(self: Any, first_line_wait: float = OUTPUT_WAIT_SECONDS, idle_confirm: float = OUTPUT_WAIT_SECONDS, hard_cap: float = 0.25) -> str:
+    def drain(
+        self: Any,
+        first_line_wait: float = OUTPUT_WAIT_SECONDS,
+        idle_confirm: float = OUTPUT_WAIT_SECONDS,
+        hard_cap: float = 0.25,
+    ) -> str:
         return stock_drain(self, first_line_wait, idle_confirm, hard_cap)
 
-    stock_drain = replace(worker, "_drain_stderr_bounded", drain, ("self", "first_line_wait", "idle_confirm", "hard_cap"))
+    stock_drain = replace(
+        worker, "_drain_stderr_bounded", drain, ("self", "first_line_wait", "idle_confirm", "hard_cap")
+    )
 
 
 class _Copied:

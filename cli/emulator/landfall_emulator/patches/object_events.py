@@ -29,11 +29,27 @@ def apply() -> None:
             _version_id.reset(token)
 
     def dispatch(event: dict, view: Any = None) -> Any:
-        return stock_dispatch(completed(event, _version_id.get()), view) if event.get("Source") == "aws.s3" else stock_dispatch(event, view)
+        return (
+            stock_dispatch(completed(event, _version_id.get()), view)
+            if event.get("Source") == "aws.s3"
+            else stock_dispatch(event, view)
+        )
 
     stock_fire = replace(
-        s3, "_fire_s3_event", fire,
-        ("bucket_name", "key", "event_name", "size", "etag", "deletion_type", "restore_event_data", "version_id", "sequencer"),
+        s3,
+        "_fire_s3_event",
+        fire,
+        (
+            "bucket_name",
+            "key",
+            "event_name",
+            "size",
+            "etag",
+            "deletion_type",
+            "restore_event_data",
+            "version_id",
+            "sequencer",
+        ),
     )
     stock_dispatch = replace(events, "_dispatch_event", dispatch, ("event", "view"))
 

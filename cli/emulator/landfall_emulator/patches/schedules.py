@@ -22,8 +22,13 @@ from ..assumptions import module, replace, require
 logger = logging.getLogger("landfall")
 
 TICK_SECONDS = 1
-ACTIONS = {"lambda": "lambda:InvokeFunction", "sqs": "sqs:SendMessage", "sns": "sns:Publish", "events": "events:PutEvents",
-           "states": "states:StartExecution"}
+ACTIONS = {
+    "lambda": "lambda:InvokeFunction",
+    "sqs": "sqs:SendMessage",
+    "sns": "sns:Publish",
+    "events": "events:PutEvents",
+    "states": "states:StartExecution",
+}
 KEPT_BY_SCHEDULER = ("ScheduleExpressionTimezone", "ActionAfterCompletion", "StartDate", "EndDate", "KmsKeyArn")
 IF_ABSENT = {"ScheduleExpressionTimezone": "UTC", "ActionAfterCompletion": "NONE"}
 
@@ -32,7 +37,12 @@ def apply() -> None:
     """Replace the tick, and let CloudFormation pass on everything."""
     scheduler = module("ministack.services.scheduler")
     events = module("ministack.services.eventbridge")
-    for owner, name in ((scheduler, "_schedules"), (scheduler, "_to_epoch"), (events, "_parse_rate_seconds"), (events, "_parse_cron_fields")):
+    for owner, name in (
+        (scheduler, "_schedules"),
+        (scheduler, "_to_epoch"),
+        (events, "_parse_rate_seconds"),
+        (events, "_parse_cron_fields"),
+    ):
         require(owner, name)
     require(events, "_cron_next_fire", ("fields", "after_dt"))
     fired: dict[tuple, tuple] = {}
@@ -56,13 +66,19 @@ def apply() -> None:
 
 def _look(scheduler: Any, events: Any, fired: dict, key: tuple, schedule: dict, now: float) -> None:
     account, region, name = key
-    revision = (schedule["ScheduleExpression"], schedule.get("ScheduleExpressionTimezone"), schedule.get("LastModificationDate"))
+    revision = (
+        schedule["ScheduleExpression"],
+        schedule.get("ScheduleExpressionTimezone"),
+        schedule.get("LastModificationDate"),
+    )
     known_revision, last = fired.get(key, (None, None))
     if known_revision != revision:
         last = None
     start, end = scheduler._to_epoch(schedule.get("StartDate")), scheduler._to_epoch(schedule.get("EndDate"))
     created = max(scheduler._to_epoch(schedule.get("LastModificationDate")) or now, start or 0)
-    due = latest_due(events, schedule["ScheduleExpression"], schedule.get("ScheduleExpressionTimezone") or "UTC", created, last, now)
+    due = latest_due(
+        events, schedule["ScheduleExpression"], schedule.get("ScheduleExpressionTimezone") or "UTC", created, last, now
+    )
     one_time = schedule["ScheduleExpression"].startswith("at(")
     over = end is not None and now > end
     if due is not None and not over and (start is None or due >= start) and schedule.get("State") == "ENABLED":
@@ -74,7 +90,9 @@ def _look(scheduler: Any, events: Any, fired: dict, key: tuple, schedule: dict, 
         scheduler._schedules._data.pop(key, None)
 
 
-def latest_due(events: Any, expression: str, zone_name: str, created: float, last: float | None, now: float) -> float | None:
+def latest_due(
+    events: Any, expression: str, zone_name: str, created: float, last: float | None, now: float
+) -> float | None:
     """The latest occurrence up to now that has not fired (seconds since 1970), None if there is none or the expression
     isn't understood. Occurrences that were slept through fire once."""
     if expression.startswith("at("):
@@ -97,7 +115,9 @@ def latest_due(events: Any, expression: str, zone_name: str, created: float, las
 
 def next_occurrence(events: Any, fields: Any, zone: ZoneInfo, after: float) -> float | None:
     """The first time after `after` at which the wall clock of the zone matches the cron fields."""
-    wall = datetime.fromtimestamp(after, zone).replace(tzinfo=UTC)  # ministack walks the clock face; any zone will do for it
+    wall = datetime.fromtimestamp(after, zone).replace(
+        tzinfo=UTC
+    )  # ministack walks the clock face; any zone will do for it
     while (found := events._cron_next_fire(fields, wall)) is not None:
         moment = found.replace(tzinfo=zone)
         exists = datetime.fromtimestamp(moment.timestamp(), zone).replace(tzinfo=None) == moment.replace(tzinfo=None)
@@ -135,20 +155,34 @@ def _fire(events: Any, schedule: dict, scheduled: float) -> None:
         logger.warning("schedule %s not fired: targets of %s are not emulated", arn, kind)
         return
     role = target.get("RoleArn", "")
-    if not permissions.role_trusts(role, "scheduler.amazonaws.com") or not permissions.role_may(role, action, target["Arn"]):
+    if not permissions.role_trusts(role, "scheduler.amazonaws.com") or not permissions.role_may(
+        role, action, target["Arn"]
+    ):
         logger.warning("schedule %s not fired: its role %s may not %s on %s", arn, role, action, target["Arn"])
         return
     moment = datetime.fromtimestamp(scheduled, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     event_id = str(uuid.uuid4())
     default = {
-        "version": "0", "id": event_id, "detail-type": "Scheduled Event", "source": "aws.scheduler",
-        "account": permissions.responses.get_account_id(), "time": moment, "region": permissions.responses.get_region(),
-        "resources": [arn], "detail": "{}",
+        "version": "0",
+        "id": event_id,
+        "detail-type": "Scheduled Event",
+        "source": "aws.scheduler",
+        "account": permissions.responses.get_account_id(),
+        "time": moment,
+        "region": permissions.responses.get_region(),
+        "resources": [arn],
+        "detail": "{}",
     }
     text = with_context(target.get("Input") or json.dumps(default), arn, scheduled, event_id)
     envelope = {
-        "EventId": event_id, "Source": "aws.scheduler", "DetailType": "Scheduled Event", "Detail": "{}", "Time": scheduled,
-        "Resources": [arn], "Account": default["account"], "Region": default["region"],
+        "EventId": event_id,
+        "Source": "aws.scheduler",
+        "DetailType": "Scheduled Event",
+        "Detail": "{}",
+        "Time": scheduled,
+        "Resources": [arn],
+        "Account": default["account"],
+        "Region": default["region"],
     }
     events._invoke_target({**target, "Input": text}, envelope, schedule)
 

@@ -45,10 +45,17 @@ class Container:
             # and running it would fail with "text file busy".
             with lambda_svc._provided_code_lock:
                 self._process = popen(
-                    argv, env=environment, cwd=workdir, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+                    argv,
+                    env=environment,
+                    cwd=workdir,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
                 )
         except OSError as error:
-            raise CannotStart(f"CannotStartContainerError: unable to start container process: exec: \"{argv[0]}\": {error}") from error
+            raise CannotStart(
+                f'CannotStartContainerError: unable to start container process: exec: "{argv[0]}": {error}'
+            ) from error
         self._output = output(self._process.stdout)
         self._on_exit = on_exit
         self._ended = threading.Event()

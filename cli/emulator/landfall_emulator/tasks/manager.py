@@ -127,7 +127,11 @@ class Tasks:
     def forget_stopped(self, before: float) -> None:
         """Forget tasks that stopped before a time (seconds since 1970), their folders included; their logs stay."""
         with self._lock:
-            gone = [arn for arn, run in self._runs.items() if run.task["stoppedAt"] is not None and run.task["stoppedAt"] < before]
+            gone = [
+                arn
+                for arn, run in self._runs.items()
+                if run.task["stoppedAt"] is not None and run.task["stoppedAt"] < before
+            ]
             runs = [self._runs.pop(arn) for arn in gone]
         for run in runs:
             arn = run.task["taskArn"]

@@ -46,7 +46,9 @@ class Metadata:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.5}, daemon=True, name="landfall-metadata").start()
+        threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.5}, daemon=True, name="landfall-metadata"
+        ).start()
 
     def container(self, task: dict[str, Any], name: str) -> dict[str, str]:
         """Serve a container of the (live) record `task`; gives the variables that tell it where."""

@@ -30,12 +30,16 @@ class LogsUnavailable(Exception):
     """The log group is missing or the execution role may not write to it; the message is the task's stopped reason."""
 
 
-def prepare_logs(container: dict[str, Any], task_id: str, container_id: str, execution_role: str | None, account: str, region: str) -> dict[str, Any] | None:
+def prepare_logs(
+    container: dict[str, Any], task_id: str, container_id: str, execution_role: str | None, account: str, region: str
+) -> dict[str, Any] | None:
     """Make the log stream of a container definition; gives where its lines go, or None without `awslogs`."""
     target = ecs._awslogs_config(container, task_id, container_id)
     if target is None:
         return None
-    stream_arn = f"arn:aws:logs:{target['region'] or region}:{account}:log-group:{target['group']}:log-stream:{target['stream']}"
+    stream_arn = (
+        f"arn:aws:logs:{target['region'] or region}:{account}:log-group:{target['group']}:log-stream:{target['stream']}"
+    )
     for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
         if execution_role is None or not permissions.role_may(execution_role, action, stream_arn):
             raise LogsUnavailable(
@@ -83,7 +87,9 @@ class Output:
             {
                 "logGroupName": self._target["group"],
                 "logStreamName": self._target["stream"],
-                "logEvents": [{"timestamp": now, "message": line.decode("utf-8", errors="replace").rstrip("\r")} for line in lines],
+                "logEvents": [
+                    {"timestamp": now, "message": line.decode("utf-8", errors="replace").rstrip("\r")} for line in lines
+                ],
             }
         )
         if status != 200:

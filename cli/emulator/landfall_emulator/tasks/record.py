@@ -22,7 +22,9 @@ require(ecs, "_requested_subnet", ("data",))
 FARGATE_PLATFORM_VERSION = "1.4.0"
 
 
-def new_task(request: dict[str, Any], definition: dict[str, Any], cluster: dict[str, Any], now: float) -> dict[str, Any]:
+def new_task(
+    request: dict[str, Any], definition: dict[str, Any], cluster: dict[str, Any], now: float
+) -> dict[str, Any]:
     """The record of a task that is being provisioned; the request has been checked."""
     region, account = responses.get_region(), responses.get_account_id()
     name = cluster["clusterName"]
@@ -34,21 +36,32 @@ def new_task(request: dict[str, Any], definition: dict[str, Any], cluster: dict[
     overrides.setdefault("containerOverrides", [])
     overrides.setdefault("inferenceAcceleratorOverrides", [])
     fargate = launch_type == "FARGATE"
-    attachments = [_network_interface(ecs._requested_subnet(request))] if definition.get("networkMode") == "awsvpc" else []
+    attachments = (
+        [_network_interface(ecs._requested_subnet(request))] if definition.get("networkMode") == "awsvpc" else []
+    )
     return {
         "attachments": attachments,
-        "attributes": [{"name": "ecs.cpu-architecture", "value": (definition.get("runtimePlatform") or {}).get("cpuArchitecture", "X86_64").lower()}],
+        "attributes": [
+            {
+                "name": "ecs.cpu-architecture",
+                "value": (definition.get("runtimePlatform") or {}).get("cpuArchitecture", "X86_64").lower(),
+            }
+        ],
         "availabilityZone": f"{region}a",
         "capacityProviderName": capacity_provider,
         "clusterArn": cluster["clusterArn"],
         "connectivity": None,
         "connectivityAt": None,
-        "containers": [_container(container, task_arn, name, attachments) for container in definition["containerDefinitions"]],
+        "containers": [
+            _container(container, task_arn, name, attachments) for container in definition["containerDefinitions"]
+        ],
         "cpu": overrides.get("cpu") or definition.get("cpu") or "256",
         "createdAt": now,
         "desiredStatus": "RUNNING",
         "enableExecuteCommand": bool(request.get("enableExecuteCommand", False)),
-        "ephemeralStorage": overrides.get("ephemeralStorage") or definition.get("ephemeralStorage") or {"sizeInGiB": 20},
+        "ephemeralStorage": overrides.get("ephemeralStorage")
+        or definition.get("ephemeralStorage")
+        or {"sizeInGiB": 20},
         "executionStoppedAt": None,
         "group": request.get("group") or f"family:{definition['family']}",
         "healthStatus": "UNKNOWN",

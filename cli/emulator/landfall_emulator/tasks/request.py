@@ -59,7 +59,9 @@ def check(request: dict[str, Any], definition: dict[str, Any], cluster: dict[str
         raise Refused("InvalidParameterException", f"Count must be between 1 and {COUNT_MAX}.")
     overrides = request.get("overrides") or {}
     if len(json.dumps(overrides, separators=(",", ":"), ensure_ascii=False)) > OVERRIDES_MAX_CHARACTERS:
-        raise Refused("InvalidParameterException", f"Container Overrides length must be at most {OVERRIDES_MAX_CHARACTERS}")
+        raise Refused(
+            "InvalidParameterException", f"Container Overrides length must be at most {OVERRIDES_MAX_CHARACTERS}"
+        )
     names = {container["name"] for container in definition["containerDefinitions"]}
     for override in overrides.get("containerOverrides") or []:
         if override.get("name") not in names:

@@ -8,6 +8,7 @@ import contextlib
 import logging
 import threading
 import time
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,9 @@ class StartFailed(Exception):
 class Surroundings:
     """What every task needs of the emulator."""
 
-    def __init__(self, images: Images, metadata: Metadata, data: Path, endpoint: str, popen: Any, machine: dict[str, str]) -> None:
+    def __init__(
+        self, images: Images, metadata: Metadata, data: Path, endpoint: str, popen: Any, machine: dict[str, str]
+    ) -> None:
         self.images, self.metadata, self.endpoint, self.popen = images, metadata, endpoint, popen
         self.folder = data / "tasks"
         self.machine = inherited(machine)
@@ -125,28 +128,41 @@ class TaskRun:
         try:
             image = self._around.images.find(definition["image"])
         except ImageUnavailable as error:
-            raise StartFailed(f"CannotPullContainerError: pull image manifest has been retried 1 time(s): {error}", name) from error
+            raise StartFailed(
+                f"CannotPullContainerError: pull image manifest has been retried 1 time(s): {error}", name
+            ) from error
         entry = self._entry(name)
-        entry["runtimeId"] = f"{task_id(self.task)}-{abs(hash(name)) % 10**10:010d}"
+        entry["runtimeId"] = f"{task_id(self.task)}-{zlib.crc32(name.encode()):010d}"
         try:
             argv = command_line(definition, override, image)
             secrets = ecs._resolve_container_secrets(definition)
             logs = prepare_logs(
-                definition, task_id(self.task), entry["runtimeId"],
-                run_task_request.execution_role(overrides, self._definition), self._account, self._region,
+                definition,
+                task_id(self.task),
+                entry["runtimeId"],
+                run_task_request.execution_role(overrides, self._definition),
+                self._account,
+                self._region,
             )
         except (CannotStart, LogsUnavailable) as error:
             raise StartFailed(str(error), name) from error
         except ecs._SecretResolutionError as error:
-            raise StartFailed(f"ResourceInitializationError: unable to pull secrets or registry auth: {error}", name) from error
+            raise StartFailed(
+                f"ResourceInitializationError: unable to pull secrets or registry auth: {error}", name
+            ) from error
         environment = self._environment(name, {**variables(definition, override, image), **secrets})
         log_file = self._around.folder / f"{task_id(self.task)}.log"
 
         def start() -> Container:
             try:
                 container = Container(
-                    definition, argv, environment, self._workdir(image), self._around.popen,
-                    lambda stream: Output(stream, log_file, logs, self._scope), self._exited,
+                    definition,
+                    argv,
+                    environment,
+                    self._workdir(image),
+                    self._around.popen,
+                    lambda stream: Output(stream, log_file, logs, self._scope),
+                    self._exited,
                 )
             except CannotStart as error:
                 raise StartFailed(str(error), name) from error

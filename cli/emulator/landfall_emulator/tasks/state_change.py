@@ -18,8 +18,15 @@ require(eventbridge, "_put_events", ("data", "allow_aws_source"))
 require(ecs, "_sanitize", ("obj",))
 
 TIMES = (
-    "createdAt", "connectivityAt", "pullStartedAt", "pullStoppedAt", "startedAt",
-    "stoppingAt", "executionStoppedAt", "stoppedAt", "updatedAt",
+    "createdAt",
+    "connectivityAt",
+    "pullStartedAt",
+    "pullStoppedAt",
+    "startedAt",
+    "stoppingAt",
+    "executionStoppedAt",
+    "stoppedAt",
+    "updatedAt",
 )
 NOT_IN_EVENTS = ("tags", "enableExecuteCommand", "containerInstanceArn", "healthStatus")
 
@@ -31,7 +38,11 @@ def iso(epoch_seconds: float) -> str:
 
 def detail(task: dict[str, Any], now: float) -> dict[str, Any]:
     """The event's detail for a task record as it is now (times in the record are seconds since 1970)."""
-    shown = {name: value for name, value in copy.deepcopy(ecs._sanitize(task)).items() if value != "" and name not in NOT_IN_EVENTS}
+    shown = {
+        name: value
+        for name, value in copy.deepcopy(ecs._sanitize(task)).items()
+        if value != "" and name not in NOT_IN_EVENTS
+    }
     shown["updatedAt"] = now
     for name in TIMES:
         if name in shown:
@@ -40,7 +51,9 @@ def detail(task: dict[str, Any], now: float) -> dict[str, Any]:
     named = {override.get("name"): override for override in overrides.get("containerOverrides", [])}
     shown["overrides"] = {
         **overrides,
-        "containerOverrides": [named.get(container["name"], {"name": container["name"]}) for container in shown["containers"]],
+        "containerOverrides": [
+            named.get(container["name"], {"name": container["name"]}) for container in shown["containers"]
+        ],
     }
     return shown
 

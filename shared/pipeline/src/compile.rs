@@ -127,7 +127,8 @@ impl<'a> Compiler<'a> {
             }
             let source = matching.first().copied();
             if source.is_none() && config.select.is_none() && !self.has_tag(name.as_str()) {
-                let hint = self.nearest_source(name.as_str()).map(|n| format!("; did you mean {n}?")).unwrap_or_default();
+                let hint =
+                    self.nearest_source(name.as_str()).map(|n| format!("; did you mean {n}?")).unwrap_or_default();
                 self.problems.push(format!(
                     "datasets.{name}: no source of the project has this name, no node has the tag, and no select is given{hint}"
                 ));
@@ -244,7 +245,8 @@ impl<'a> Compiler<'a> {
             for location in node.writes_to().flat_map(uris).filter_map(|text| Location::parse(text, None).ok()) {
                 let meets = owner.iter().find(|(landing, _)| {
                     landing.bucket == location.bucket
-                        && (landing.prefix.starts_with(&location.prefix) || location.prefix.starts_with(&landing.prefix))
+                        && (landing.prefix.starts_with(&location.prefix)
+                            || location.prefix.starts_with(&landing.prefix))
                 });
                 if let Some((landing, name)) = meets {
                     self.problems.push(format!(
@@ -316,7 +318,14 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    fn selected(&mut self, place: &str, select: &[String], exclude: &[String], command: Command, kinds: &[Kind]) -> Set {
+    fn selected(
+        &mut self,
+        place: &str,
+        select: &[String],
+        exclude: &[String],
+        command: Command,
+        kinds: &[Kind],
+    ) -> Set {
         if select.is_empty() {
             self.problems.push(format!("{place}: selects nothing"));
             return Set::new();

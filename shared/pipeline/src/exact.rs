@@ -25,13 +25,20 @@ const NEVER: [&str; 3] = ["resource_type:unit_test", "resource_type:exposure", "
 pub(crate) fn expression(node: &Node<'_>) -> String {
     let fqn: Vec<String> = node.fqn().map(plain).collect();
     match node.resource_type() {
-        ResourceType::Source => format!("source:{}.{}.{}", plain(node.package_name()), plain(node.source_name().unwrap_or_default()), plain(node.name())),
+        ResourceType::Source => format!(
+            "source:{}.{}.{}",
+            plain(node.package_name()),
+            plain(node.source_name().unwrap_or_default()),
+            plain(node.name())
+        ),
         other => format!("fqn:{},resource_type:{}", fqn.join("."), other.as_str()),
     }
 }
 
 fn plain(part: &str) -> String {
-    part.chars().map(|c| if c.is_whitespace() || matches!(c, ',' | '+' | '@' | '*' | '[' | ']' | ':' | '/') { '?' } else { c }).collect()
+    part.chars()
+        .map(|c| if c.is_whitespace() || matches!(c, ',' | '+' | '@' | '*' | '[' | ']' | ':' | '/') { '?' } else { c })
+        .collect()
 }
 
 /// The selection of exactly these nodes. `shorter` is what people wrote; where it already means the same set it is used, because it reads better.
@@ -62,7 +69,8 @@ pub(crate) fn selection(
         return Ok(Selection { nodes: ids, select: words, exclude });
     }
     let names = |set: Vec<&NodeIx>| {
-        let ids: Vec<&str> = set.into_iter().filter_map(|ix| index.node(*ix)).map(landfall_manifest::Node::unique_id).take(3).collect();
+        let ids: Vec<&str> =
+            set.into_iter().filter_map(|ix| index.node(*ix)).map(landfall_manifest::Node::unique_id).take(3).collect();
         ids.join(", ")
     };
     let lost = names(wanted.difference(&got).collect());

@@ -105,7 +105,12 @@ impl Graph {
         graph
     }
 
-    fn parents_through_ephemerals(&self, index: &Index, ix: NodeIx, ordinal_of: &HashMap<NodeIx, u32>) -> BTreeSet<u32> {
+    fn parents_through_ephemerals(
+        &self,
+        index: &Index,
+        ix: NodeIx,
+        ordinal_of: &HashMap<NodeIx, u32>,
+    ) -> BTreeSet<u32> {
         let mut found = BTreeSet::new();
         let mut seen = BTreeSet::new();
         let mut stack: Vec<NodeIx> = index.parents(ix).to_vec();

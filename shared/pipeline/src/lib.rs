@@ -23,12 +23,14 @@ mod report;
 mod set;
 
 pub use board::{
-    Announcement, Attempt, AttemptState, BOARD_KEY, BOARD_VERSION, Board, BoardError, Budget, DatasetState, Debt, DocsOwed, DocsState,
-    NONCES_KEPT, Run, Stuck,
+    Announcement, Attempt, AttemptState, BOARD_KEY, BOARD_VERSION, Board, BoardError, Budget, DatasetState, Debt,
+    DocsOwed, DocsState, NONCES_KEPT, Run, Stuck,
 };
 pub use cause::{BadCause, Cause};
 pub use compile::{CompileError, CompileInput, compile};
-pub use decide::{Context, Decision, Input, Load, MARGIN, MOST_ATTEMPTS, PATIENCE, RECENT_KEPT, Stop, decide, long_gone};
+pub use decide::{
+    Context, Decision, Input, Load, MARGIN, MOST_ATTEMPTS, PATIENCE, RECENT_KEPT, Stop, decide, long_gone,
+};
 pub use ids::{BadName, DatasetName, JobName, NodeId, Nonce, ReleaseId, RunId, compact};
 pub use ledger::{About, FailedNode, LedgerHeader, LedgerLine, LedgerObject, LedgerOutcome, RunCause, ledger_key};
 pub use load::{DatasetLoaded, ObjectEvent};
@@ -39,8 +41,8 @@ pub use plan::{
     TaskSettings, WaitingNode,
 };
 pub use project::{
-    Capacity, DatasetConfig, DocsConfig, FirstRelease, JobConfig, JobSelection, LimitsConfig, Loads, Operation, Project,
-    ProjectError, Ready, ReleaseConfig, RetryRung, RunsConfig, Span, Warehouse, Words,
+    Capacity, DatasetConfig, DocsConfig, FirstRelease, JobConfig, JobSelection, LimitsConfig, Loads, Operation,
+    Project, ProjectError, Ready, ReleaseConfig, RetryRung, RunsConfig, Span, Warehouse, Words,
 };
 pub use release::{COMPILED_VERSION, Compiled, Dataset, Job, ReadyPolicy, Release, ReleaseError};
 pub use report::{Claim, NodeResult, NodeStatus, Outcome, RESULT_VERSION, RunResult, StepResult};

@@ -123,10 +123,12 @@ impl Locations {
         let holds = self.0.iter().filter(|(location, _)| location.holds(bucket, key));
         match holds.max_by_key(|(location, _)| location.prefix.len()) {
             None => Place::Nowhere(self.nearest(bucket, key)),
-            Some((location, dataset)) => match no_data(location, key.get(location.prefix.len()..).unwrap_or_default()) {
-                Some(reason) => Place::NoData(reason),
-                None => Place::Dataset(dataset, location),
-            },
+            Some((location, dataset)) => {
+                match no_data(location, key.get(location.prefix.len()..).unwrap_or_default()) {
+                    Some(reason) => Place::NoData(reason),
+                    None => Place::Dataset(dataset, location),
+                }
+            }
         }
     }
 
@@ -146,9 +148,10 @@ fn no_data(location: &Location, below: &str) -> Option<&'static str> {
     if below.ends_with('/') || below.is_empty() && location.prefix.ends_with('/') {
         return Some("a folder marker, no data");
     }
-    below.split('/').any(|part| part.starts_with('_') || part.starts_with('.')).then_some(
-        "its name, or a folder's, starts with '_' or '.': not data, as for Hadoop and Athena",
-    )
+    below
+        .split('/')
+        .any(|part| part.starts_with('_') || part.starts_with('.'))
+        .then_some("its name, or a folder's, starts with '_' or '.': not data, as for Hadoop and Athena")
 }
 
 #[cfg(test)]

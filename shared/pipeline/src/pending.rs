@@ -65,14 +65,11 @@ pub fn pending(board: &Board, release: Option<&Release>, now: Timestamp) -> Vec<
 
 /// When something next becomes due by time alone.
 pub fn next_due(board: &Board, release: Option<&Release>, now: Timestamp) -> Option<Timestamp> {
-    let debts = release.into_iter().flat_map(|release| {
-        board.owed.iter().filter_map(move |(cause, debt)| due(board, release, cause, debt, now))
-    });
-    let attempts = board
-        .runs
-        .values()
-        .filter(|run| run.attempt.state == AttemptState::Starting)
-        .map(|run| run.attempt.not_before);
+    let debts = release
+        .into_iter()
+        .flat_map(|release| board.owed.iter().filter_map(move |(cause, debt)| due(board, release, cause, debt, now)));
+    let attempts =
+        board.runs.values().filter(|run| run.attempt.state == AttemptState::Starting).map(|run| run.attempt.not_before);
     let docs = board.docs.not_before.filter(|_| !board.docs.owed.is_empty());
     debts.chain(attempts).chain(docs).filter(|at| *at > now).min()
 }

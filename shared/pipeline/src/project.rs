@@ -188,7 +188,12 @@ pub struct RunsConfig {
 
 impl Default for RunsConfig {
     fn default() -> Self {
-        Self { max_parallel: 2, capacity: Capacity::OnDemand, timeout: Span(SignedDuration::from_hours(2)), warehouse: None }
+        Self {
+            max_parallel: 2,
+            capacity: Capacity::OnDemand,
+            timeout: Span(SignedDuration::from_hours(2)),
+            warehouse: None,
+        }
     }
 }
 

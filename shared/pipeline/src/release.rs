@@ -132,7 +132,9 @@ pub enum ReleaseError {
     #[error("compiled.json is unreadable: {0}")]
     Unreadable(#[from] serde_json::Error),
     /// Another version.
-    #[error("compiled.json has version {0}, this landfall reads version {COMPILED_VERSION}: run `landfall release` again")]
+    #[error(
+        "compiled.json has version {0}, this landfall reads version {COMPILED_VERSION}: run `landfall release` again"
+    )]
     Version(u32),
     /// The index beside it.
     #[error("index.bin: {0}")]

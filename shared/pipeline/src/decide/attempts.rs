@@ -97,7 +97,13 @@ impl Deciding<'_> {
 
     /// Takes a run from the board. Leases end with it. With a reason, what it planned and did not do is left to new data, a new release or a
     /// person; without, it may be planned anew.
-    pub(super) fn end(&mut self, run_id: &RunId, outcome: LedgerOutcome, detail: impl Into<String>, stuck: Option<String>) {
+    pub(super) fn end(
+        &mut self,
+        run_id: &RunId,
+        outcome: LedgerOutcome,
+        detail: impl Into<String>,
+        stuck: Option<String>,
+    ) {
         self.end_with(run_id, outcome, detail.into(), stuck, Vec::new());
     }
 

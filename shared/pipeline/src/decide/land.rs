@@ -7,7 +7,8 @@ use sha2::{Digest, Sha256};
 
 use super::{Deciding, Load, MARGIN, RECENT_KEPT};
 use crate::{
-    About, Cause, Dataset, DatasetLoaded, DatasetName, DatasetState, Debt, LedgerOutcome, ObjectEvent, Place, ReadyPolicy,
+    About, Cause, Dataset, DatasetLoaded, DatasetName, DatasetState, Debt, LedgerOutcome, ObjectEvent, Place,
+    ReadyPolicy,
 };
 
 /// What a mapped event is to its dataset.
@@ -58,7 +59,8 @@ impl Deciding<'_> {
             generation,
         };
         let Some(release) = self.release else {
-            let detail = "no release is in place yet: run `landfall release`, then `landfall load` for what landed before";
+            let detail =
+                "no release is in place yet: run `landfall release`, then `landfall load` for what landed before";
             return self.line(&event.event_id, about(None, None), LedgerOutcome::Unmapped, detail);
         };
         let (name, dataset) = match release.locations().place(&event.bucket, &event.key) {
@@ -66,7 +68,9 @@ impl Deciding<'_> {
                 Some(dataset) => (name, dataset),
                 None => return,
             },
-            Place::NoData(reason) => return self.line(&event.event_id, about(None, None), LedgerOutcome::Ignored, reason),
+            Place::NoData(reason) => {
+                return self.line(&event.event_id, about(None, None), LedgerOutcome::Ignored, reason);
+            }
             Place::Nowhere(nearest) => {
                 let detail = match nearest {
                     Some(nearest) => format!("under no dataset's location; the nearest is {nearest}"),
@@ -93,11 +97,8 @@ impl Deciding<'_> {
     }
 
     fn loaded(&mut self, event: &DatasetLoaded) {
-        let about = |generation| About::Loaded {
-            dataset: event.dataset.clone(),
-            batch_id: event.batch_id.clone(),
-            generation,
-        };
+        let about =
+            |generation| About::Loaded { dataset: event.dataset.clone(), batch_id: event.batch_id.clone(), generation };
         let name = DatasetName::parse(event.dataset.as_str());
         let known = name.as_ref().ok().and_then(|name| Some((name, self.release?.dataset(name)?)));
         let Some((name, dataset)) = known else {
@@ -126,11 +127,20 @@ impl Deciding<'_> {
         self.line(mapped.event_id, about(generation), outcome, detail);
     }
 
-    fn owe(&mut self, name: &DatasetName, dataset: &Dataset, event: &Mapped<'_>) -> (LedgerOutcome, String, Option<u64>) {
+    fn owe(
+        &mut self,
+        name: &DatasetName,
+        dataset: &Dataset,
+        event: &Mapped<'_>,
+    ) -> (LedgerOutcome, String, Option<u64>) {
         match self.open_or_join(name, dataset, event) {
             End::Covered(why) => (LedgerOutcome::Covered, why.to_owned(), None),
-            End::Opened(generation) => (LedgerOutcome::Mapped, format!("opened load {generation} of {name}"), Some(generation)),
-            End::Joined(generation) => (LedgerOutcome::Mapped, format!("joined load {generation} of {name}"), Some(generation)),
+            End::Opened(generation) => {
+                (LedgerOutcome::Mapped, format!("opened load {generation} of {name}"), Some(generation))
+            }
+            End::Joined(generation) => {
+                (LedgerOutcome::Mapped, format!("joined load {generation} of {name}"), Some(generation))
+            }
         }
     }
 

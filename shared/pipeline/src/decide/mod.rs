@@ -24,8 +24,8 @@ pub use settle::long_gone;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    About, Board, Claim, DatasetLoaded, JobName, LedgerLine, LedgerOutcome, NONCES_KEPT, Nonce, ObjectEvent, Plan, Release,
-    RunId, RunResult, TaskSettings, ledger_key,
+    About, Board, Claim, DatasetLoaded, JobName, LedgerLine, LedgerOutcome, NONCES_KEPT, Nonce, ObjectEvent, Plan,
+    Release, RunId, RunResult, TaskSettings, ledger_key,
 };
 
 /// An event is covered only if it is older than the read point by more than this: S3's event times have whole seconds, and clocks differ.
@@ -188,7 +188,8 @@ pub struct Decision {
 /// Decides. Pure; the same arguments give the same decision.
 pub fn decide(board: &Board, input: &Input<'_>, context: &Context<'_>) -> Decision {
     let now = context.now.max(board.now);
-    let mut state = Deciding { board: board.clone(), lines: Vec::new(), plans: Vec::new(), now, context, release: context.release };
+    let mut state =
+        Deciding { board: board.clone(), lines: Vec::new(), plans: Vec::new(), now, context, release: context.release };
     match input {
         Input::Loads(loads) => state.land(loads),
         Input::Tick => {}

@@ -4,8 +4,8 @@ use landfall_select::Command;
 
 use super::{Deciding, admit::Group, leases::Leases, waiting::Split};
 use crate::{
-    About, Attempt, AttemptState, Cause, Debt, LedgerOutcome, PLAN_VERSION, Plan, PlannedCause, PlannedNode, Release, Run,
-    RunCause, RunId, Selection, Set, Step, Stuck, TaskSettings, WaitingNode,
+    About, Attempt, AttemptState, Cause, Debt, LedgerOutcome, PLAN_VERSION, Plan, PlannedCause, PlannedNode, Release,
+    Run, RunCause, RunId, Selection, Set, Step, Stuck, TaskSettings, WaitingNode,
     exact::{self, NotExpressible},
     graph::Kind,
 };
@@ -32,7 +32,11 @@ impl Deciding<'_> {
             reads: release.relation_keys(&leases.reads),
             timeout_seconds: u32::try_from(release.compiled.runs.timeout.0.as_secs()).unwrap_or(u32::MAX),
             task: TaskSettings {
-                task_definition: release.compiled.task_definition.clone().unwrap_or_else(|| task.task_definition.clone()),
+                task_definition: release
+                    .compiled
+                    .task_definition
+                    .clone()
+                    .unwrap_or_else(|| task.task_definition.clone()),
                 ..task.clone()
             },
         };
@@ -107,7 +111,8 @@ impl Deciding<'_> {
     fn stick(&mut self, group: &Group, nodes: &Set, error: &NotExpressible) {
         for cause in &group.causes {
             if let Some(debt) = self.board.owed.get_mut(cause) {
-                debt.stuck = Some(Stuck { run: None, reason: error.to_string(), nodes: debt.nodes.intersection(nodes) });
+                debt.stuck =
+                    Some(Stuck { run: None, reason: error.to_string(), nodes: debt.nodes.intersection(nodes) });
             }
         }
     }
@@ -116,7 +121,9 @@ impl Deciding<'_> {
 fn reason(cause: &Cause, debt: &Debt) -> String {
     let again = if debt.planned { ", continued: what waited can run now" } else { "" };
     match cause {
-        Cause::Load(_) if debt.events > 1 => format!("{} objects or words came, the last {}{again}", debt.events, debt.last),
+        Cause::Load(_) if debt.events > 1 => {
+            format!("{} objects or words came, the last {}{again}", debt.events, debt.last)
+        }
         Cause::Load(_) => format!("{} came{again}", debt.last),
         Cause::Release | Cause::Person => format!("{}{again}", debt.last),
         Cause::Job(_) => format!("scheduled for {}", debt.last),
@@ -207,7 +214,9 @@ fn waiting_nodes(release: &Release, split: &Split) -> Vec<WaitingNode> {
     let mut nodes: Vec<WaitingNode> = split
         .waiting
         .iter()
-        .filter_map(|(ordinal, reason)| Some(WaitingNode { id: release.id_of(*ordinal)?.clone(), reason: reason.clone() }))
+        .filter_map(|(ordinal, reason)| {
+            Some(WaitingNode { id: release.id_of(*ordinal)?.clone(), reason: reason.clone() })
+        })
         .collect();
     nodes.sort_by(|a, b| a.id.cmp(&b.id));
     nodes

@@ -1,7 +1,9 @@
 //! Releases: a new version of the project takes its place, and owes what differs.
 
 use super::Deciding;
-use crate::{About, AttemptState, Cause, Debt, FirstRelease, LedgerOutcome, Release, ReleaseId, Set, Stuck, graph::Kind};
+use crate::{
+    About, AttemptState, Cause, Debt, FirstRelease, LedgerOutcome, Release, ReleaseId, Set, Stuck, graph::Kind,
+};
 
 impl<'a> Deciding<'a> {
     pub(super) fn refuse(&mut self, release: &ReleaseId, reason: &str) {
@@ -17,7 +19,9 @@ impl<'a> Deciding<'a> {
             return;
         }
         if let Some(current) = self.board.release.as_ref().filter(|current| **current > id && !force) {
-            let reason = format!("it is older than {current}, which is in place; `landfall release --force` puts it there all the same");
+            let reason = format!(
+                "it is older than {current}, which is in place; `landfall release --force` puts it there all the same"
+            );
             return self.refuse(&id, &reason);
         }
         let old = self.release;
@@ -35,7 +39,10 @@ impl<'a> Deciding<'a> {
         }
         let owed = self.board.owed.get(&Cause::Release).map_or(0, |debt| debt.nodes.len());
         let datasets = release.compiled.datasets.len();
-        let detail = format!("in place: {datasets} datasets, {} jobs; {owed} nodes are owed for it", release.compiled.jobs.len());
+        let detail = format!(
+            "in place: {datasets} datasets, {} jobs; {owed} nodes are owed for it",
+            release.compiled.jobs.len()
+        );
         self.line(format!("release/{id}"), About::Release { release: id }, LedgerOutcome::Accepted, detail);
     }
 
@@ -109,7 +116,8 @@ impl<'a> Deciding<'a> {
         for cause in dropped {
             let Some(debt) = self.board.owed.remove(&cause) else { continue };
             let about = About::Release { release: release.id().clone() };
-            let detail = format!("{cause}: the release has no such dataset any more; {} nodes were owed", debt.nodes.len());
+            let detail =
+                format!("{cause}: the release has no such dataset any more; {} nodes were owed", debt.nodes.len());
             self.line(format!("{cause}/{}", debt.generation), about, LedgerOutcome::Dropped, detail);
         }
     }

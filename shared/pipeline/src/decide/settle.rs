@@ -7,8 +7,8 @@ use super::{
     land::{covered_by, forget_covered},
 };
 use crate::{
-    About, AttemptState, Cause, Claim, DocsOwed, FailedNode, LedgerOutcome, NodeStatus, Outcome, Release, RetryRung, Run,
-    RunId, RunResult, Set, graph::Kind,
+    About, AttemptState, Cause, Claim, DocsOwed, FailedNode, LedgerOutcome, NodeStatus, Outcome, Release, RetryRung,
+    Run, RunId, RunResult, Set, graph::Kind,
 };
 
 /// How many failing nodes a ledger line names; result.json has them all.
@@ -58,7 +58,12 @@ impl Deciding<'_> {
             failed: Vec::new(),
         };
         let detail = format!("a task stopped ({}) and settles nothing: {why}", stop.reason);
-        self.line(format!("run/{}/{}/{}", stop.run, stop.attempt, stop.task_arn), about, LedgerOutcome::Covered, detail);
+        self.line(
+            format!("run/{}/{}/{}", stop.run, stop.attempt, stop.task_arn),
+            about,
+            LedgerOutcome::Covered,
+            detail,
+        );
     }
 
     /// Pays what succeeded, by generation, node by node.
@@ -69,8 +74,8 @@ impl Deciding<'_> {
             let succeeded = result.nodes.iter().filter(|node| node.status.is_success()).map(|node| &node.id);
             run.done = run.done.union(&release.set(succeeded).intersection(&run.nodes));
         }
-        let loaded_itself =
-            result.is_some_and(|r| r.steps.iter().any(|step| step.step == "run_operation" && step.exit_code == Some(0)));
+        let loaded_itself = result
+            .is_some_and(|r| r.steps.iter().any(|step| step.step == "run_operation" && step.exit_code == Some(0)));
         let done = run.done.clone();
         let read_point = run.read_point;
         let relations = done.iter().filter(|ordinal| {
@@ -157,14 +162,23 @@ impl Deciding<'_> {
 }
 
 /// The rung of the retry ladder that takes the run up again, if any.
-fn rung(release: &Release, run: &Run, outcome: Option<Outcome>, failed: &[FailedNode], remaining: &Set) -> Option<RetryRung> {
+fn rung(
+    release: &Release,
+    run: &Run,
+    outcome: Option<Outcome>,
+    failed: &[FailedNode],
+    remaining: &Set,
+) -> Option<RetryRung> {
     let allowed = |rung| release.compiled.retry.contains(&rung) && run.attempt.number < MOST_ATTEMPTS;
     match outcome {
         None | Some(Outcome::Interrupted) => allowed(RetryRung::Relaunch).then_some(RetryRung::Relaunch),
         Some(Outcome::Failed) => {
             // A test that failed fails again on the same data; so does nothing else that was skipped for it.
             let is_test = |node: &FailedNode| {
-                release.ordinal(&node.id).and_then(|o| release.vertex(o)).is_some_and(|vertex| vertex.kind == Kind::Test)
+                release
+                    .ordinal(&node.id)
+                    .and_then(|o| release.vertex(o))
+                    .is_some_and(|vertex| vertex.kind == Kind::Test)
             };
             let only_tests = !failed.is_empty() && failed.iter().all(is_test);
             let hopeful = !only_tests && !remaining.is_empty() && run.attempt.failed_rung == 0;

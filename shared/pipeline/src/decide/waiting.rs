@@ -83,7 +83,12 @@ fn missing(
 }
 
 /// The dataset that a source is, if it was never loaded.
-fn unloaded<'a>(release: &'a Release, board: &Board, source: u32, loading: &BTreeSet<&DatasetName>) -> Option<&'a DatasetName> {
+fn unloaded<'a>(
+    release: &'a Release,
+    board: &Board,
+    source: u32,
+    loading: &BTreeSet<&DatasetName>,
+) -> Option<&'a DatasetName> {
     let name = release.dataset_of_source(source)?;
     let loaded = board.datasets.get(name).is_some_and(|state| state.loaded);
     (!loaded && !loading.contains(name)).then_some(name)

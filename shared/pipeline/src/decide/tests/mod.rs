@@ -1,0 +1,6 @@
+//! The decider tried on the example project's own manifest.
+
+mod loads;
+mod releases;
+mod runs;
+mod world;

@@ -1,0 +1,181 @@
+use super::world::{World, models};
+use crate::{AttemptState, Claim, Effect, Input, LedgerOutcome, NodeId, NodeStatus, Outcome, pending};
+
+fn fail_on<'a>(name: &'a str) -> impl Fn(&NodeId) -> Option<NodeStatus> + 'a {
+    move |id| Some(if id.as_str().contains(name) { NodeStatus::Error } else { NodeStatus::Success })
+}
+
+#[test]
+fn the_board_asks_for_the_task_until_it_is_started_and_then_not_again() {
+    let mut world = World::new();
+    world.land("orders/a.csv");
+    let wakes = pending(&world.board, Some(&world.release), world.now);
+    assert!(matches!(wakes.as_slice(), [Effect::Wake { .. }]));
+    world.wait(2);
+    let effects = pending(&world.board, Some(&world.release), world.now);
+    assert!(matches!(effects.as_slice(), [Effect::StartTask { attempt: 1, .. }]), "{effects:?}");
+    world.start();
+    assert!(pending(&world.board, Some(&world.release), world.now).is_empty());
+}
+
+#[test]
+fn what_succeeded_is_paid_and_what_failed_waits_for_new_data() {
+    let mut world = World::with(&super::world::PROJECT.replace("docs:", "retry: [relaunch]\ndocs:"));
+    world.load("customers/a.csv");
+    world.land("orders/a.csv");
+    world.wait(2);
+    let (run, attempt) = world.start();
+    let stop = world.stop_of(&run, attempt, Outcome::Failed, fail_on("model.jaffle.daily_sales"));
+    world.stop(stop);
+    let debt = &world.board.owed[&"load:jaffle.raw_orders".parse().unwrap()];
+    let stuck = debt.stuck.clone().unwrap();
+    assert_eq!(stuck.run, Some(run));
+    assert!(stuck.reason.contains("model.jaffle.daily_sales"), "{}", stuck.reason);
+    assert_eq!(world.lines.last().unwrap().outcome, LedgerOutcome::Failed);
+    let plans = world.plans.len();
+    world.wait(3600);
+    assert_eq!(world.plans.len(), plans, "not tried before new data");
+    world.now += jiff::SignedDuration::from_secs(60);
+    let plan = world.load("orders/a.csv");
+    assert!(models(&plan).contains(&"daily_sales") && models(&plan).contains(&"stg_orders"));
+    assert_eq!(
+        world.board.owed.get(&"load:jaffle.raw_orders".parse().unwrap()).and_then(|debt| debt.stuck.clone()),
+        None
+    );
+}
+
+#[test]
+fn a_model_that_failed_is_tried_once_more_and_a_test_is_not() {
+    let mut world = World::new();
+    world.load("customers/a.csv");
+    world.land("orders/a.csv");
+    world.wait(2);
+    let (run, attempt) = world.start();
+    let stop = world.stop_of(&run, attempt, Outcome::Failed, fail_on("model.jaffle.daily_sales"));
+    world.stop(stop);
+    assert_eq!(world.board.runs[&run].attempt.number, 2);
+    world.wait(31);
+    world.start();
+    let stop = world.stop_of(&run, 2, Outcome::Failed, fail_on("model.jaffle.daily_sales"));
+    world.stop(stop);
+    assert!(world.board.runs.is_empty());
+
+    world.now += jiff::SignedDuration::from_secs(60);
+    world.land("orders/b.csv");
+    world.wait(2);
+    let (run, attempt) = world.start();
+    let stop = world.stop_of(&run, attempt, Outcome::Failed, |id| {
+        Some(if id.as_str().starts_with("test.") { NodeStatus::Fail } else { NodeStatus::Success })
+    });
+    world.stop(stop);
+    assert!(world.board.runs.is_empty(), "the same test on the same data fails again");
+}
+
+#[test]
+fn an_interrupted_run_goes_on_with_what_remains() {
+    let mut world = World::new();
+    world.land("orders/a.csv");
+    world.wait(2);
+    let (run, attempt) = world.start();
+    let before = world.owed("load:jaffle.raw_orders");
+    let stop = world.stop_of(&run, attempt, Outcome::Interrupted, |id| {
+        (id.as_str() == "model.jaffle.stg_orders").then_some(NodeStatus::Success)
+    });
+    world.stop(stop);
+    assert_eq!(world.owed("load:jaffle.raw_orders"), before - 1);
+    assert_eq!(world.board.runs[&run].attempt.number, 2);
+    assert_eq!(world.board.runs[&run].done.len(), 1);
+    world.wait(60);
+    world.succeed();
+    assert!(world.board.runs.is_empty());
+}
+
+#[test]
+fn a_task_that_never_claimed_is_made_void_before_another_is_started() {
+    let mut world = World::new();
+    world.land("orders/a.csv");
+    world.wait(2);
+    let (run, attempt) = world.start();
+    let mut stop = world.stop_of(&run, attempt, Outcome::Succeeded, |_| None);
+    (stop.claim, stop.result) = (None, None);
+    stop.reason = "CannotPullContainerError".to_owned();
+    world.stop(stop);
+    assert_eq!(world.board.runs[&run].attempt.state, AttemptState::Voiding);
+    let effects = pending(&world.board, Some(&world.release), world.now);
+    assert!(matches!(effects.as_slice(), [Effect::Void { attempt: 1, .. }]), "{effects:?}");
+    world.tell(&Input::Voided { run: run.clone(), attempt: 1 });
+    assert_eq!(world.board.runs[&run].attempt.number, 2);
+    for number in 2..=4 {
+        world.tell(&Input::NotStarted {
+            run: run.clone(),
+            attempt: number,
+            reason: "RESOURCE:ENI".into(),
+            hopeful: true,
+        });
+        world.tell(&Input::Voided { run: run.clone(), attempt: number });
+    }
+    assert!(world.board.runs.is_empty(), "not for ever (L4)");
+    let stuck = world.board.owed[&"load:jaffle.raw_orders".parse().unwrap()].stuck.clone().unwrap();
+    assert!(stuck.reason.contains("RESOURCE:ENI"), "{}", stuck.reason);
+}
+
+#[test]
+fn a_task_that_lost_the_claim_settles_nothing() {
+    let mut world = World::new();
+    world.land("orders/a.csv");
+    world.wait(2);
+    let (run, attempt) = world.start();
+    let mut zombie = world.stop_of(&run, attempt, Outcome::Succeeded, |_| Some(NodeStatus::Success));
+    zombie.task_arn = "arn:other".to_owned();
+    let before = world.owed("load:jaffle.raw_orders");
+    world.stop(zombie);
+    assert_eq!(world.owed("load:jaffle.raw_orders"), before);
+    assert!(world.board.runs.contains_key(&run));
+    let stop = world.stop_of(&run, attempt, Outcome::Succeeded, |_| Some(NodeStatus::Success));
+    world.stop(stop.clone());
+    assert!(world.board.runs.is_empty());
+    let board = world.board.clone();
+    world.stop(stop);
+    assert_eq!(world.board.owed, board.owed, "an event delivered twice settles once");
+}
+
+#[test]
+fn a_claim_that_was_there_first_is_taken_up() {
+    let mut world = World::new();
+    world.land("orders/a.csv");
+    world.wait(2);
+    let run = world.board.runs.keys().next().unwrap().clone();
+    world.tell(&Input::NotStarted { run: run.clone(), attempt: 1, reason: "no answer".into(), hopeful: true });
+    world.tell(&Input::Claimed { run: run.clone(), attempt: 1, task_arn: World::arn(&run, 1) });
+    assert_eq!(world.board.runs[&run].attempt.state, AttemptState::Running);
+    let mut stop = world.stop_of(&run, 1, Outcome::Succeeded, |_| Some(NodeStatus::Success));
+    stop.claim = Some((Claim::Task { task_arn: World::arn(&run, 1) }, world.now));
+    world.stop(stop);
+    assert!(world.board.runs.is_empty());
+}
+
+#[test]
+fn docs_are_owed_until_they_are_published() {
+    let mut world = World::new();
+    let plan = world.load("orders/a.csv");
+    let effects = pending(&world.board, Some(&world.release), world.now);
+    assert!(effects.contains(&Effect::PublishDocs) && effects.contains(&Effect::Announce), "{effects:?}");
+    world.tell(&Input::Announced { runs: vec![plan.run_id.clone()] });
+    world.tell(&Input::Published { runs: vec![plan.run_id] });
+    assert!(pending(&world.board, Some(&world.release), world.now).is_empty());
+}
+
+#[test]
+fn a_runaway_is_stopped_by_the_runs_of_a_day() {
+    let mut world = World::with(&super::world::PROJECT.replace("docs:", "limits: { runs_per_day: 2 }\ndocs:"));
+    for n in 0..2 {
+        world.now += jiff::SignedDuration::from_secs(60);
+        world.load(&format!("orders/{n}.csv"));
+    }
+    world.now += jiff::SignedDuration::from_secs(60);
+    world.land("orders/x.csv");
+    world.wait(2);
+    assert_eq!(world.plans.len(), 2);
+    world.wait(86_400);
+    assert_eq!(world.plans.len(), 3, "nothing is lost by it");
+}

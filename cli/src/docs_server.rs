@@ -17,7 +17,9 @@ use tokio::{net::TcpListener, task::JoinHandle};
 
 /// The site could not be shown.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on 127.0.0.1:{port} ({source}): end the program that uses the port, or choose another (0 picks a free one)")]
+#[error(
+    "cannot listen on 127.0.0.1:{port} ({source}): end the program that uses the port, or choose another (0 picks a free one)"
+)]
 pub struct DocsError {
     port: u16,
     source: std::io::Error,
@@ -77,7 +79,8 @@ async fn accept(listener: TcpListener, store: Store) {
                 let store = store.clone();
                 async move { Ok::<_, Infallible>(answer(&store, &request).await) }
             });
-            let _ = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service).await;
+            let _ =
+                http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service).await;
         });
     }
 }

@@ -6,11 +6,13 @@ use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, value::Value};
 pub fn render(text: &str, lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Result<String, String> {
     let mut jinja = Environment::new();
     jinja.set_undefined_behavior(UndefinedBehavior::Strict);
-    jinja.set_keep_trailing_newline(true);
     jinja.add_function("env_var", move |name: String, default: Option<Value>| match lookup(&name) {
         Some(value) => Ok(Value::from(value)),
         None => default.ok_or_else(|| {
-            Error::new(ErrorKind::InvalidOperation, format!("the variable {name} is not set, and env_var has no default for it"))
+            Error::new(
+                ErrorKind::InvalidOperation,
+                format!("the variable {name} is not set, and env_var has no default for it"),
+            )
         }),
     });
     jinja.render_str(text, ()).map_err(|error| {
@@ -26,7 +28,10 @@ mod tests {
     #[test]
     fn variables_are_filled_in_and_a_missing_one_is_named() {
         let lookup = |name: &str| (name == "BUCKET").then(|| "landing".to_owned());
-        assert_eq!(render("a: s3://{{ env_var('BUCKET') }}/{{ env_var(\"X\", 'x') }}\n", lookup).unwrap(), "a: s3://landing/x\n");
+        assert_eq!(
+            render("a: s3://{{ env_var('BUCKET') }}/{{ env_var(\"X\", 'x') }}", lookup).unwrap(),
+            "a: s3://landing/x"
+        );
         let error = render("a: 1\nb: {{ env_var('X') }}\n", lookup).unwrap_err();
         assert!(error.starts_with("line 2: ") && error.contains("the variable X is not set"), "{error}");
     }

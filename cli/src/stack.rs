@@ -17,10 +17,14 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 pub enum StackError {
     /// No stack was named, and none runs here.
-    #[error("no local stack is running: start one (`landfall local --project DIR --target NAME`), or name one in AWS (`--stack NAME`)")]
+    #[error(
+        "no local stack is running: start one (`landfall local --project DIR --target NAME`), or name one in AWS (`--stack NAME`)"
+    )]
     NoneRunning,
     /// The stack that ran here is gone.
-    #[error("the local stack {name} does not answer at {endpoint}: start it again (`landfall local`), or name one in AWS (`--stack NAME`)")]
+    #[error(
+        "the local stack {name} does not answer at {endpoint}: start it again (`landfall local`), or name one in AWS (`--stack NAME`)"
+    )]
     Gone {
         /// Its name.
         name: String,
@@ -39,7 +43,9 @@ pub enum StackError {
     #[error("there is no stack {0} in this account and region: `sam deploy` it, or name another by --stack")]
     Missing(String),
     /// The stack is not one of Landfall's, or of another version.
-    #[error("the stack {stack} has no output {output}: is it Landfall's, and deployed by this version of template.yaml?")]
+    #[error(
+        "the stack {stack} has no output {output}: is it Landfall's, and deployed by this version of template.yaml?"
+    )]
     Output {
         /// The stack.
         stack: String,
@@ -222,10 +228,15 @@ pub async fn outputs(sdk: &SdkConfig, stack: &str) -> Result<BTreeMap<String, St
         if words.is_some_and(|words| words.contains("does not exist")) {
             StackError::Missing(stack.to_owned())
         } else {
-            StackError::Call { action: "cloudformation:DescribeStacks", on: stack.to_owned(), reason: DisplayErrorContext(&error).to_string() }
+            StackError::Call {
+                action: "cloudformation:DescribeStacks",
+                on: stack.to_owned(),
+                reason: DisplayErrorContext(&error).to_string(),
+            }
         }
     })?;
-    let found = answer.stacks.unwrap_or_default().into_iter().next().ok_or_else(|| StackError::Missing(stack.to_owned()))?;
+    let found =
+        answer.stacks.unwrap_or_default().into_iter().next().ok_or_else(|| StackError::Missing(stack.to_owned()))?;
     Ok(found
         .outputs
         .unwrap_or_default()

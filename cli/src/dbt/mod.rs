@@ -36,7 +36,9 @@ pub struct Dbt {
 #[derive(Debug, thiserror::Error)]
 pub enum DbtError {
     /// None was found.
-    #[error("there is no dbt in the active virtual environment or on PATH: activate the project's, or name one by --dbt /path/to/dbt")]
+    #[error(
+        "there is no dbt in the active virtual environment or on PATH: activate the project's, or name one by --dbt /path/to/dbt"
+    )]
     NotFound,
     /// The named one isn't a program.
     #[error("--dbt {} is no program that can be run", .0.display())]

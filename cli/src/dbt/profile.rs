@@ -157,7 +157,10 @@ p:
         assert_eq!(of(PROFILES, Some("beside")).unwrap(), Warehouse::RelativeDuckDb("shop.duckdb".to_owned()));
         assert_eq!(of(PROFILES, Some("memory")).unwrap(), Warehouse::InMemory);
         assert_eq!(of(PROFILES, Some("cloud")).unwrap(), Warehouse::Remote("duckdb at md:shop".to_owned()));
-        assert_eq!(of(PROFILES, Some("joined")).unwrap(), Warehouse::Remote("duckdb with postgres://h/d attached".to_owned()));
+        assert_eq!(
+            of(PROFILES, Some("joined")).unwrap(),
+            Warehouse::Remote("duckdb with postgres://h/d attached".to_owned())
+        );
         assert_eq!(of(PROFILES, Some("snow")).unwrap(), Warehouse::Remote("snowflake, account ab12345".to_owned()));
     }
 

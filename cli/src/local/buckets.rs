@@ -3,9 +3,7 @@
 use aws_config::SdkConfig;
 use aws_sdk_s3::{
     error::DisplayErrorContext,
-    types::{
-        BucketLocationConstraint, CreateBucketConfiguration, EventBridgeConfiguration, NotificationConfiguration,
-    },
+    types::{BucketLocationConstraint, CreateBucketConfiguration, EventBridgeConfiguration, NotificationConfiguration},
 };
 
 use super::{LocalError, aws};

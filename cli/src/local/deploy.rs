@@ -7,7 +7,7 @@ use crate::{process, setup::Venv, terminal::Terminal};
 
 /// What there is to deploy.
 #[derive(Debug)]
-pub struct DeployOptions<'a> {
+pub(super) struct DeployOptions<'a> {
     /// The checkout: template.yaml and functions/ lie there.
     pub home: &'a Path,
     /// Holds the SAM CLI.
@@ -25,7 +25,7 @@ pub struct DeployOptions<'a> {
 }
 
 /// Builds and deploys.
-pub async fn deploy(terminal: &Terminal, options: &DeployOptions<'_>) -> Result<(), LocalError> {
+pub(super) async fn deploy(terminal: &Terminal, options: &DeployOptions<'_>) -> Result<(), LocalError> {
     let build = options.folder.join("sam-build");
     let mut phase = terminal.begin("sam build, with the functions' ready binaries");
     let mut sam = sam(options);

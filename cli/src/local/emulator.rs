@@ -71,7 +71,11 @@ impl Emulator {
         let refused = |why: &str| {
             let said = std::fs::read_to_string(&complaints).unwrap_or_default();
             let said = said.trim();
-            LocalError::Emulator(if said.is_empty() { format!("{why}; see {}", complaints.display()) } else { said.to_owned() })
+            LocalError::Emulator(if said.is_empty() {
+                format!("{why}; see {}", complaints.display())
+            } else {
+                said.to_owned()
+            })
         };
         let mut lines = BufReader::new(stdout.ok_or_else(|| refused("it has no output"))?).lines();
         let line = tokio::time::timeout(READY_WITHIN, lines.next_line())

@@ -15,8 +15,7 @@ use super::LocalError;
 use crate::text;
 
 /// Folders at the project's root that dbt or people make and no image would hold.
-const LEFT_OUT: [&str; 8] =
-    ["target", "logs", "landing", ".git", ".venv", "venv", ".landfall", "node_modules"];
+const LEFT_OUT: [&str; 8] = ["target", "logs", "landing", ".git", ".venv", "venv", ".landfall", "node_modules"];
 /// A warehouse that lies in the project's folder is no part of the project.
 const LEFT_OUT_ENDINGS: [&str; 4] = [".duckdb", ".duckdb.wal", ".db", ".pyc"];
 

@@ -19,7 +19,7 @@ use crate::{
     home::Home,
     process::ProcessError,
     release::{self, ReleaseError, ReleaseRequest, Released},
-    setup::{SetupError, Venv},
+    setup::SetupError,
     stack::{self, LocalState, Stack, StackError},
     terminal::Terminal,
 };
@@ -47,7 +47,9 @@ pub enum LocalError {
     #[error("the emulator did not start: {0}")]
     Emulator(String),
     /// Another one has this name.
-    #[error("a local stack named {0} is running already: end it (Ctrl-C where it runs), or give this one another --name")]
+    #[error(
+        "a local stack named {0} is running already: end it (Ctrl-C where it runs), or give this one another --name"
+    )]
     Running(String),
     /// The functions were not built.
     #[error("{} has no {missing}: build it first (`make build`)", folder.display())]
@@ -281,7 +283,8 @@ pub fn task_log(folder: &Path, task_arn: &str) -> PathBuf {
 
 /// `CloudFormation` takes letters, digits and hyphens, starting with a letter, at most 128; bucket names are made of it, so short and lower-case.
 pub fn stack_name(name: &str) -> String {
-    let clean: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
+    let clean: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
     let clean = clean.trim_matches('-');
     let clean = clean.get(..20).unwrap_or(clean);
     format!("landfall-{}", if clean.is_empty() { "local" } else { clean })

@@ -28,14 +28,22 @@ impl Watched {
         Self { folder: folder.to_owned(), known, growing: BTreeMap::new() }
     }
 
+    /// Watches a folder with everything that lies there already.
+    pub fn everything(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), known: BTreeMap::new(), growing: BTreeMap::new() }
+    }
+
     /// Looks once. Gives the files that are new or changed and did not change since the look before, by their paths in the folder.
     pub fn changed(&mut self) -> Vec<PathBuf> {
         let now = look(&self.folder);
         self.known.retain(|path, _| now.contains_key(path));
         let fresh: BTreeMap<PathBuf, Look> =
             now.into_iter().filter(|(path, seen)| self.known.get(path) != Some(seen)).collect();
-        let stable: Vec<PathBuf> =
-            fresh.iter().filter(|(path, seen)| self.growing.get(*path) == Some(seen)).map(|(path, _)| path.clone()).collect();
+        let stable: Vec<PathBuf> = fresh
+            .iter()
+            .filter(|(path, seen)| self.growing.get(*path) == Some(seen))
+            .map(|(path, _)| path.clone())
+            .collect();
         for path in &stable {
             if let Some(seen) = fresh.get(path) {
                 self.known.insert(path.clone(), *seen);

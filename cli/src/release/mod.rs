@@ -75,7 +75,9 @@ pub enum ReleaseError {
     #[error("cannot write release.json: {0}")]
     Json(#[from] serde_json::Error),
     /// Somebody made the same release in the same second.
-    #[error("there is a release {0} already, of the same second and content: nothing was changed; run it again if you meant another")]
+    #[error(
+        "there is a release {0} already, of the same second and content: nothing was changed; run it again if you meant another"
+    )]
     Exists(ReleaseId),
     /// `on-release` said no.
     #[error("release {id} was refused, and the one before stays in place: {reason}")]

@@ -1,0 +1,83 @@
+//! The verbs, each in a module of its own.
+
+mod docs;
+mod load;
+mod local;
+mod plan;
+mod release;
+mod status;
+
+use crate::{
+    args::Verb, dbt::DbtError, demo::DemoError, docs_server::DocsError, home::NoHome, ledger::StateError,
+    local::LocalError, release::ReleaseError, stack::StackError, story::StoryError, terminal::Terminal, why::WhyError,
+};
+
+pub(crate) use local::{binaries, follow};
+pub use plan::{PlanError, Supposed, suppose};
+
+/// Whatever ended a verb.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// See there.
+    #[error(transparent)]
+    Dbt(#[from] DbtError),
+    /// See there.
+    #[error(transparent)]
+    Demo(#[from] DemoError),
+    /// See there.
+    #[error(transparent)]
+    Docs(#[from] DocsError),
+    /// See there.
+    #[error(transparent)]
+    Home(#[from] NoHome),
+    /// See there.
+    #[error(transparent)]
+    Local(#[from] LocalError),
+    /// See there.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// See there.
+    #[error(transparent)]
+    Release(#[from] ReleaseError),
+    /// See there.
+    #[error(transparent)]
+    Stack(#[from] StackError),
+    /// See there.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// See there.
+    #[error(transparent)]
+    Story(#[from] StoryError),
+    /// See there.
+    #[error(transparent)]
+    Why(#[from] WhyError),
+    /// S3.
+    #[error(transparent)]
+    Store(#[from] landfall_cloud::StoreError),
+    /// Another service.
+    #[error(transparent)]
+    Call(#[from] landfall_cloud::CallError),
+    /// A name.
+    #[error(transparent)]
+    Name(#[from] landfall_pipeline::BadName),
+    /// The warehouse, and what to do about it.
+    #[error("{0}")]
+    Warehouse(String),
+    /// The emulator went away.
+    #[error("the emulator ended by itself: see {0}")]
+    EmulatorEnded(String),
+}
+
+/// Does what was asked.
+pub async fn run(terminal: &Terminal, verb: &Verb) -> Result<(), CommandError> {
+    match verb {
+        Verb::Local(args) => local::run(terminal, args).await,
+        Verb::Demo(args) => Ok(crate::demo::run(terminal, args).await?),
+        Verb::Release(args) => release::run(terminal, args).await,
+        Verb::Plan(args) => plan::run(terminal, args),
+        Verb::Why(args) => Ok(crate::why::run(terminal, args).await?),
+        Verb::Status(args) => status::run(terminal, args).await,
+        Verb::Load(args) => load::run(terminal, args).await,
+        Verb::Docs(args) => docs::run(terminal, args).await,
+    }
+}

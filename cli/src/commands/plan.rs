@@ -1,0 +1,206 @@
+//! `landfall plan`: the same decider as the functions', asked what it would do about a load, with nothing but a manifest.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use jiff::{SignedDuration, Timestamp};
+use landfall_cloud::{
+    clock,
+    events::{LoadMessage, parse_load_message},
+};
+use landfall_pipeline::{
+    About, BadName, Board, Context, DatasetLoaded, DatasetName, Decision, Input, LedgerLine, Load, ObjectEvent, Plan,
+    Release, TaskSettings, decide,
+};
+
+use super::CommandError;
+use crate::{
+    args::PlanArgs,
+    environment,
+    release::{self, ReleaseError},
+    render::render,
+    story::explain_plan,
+    terminal::Terminal,
+    text::printable,
+};
+
+/// A supposition that cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// A file.
+    #[error("cannot read {}: {source}", file.display())]
+    Unreadable {
+        /// Which.
+        file: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The event is none of a load.
+    #[error("{} is no event of a load: {reason}", file.display())]
+    NoEvent {
+        /// Which.
+        file: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// No such dataset.
+    #[error("the project has no dataset {name}; it has {}", if has.is_empty() { "none: state where its sources lie (landfall.yml)" } else { has })]
+    NoDataset {
+        /// The name.
+        name: DatasetName,
+        /// Those it has.
+        has: String,
+    },
+    /// Not even the form of a dataset's name.
+    #[error(transparent)]
+    Name(#[from] BadName),
+}
+
+/// What would become of a load.
+#[derive(Debug)]
+pub struct Supposed {
+    /// What the ledger would say of the events.
+    pub lines: Vec<LedgerLine>,
+    /// The runs that would start.
+    pub plans: Vec<Plan>,
+}
+
+pub(super) fn run(terminal: &Terminal, args: &PlanArgs) -> Result<(), CommandError> {
+    let manifest = read(&args.manifest)?;
+    let settings = settings(args)?;
+    let (loads, bucket) = match (&args.what.dataset, &args.what.event) {
+        (Some(name), _) => (vec![loaded(DatasetName::parse(name.as_str()).map_err(PlanError::Name)?)], None),
+        (None, Some(file)) => {
+            let loads = events(file)?;
+            let bucket = loads.iter().find_map(|load| match load {
+                Load::Object(object) => Some(object.bucket.clone()),
+                _ => None,
+            });
+            (loads, bucket)
+        }
+        // clap asks for one of them.
+        (None, None) => (Vec::new(), None),
+    };
+    let landing = args.landing_bucket.clone().or(bucket).unwrap_or_else(|| "landing".to_owned());
+    let release = release::check(&manifest, settings.as_deref(), Some(&landing))?.into_release();
+    if let Some(Load::Loaded(word)) = loads.first()
+        && let Ok(name) = DatasetName::parse(word.dataset.as_str())
+        && release.dataset(&name).is_none()
+    {
+        let has: Vec<&str> = release.compiled.datasets.keys().map(DatasetName::as_str).collect();
+        return Err(PlanError::NoDataset { name, has: has.join(", ") }.into());
+    }
+    tell(terminal, &suppose(&release, &loads, args.nothing_built));
+    Ok(())
+}
+
+/// Says what would become of loads.
+pub(super) fn tell(terminal: &Terminal, supposed: &Supposed) {
+    for line in &supposed.lines {
+        let place = match &line.about {
+            About::Object { bucket, key, dataset, .. } => {
+                let of = dataset.as_ref().map(|dataset| format!(" is a load of {dataset}")).unwrap_or_default();
+                format!("s3://{bucket}/{}{of}", printable(key))
+            }
+            About::Loaded { dataset, .. } => printable(dataset),
+            _ => continue,
+        };
+        let outcome = if supposed.plans.is_empty() { format!(": {}", printable(&line.detail)) } else { String::new() };
+        terminal.say(format!("{place}{outcome}"));
+    }
+    for plan in &supposed.plans {
+        terminal.say(format!("would run {}", explain_plan(plan)));
+    }
+    if supposed.plans.is_empty() {
+        terminal.say("nothing would run");
+    }
+}
+
+/// What the functions would do about loads, once their datasets are ready. Everything counts as built unless `nothing_built`.
+pub fn suppose(release: &Release, loads: &[Load], nothing_built: bool) -> Supposed {
+    let now = clock::now();
+    let nonce = clock::nonce();
+    let task = TaskSettings::default();
+    let mut board = Board::new(now);
+    board.release = Some(release.id().clone());
+    if !nothing_built {
+        board.built = (0..).take(release.compiled.nodes.len()).collect();
+        for name in release.compiled.datasets.keys() {
+            board.datasets.entry(name.clone()).or_default().loaded = true;
+        }
+    }
+    let context = |now| Context { now, nonce: &nonce, release: Some(release), task: Some(&task) };
+    let landed = decide(&board, &Input::Loads(loads), &context(now));
+    let mut lines = landed.lines.clone();
+    let mut plans = landed.plans.clone();
+    // However long the datasets wait for more, by then they wait no longer.
+    let Decision { lines: later, plans: more, .. } =
+        decide(&landed.board, &Input::Tick, &context(after_all_waits(now)));
+    lines.extend(later);
+    plans.extend(more);
+    Supposed { lines, plans }
+}
+
+/// landfall.yml bounds every wait to 30 days.
+fn after_all_waits(now: Timestamp) -> Timestamp {
+    now.checked_add(SignedDuration::from_hours(24 * 31)).unwrap_or(now)
+}
+
+/// The word that a dataset is loaded.
+pub(super) fn loaded(name: DatasetName) -> Load {
+    Load::Loaded(DatasetLoaded {
+        event_id: "supposed".to_owned(),
+        time: clock::now(),
+        dataset: name.into(),
+        loaded_at: None,
+        batch_id: None,
+    })
+}
+
+/// The news that an object landed.
+pub(super) fn landed(bucket: &str, key: &str) -> Load {
+    Load::Object(ObjectEvent {
+        event_id: format!("supposed/{key}"),
+        time: clock::now(),
+        bucket: bucket.to_owned(),
+        key: key.to_owned(),
+        version_id: None,
+        etag: None,
+        sequencer: None,
+        size: None,
+        reason: None,
+    })
+}
+
+fn events(file: &Path) -> Result<Vec<Load>, PlanError> {
+    let text = String::from_utf8_lossy(&read(file)?).into_owned();
+    let no_event = |reason: String| PlanError::NoEvent { file: file.to_owned(), reason };
+    let messages = parse_load_message(&text, "").map_err(|malformed| no_event(malformed.to_string()))?;
+    messages
+        .into_iter()
+        .map(|message| match message {
+            LoadMessage::Object(object) => Ok(Load::Object(object)),
+            LoadMessage::Loaded(word) => Ok(Load::Loaded(word)),
+            LoadMessage::Ignored { what, .. } => Err(no_event(format!("it is {what}"))),
+            LoadMessage::Wake => Err(no_event("it is Landfall's own wake message".to_owned())),
+        })
+        .collect()
+}
+
+fn settings(args: &PlanArgs) -> Result<Option<String>, CommandError> {
+    let file = match &args.landfall_yml {
+        Some(file) => Some(file.clone()),
+        None => args.manifest.parent().map(|target| target.join("../landfall.yml")).filter(|file| file.is_file()),
+    };
+    let Some(file) = file else { return Ok(None) };
+    let text = String::from_utf8_lossy(&read(&file)?).into_owned();
+    let variables: BTreeMap<String, String> = environment::all().collect();
+    let rendered = render(&text, move |name| variables.get(name).cloned()).map_err(ReleaseError::Render)?;
+    Ok(Some(rendered))
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, PlanError> {
+    std::fs::read(file).map_err(|source| PlanError::Unreadable { file: file.to_owned(), source })
+}

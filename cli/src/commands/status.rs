@@ -1,0 +1,113 @@
+//! `landfall status`.
+
+use std::fmt::Write as _;
+
+use landfall_pipeline::{AttemptState, Board, Cause, Debt, Release, Run, RunId};
+
+use super::CommandError;
+use crate::{
+    args::StatusArgs,
+    docs_server,
+    ledger::{self},
+    stack::Stack,
+    story::nodes_in_words,
+    terminal::{Terminal, count},
+    text::{list, node_name, printable},
+    why::{self, debt_in_words},
+};
+
+pub(super) async fn run(terminal: &Terminal, args: &StatusArgs) -> Result<(), CommandError> {
+    let stack = Stack::open(&args.stack).await?;
+    let state = stack.state()?;
+    let board = ledger::board(&state).await?;
+    let release = why::load_release(&state, &board).await?;
+    terminal.say(format!(
+        "stack {}, release {}, board {} of {}",
+        stack.name,
+        board.release.as_ref().map_or("none yet (`landfall release`)", |release| release.as_str()),
+        board.seq,
+        board.now
+    ));
+    if let Some(release) = &release {
+        terminal.heading("Datasets");
+        for (name, dataset) in &release.compiled.datasets {
+            let place = match dataset.locations.as_slice() {
+                [] => "announced by `Dataset Loaded` alone".to_owned(),
+                places => list(&places.iter().map(ToString::to_string).collect::<Vec<_>>(), 3),
+            };
+            let memory = board.datasets.get(name);
+            let loaded = match memory {
+                Some(memory) if memory.loaded => {
+                    let last = memory.last_run.map(|at| format!(", last run planned {at}")).unwrap_or_default();
+                    format!("loaded {} times{last}", memory.generation)
+                }
+                _ => "never loaded".to_owned(),
+            };
+            terminal.say(format!(
+                "  {name}: {place}; {loaded}; a load runs {}",
+                count(dataset.nodes.len(), "node", "nodes")
+            ));
+        }
+    }
+    terminal.heading("Owed");
+    if board.owed.is_empty() {
+        terminal.say("  nothing");
+    }
+    for (cause, debt) in &board.owed {
+        terminal.say(owed(cause, debt, &board, release.as_ref()));
+    }
+    terminal.heading("Live runs");
+    if board.runs.is_empty() {
+        terminal.say("  none");
+    }
+    for (id, run) in &board.runs {
+        terminal.say(live(id, run, release.as_ref()));
+    }
+    terminal.heading("Docs");
+    let pointer = docs_server::pointer(&stack.docs()?).await.map_err(crate::story::StoryError::Docs)?;
+    let published = pointer.map_or("none published yet".to_owned(), |pointer| {
+        let address = stack.local.as_ref().and_then(|local| local.docs.clone());
+        let place = address.unwrap_or_else(|| "`landfall docs` shows them".to_owned());
+        format!("version {}: {place}", pointer.version)
+    });
+    let behind = match board.docs.owed.len() {
+        0 => String::new(),
+        behind => format!("; {} not published yet", count(behind, "run is", "runs are")),
+    };
+    terminal.say(format!("  {published}{behind}"));
+    Ok(())
+}
+
+fn owed(cause: &Cause, debt: &Debt, board: &Board, release: Option<&Release>) -> String {
+    let mut text = format!("  {cause}, load {}: {}", debt.generation, debt_in_words(cause, debt, board));
+    if let Some(release) = release {
+        let ids = release.ids(&debt.nodes);
+        let models: Vec<&str> =
+            ids.iter().filter(|id| id.as_str().starts_with("model.")).map(|id| node_name(id.as_str())).collect();
+        let _ = write!(text, "\n    {}: {}", nodes_in_words(&ids.iter().collect::<Vec<_>>()), list(&models, 8));
+    }
+    text
+}
+
+fn live(id: &RunId, run: &Run, release: Option<&Release>) -> String {
+    let at = match run.attempt.state {
+        AttemptState::Starting => "is being started",
+        AttemptState::Running => "runs",
+        AttemptState::Voiding => "is being given up",
+    };
+    let causes: Vec<String> = run.causes.iter().map(|cause| cause.cause.to_string()).collect();
+    let nodes = release.map_or_else(
+        || count(run.nodes.len(), "node", "nodes"),
+        |release| nodes_in_words(&release.ids(&run.nodes).iter().collect::<Vec<_>>()),
+    );
+    let mut text = format!(
+        "  {id}: attempt {} {at}, since {}; {nodes}, for {}",
+        run.attempt.number,
+        run.attempt.since,
+        causes.join(", ")
+    );
+    for before in &run.attempt.before {
+        let _ = write!(text, "\n    before: {}", printable(before));
+    }
+    text
+}

@@ -1,0 +1,102 @@
+//! The ledger as a chain: from the board backwards, each object names the one before it. What is off the chain was never committed.
+
+use landfall_cloud::{Store, StoreError};
+use landfall_pipeline::{BOARD_KEY, Board, BoardError, LedgerLine, LedgerObject};
+
+/// State that cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// S3 said no.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The board.
+    #[error(transparent)]
+    Board(#[from] BoardError),
+    /// There is no board.
+    #[error(
+        "{0} is missing: `landfall release` makes it with the first release; if there was one before, restore it from the bucket's versions"
+    )]
+    NoBoard(String),
+    /// A document of another shape.
+    #[error("{address} is unreadable: {source}")]
+    Unreadable {
+        /// `s3://bucket/key`.
+        address: String,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// A link of the chain is gone.
+    #[error("{0} is missing, though the board's chain names it: restore it from the bucket's versions")]
+    Broken(String),
+}
+
+/// The board as it is.
+pub async fn board(state: &Store) -> Result<Board, StateError> {
+    let there = state.get(BOARD_KEY).await?.ok_or_else(|| StateError::NoBoard(state.address(BOARD_KEY)))?;
+    Ok(Board::from_json(&there.bytes)?)
+}
+
+/// A JSON document of the state bucket; none if there is none.
+pub async fn document<T: serde::de::DeserializeOwned>(state: &Store, key: &str) -> Result<Option<T>, StateError> {
+    let Some(there) = state.get(key).await? else { return Ok(None) };
+    serde_json::from_slice(&there.bytes)
+        .map(Some)
+        .map_err(|source| StateError::Unreadable { address: state.address(key), source })
+}
+
+/// The chain from its newest object backwards.
+#[derive(Debug)]
+pub struct Chain<'a> {
+    state: &'a Store,
+    next: Option<String>,
+}
+
+impl<'a> Chain<'a> {
+    /// From the object that the board names.
+    pub fn new(state: &'a Store, board: &Board) -> Self {
+        Self { state, next: board.ledger.clone() }
+    }
+
+    /// The next older object; none after the first one ever.
+    pub async fn next(&mut self) -> Result<Option<LedgerObject>, StateError> {
+        let Some(key) = self.next.take() else { return Ok(None) };
+        let there = self.state.get(&key).await?.ok_or_else(|| StateError::Broken(self.state.address(&key)))?;
+        let object = LedgerObject::from_jsonl(&String::from_utf8_lossy(&there.bytes))
+            .map_err(|source| StateError::Unreadable { address: self.state.address(&key), source })?;
+        self.next.clone_from(&object.header.previous);
+        Ok(Some(object))
+    }
+}
+
+/// Follows the ledger as it grows.
+#[derive(Debug)]
+pub struct Follower {
+    state: Store,
+    seen: Option<String>,
+    /// The board as it was at the last look.
+    pub board: Board,
+}
+
+impl Follower {
+    /// Everything after now.
+    pub async fn from_now_on(state: Store) -> Result<Self, StateError> {
+        let board = board(&state).await?;
+        Ok(Self { seen: board.ledger.clone(), state, board })
+    }
+
+    /// Looks once: the lines that were committed since the last look, oldest first.
+    pub async fn look(&mut self) -> Result<Vec<LedgerLine>, StateError> {
+        self.board = board(&self.state).await?;
+        if self.board.ledger == self.seen {
+            return Ok(Vec::new());
+        }
+        let mut chain = Chain::new(&self.state, &self.board);
+        let mut objects = Vec::new();
+        while chain.next != self.seen {
+            let Some(object) = chain.next().await? else { break };
+            objects.push(object);
+        }
+        self.seen.clone_from(&self.board.ledger);
+        Ok(objects.into_iter().rev().flat_map(|object| object.lines).collect())
+    }
+}

@@ -1,0 +1,162 @@
+//! `landfall select`: what `dbt ls` would list, from a manifest alone.
+//!
+//! For a person one selection is printed as `dbt ls` prints it; for tools `--batch` answers thousands, one line of JSON each.
+
+mod batch;
+mod files;
+mod print;
+
+use std::{
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use clap::{Args, ValueEnum};
+use landfall_manifest::{Index, ManifestError};
+use landfall_select::{Command, Dialect, IndirectSelection, Request, SelectError, select};
+
+/// `landfall select`.
+#[derive(Debug, Clone, Args)]
+pub struct SelectArgs {
+    /// What to select, in dbt's syntax, such as 'tag:orders+'; nothing: the default selector, or everything
+    #[arg(value_name = "EXPRESSION", conflicts_with = "batch")]
+    pub select: Vec<String>,
+    /// What to leave out, in dbt's syntax
+    #[arg(long, value_name = "EXPRESSION", num_args = 1.., conflicts_with = "batch")]
+    pub exclude: Vec<String>,
+    /// dbt's manifest.json, as `dbt parse` leaves it in target/; may be packed with zstd
+    #[arg(long, value_name = "FILE", default_value = "target/manifest.json")]
+    pub manifest: PathBuf,
+    /// The folder of the artifacts to compare with, for state:, result: and source_status:
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// The folder with the newest sources.json, for source_status:; unset: the manifest's
+    #[arg(long, value_name = "DIR")]
+    pub target: Option<PathBuf>,
+    /// selectors.yml; unset: the selectors that the manifest holds
+    #[arg(long, value_name = "FILE", conflicts_with = "batch")]
+    pub selectors: Option<PathBuf>,
+    /// The name of a selector
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["select", "exclude", "batch"])]
+    pub selector: Option<String>,
+    /// Which tests follow the models that they test
+    #[arg(long, value_name = "MODE", default_value = "eager", value_parser = ["eager", "cautious", "buildable", "empty"])]
+    pub indirect_selection: String,
+    /// Only list these types, such as model or test; `all` and `default` are known
+    #[arg(long, value_name = "TYPE", num_args = 1..)]
+    pub resource_type: Vec<String>,
+    /// Never list these types
+    #[arg(long, value_name = "TYPE", num_args = 1..)]
+    pub exclude_resource_type: Vec<String>,
+    /// The dbt command that the selection is for; it sets the types that are listed
+    #[arg(long, value_name = "NAME", default_value = "ls", value_parser = ["ls", "run", "test", "seed", "snapshot", "build"])]
+    pub command: String,
+    /// How to print each node
+    #[arg(long, value_enum, default_value_t = Output::Selector)]
+    pub output: Output,
+    /// Follow the rules of that dbt version where versions differ, such as 1.10.3; unset: 1.11.16
+    #[arg(long, value_name = "VERSION")]
+    pub dbt_version: Option<String>,
+    /// Answer each line of this file (.jsonl, may be packed with zstd; `-` is standard input) with a line of JSON
+    #[arg(long, value_name = "FILE")]
+    pub batch: Option<PathBuf>,
+}
+
+/// How to print a node, as `dbt ls --output` has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// An expression that selects it
+    Selector,
+    /// Its name
+    Name,
+    /// The file that defines it
+    Path,
+    /// A JSON object with what dbt shows of it
+    Json,
+}
+
+/// What ended `landfall select`.
+#[derive(Debug, thiserror::Error)]
+pub enum SelectCommandError {
+    /// A file that was named cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A manifest is none, or a broken one.
+    #[error("{}: {source}", path.display())]
+    Manifest {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: ManifestError,
+    },
+    /// Another artifact is broken.
+    #[error("{}: {source}", path.display())]
+    Artifact {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: SelectError,
+    },
+    /// dbt would refuse the selection too.
+    #[error(transparent)]
+    Select(#[from] SelectError),
+    /// The answers could not be written.
+    #[error("cannot write the answer: {0}")]
+    Write(io::Error),
+}
+
+/// Prints the nodes that dbt would select to `out`, and what it would warn about to `notes`.
+///
+/// # Errors
+///
+/// Files that cannot be read and selections that dbt refuses. In a batch a refused selection is an answer, not an error.
+pub fn run(args: &SelectArgs, out: &mut impl Write, notes: &mut impl Write) -> Result<(), SelectCommandError> {
+    let index = files::index(&args.manifest)?;
+    let target = args.target.clone().or_else(|| args.manifest.parent().map(Path::to_path_buf));
+    let state = files::state(args.state.as_deref(), target.as_deref())?;
+    let dialect = args.dbt_version.as_deref().map_or_else(Dialect::default, Dialect::of_version);
+    if let Some(cases) = &args.batch {
+        return batch::run(&index, state.as_ref(), dialect, cases, out);
+    }
+    let selectors = args.selectors.as_deref().map(files::text).transpose()?;
+    let request = Request {
+        select: args.select.clone(),
+        exclude: args.exclude.clone(),
+        indirect: IndirectSelection::from_name(&args.indirect_selection).unwrap_or_default(),
+        resource_types: args.resource_type.clone(),
+        exclude_resource_types: args.exclude_resource_type.clone(),
+        command: Command::from_name(&args.command).unwrap_or_default(),
+        selector: args.selector.clone(),
+        selectors_yml: selectors.as_deref(),
+        state: state.as_ref(),
+        dialect,
+        now: None,
+    };
+    answer(&index, &request, args.output, out, notes)
+}
+
+fn answer(
+    index: &Index,
+    request: &Request<'_>,
+    output: Output,
+    out: &mut impl Write,
+    notes: &mut impl Write,
+) -> Result<(), SelectCommandError> {
+    let selected = select(index, request)?;
+    for expression in &selected.warnings {
+        writeln!(notes, "the selection criterion '{expression}' does not match any enabled nodes")
+            .map_err(SelectCommandError::Write)?;
+    }
+    if selected.nodes.is_empty() {
+        writeln!(notes, "no nodes selected").map_err(SelectCommandError::Write)?;
+    }
+    for node in selected.nodes.iter().filter_map(|ix| index.node(*ix)) {
+        writeln!(out, "{}", print::line(index, node, output)).map_err(SelectCommandError::Write)?;
+    }
+    out.flush().map_err(SelectCommandError::Write)
+}

@@ -1,0 +1,186 @@
+//! `landfall why`: what became of an object, a model or a run, from the ledger, the board and the runs' own results.
+
+mod model;
+mod object;
+mod run;
+
+use jiff::Timestamp;
+use landfall_cloud::Store;
+use landfall_pipeline::{
+    About, Board, Cause, DatasetName, Debt, LedgerLine, LedgerOutcome, Release, ReleaseError, RunId,
+};
+
+use crate::{
+    args::WhyArgs,
+    ledger::{self, Chain, StateError},
+    stack::{Stack, StackError},
+    terminal::{Terminal, count},
+    text::printable,
+};
+
+/// How far back the ledger is read: objects of the ledger, each with the events of one batch.
+const FURTHEST: usize = 20_000;
+
+/// An explanation that cannot be given.
+#[derive(Debug, thiserror::Error)]
+pub enum WhyError {
+    /// The stack.
+    #[error(transparent)]
+    Stack(#[from] StackError),
+    /// Board, ledger and results.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// S3.
+    #[error(transparent)]
+    Store(#[from] landfall_cloud::StoreError),
+    /// The compiled release.
+    #[error("release {id}: {source}")]
+    Release {
+        /// Which.
+        id: String,
+        /// Why.
+        source: ReleaseError,
+    },
+    /// The words mean nothing that there is.
+    #[error("{what} is neither an object (s3://bucket/key), nor a run, nor a node of the release in place{hint}")]
+    Unknown {
+        /// The words.
+        what: String,
+        /// What was meant, perhaps.
+        hint: String,
+    },
+}
+
+/// What an explanation is made from.
+#[derive(Debug)]
+pub(crate) struct Evidence {
+    pub(crate) state: Store,
+    pub(crate) board: Board,
+    pub(crate) release: Option<Release>,
+    pub(crate) landing: String,
+}
+
+/// Explains.
+pub async fn run(terminal: &Terminal, args: &WhyArgs) -> Result<(), WhyError> {
+    let stack = Stack::open(&args.stack).await?;
+    terminal.say(explain(&stack, &args.what).await?);
+    Ok(())
+}
+
+/// The explanation, as `landfall why` prints it.
+pub async fn explain(stack: &Stack, what: &str) -> Result<String, WhyError> {
+    let state = stack.state()?;
+    let board = ledger::board(&state).await?;
+    let release = load_release(&state, &board).await?;
+    let evidence = Evidence { state, board, release, landing: stack.output("LandingBucket")?.to_owned() };
+    if let Some(rest) = what.strip_prefix("s3://") {
+        let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
+        return object::explain(stack, &evidence, bucket, key).await;
+    }
+    if let Ok(id) = RunId::parse(what)
+        && let Some(words) = run::explain(&evidence, &id).await?
+    {
+        return Ok(words);
+    }
+    model::explain(&evidence, what).await
+}
+
+/// The release in place, compiled; none before the first.
+pub async fn load_release(state: &Store, board: &Board) -> Result<Option<Release>, WhyError> {
+    let Some(id) = &board.release else { return Ok(None) };
+    let compiled = state.get(&format!("releases/{id}/compiled.json")).await?;
+    let index = state.get(&format!("releases/{id}/index.bin")).await?;
+    let (Some(compiled), Some(index)) = (compiled, index) else { return Ok(None) };
+    Release::load(&compiled.bytes, &index.bytes)
+        .map(Some)
+        .map_err(|source| WhyError::Release { id: id.to_string(), source })
+}
+
+/// Every committed line that the filter takes, newest first, until it says that it has enough.
+pub(crate) async fn search(
+    evidence: &Evidence,
+    mut take: impl FnMut(&LedgerLine) -> bool,
+    enough: impl Fn(&[LedgerLine]) -> bool,
+) -> Result<Vec<LedgerLine>, WhyError> {
+    let mut chain = Chain::new(&evidence.state, &evidence.board);
+    let mut found = Vec::new();
+    for _ in 0..FURTHEST {
+        let Some(object) = chain.next().await? else { break };
+        found.extend(object.lines.into_iter().rev().filter(|line| take(line)));
+        if enough(&found) {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+/// The lines of the runs that planned this load of the dataset, oldest first.
+pub(crate) async fn runs_of(
+    evidence: &Evidence,
+    dataset: &DatasetName,
+    generation: u64,
+) -> Result<Vec<LedgerLine>, WhyError> {
+    let paid = |line: &LedgerLine| match &line.about {
+        About::Run { causes, .. } => {
+            causes.iter().any(|c| c.cause == Cause::Load(dataset.clone()) && c.generation == generation)
+        }
+        _ => false,
+    };
+    // Loads are numbered: the first object of this one is where its story begins.
+    let began = std::cell::Cell::new(false);
+    let mut lines = search(
+        evidence,
+        |line| {
+            let older = matches!(&line.about, About::Object { dataset: Some(d), generation: Some(g), .. } if d == dataset && *g < generation);
+            began.set(began.get() || older);
+            paid(line)
+        },
+        |_| began.get(),
+    )
+    .await?;
+    lines.reverse();
+    Ok(lines)
+}
+
+/// Where a debt stands, and what will happen to it next.
+pub fn debt_in_words(cause: &Cause, debt: &Debt, board: &Board) -> String {
+    let nodes = count(debt.nodes.len(), "node", "nodes");
+    let live = board
+        .runs
+        .iter()
+        .find(|(_, run)| run.causes.iter().any(|c| c.cause == *cause && c.generation == debt.generation));
+    if let Some((id, _)) = live {
+        return format!("{nodes} are in run {id}");
+    }
+    let at = |time: Timestamp| time.strftime("%H:%M:%S UTC").to_string();
+    let stuck = debt.stuck.as_ref().map(|stuck| {
+        let run = stuck.run.as_ref().map(|run| format!(" in run {run}")).unwrap_or_default();
+        format!(
+            "{} failed{run} ({}) and wait for new data of the dataset, a new release or a person",
+            count(stuck.nodes.len(), "node", "nodes"),
+            printable(stuck.reason.trim())
+        )
+    });
+    let open = debt.stuck.as_ref().map_or(debt.nodes.len(), |stuck| debt.nodes.minus(&stuck.nodes).len());
+    let rest = match (debt.ready_at, debt.planned) {
+        _ if open == 0 => None,
+        (Some(ready), _) if ready > board.now => {
+            Some(format!("waits until {} for more objects of the same load", at(ready)))
+        }
+        (_, true) => Some(format!("{} wait for what they are built from", count(open, "node", "nodes"))),
+        _ => Some(format!(
+            "{} wait for their turn: another run holds what they write, or as many runs as allowed are live",
+            count(open, "node", "nodes")
+        )),
+    };
+    match (stuck, rest) {
+        (Some(stuck), Some(rest)) => format!("{stuck}; {rest}"),
+        (Some(one), None) | (None, Some(one)) => one,
+        (None, None) => format!("{nodes} are owed"),
+    }
+}
+
+/// Whether a line tells how a run ended.
+pub(crate) fn is_end(line: &LedgerLine) -> bool {
+    matches!(line.about, About::Run { .. }) && matches!(line.outcome, LedgerOutcome::Succeeded | LedgerOutcome::Failed)
+}

@@ -1,0 +1,117 @@
+//! What became of a run.
+
+use std::fmt::Write as _;
+
+use landfall_pipeline::{About, LedgerLine, LedgerOutcome, NodeStatus, Outcome, Plan, RunId, RunResult};
+
+use super::{Evidence, WhyError, search};
+use crate::{
+    ledger::document,
+    story::explain_plan,
+    terminal::{count, seconds},
+    text::{list, node_name, printable},
+};
+
+/// How many failing nodes are quoted.
+const MOST: usize = 10;
+
+/// None if there is no such run.
+pub(super) async fn explain(evidence: &Evidence, id: &RunId) -> Result<Option<String>, WhyError> {
+    let Some(plan) = document::<Plan>(&evidence.state, &Plan::key(id)).await? else { return Ok(None) };
+    let is_it = |line: &LedgerLine| matches!(&line.about, About::Run { run, .. } if run == id);
+    let is_planned = |lines: &[LedgerLine]| lines.iter().any(|line| line.outcome == LedgerOutcome::Planned);
+    let mut lines = search(evidence, is_it, is_planned).await?;
+    lines.reverse();
+    let mut text = format!("run {id}: {}", explain_plan(&plan));
+    if lines.is_empty() {
+        text.push_str("\nit was planned and never put on the board: it never ran, and never will");
+        return Ok(Some(text));
+    }
+    let mut attempts = 1;
+    for line in &lines {
+        let About::Run { attempt, task_arn, .. } = &line.about else { continue };
+        attempts = attempts.max(*attempt);
+        let at = line.at.strftime("%H:%M:%S");
+        let detail = printable(line.detail.trim());
+        let words = match line.outcome {
+            LedgerOutcome::Planned => format!("planned ({detail})"),
+            LedgerOutcome::Started => {
+                let task = task_arn.as_deref().and_then(|arn| arn.rsplit('/').next()).unwrap_or("unknown");
+                format!("attempt {attempt} started as task {task}")
+            }
+            LedgerOutcome::Retried => format!("attempt {attempt} is over and is tried again: {detail}"),
+            LedgerOutcome::Succeeded => format!("succeeded: {detail}"),
+            LedgerOutcome::Failed => format!("failed: {detail}"),
+            _ => detail,
+        };
+        let _ = write!(text, "\n  {at}  {words}");
+    }
+    for attempt in 1..=attempts {
+        if let Some(result) = document::<RunResult>(&evidence.state, &RunResult::key(id, attempt)).await? {
+            let _ = write!(text, "\n{}", attempt_in_words(&result));
+        }
+    }
+    if let Some(run) = evidence.board.runs.get(id) {
+        let _ = write!(
+            text,
+            "\n  it is live: attempt {}, {} of {} nodes done before",
+            run.attempt.number,
+            run.done.len(),
+            run.nodes.len()
+        );
+    }
+    Ok(Some(text))
+}
+
+fn attempt_in_words(result: &RunResult) -> String {
+    let took = result.finished_at.duration_since(result.started_at).unsigned_abs();
+    let outcome = match result.outcome {
+        Outcome::Succeeded => "did all it should",
+        Outcome::Failed => "failed",
+        Outcome::Interrupted => "was stopped before it was done",
+        Outcome::TimedOut => "was stopped by its own clock",
+        Outcome::Broken => "could not come to run dbt",
+    };
+    let done = result.nodes.iter().filter(|node| node.status.is_success()).count();
+    let mut text = format!(
+        "attempt {} {outcome} after {}: {} of {} succeeded",
+        result.attempt,
+        seconds(took),
+        done,
+        count(result.nodes.len(), "node", "nodes")
+    );
+    let bad: Vec<_> = result.nodes.iter().filter(|node| node.status.is_failure()).collect();
+    for node in bad.iter().take(MOST) {
+        let message = node.message.as_deref().unwrap_or("dbt gave no message").trim();
+        let message: Vec<String> = message.lines().map(|line| printable(line.trim_end())).collect();
+        let _ = write!(text, "\n  {} {}:\n    {}", word(node.status), node.id, message.join("\n    "));
+    }
+    if bad.len() > MOST {
+        let _ = write!(text, "\n  and {} more", bad.len() - MOST);
+    }
+    if let (Some(message), true) = (&result.message, bad.is_empty() && result.outcome != Outcome::Succeeded) {
+        let _ = write!(text, "\n  {}", printable(message.trim()));
+    }
+    let skipped: Vec<&str> = result
+        .nodes
+        .iter()
+        .filter(|node| node.status == NodeStatus::Skipped)
+        .map(|node| node_name(node.id.as_str()))
+        .collect();
+    if !skipped.is_empty() {
+        let _ = write!(text, "\n  left out because of it: {}", list(&skipped, 10));
+    }
+    if !result.breach.is_empty() {
+        let ids: Vec<&str> = result.breach.iter().map(landfall_pipeline::NodeId::as_str).collect();
+        let _ = write!(text, "\n  executed outside the plan: {}", list(&ids, 10));
+    }
+    text
+}
+
+fn word(status: NodeStatus) -> &'static str {
+    match status {
+        NodeStatus::Fail => "failing test",
+        NodeStatus::PartialSuccess => "partly failing",
+        _ => "failing",
+    }
+}

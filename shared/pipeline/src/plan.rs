@@ -77,7 +77,7 @@ pub struct PlannedNode {
 pub struct WaitingNode {
     /// dbt's unique id.
     pub id: NodeId,
-    /// "waits for the first load of jaffle.raw_customers".
+    /// For people: "waits for the first load of ...".
     pub reason: String,
 }
 

@@ -1,7 +1,7 @@
 use super::world::{World, models};
 use crate::{AttemptState, Claim, Effect, Input, LedgerOutcome, NodeId, NodeStatus, Outcome, pending};
 
-fn fail_on<'a>(name: &'a str) -> impl Fn(&NodeId) -> Option<NodeStatus> + 'a {
+fn fail_on(name: &str) -> impl Fn(&NodeId) -> Option<NodeStatus> {
     move |id| Some(if id.as_str().contains(name) { NodeStatus::Error } else { NodeStatus::Success })
 }
 

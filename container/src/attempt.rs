@@ -16,7 +16,7 @@ use crate::{
     Config,
     artifacts::{self, Shelf},
     command::{self, Folders},
-    progress::{Console, Progress},
+    progress::{self, Console, Progress},
     reap::Own,
     remaining::{self, Docs},
     results::{self, Artifact},
@@ -208,7 +208,7 @@ impl<S: Store> Attempt<'_, S> {
             };
             match result {
                 Ok(result) => {
-                    done.extend(result.nodes.into_iter().filter(|node| node.status.is_success()).map(|node| node.id))
+                    done.extend(result.nodes.into_iter().filter(|node| node.status.is_success()).map(|node| node.id));
                 }
                 Err(reason) => self.console.say(&format!("nothing is known of attempt {earlier}: {reason}")),
             }
@@ -244,7 +244,7 @@ impl<S: Store> Attempt<'_, S> {
     ) -> Result<Option<PathBuf>, Broken> {
         let name = command::step_name(step);
         let expected = verdict::expected(step);
-        let title = title(step, number, of);
+        let title = progress::step_title(step, number, of);
         self.console.say(&format!(
             "{title}{}",
             if expected.is_empty() { String::new() } else { format!(", {}", count(expected.len(), "node")) }
@@ -299,7 +299,7 @@ impl<S: Store> Attempt<'_, S> {
         let said = told.said.filter(|_| !sorted.nodes.iter().any(|node| node.status.is_failure()));
         let message = verdict::step_message(ended, verdict, &expected, &missing, said.as_deref());
         let message = message.map(|message| self.config.redactor.clean(&message).into_owned());
-        self.console.say(&end_line(&title, &sorted.nodes, verdict, message.as_deref(), seconds));
+        self.console.say(&progress::step_end(&title, &sorted.nodes, verdict, message.as_deref(), seconds));
 
         self.steps.push(StepResult {
             step: name.to_owned(),
@@ -377,33 +377,6 @@ async fn prepare(target: &Path, parse: Option<&Path>) -> std::io::Result<()> {
         tokio::fs::copy(parse, target.join("partial_parse.msgpack")).await?;
     }
     Ok(())
-}
-
-fn title(step: &Step, number: usize, of: usize) -> String {
-    let what = match step {
-        Step::RunOperation { operation, .. } => format!("run-operation {operation}"),
-        Step::Freshness { .. } => "source freshness".to_owned(),
-        Step::Build(_) => "build".to_owned(),
-        Step::Test(_) => "test".to_owned(),
-        Step::Docs => "docs generate".to_owned(),
-    };
-    format!("step {number} of {of}: dbt {what}")
-}
-
-fn end_line(title: &str, nodes: &[NodeResult], verdict: Verdict, message: Option<&str>, seconds: f64) -> String {
-    let of = |is: fn(&NodeResult) -> bool| nodes.iter().filter(|node| is(node)).count();
-    let (ok, failed) = (of(|node| node.status.is_success()), of(|node| node.status.is_failure()));
-    let skipped = nodes.len() - ok - failed;
-    let numbers = [(ok, "ok"), (failed, "failed"), (skipped, "skipped")];
-    let numbers: Vec<String> = numbers.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
-    let word = match verdict {
-        Verdict::Passed => "done",
-        Verdict::Failed => "failed",
-        Verdict::Stopped(_) => "stopped",
-    };
-    let what = if numbers.is_empty() { word.to_owned() } else { numbers.join(", ") };
-    let message = message.map(|message| format!("\n{message}")).unwrap_or_default();
-    format!("{title}: {what} in {seconds:.1}s{message}")
 }
 
 /// To the millisecond: more is noise.

@@ -29,7 +29,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use landfall_pipeline::{NodeId, NodeStatus};
+use landfall_pipeline::{NodeId, NodeResult, NodeStatus, Step};
 
 use crate::{
     clock,
@@ -37,6 +37,7 @@ use crate::{
     redact::Redactor,
     results,
     text::{LONGEST_MESSAGE, cut, one_line, printable},
+    verdict::Verdict,
 };
 
 /// After so long without a line, what is running is told.
@@ -148,6 +149,35 @@ impl Progress {
             if quiet || message.is_empty() { String::new() } else { format!("\n{}", cut(message, LONGEST_MESSAGE)) };
         format!("{counter}  {:<5}  {}{time}{rows}{below}", word(status), one_line(label))
     }
+}
+
+/// `step 1 of 2: dbt build`.
+pub fn step_title(step: &Step, number: usize, of: usize) -> String {
+    let what = match step {
+        Step::RunOperation { operation, .. } => format!("run-operation {operation}"),
+        Step::Freshness { .. } => "source freshness".to_owned(),
+        Step::Build(_) => "build".to_owned(),
+        Step::Test(_) => "test".to_owned(),
+        Step::Docs => "docs generate".to_owned(),
+    };
+    format!("step {number} of {of}: dbt {what}")
+}
+
+/// The line of a step's end, with the reason below it if it went wrong.
+pub fn step_end(title: &str, nodes: &[NodeResult], verdict: Verdict, message: Option<&str>, seconds: f64) -> String {
+    let of = |is: fn(&NodeResult) -> bool| nodes.iter().filter(|node| is(node)).count();
+    let (ok, failed) = (of(|node| node.status.is_success()), of(|node| node.status.is_failure()));
+    let skipped = nodes.len() - ok - failed;
+    let numbers = [(ok, "ok"), (failed, "failed"), (skipped, "skipped")];
+    let numbers: Vec<String> = numbers.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
+    let word = match verdict {
+        Verdict::Passed => "done",
+        Verdict::Failed => "failed",
+        Verdict::Stopped(_) => "stopped",
+    };
+    let what = if numbers.is_empty() { word.to_owned() } else { numbers.join(", ") };
+    let message = message.map(|message| format!("\n{message}")).unwrap_or_default();
+    format!("{title}: {what} in {seconds:.1}s{message}")
 }
 
 fn dbt_says(text: &str) -> String {

@@ -156,19 +156,7 @@ impl<'a> Compiler<'a> {
 
     fn dataset(&mut self, name: &DatasetName, config: &DatasetConfig, source: Option<Node<'a>>) -> Dataset {
         let loads = &self.input.project.loads;
-        let select = match &config.select {
-            Some(words) => words.0.clone(),
-            None => {
-                let mut words = Vec::new();
-                if source.is_some() {
-                    words.push(format!("source:{name}+"));
-                }
-                if (loads.by_tag || source.is_none()) && self.has_tag(name.as_str()) {
-                    words.push(format!("tag:{name}+"));
-                }
-                words
-            }
-        };
+        let select = config.select.as_ref().map_or_else(|| self.default_select(name, source), |words| words.0.clone());
         let exclude = loads.exclude.as_ref().map(|words| words.0.clone()).unwrap_or_default();
         let place = format!("datasets.{name}");
         let nodes = self.selected(&place, &select, &exclude, Command::Build, &LOADED);
@@ -184,6 +172,18 @@ impl<'a> Compiler<'a> {
             min_interval: config.min_interval.unwrap_or(loads.min_interval),
             before: config.before.clone(),
         }
+    }
+
+    /// `source:<dataset>+`, with `by_tag` also `tag:<dataset>+`; of a dataset that is no source its tag alone.
+    fn default_select(&self, name: &DatasetName, source: Option<Node<'a>>) -> Vec<String> {
+        let mut words = Vec::new();
+        if source.is_some() {
+            words.push(format!("source:{name}+"));
+        }
+        if (self.input.project.loads.by_tag || source.is_none()) && self.has_tag(name.as_str()) {
+            words.push(format!("tag:{name}+"));
+        }
+        words
     }
 
     /// Where the manifest says that a source lands. <https://github.com/duckdb/dbt-duckdb#reading-from-external-files> writes the resolved

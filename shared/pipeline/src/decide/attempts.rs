@@ -63,8 +63,7 @@ impl Deciding<'_> {
         }
         if run.attempt.give_up || number >= MOST_ATTEMPTS {
             let detail = run.attempt.before.last().cloned().unwrap_or_else(|| "it could not be started".to_owned());
-            let reason = detail.clone();
-            return self.end(run_id, LedgerOutcome::Failed, detail, Some(reason));
+            return self.end(run_id, LedgerOutcome::Failed, detail.clone(), Some(&detail));
         }
         let why = run.attempt.before.last().cloned().unwrap_or_else(|| "nobody knew whether it was started".to_owned());
         self.again(run_id, &why, false);
@@ -102,7 +101,7 @@ impl Deciding<'_> {
         run_id: &RunId,
         outcome: LedgerOutcome,
         detail: impl Into<String>,
-        stuck: Option<String>,
+        stuck: Option<&str>,
     ) {
         self.end_with(run_id, outcome, detail.into(), stuck, Vec::new());
     }
@@ -112,7 +111,7 @@ impl Deciding<'_> {
         run_id: &RunId,
         outcome: LedgerOutcome,
         detail: String,
-        stuck: Option<String>,
+        stuck: Option<&str>,
         failed: Vec<crate::FailedNode>,
     ) {
         let Some(run) = self.board.runs.remove(run_id) else { return };
@@ -123,7 +122,7 @@ impl Deciding<'_> {
             };
             let left = debt.nodes.intersection(&remaining);
             if let (Some(reason), false) = (&stuck, left.is_empty()) {
-                debt.stuck = Some(Stuck { run: Some(run_id.clone()), reason: reason.clone(), nodes: left });
+                debt.stuck = Some(Stuck { run: Some(run_id.clone()), reason: (*reason).to_owned(), nodes: left });
             }
             if matches!(cause, crate::Cause::Job(_)) {
                 self.board.owed.remove(cause);

@@ -141,7 +141,7 @@ impl Deciding<'_> {
                 self.end_with(&stop.run, LedgerOutcome::Failed, detail, None, failed);
             }
             Some(rung) => self.again(&stop.run, &why, rung == RetryRung::Failed),
-            None => self.end_with(&stop.run, LedgerOutcome::Failed, why.clone(), Some(why), failed),
+            None => self.end_with(&stop.run, LedgerOutcome::Failed, why.clone(), Some(&why), failed),
         }
     }
 

@@ -27,7 +27,9 @@ use crate::{
 };
 
 mod listener;
+mod workspace;
 use listener::Listener;
+use workspace::Workspace;
 
 /// The run cannot be begun or gone on with, whatever dbt would say.
 #[derive(Debug, thiserror::Error)]
@@ -147,18 +149,12 @@ impl<S: Store> Attempt<'_, S> {
             self.console.say(&format!("{} succeeded in earlier attempts and are left out", count(all, "node")));
         }
 
-        let folder;
-        let work = if let Some(work) = &self.config.work_dir {
-            work.clone()
-        } else {
-            folder = tempfile::Builder::new().prefix("landfall-").tempdir().map_err(|error| {
-                Broken(format!(
-                    "there is no room for working files: {error}; mount a volume and set LANDFALL_WORK_DIR or TMPDIR"
-                ))
-            })?;
-            folder.path().to_owned()
-        };
-        let mut parse = self.fetch_parse(&work).await;
+        let work = Workspace::open(self.config).map_err(|error| {
+            Broken(format!(
+                "there is no room for working files: {error}; mount a volume and set LANDFALL_WORK_DIR or TMPDIR"
+            ))
+        })?;
+        let mut parse = self.fetch_parse(work.path()).await;
         for (index, step) in steps.iter().enumerate() {
             let is_docs = matches!(step, Step::Docs);
             let failed = self.verdicts.iter().any(|(_, verdict)| *verdict != Verdict::Passed);
@@ -239,7 +235,7 @@ impl<S: Store> Attempt<'_, S> {
         (number, of): (usize, usize),
         step: &Step,
         docs: &Docs,
-        work: &Path,
+        work: &Workspace,
         parse: Option<PathBuf>,
     ) -> Result<Option<PathBuf>, Broken> {
         let name = command::step_name(step);
@@ -250,9 +246,9 @@ impl<S: Store> Attempt<'_, S> {
             if expected.is_empty() { String::new() } else { format!(", {}", count(expected.len(), "node")) }
         ));
 
-        let target = work.join(format!("target-{number}-{name}"));
-        let prepared = prepare(&target, parse.as_deref()).await;
-        prepared.map_err(|error| Broken(format!("{} cannot be prepared: {error}", target.display())))?;
+        let target = work.target(&format!("{number}-{name}"), parse.as_deref());
+        let target = target.map_err(|error| Broken(format!("the target folder cannot be prepared: {error}")))?;
+        let work = work.path();
         let logs = work.join("logs");
         let folders = Folders { project: &self.config.project_dir, target: &target, logs: &logs };
         let arguments = command::arguments(step, docs, folders).map_err(|error| Broken(error.to_string()))?;
@@ -364,19 +360,6 @@ impl<S: Store> Attempt<'_, S> {
             artifacts: self.shelf.names().iter().cloned().collect(),
         }
     }
-}
-
-/// An empty target folder, but for the saved parse.
-async fn prepare(target: &Path, parse: Option<&Path>) -> std::io::Result<()> {
-    match tokio::fs::remove_dir_all(target).await {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    tokio::fs::create_dir_all(target).await?;
-    if let Some(parse) = parse {
-        tokio::fs::copy(parse, target.join("partial_parse.msgpack")).await?;
-    }
-    Ok(())
 }
 
 /// To the millisecond: more is noise.

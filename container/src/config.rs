@@ -23,7 +23,8 @@ pub struct Config {
     pub project_dir: PathBuf,
     /// `LANDFALL_DBT` (default `dbt`): the program to run.
     pub dbt: PathBuf,
-    /// `LANDFALL_WORK_DIR`: an existing folder for target folders and logs; a temporary one if absent.
+    /// `LANDFALL_WORK_DIR`: an existing folder for working files; each attempt makes a folder of its own in it and leaves it there. Without it a
+    /// temporary one that goes with the task.
     pub work_dir: Option<PathBuf>,
     /// `LANDFALL_STOP_SECONDS` (default 25, at most 110): how long dbt may take to cancel its queries before it is killed. It must stay some
     /// seconds below the task definition's `stopTimeout`.

@@ -120,7 +120,7 @@ fn an_interrupted_run_tells_what_is_finished_and_the_next_attempt_does_the_rest(
     world.plan(&json!([build(&[SLOW, STG, TEST]), {"step": "docs"}]), &[SLOW, STG, TEST], 600);
 
     let running = Running(world.command(1, "t1").spawn().unwrap());
-    let log = world.work().join("dbt.log");
+    let log = world.work().join("r-1-1/dbt.log");
     wait_until("the slow model", || {
         std::fs::read_to_string(&log).is_ok_and(|log| log.contains("Began executing node model.shop.slow"))
     });

@@ -197,8 +197,7 @@ impl World {
     /// Asks the database that dbt built, through the same `DuckDB`.
     pub(crate) fn query(&self, sql: &str) -> String {
         let python = self.dbt.with_file_name("python");
-        let script =
-            "import duckdb, sys; print(duckdb.connect(sys.argv[1], read_only=True).sql(sys.argv[2]).fetchall())";
+        let script = "import duckdb, sys; base = duckdb.connect(sys.argv[1], read_only=True); print(base.sql(sys.argv[2]).fetchall())";
         let output = Command::new(python).args(["-c", script]).arg(self.database()).arg(sql).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim().to_owned()

@@ -66,6 +66,56 @@ class Roles(EmulatorTest):
         output = self.output(self.emulator.task_definition("whoami", "whoami:1", taskRoleArn=role))
         self.assertRegex(output, rf"^arn:aws:sts::{ACCOUNT}:assumed-role/identity/[0-9a-f]{{32}}\n$")
 
+    def test_a_bucket_that_wants_tls_is_open_to_the_loopback(self):
+        s3 = self.emulator.client("s3")
+        statement = {
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": ["arn:aws:s3:::mine", "arn:aws:s3:::mine/*"],
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+        policy = {"Version": "2012-10-17", "Statement": [statement]}
+        s3.put_bucket_policy(Bucket="mine", Policy=json.dumps(policy))
+        self.addCleanup(s3.delete_bucket_policy, Bucket="mine")
+        function = self.emulator.function(
+            "tls-writer",
+            f"{CALL}\ndef handler(event):\n    return call('mine')",
+            ({"Action": "s3:PutObject", "Resource": "arn:aws:s3:::mine/*"},),
+        )
+        answer = self.emulator.client("lambda").invoke(FunctionName=function.name, Payload=b"{}")
+        self.assertEqual(json.load(answer["Payload"]), "put")
+
+    def test_a_schedule_is_checked_in_its_group(self):
+        self.emulator.client("scheduler").create_schedule_group(Name="jobs")
+        code = """
+import boto3
+def handler(event):
+    try:
+        boto3.client("scheduler").create_schedule(
+            Name="s", GroupName=event["group"], ScheduleExpression="rate(1 day)", FlexibleTimeWindow={"Mode": "OFF"},
+            Target={"Arn": "arn:aws:lambda:eu-west-1:111122223333:function:f", "RoleArn": event["role"]})
+        return "created"
+    except Exception as error:
+        return error.response["Error"]["Code"]
+"""
+        resource = f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/jobs/*"
+        role = self.emulator.role("scheduler-role", "scheduler.amazonaws.com")
+        statements = (
+            {"Action": "scheduler:CreateSchedule", "Resource": resource},
+            {"Action": "iam:PassRole", "Resource": role},
+        )
+        function = self.emulator.function("scheduling", code, statements)
+
+        def create(group):
+            payload = json.dumps({"group": group, "role": role})
+            return json.load(
+                self.emulator.client("lambda").invoke(FunctionName=function.name, Payload=payload)["Payload"]
+            )
+
+        self.assertEqual(create("jobs"), "created")
+        self.assertIn("AccessDenied", create("default"))
+
     def output(self, definition):
         task = self.ecs.run_task(
             cluster="landfall", taskDefinition=definition, launchType="FARGATE", networkConfiguration=NETWORK

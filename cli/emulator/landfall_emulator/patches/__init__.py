@@ -9,6 +9,8 @@ object_events.py       S3 events on EventBridge
 schedules.py           EventBridge Scheduler
 ecs_tasks.py           RunTask and StopTask
 ecs_authorization.py   IAM of ECS calls
+schedule_authorization.py  IAM of Scheduler calls
+transport.py           aws:SecureTransport
 """
 
 import os
@@ -35,7 +37,9 @@ def apply_all(given: Options, endpoint: str, processes: Processes) -> "Tasks":
         functions,
         message_delays,
         object_events,
+        schedule_authorization,
         schedules,
+        transport,
     )
 
     machine = dict(os.environ)
@@ -47,5 +51,7 @@ def apply_all(given: Options, endpoint: str, processes: Processes) -> "Tasks":
     object_events.apply()
     schedules.apply()
     ecs_authorization.apply()
+    schedule_authorization.apply()
+    transport.apply()
     around = Surroundings(Images(given.images), Metadata(), given.data, endpoint, processes.popen_class(), machine)
     return ecs_tasks.apply(around)

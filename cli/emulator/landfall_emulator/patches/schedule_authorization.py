@@ -1,0 +1,51 @@
+"""IAM of EventBridge Scheduler calls.
+
+Stock: every schedule is checked as `schedule/default/NAME`, whatever its group.
+AWS: `schedule/GROUP/NAME` ("Actions, resources, and condition keys for Amazon EventBridge Scheduler").
+Here: the same; the group is in the body when a schedule is made or changed, else in the query.
+"""
+
+import json
+
+from ..assumptions import module, replace
+
+
+def apply() -> None:
+    """Put the group into the resource."""
+    actions = module("ministack.core.iam_actions")
+
+    def extract(
+        service: str,
+        method: str,
+        path: str,
+        headers: dict,
+        body: bytes,
+        query_params: dict,
+        region: str,
+        account_id: str,
+    ) -> str:
+        found = stock(service, method, path, headers, body, query_params, region, account_id)
+        if service != "scheduler" or ":schedule/default/" not in found:
+            return found
+        group = group_of(body, query_params)
+        return found.replace(":schedule/default/", f":schedule/{group}/", 1)
+
+    stock = replace(
+        actions,
+        "extract_resource_arn",
+        extract,
+        ("service", "method", "path", "headers", "body", "query_params", "region", "account_id"),
+    )
+
+
+def group_of(body: bytes, query_params: dict) -> str:
+    """The group that a call names; `default` if it names none."""
+    try:
+        asked = json.loads(body or b"{}")
+    except ValueError:
+        asked = {}
+    named = asked.get("GroupName") if isinstance(asked, dict) else None
+    if not named:
+        named = query_params.get("groupName")
+        named = named[0] if isinstance(named, list) and named else named
+    return named if isinstance(named, str) and named else "default"

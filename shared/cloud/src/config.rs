@@ -13,6 +13,7 @@ pub struct Config {
     landing_buckets: Vec<String>,
     docs_bucket: Option<String>,
     loads_queue_url: Option<String>,
+    dead_letter_queue_urls: Vec<String>,
     cluster: Option<String>,
     task_definition: Option<String>,
     container: Option<String>,
@@ -108,6 +109,7 @@ impl Config {
             landing_buckets: reader.list("LANDFALL_LANDING_BUCKETS"),
             docs_bucket: reader.text("LANDFALL_DOCS_BUCKET"),
             loads_queue_url: reader.shaped("LANDFALL_LOADS_QUEUE_URL", QUEUE, |text| text.starts_with("http")),
+            dead_letter_queue_urls: reader.list("LANDFALL_DEAD_LETTER_QUEUE_URLS"),
             cluster: reader.arn("LANDFALL_CLUSTER", CLUSTER),
             task_definition: reader.arn("LANDFALL_TASK_DEFINITION", TASK_DEFINITION),
             container: reader.text("LANDFALL_CONTAINER"),
@@ -148,6 +150,11 @@ impl Config {
     /// The queue of loads.
     pub fn loads_queue_url(&self) -> Result<&str, ConfigError> {
         given(self.loads_queue_url.as_ref(), "LANDFALL_LOADS_QUEUE_URL", QUEUE)
+    }
+
+    /// The queues in which messages and calls end that no function could take. Only `on-schedule` watches them; elsewhere there are none.
+    pub fn dead_letter_queue_urls(&self) -> &[String] {
+        &self.dead_letter_queue_urls
     }
 
     /// The cluster in which tasks run.
@@ -294,6 +301,7 @@ mod tests {
         assert!(task.assign_public_ip && task.security_groups.is_empty());
         assert_eq!(config.landing_buckets().unwrap(), ["shop-landing", "other-landing"]);
         assert_eq!(config.schedule_settings().unwrap().group, "shop-jobs");
+        assert!(config.dead_letter_queue_urls().is_empty(), "only on-schedule has them");
         assert!(!config.path_style());
     }
 

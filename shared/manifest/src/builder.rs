@@ -1,5 +1,7 @@
 //! Gathers nodes as they are read and lays them out as an index.
 
+use hashbrown::HashSet;
+use md5::{Digest as _, Md5};
 use serde_json::value::RawValue;
 
 use crate::canon::{self, NULL, digest, join, lean_digest};
@@ -52,6 +54,7 @@ pub(crate) struct Builder {
     macros: Vec<(u32, u32, u64)>,
     document: Document,
     schema: u32,
+    project_id: Option<String>,
 }
 
 impl Builder {
@@ -65,6 +68,7 @@ impl Builder {
             macros: Vec::new(),
             document: Document::default(),
             schema: NEWEST_SCHEMA,
+            project_id: None,
         }
     }
 
@@ -83,7 +87,9 @@ impl Builder {
             Some(major @ OLDEST_SCHEMA..=NEWEST_SCHEMA) => major,
             _ => return Err(ManifestError::UnknownSchema { found: schema }),
         };
+        self.project_id = raw.project_id;
         self.document.metadata = Metadata {
+            root_package: raw.project_name.clone(),
             project_name: raw.project_name,
             adapter_type: raw.adapter_type,
             dbt_version: raw.dbt_version,
@@ -320,12 +326,26 @@ impl Builder {
         row.digest(Digest::Contents, contents);
     }
 
+    /// The package whose name has the MD5 that dbt writes as `project_id`.
+    fn package_of_project_id(&self) -> Option<String> {
+        let wanted = self.project_id.as_deref()?;
+        let packages: HashSet<u32> = self.rows.iter().map(|row| row.get(Column::Package)).collect();
+        packages
+            .into_iter()
+            .map(|package| self.strings.get(package))
+            .find(|name| md5_hex(name) == wanted)
+            .map(str::to_owned)
+    }
+
     /// The index as bytes.
     pub(crate) fn finish(mut self) -> Result<Vec<u8>, ManifestError> {
         if self.schema <= 9 {
             // dbt has read no metrics of v9 since they were redesigned in 1.6.
             self.rows.retain(|row| row.get(Column::Kind) != u32::from(ResourceType::Metric as u8));
             self.document.disabled.retain(|node| !node.unique_id.starts_with("metric."));
+        }
+        if self.document.metadata.root_package.is_none() {
+            self.document.metadata.root_package = self.package_of_project_id();
         }
         let strings = &self.strings;
         self.rows.sort_by(|a, b| strings.get(a.get(Column::UniqueId)).cmp(strings.get(b.get(Column::UniqueId))));
@@ -373,6 +393,10 @@ impl Builder {
             document,
         ]))
     }
+}
+
+fn md5_hex(text: &str) -> String {
+    Md5::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A version as JSON, numbers in one form; none for null.

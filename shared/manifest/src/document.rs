@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 /// The manifest's own `metadata`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Metadata {
-    /// The root project's name.
+    /// The root project's name; manifests of dbt 1.5 lack it.
     pub project_name: Option<String>,
+    /// The package of the root project, also where the name is not written: found by `project_id`.
+    pub root_package: Option<String>,
     /// The adapter, such as `duckdb` or `snowflake`.
     pub adapter_type: Option<String>,
     /// The dbt version that wrote the manifest.

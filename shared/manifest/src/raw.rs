@@ -18,6 +18,7 @@ pub(crate) struct RawMetadata {
     pub(crate) generated_at: Option<String>,
     pub(crate) invocation_id: Option<String>,
     pub(crate) project_name: Option<String>,
+    pub(crate) project_id: Option<String>,
     pub(crate) adapter_type: Option<String>,
 }
 

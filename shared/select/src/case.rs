@@ -3,6 +3,7 @@
 use landfall_manifest::Index;
 use serde::Deserialize;
 
+use crate::dialect::Dialect;
 use crate::error::SelectError;
 use crate::request::{Command, Request};
 use crate::select::{Selected, select};
@@ -36,8 +37,8 @@ pub struct Case {
 }
 
 impl Case {
-    /// Selects what dbt would select.
-    pub fn select(&self, index: &Index, state: Option<&State>) -> Result<Selected, SelectError> {
+    /// Selects what dbt would select; `state` counts only if the case asks for it.
+    pub fn select(&self, index: &Index, state: Option<&State>, dialect: Dialect) -> Result<Selected, SelectError> {
         let mode = self.indirect.as_deref().unwrap_or("eager");
         let Some(indirect) = IndirectSelection::from_name(mode) else {
             return Err(SelectError::Usage(format!("'{mode}' is not one of eager, cautious, buildable, empty")));
@@ -57,6 +58,7 @@ impl Case {
             selector: self.selector.clone(),
             selectors_yml: self.selectors_yml.as_deref(),
             state: state.filter(|_| self.state == Some(true)),
+            dialect,
             ..Request::default()
         };
         select(index, &request)

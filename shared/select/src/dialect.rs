@@ -20,6 +20,10 @@ impl Default for Dialect {
 }
 
 impl Dialect {
+    /// The rules of the newest version known, 1.12.6.
+    pub const NEWEST: Self =
+        Self { bare_wildcard_matches_name: true, selector_method: true, compare_unrendered_sources: false };
+
     /// The rules of that dbt version, such as `1.11.15`; those of the default for what is no version.
     pub fn of_version(version: &str) -> Self {
         let mut parts = version.split(|c: char| !c.is_ascii_digit()).map(|part| part.parse::<u32>().unwrap_or(0));

@@ -33,6 +33,12 @@ pub enum SelectError {
     /// A value of a type that the method cannot compare.
     #[error("{0}")]
     Type(String),
+    /// A value that the method cannot take apart, because it is no text.
+    #[error("{0}")]
+    Attribute(String),
+    /// selectors.yml is no YAML.
+    #[error("selectors.yml: {0}")]
+    Validation(String),
     /// A versioned model with an enforced contract lost it.
     #[error("{0}")]
     ContractBreakingChange(String),
@@ -62,6 +68,8 @@ impl SelectError {
             Self::Index(_) => "IndexError",
             Self::NotImplemented(_) => "NotImplementedError",
             Self::Type(_) => "TypeError",
+            Self::Attribute(_) => "AttributeError",
+            Self::Validation(_) => "DbtValidationError",
             Self::ContractBreakingChange(_) => "ContractBreakingChangeError",
             Self::Compilation(_) => "CompilationError",
             Self::Key(_) => "KeyError",

@@ -3,18 +3,24 @@
 //! Each expression gives two sets: what it selects, and the tests that it sets aside because not all of their parents are in it. Where
 //! expressions are joined, both sets are, and cautious and buildable selection look at the tests set aside once more.
 
-use landfall_manifest::ResourceType;
+use std::collections::HashMap;
+
+use landfall_manifest::{NodeIx, ResourceType};
 
 use crate::error::SelectError;
 use crate::graph::{Graph, NodeSet, Way};
-use crate::methods::Search;
-use crate::request::Request;
-use crate::spec::{Criteria, Group, IndirectSelection, Reach, Spec};
+use crate::methods::{Search, text_of};
+use crate::request::{Command, Request};
+use crate::spec::{Criteria, Group, IndirectSelection, Method, Reach, Spec};
+use crate::yaml::Selectors;
 
 /// Definitions nest this deep at most; dbt itself ends at Python's recursion limit.
 const MAX_DEPTH: usize = 200;
 /// Selectors that inherit from each other can multiply; this many expressions are evaluated at most.
 const MAX_SIZE: usize = 1_000_000;
+
+/// Selectors refer to each other over that many steps at most.
+const MAX_CHAIN: usize = 50;
 
 /// What an expression selects, and the tests that it sets aside.
 pub(crate) struct Found {
@@ -25,22 +31,71 @@ pub(crate) struct Found {
 pub(crate) struct Evaluation<'a> {
     graph: Graph<'a>,
     request: &'a Request<'a>,
+    types: &'a [ResourceType],
+    selectors: &'a Selectors,
+    /// What `selector:` found, by name; none while it is being looked for.
+    named: HashMap<String, Option<NodeSet>>,
     pub(crate) warnings: Vec<String>,
 }
 
 impl<'a> Evaluation<'a> {
-    pub(crate) fn new(graph: Graph<'a>, request: &'a Request<'a>) -> Self {
-        Self { graph, request, warnings: Vec::new() }
+    pub(crate) fn new(
+        graph: Graph<'a>,
+        request: &'a Request<'a>,
+        types: &'a [ResourceType],
+        selectors: &'a Selectors,
+    ) -> Self {
+        Self { graph, request, types, selectors, named: HashMap::new(), warnings: Vec::new() }
     }
 
-    /// Evaluates a whole selection.
+    /// Evaluates a whole selection and keeps what the command would list.
     pub(crate) fn run(&mut self, spec: &Spec) -> Result<NodeSet, SelectError> {
         if spec.depth() > MAX_DEPTH || spec.size() > MAX_SIZE {
             return Err(SelectError::Runtime(format!(
                 "the selection nests deeper than {MAX_DEPTH} or holds more than {MAX_SIZE} expressions"
             )));
         }
-        Ok(self.spec(spec)?.direct)
+        let mut found = self.spec(spec)?.direct;
+        let index = self.graph.index;
+        let unlisted: Vec<usize> = found
+            .ones()
+            .filter(|position| {
+                index.node(NodeIx(*position as u32)).is_none_or(|node| {
+                    !self.types.contains(&node.resource_type())
+                        || (self.request.command != Command::Ls && node.has_blank_code())
+                })
+            })
+            .collect();
+        unlisted.into_iter().for_each(|position| found.set(position, false));
+        Ok(found)
+    }
+
+    /// `selector:`: what selectors.yml calls so, as the command would list it.
+    fn selector(&mut self, criteria: &Criteria) -> Result<NodeSet, SelectError> {
+        let pattern = text_of(criteria)?;
+        let mut all = self.graph.empty();
+        let found = self.selectors.matching(pattern);
+        if found.is_empty() {
+            return Err(SelectError::Selectors(format!("selector \"{pattern}\" did not match any selector")));
+        }
+        for (name, spec) in found {
+            match self.named.get(name) {
+                Some(Some(nodes)) => all.union_with(nodes),
+                Some(None) => return Err(SelectError::Runtime(format!("selector {name} refers to itself"))),
+                None => {
+                    if self.named.values().filter(|found| found.is_none()).count() >= MAX_CHAIN {
+                        return Err(SelectError::Runtime(format!(
+                            "selectors refer to each other over more than {MAX_CHAIN} steps"
+                        )));
+                    }
+                    self.named.insert(name.to_owned(), None);
+                    let nodes = self.run(spec.as_ref().map_err(Clone::clone)?)?;
+                    all.union_with(&nodes);
+                    self.named.insert(name.to_owned(), Some(nodes));
+                }
+            }
+        }
+        Ok(all)
     }
 
     fn spec(&mut self, spec: &Spec) -> Result<Found, SelectError> {
@@ -75,8 +130,11 @@ impl<'a> Evaluation<'a> {
     }
 
     fn criteria(&mut self, criteria: &Criteria) -> Result<Found, SelectError> {
-        let search = Search { index: self.graph.index, members: &self.graph.members, request: self.request };
-        let matched = search.find(criteria)?;
+        let matched = if criteria.method == Method::Selector {
+            self.selector(criteria)?
+        } else {
+            Search { index: self.graph.index, members: &self.graph.members, request: self.request }.find(criteria)?
+        };
         let mut selected = matched.clone();
         if criteria.childrens_parents {
             selected.union_with(&self.graph.childrens_parents(&matched));
@@ -87,6 +145,10 @@ impl<'a> Evaluation<'a> {
                 Some(Reach::Layers(layers)) => selected.union_with(&self.graph.reached(&matched, way, Some(layers))),
                 None => {}
             }
+        }
+        if criteria.method == Method::Selector {
+            // Its own tests are in it already; more would bring back what it excludes.
+            return Ok(Found { direct: selected, indirect: self.graph.empty() });
         }
         Ok(self.with_tests(selected, criteria.indirect.unwrap_or(self.request.indirect)))
     }
@@ -134,7 +196,7 @@ impl<'a> Evaluation<'a> {
             .indirect
             .difference(&found.direct)
             .filter(|position| {
-                let ix = landfall_manifest::NodeIx(*position as u32);
+                let ix = NodeIx(*position as u32);
                 graph.index.kind(ix).is_parsed_node()
                     && graph.all_parents(ix, |parent| {
                         let parent = parent.position();

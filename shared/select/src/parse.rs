@@ -4,23 +4,32 @@
 use serde_json::Value;
 use unicode_general_category::{GeneralCategory, get_general_category};
 
+use crate::dialect::Dialect;
 use crate::error::SelectError;
 use crate::spec::{Criteria, Group, Method, Reach, Spec};
 
 /// Reads what would stand after `--select`: unions at spaces, intersections at commas.
 ///
 /// Every space separates, so two in a row hold an empty expression between them, which matches nothing.
+///
+/// ```
+/// let spec = landfall_select::parse("tag:orders+,path:models/marts")?;
+/// assert_eq!(spec.criteria().len(), 2);
+/// assert!(landfall_select::parse("tags:orders").is_err());
+/// # Ok::<(), landfall_select::SelectError>(())
+/// ```
 pub fn parse(text: &str) -> Result<Spec, SelectError> {
-    union(&[text], false)
+    union(&[text], false, Dialect::default())
 }
 
 /// Reads the values of `--select` or `--exclude` as the shell hands them over.
-pub(crate) fn union<T: AsRef<str>>(texts: &[T], warn: bool) -> Result<Spec, SelectError> {
+pub(crate) fn union<T: AsRef<str>>(texts: &[T], warn: bool, dialect: Dialect) -> Result<Spec, SelectError> {
     let parts = texts
         .iter()
         .flat_map(|text| text.as_ref().split(' '))
         .map(|piece| {
-            let parts = piece.split(',').map(|part| criteria(part).map(Spec::Criteria)).collect::<Result<_, _>>()?;
+            let parts =
+                piece.split(',').map(|part| criteria(part, dialect).map(Spec::Criteria)).collect::<Result<_, _>>()?;
             Ok(Spec::Intersection(Group { parts, indirect: None, warn: warn.then(|| piece.to_owned()) }))
         })
         .collect::<Result<_, SelectError>>()?;
@@ -28,7 +37,7 @@ pub(crate) fn union<T: AsRef<str>>(texts: &[T], warn: bool) -> Result<Spec, Sele
 }
 
 /// Reads one expression: `[@][n+][method[.argument...]:]value[+n]`.
-pub(crate) fn criteria(text: &str) -> Result<Criteria, SelectError> {
+pub(crate) fn criteria(text: &str, dialect: Dialect) -> Result<Criteria, SelectError> {
     if text.contains('\n') {
         return Err(SelectError::Runtime(format!("invalid selector spec {text:?}: it holds a line break")));
     }
@@ -38,7 +47,7 @@ pub(crate) fn criteria(text: &str) -> Result<Criteria, SelectError> {
     let (value, children) = trailing_reach(rest);
     let (method, arguments) = match method {
         None => (Method::default_for(value), Vec::new()),
-        Some(name) => named_method(name, text)?,
+        Some(name) => named_method(name, text, dialect)?,
     };
     Criteria {
         method,
@@ -53,12 +62,16 @@ pub(crate) fn criteria(text: &str) -> Result<Criteria, SelectError> {
 }
 
 /// Reads a method's name and what follows it after dots.
-pub(crate) fn named_method(name: &str, expression: &str) -> Result<(Method, Vec<String>), SelectError> {
+pub(crate) fn named_method(
+    name: &str,
+    expression: &str,
+    dialect: Dialect,
+) -> Result<(Method, Vec<String>), SelectError> {
     let mut parts = name.split('.').map(str::to_owned);
     let first = parts.next().unwrap_or_default();
     match Method::from_name(&first) {
-        Some(method) => Ok((method, parts.collect())),
-        None => Err(SelectError::InvalidMethod { method: first, expression: expression.to_owned() }),
+        Some(method) if method != Method::Selector || dialect.selector_method => Ok((method, parts.collect())),
+        _ => Err(SelectError::InvalidMethod { method: first, expression: expression.to_owned() }),
     }
 }
 
@@ -130,8 +143,14 @@ fn decimal(c: char) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{criteria, parse};
+    use super::parse;
+    use crate::dialect::Dialect;
+    use crate::error::SelectError;
     use crate::spec::{Method, Reach};
+
+    fn criteria(text: &str) -> Result<crate::spec::Criteria, SelectError> {
+        super::criteria(text, Dialect::default())
+    }
 
     fn shape(text: &str) -> (bool, Option<Reach>, Method, String, Option<Reach>) {
         let found = criteria(text).unwrap();

@@ -6,7 +6,7 @@ use crate::error::SelectError;
 use crate::evaluate::Evaluation;
 use crate::graph::Graph;
 use crate::parse;
-use crate::request::{Command, Request};
+use crate::request::Request;
 use crate::spec::{Group, Spec};
 use crate::yaml::Selectors;
 
@@ -41,42 +41,36 @@ impl Selected {
 /// Those that dbt gives, by its own kinds; an expression that matches nothing is a warning.
 pub fn select(index: &Index, request: &Request<'_>) -> Result<Selected, SelectError> {
     let types = request.types()?;
-    let spec = spec_of(index, request)?;
-    let mut evaluation = Evaluation::new(Graph::new(index), request);
+    let (spec, selectors) = spec_of(index, request)?;
+    let mut evaluation = Evaluation::new(Graph::new(index), request, &types, &selectors);
     let found = evaluation.run(&spec)?;
-    let nodes = found
-        .ones()
-        .filter_map(|position| index.node(NodeIx(position as u32)))
-        .filter(|node| types.contains(&node.resource_type()))
-        .filter(|node| request.command == Command::Ls || !node.has_blank_code())
-        .map(|node| node.ix)
-        .collect();
+    let nodes = found.ones().map(|position| NodeIx(position as u32)).collect();
     Ok(Selected { nodes, warnings: evaluation.warnings })
 }
 
 /// The selection that the request asks for: a named selector, the default one, or what is selected and excluded.
-fn spec_of(index: &Index, request: &Request<'_>) -> Result<Spec, SelectError> {
+fn spec_of(index: &Index, request: &Request<'_>) -> Result<(Spec, Selectors), SelectError> {
     let nothing_asked = request.select.is_empty() && request.exclude.is_empty();
     // selectors.yml must be sound even if it is not used; those of a manifest were checked by dbt when it wrote them.
     let selectors = match request.selectors_yml {
         Some(text) => Selectors::from_yaml(text, request.dialect)?,
-        None if request.selector.is_some() || nothing_asked => {
+        None if request.selector.is_some() || nothing_asked || request.dialect.selector_method => {
             Selectors::from_manifest(index.selectors_json(), request.dialect)?
         }
         None => Selectors::default(),
     };
     if let Some(name) = &request.selector {
-        return selectors.get(name).cloned();
+        return Ok((selectors.get(name)?.clone(), selectors));
     }
     if let Some(spec) = selectors.default_selector().filter(|_| nothing_asked) {
-        return spec.cloned();
+        return Ok((spec?.clone(), selectors));
     }
     let selected = if request.select.is_empty() {
-        parse::union(&DEFAULT_SELECT, false)?
+        parse::union(&DEFAULT_SELECT, false, request.dialect)?
     } else {
-        parse::union(&request.select, true)?
+        parse::union(&request.select, true, request.dialect)?
     };
     // dbt warns about an exclusion that matches nothing only if one was given, and then as about any other.
-    let excluded = parse::union(&request.exclude, true)?;
-    Ok(Spec::Difference(Group { parts: vec![selected, excluded], indirect: None, warn: None }))
+    let excluded = parse::union(&request.exclude, true, request.dialect)?;
+    Ok((Spec::Difference(Group { parts: vec![selected, excluded], indirect: None, warn: None }), selectors))
 }

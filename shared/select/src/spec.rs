@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
+use crate::dialect::Dialect;
 use crate::error::SelectError;
 
 /// How tests that are not selected themselves follow the nodes that they test
@@ -89,11 +90,13 @@ pub enum Method {
     SavedQuery,
     /// `unit_test:`
     UnitTest,
+    /// `selector:`, since dbt 1.12
+    Selector,
 }
 
 impl Method {
     /// Every method.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Fqn,
         Self::Tag,
         Self::Group,
@@ -115,6 +118,7 @@ impl Method {
         Self::SemanticModel,
         Self::SavedQuery,
         Self::UnitTest,
+        Self::Selector,
     ];
 
     /// dbt's name for it.
@@ -141,6 +145,7 @@ impl Method {
             Self::SemanticModel => "semantic_model",
             Self::SavedQuery => "saved_query",
             Self::UnitTest => "unit_test",
+            Self::Selector => "selector",
         }
     }
 
@@ -301,8 +306,8 @@ impl fmt::Display for Criteria {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut short = String::new();
         self.write(&mut short, false)?;
-        let same =
-            crate::parse::criteria(&short).is_ok_and(|parsed| Self { indirect: self.indirect, ..parsed } == *self);
+        let same = crate::parse::criteria(&short, Dialect::NEWEST)
+            .is_ok_and(|parsed| Self { indirect: self.indirect, ..parsed } == *self);
         if same { formatter.write_str(&short) } else { self.write(formatter, true) }
     }
 }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::dialect::Dialect;
 use crate::error::SelectError;
+use crate::glob::Glob;
 use crate::parse::{criteria, named_method};
 use crate::spec::{Criteria, Group, IndirectSelection, Method, Reach, Spec};
 
@@ -27,13 +28,23 @@ struct Definition {
 impl Selectors {
     /// Reads the text of selectors.yml. Jinja in it is not rendered.
     pub fn from_yaml(text: &str, dialect: Dialect) -> Result<Self, SelectError> {
-        let value: Value = serde_saphyr::from_str(text).map_err(|error| SelectError::Selectors(error.to_string()))?;
-        if value.is_null() {
+        let value = load(text)?;
+        if !truthy(&value) {
             return Ok(Self::default());
+        }
+        known_keys(&value, &["selectors", "version"])?;
+        if value.get("version").is_some_and(|version| version.as_f64().is_none_or(|number| number.fract() != 0.0)) {
+            return Err(malformed("version must be a whole number"));
         }
         let Some(selectors) = value.get("selectors").and_then(Value::as_array) else {
             return Err(malformed("it needs a list named \"selectors\""));
         };
+        for entry in selectors {
+            known_keys(entry, &["name", "definition", "description", "default"])?;
+            if entry.get("description").is_some_and(|description| !description.is_string()) {
+                return Err(malformed("a description must be text"));
+            }
+        }
         let (read, wrong) = Self::read(selectors.iter().map(definition).collect::<Result<_, _>>()?, dialect)?;
         wrong.map_or(Ok(read), Err)
     }
@@ -55,6 +66,19 @@ impl Selectors {
             SelectError::Runtime(format!("could not find selector named {name}, expected one of {}", known.join(", ")))
         })?;
         found.as_ref().map_err(Clone::clone)
+    }
+
+    /// The selectors whose names match the pattern, sorted by name.
+    pub(crate) fn matching(&self, pattern: &str) -> Vec<(&str, &Result<Spec, SelectError>)> {
+        let glob = Glob::new(pattern);
+        let mut found: Vec<_> = self
+            .named
+            .iter()
+            .filter(|(name, _)| glob.matches(name))
+            .map(|(name, spec)| (name.as_str(), spec))
+            .collect();
+        found.sort_unstable_by_key(|(name, _)| *name);
+        found
     }
 
     /// The selector that says `default: true`, used when nothing is selected or excluded.
@@ -88,6 +112,45 @@ impl Selectors {
             reader.known.insert(entry.name, spec);
         }
         Ok((Self { named: reader.known, default }, wrong))
+    }
+}
+
+/// Reads YAML as PyYAML does: of the words that YAML 1.1 calls booleans it takes yes, no, on, off, true and false, but not y and n.
+///
+/// The parser takes all of them or only true and false, and does not say whether a scalar was quoted; where the two readings differ,
+/// it was not.
+fn load(text: &str) -> Result<Value, SelectError> {
+    use serde_saphyr::DuplicateKeyPolicy::LastWins;
+    let read = |options| -> Result<Value, SelectError> {
+        serde_saphyr::from_str_with_options(text, options).map_err(|error| SelectError::Validation(error.to_string()))
+    };
+    let strict = read(serde_saphyr::options! { duplicate_keys: LastWins, strict_booleans: true })?;
+    let lax = read(serde_saphyr::options! { duplicate_keys: LastWins, strict_booleans: false })?;
+    Ok(merge(strict, lax))
+}
+
+fn merge(strict: Value, lax: Value) -> Value {
+    match (strict, lax) {
+        (Value::String(text), Value::Bool(_)) if text.len() == 1 => Value::String(text),
+        (Value::Array(strict), Value::Array(lax)) => {
+            strict.into_iter().zip(lax).map(|(strict, lax)| merge(strict, lax)).collect()
+        }
+        (Value::Object(strict), Value::Object(mut lax)) => strict
+            .into_iter()
+            .map(|(key, strict)| {
+                let lax = lax.remove(&key).unwrap_or_else(|| strict.clone());
+                (key, merge(strict, lax))
+            })
+            .collect(),
+        (_, lax) => lax,
+    }
+}
+
+/// dbt refuses keys that it does not know, except within definitions.
+fn known_keys(value: &Value, known: &[&str]) -> Result<(), SelectError> {
+    match value.as_object().and_then(|entries| entries.keys().find(|key| !known.contains(&key.as_str()))) {
+        Some(key) => Err(malformed(&format!("the key {key} is not known; keys are {}", known.join(", ")))),
+        None => Ok(()),
     }
 }
 
@@ -135,7 +198,7 @@ impl Reader {
     fn any(&self, definition: &Value) -> Result<Spec, SelectError> {
         match definition {
             // No splitting at spaces or commas here.
-            Value::String(text) => criteria(text).map(Spec::Criteria),
+            Value::String(text) => criteria(text, self.dialect).map(Spec::Criteria),
             Value::Object(entries) => {
                 if let Some(parts) = entries.get("union") {
                     self.set(parts, "union", Spec::Union)
@@ -179,7 +242,7 @@ impl Reader {
     fn method(&self, entries: &Map<String, Value>) -> Result<Spec, SelectError> {
         let mut single = entries.iter();
         if let (Some((method, value)), None) = (single.next(), single.next()) {
-            return criterion(Some(method), value, &Map::new()).map(Spec::Criteria);
+            return criterion(Some(method), value, &Map::new(), self.dialect).map(Spec::Criteria);
         }
         let (Some(method), Some(value)) = (entries.get("method"), entries.get("value")) else {
             let keys: Vec<&str> = entries.keys().map(String::as_str).collect();
@@ -188,7 +251,10 @@ impl Reader {
                 keys.join(", ")
             )));
         };
-        if method == "selector" {
+        if method == "selector" && !self.dialect.selector_method {
+            if matches!(value, Value::Array(_) | Value::Object(_)) {
+                return Err(SelectError::Type(format!("the name of a selector must be text, found {value}")));
+            }
             // dbt 1.11 takes the other selector as it is and ignores every other key.
             return value
                 .as_str()
@@ -200,9 +266,9 @@ impl Reader {
         let method = match method {
             Value::String(method) => Some(method.as_str()),
             Value::Null => None,
-            other => return Err(SelectError::Type(format!("a method must be text, found {other}"))),
+            other => return Err(SelectError::Attribute(format!("a method must be text, found {other}"))),
         };
-        Ok(without(Spec::Criteria(criterion(method, value, entries)?), excluded))
+        Ok(without(Spec::Criteria(criterion(method, value, entries, self.dialect)?), excluded))
     }
 }
 
@@ -230,10 +296,15 @@ fn items<'v>(value: &'v Value, key: &str) -> Result<&'v Vec<Value>, SelectError>
     }
 }
 
-fn criterion(method: Option<&str>, value: &Value, entries: &Map<String, Value>) -> Result<Criteria, SelectError> {
+fn criterion(
+    method: Option<&str>,
+    value: &Value,
+    entries: &Map<String, Value>,
+    dialect: Dialect,
+) -> Result<Criteria, SelectError> {
     let shown = || Value::Object(entries.clone()).to_string();
     let (method, arguments) = match method {
-        Some(name) => named_method(name, name)?,
+        Some(name) => named_method(name, name, dialect)?,
         None => (Method::default_for(value.as_str().unwrap_or_default()), Vec::new()),
     };
     let truthy = |key: &str| entries.get(key).is_some_and(truthy);
@@ -269,6 +340,9 @@ fn layers(depth: Option<&Value>) -> Result<Reach, SelectError> {
         Value::String(text) => text.trim().parse::<i64>().ok().map(|layers| layers as f64),
         _ => None,
     };
+    if matches!(depth, Value::Array(_) | Value::Object(_)) {
+        return Err(SelectError::Type(format!("a depth must be a number, found {depth}")));
+    }
     match number {
         // Whole layers; before the first there is nothing.
         Some(number) => {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use landfall_manifest::Index;
-use landfall_select::{Case, State};
+use landfall_select::{Case, Dialect, State};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -62,7 +62,7 @@ fn state(folder: &Path) -> State {
 
 /// Says what differs, if anything does.
 fn difference(index: &Index, state: &State, recorded: &Recorded) -> Option<String> {
-    match (recorded.case.select(index, Some(state)), &recorded.error) {
+    match (recorded.case.select(index, Some(state), Dialect::default()), &recorded.error) {
         (Err(error), None) => Some(format!("refused with {}: {error}", error.class())),
         (Err(error), Some(expected)) => (error.class() != expected.class).then(|| {
             format!("refused with {}: {error}; dbt with {}: {}", error.class(), expected.class, expected.message)

@@ -14,8 +14,14 @@ const DICT_ATTRIBUTES: [&str; 11] =
 /// The members whose config holds `wanted` at the path.
 pub(crate) fn search(search: &Search<'_>, path: &[String], wanted: &Value) -> NodeSet {
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
-    // The severity alone is compared without regard to case.
+    // The severity alone is compared without regard to case, and as text whatever it is.
     let ignore_case = path == ["severity"];
+    let as_text = Value::String(match wanted {
+        Value::String(text) => text.clone(),
+        Value::Null => "None".to_owned(),
+        other => other.to_string(),
+    });
+    let wanted = if ignore_case { &as_text } else { wanted };
     let mut memo: Memo<(u32, ResourceType), bool> = Memo::new();
     let mut found = search.none();
     for node in search.index.nodes().filter(|node| search.members.contains(node.ix.position())) {
@@ -46,7 +52,8 @@ fn value_at(node: Node<'_>, path: &[&str]) -> Option<Value> {
         let hidden = key.starts_with("__") || (depth == 0 && matches!(*key, "pre-hook" | "post-hook"));
         match value.get(key).filter(|_| value.is_object() && !hidden) {
             Some(inner) => value = inner,
-            None => return default(node.resource_type(), path),
+            // Asked for a key that it lacks, the config itself answers None.
+            None => return default(node.resource_type(), path).or((path.len() == 1).then_some(Value::Null)),
         }
     }
     // A model's freshness without build_after is dropped on reading.

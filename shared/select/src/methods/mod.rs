@@ -86,6 +86,8 @@ impl<'a> Search<'a> {
             }
             Method::Result => self.result(&criteria.value),
             Method::SourceStatus => self.source_status(&criteria.value),
+            // Evaluated where selections are, since it is one.
+            Method::Selector => Ok(self.none()),
         }
     }
 
@@ -278,13 +280,22 @@ impl<'a> Search<'a> {
 }
 
 /// The value as text, which is all that the command line can say; selectors.yml can say more than a method can compare.
-fn text_of(criteria: &Criteria) -> Result<&str, SelectError> {
+pub(crate) fn text_of(criteria: &Criteria) -> Result<&str, SelectError> {
     criteria.value.as_str().ok_or_else(|| {
-        SelectError::Type(format!(
-            "the value of \"{}:\" must be text, found {}; put it in quotes",
-            criteria.method.as_str(),
-            criteria.value
-        ))
+        let method = criteria.method;
+        let message =
+            format!("the value of \"{}:\" must be text, found {}; put it in quotes", method.as_str(), criteria.value);
+        match method {
+            Method::Version => SelectError::Runtime(message),
+            Method::Fqn
+            | Method::Source
+            | Method::Exposure
+            | Method::Metric
+            | Method::SemanticModel
+            | Method::SavedQuery
+            | Method::UnitTest => SelectError::Attribute(message),
+            _ => SelectError::Type(message),
+        }
     })
 }
 

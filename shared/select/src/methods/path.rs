@@ -74,7 +74,7 @@ struct Folder<'a> {
 
 impl<'a> Folder<'a> {
     fn of(search: &Search<'a>) -> Self {
-        let project = search.index.metadata().project_name.as_deref();
+        let project = search.index.metadata().root_package.as_deref();
         let mut files: HashSet<Cow<'a, str>> = HashSet::new();
         for node in search.index.nodes().filter(|node| project.is_none_or(|project| node.package_name() == project)) {
             files.insert(clean(node.original_file_path()));

@@ -2,6 +2,8 @@
 //!
 //! The events are dbt's for people, not a contract: whatever does not have the form expected here is shown or kept, never an error.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -29,6 +31,12 @@ pub enum Meaning {
     Started(Node),
     /// dbt is done with a node.
     Finished(Finished),
+    /// dbt began with a batch of a microbatch model.
+    BatchStarted(Node),
+    /// dbt is done with a batch; the model is not done for that.
+    BatchFinished(Finished),
+    /// dbt tells of a model as a whole. Of a microbatch model only what comes after this is about the model.
+    Whole(Node),
     /// dbt's own words on why it gave up.
     GaveUp(String),
     /// The project's own words: `log(..., info=True)` and `print()`.
@@ -118,15 +126,44 @@ struct Exception {
     exc: String,
 }
 
-/// Reads a line; `None` if it is not one of dbt's JSON log.
-pub fn parse(line: &str) -> Option<LogEvent> {
+/// Reads a log, line by line.
+///
+/// A microbatch model's batches each end with a `NodeFinished` of the very model, long before the model does: taken for the model's end, a run
+/// that is killed after the first batch would count the model as built, and the other batches would never be.
+#[derive(Debug, Default)]
+pub struct Reader {
+    /// Models in the midst of their batches.
+    batched: BTreeSet<String>,
+}
+
+impl Reader {
+    /// Reads the next line; `None` if it is not one of dbt's JSON log.
+    pub fn read(&mut self, line: &str) -> Option<LogEvent> {
+        let mut event = parse(line)?;
+        match event.meaning {
+            Meaning::BatchStarted(ref node) => {
+                self.batched.insert(node.id.clone());
+            }
+            Meaning::Whole(ref node) => {
+                self.batched.remove(&node.id);
+            }
+            Meaning::Finished(end) if self.batched.contains(&end.node.id) => {
+                event.meaning = Meaning::BatchFinished(end);
+            }
+            _ => {}
+        }
+        Some(event)
+    }
+}
+
+fn parse(line: &str) -> Option<LogEvent> {
     let line: Line<'_> = serde_json::from_str(line).ok()?;
     let Info { name, level, msg: message, invocation_id: invocation, ts } = line.info;
     let data = line.data.map_or("{}", RawValue::get);
     let meaning = match name.as_str() {
-        "NodeStart" => {
-            serde_json::from_str(data).map_or(Meaning::Other, |data: NodeData| Meaning::Started(node(&data.node_info)))
-        }
+        "NodeStart" => with_node(data, Meaning::Started),
+        "LogStartBatch" => with_node(data, Meaning::BatchStarted),
+        "LogModelResult" => with_node(data, Meaning::Whole),
         "NodeFinished" => {
             serde_json::from_str(data).map_or(Meaning::Other, |data: NodeData| Meaning::Finished(finished(data)))
         }
@@ -144,6 +181,10 @@ pub fn parse(line: &str) -> Option<LogEvent> {
     };
     let time = ts.get(11..19).unwrap_or("--:--:--").to_owned();
     Some(LogEvent { name, level, message, invocation, time, meaning })
+}
+
+fn with_node(data: &str, meaning: fn(Node) -> Meaning) -> Meaning {
+    serde_json::from_str(data).map_or(Meaning::Other, |data: NodeData| meaning(node(&data.node_info)))
 }
 
 fn is_said_elsewhere(name: &str) -> bool {
@@ -213,6 +254,24 @@ mod tests {
         let line = r#"{"data": {"exc": "Runtime Error\n  'foo' is not a valid method name"}, "info": {"level": "error", "msg": "Encountered an error:\nRuntime Error", "name": "MainEncounteredError"}}"#;
         let event = parse(line).unwrap();
         assert_eq!(event.meaning, Meaning::GaveUp("Runtime Error\n  'foo' is not a valid method name".to_owned()));
+    }
+
+    #[test]
+    fn the_end_of_a_batch_is_not_the_end_of_its_model() {
+        let line = |name: &str| {
+            format!(
+                r#"{{"data":{{"node_info":{{"node_name":"m","resource_type":"model","unique_id":"model.s.m"}},"run_result":{{"status":"success"}}}},"info":{{"name":"{name}"}}}}"#
+            )
+        };
+        let mut reader = Reader::default();
+        let names =
+            ["LogStartBatch", "NodeFinished", "LogStartBatch", "NodeFinished", "LogModelResult", "NodeFinished"];
+        let ends = names.map(|name| match reader.read(&line(name)).unwrap().meaning {
+            Meaning::BatchFinished(_) => "batch",
+            Meaning::Finished(_) => "model",
+            _ => "",
+        });
+        assert_eq!(ends, ["", "batch", "", "batch", "", "model"]);
     }
 
     #[test]

@@ -13,6 +13,7 @@
 //! 12:03:04  2/7  FAIL   test not_null_stg_orders_id  0.03s  (2 rows)
 //!           Got 2 results, configured to fail if != 0
 //! 12:03:04  3/7  SKIP   model order_balance
+//! 12:03:04  batch  OK     model order_history  0.55s
 //! 12:03:05  dbt  what the project logs or prints, and dbt's warnings
 //! 12:03:35  running: model order_history (30s)
 //! 12:03:36  step 1 of 2: dbt build: 5 ok, 1 failed, 1 skipped in 35.2s
@@ -112,9 +113,19 @@ impl Progress {
                 self.running.remove(&end.node.id);
                 (!self.expected.is_empty()).then(|| self.node_line(end))
             }
+            Meaning::BatchFinished(end) => {
+                let word = word(results::status(&end.status));
+                let message = if word == "OK" { "" } else { end.message.as_str() };
+                Some(format!(
+                    "batch  {word:<5}  {}  {:.2}s\n{}",
+                    one_line(&end.node.label),
+                    end.seconds,
+                    cut(message, LONGEST_MESSAGE)
+                ))
+            }
             Meaning::GaveUp(reason) => Some(dbt_says(reason)),
             Meaning::Said | Meaning::Warned => Some(dbt_says(&event.message)),
-            Meaning::Other => None,
+            Meaning::BatchStarted(_) | Meaning::Whole(_) | Meaning::Other => None,
         }
     }
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    events::{self, LogEvent, Meaning},
+    events::{LogEvent, Meaning, Reader},
     progress::{Console, Progress},
     redact::Redactor,
     results,
@@ -27,6 +27,7 @@ pub(super) struct Listener<'a> {
     progress: Progress,
     redactor: Redactor,
     console: &'a mut Console,
+    reader: Reader,
     invocation: Option<String>,
     heard: results::Heard,
     gave_up: Option<String>,
@@ -58,6 +59,7 @@ impl<'a> Listener<'a> {
             progress,
             redactor,
             console,
+            reader: Reader::default(),
             invocation: None,
             heard: results::Heard::default(),
             gave_up: None,
@@ -71,7 +73,7 @@ impl<'a> Listener<'a> {
             Heard::Output(line) => {
                 let line = String::from_utf8_lossy(&line);
                 self.keep(&line);
-                match events::parse(&line) {
+                match self.reader.read(&line) {
                     Some(event) => self.event(event),
                     None if line.trim().is_empty() => {}
                     None => self.console.say(&format!("dbt  {}", cut(&line, LONGEST_MESSAGE))),

@@ -40,6 +40,15 @@ fn a_killed_dbt_leaves_what_its_log_told() {
 }
 
 #[test]
+fn a_microbatch_model_killed_between_batches_is_not_built() {
+    let batch = finished(STG, "success").replace("NodeFinished", "LogStartBatch");
+    let world = planned(&format!("{batch}\n{}\n{}\nkill -9 $$", finished(STG, "success"), finished(ORDERS, "success")));
+    assert_eq!(world.run(1, "t1").code, Some(1));
+    let result = world.result(1);
+    assert_eq!(result.nodes.iter().map(|node| node.id.as_str()).collect::<Vec<_>>(), [ORDERS]);
+}
+
+#[test]
 fn a_dbt_that_will_not_stop_is_killed_with_all_that_it_started() {
     let world = planned(
         "trap '' INT TERM\nsleep 300 &\necho $! > \"$LANDFALL_WORK_DIR/child\"\nwhile true; do sleep 0.1; done",

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::stack::StackChoice;
+use crate::{select::SelectArgs, stack::StackChoice};
 
 /// dbt, run when data lands: deploy it, release a project, see what happens and why.
 #[derive(Debug, Parser)]
@@ -26,12 +26,16 @@ pub enum Verb {
     Release(ReleaseArgs),
     /// Show which models a load would run, and why; needs nothing but a manifest
     Plan(PlanArgs),
-    /// Say what became of an object (s3://bucket/key), a model or a run
+    /// Say what became of an object, a model or a run
     Why(WhyArgs),
     /// Show the datasets, what is owed and why it waits, live runs, and the docs
     Status(StatusArgs),
     /// Say that a dataset's rows are in the warehouse: the event `Dataset Loaded`
     Load(LoadArgs),
+    /// Install what a local stack needs (emulator, SAM CLI, the example's dbt) into .landfall/; takes no time once it is there
+    Setup,
+    /// List what dbt would select, from a manifest alone
+    Select(SelectArgs),
     /// Show the published docs in a browser, through your own credentials
     Docs(DocsArgs),
 }
@@ -129,7 +133,7 @@ pub struct PlanWhat {
     /// A load of this dataset
     #[arg(long, value_name = "NAME")]
     pub dataset: Option<String>,
-    /// This event: EventBridge's `Object Created` or `Dataset Loaded`, or a notification of S3, as JSON
+    /// This event: `Object Created` or `Dataset Loaded` of `EventBridge`, or a notification of S3, as JSON
     #[arg(long, value_name = "FILE")]
     pub event: Option<PathBuf>,
 }
@@ -137,7 +141,7 @@ pub struct PlanWhat {
 /// `landfall why`.
 #[derive(Debug, Clone, Args)]
 pub struct WhyArgs {
-    /// s3://bucket/key, a model's name or unique id, or a run id
+    /// An object (`s3://bucket/key`), a model's name or unique id, or a run id
     #[arg(value_name = "WHAT")]
     pub what: String,
     /// Which stack.

@@ -17,6 +17,7 @@ pub mod local;
 pub mod process;
 pub mod release;
 pub mod render;
+pub mod select;
 pub mod setup;
 pub mod stack;
 pub mod story;

@@ -76,7 +76,7 @@ pub enum StackError {
 /// Which stack a command means.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct StackChoice {
-    /// The stack in AWS, by its name in CloudFormation; credentials and region are found as the AWS CLI finds them
+    /// The stack in AWS, by its name there; credentials and region are found as the AWS CLI finds them
     #[arg(long, value_name = "NAME", conflicts_with = "local")]
     pub stack: Option<String>,
     /// The stack that `landfall local` runs on this machine (also meant if no stack is named)

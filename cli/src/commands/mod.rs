@@ -9,7 +9,8 @@ mod status;
 
 use crate::{
     args::Verb, dbt::DbtError, demo::DemoError, docs_server::DocsError, home::NoHome, ledger::StateError,
-    local::LocalError, release::ReleaseError, stack::StackError, story::StoryError, terminal::Terminal, why::WhyError,
+    local::LocalError, release::ReleaseError, select::SelectCommandError, stack::StackError, story::StoryError,
+    terminal::Terminal, why::WhyError,
 };
 
 pub(crate) use local::{binaries, follow};
@@ -39,6 +40,9 @@ pub enum CommandError {
     /// See there.
     #[error(transparent)]
     Release(#[from] ReleaseError),
+    /// See there.
+    #[error(transparent)]
+    Select(#[from] SelectCommandError),
     /// See there.
     #[error(transparent)]
     Stack(#[from] StackError),
@@ -78,6 +82,15 @@ pub async fn run(terminal: &Terminal, verb: &Verb) -> Result<(), CommandError> {
         Verb::Why(args) => Ok(crate::why::run(terminal, args).await?),
         Verb::Status(args) => status::run(terminal, args).await,
         Verb::Load(args) => load::run(terminal, args).await,
+        // Not through the terminal: its output is data.
+        Verb::Select(args) => {
+            Ok(crate::select::run(args, &mut std::io::stdout().lock(), &mut std::io::stderr().lock())?)
+        }
+        Verb::Setup => {
+            crate::local::prepare(terminal, &crate::home::Home::find()?, true).await?;
+            terminal.say("everything that a local stack needs is installed");
+            Ok(())
+        }
         Verb::Docs(args) => docs::run(terminal, args).await,
     }
 }

@@ -1,12 +1,14 @@
 //! `landfall release`.
 
+use std::{collections::BTreeMap, path::Path};
+
 use super::CommandError;
 use crate::{
     args::ReleaseArgs,
     dbt::{self, Dbt},
     local::{self, Images},
-    release::{ReleaseRequest, release},
-    stack::Stack,
+    release::{ReleaseRequest, Released, release},
+    stack::{LocalState, Stack},
     terminal::Terminal,
 };
 
@@ -14,47 +16,59 @@ pub(super) async fn run(terminal: &Terminal, args: &ReleaseArgs) -> Result<(), C
     let project = dbt::project(&args.project)?;
     let stack = Stack::open(&args.stack).await?;
     let released = match &stack.local {
-        Some(state) => {
-            // As the running stack runs dbt, unless another is asked for.
-            let mut dbt = match (&state.dbt, &args.dbt) {
-                (Some(dbt), None) => dbt.clone(),
-                (_, given) => {
-                    let base = state.dbt.as_ref().map(|dbt| dbt.variables.clone()).unwrap_or_default();
-                    Dbt { program: dbt::find(given.as_deref())?, profiles: None, target: None, variables: base }
-                        .with_profiles_found(&project)?
-                }
-            };
-            if args.target.is_some() {
-                dbt.target.clone_from(&args.target);
-            }
-            let task = std::env::current_exe()
-                .map(|program| program.with_file_name("landfall-task"))
-                .map_err(|source| local::LocalError::Files { path: "landfall".into(), source })?;
-            let images = Images::new(&state.folder)?;
-            local::release_locally(terminal, &stack, &images, &task, state, &project, &dbt).await?
-        }
-        None => {
-            let dbt = Dbt {
-                program: dbt::find(args.dbt.as_deref())?,
-                profiles: None,
-                target: args.target.clone(),
-                variables: std::collections::BTreeMap::new(),
-            };
-            let work = tempfile::tempdir()
-                .map_err(|source| local::LocalError::Files { path: std::env::temp_dir(), source })?;
-            let landing = stack.output("LandingBucket")?;
-            let request = ReleaseRequest {
-                project: &project,
-                dbt: &dbt,
-                image: args.image.as_deref(),
-                force: args.force,
-                work: work.path(),
-                landing_bucket: Some(landing),
-                emulated: false,
-            };
-            release(terminal, &stack, &request).await?
-        }
+        Some(state) => here(terminal, args, &stack, state, &project).await?,
+        None => in_aws(terminal, args, &stack, &project).await?,
     };
     terminal.say(format!("release {} is in place: {}", released.id, released.summary));
     Ok(())
+}
+
+/// As the running stack runs dbt, unless another is asked for.
+async fn here(
+    terminal: &Terminal,
+    args: &ReleaseArgs,
+    stack: &Stack,
+    state: &LocalState,
+    project: &Path,
+) -> Result<Released, CommandError> {
+    let mut dbt = match (&state.dbt, &args.dbt) {
+        (Some(dbt), None) => dbt.clone(),
+        (_, given) => {
+            let variables = state.dbt.as_ref().map(|dbt| dbt.variables.clone()).unwrap_or_default();
+            Dbt { program: dbt::find(given.as_deref())?, profiles: None, target: None, variables }
+                .with_profiles_found(project)?
+        }
+    };
+    if args.target.is_some() {
+        dbt.target.clone_from(&args.target);
+    }
+    let task = super::binaries()?.join("landfall-task");
+    let images = Images::new(&state.folder)?;
+    Ok(local::release_locally(terminal, stack, &images, &task, state, project, &dbt).await?)
+}
+
+/// With the user's own dbt, environment and credentials.
+async fn in_aws(
+    terminal: &Terminal,
+    args: &ReleaseArgs,
+    stack: &Stack,
+    project: &Path,
+) -> Result<Released, CommandError> {
+    let dbt = Dbt {
+        program: dbt::find(args.dbt.as_deref())?,
+        profiles: None,
+        target: args.target.clone(),
+        variables: BTreeMap::new(),
+    };
+    let work = tempfile::tempdir().map_err(|source| local::LocalError::Files { path: std::env::temp_dir(), source })?;
+    let request = ReleaseRequest {
+        project,
+        dbt: &dbt,
+        image: args.image.as_deref(),
+        force: args.force,
+        work: work.path(),
+        landing_bucket: Some(stack.output("LandingBucket")?),
+        emulated: false,
+    };
+    Ok(release(terminal, stack, &request).await?)
 }

@@ -95,7 +95,7 @@ impl Dbt {
     }
 }
 
-/// The project's name, as dbt_project.yml says.
+/// The project's name, as `dbt_project.yml` says.
 pub fn project_name(project: &Path) -> Result<String, DbtError> {
     Ok(settings(project)?.name)
 }

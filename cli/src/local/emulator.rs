@@ -17,7 +17,7 @@ use super::{LocalError, aws};
 use crate::process::{Group, command};
 
 /// How long it may take to be ready: seconds on an idle machine, but Python compiles its files the first time.
-const READY_WITHIN: Duration = Duration::from_secs(120);
+const READY_WITHIN: Duration = Duration::from_mins(2);
 
 /// What the emulator needs to start.
 #[derive(Debug)]

@@ -102,7 +102,7 @@ impl Images {
     }
 }
 
-/// Every file of the project as (path in the project, where it is), in a fixed order. Links are followed: dbt_packages often holds some.
+/// Every file of the project as (path in the project, where it is), in a fixed order. Links are followed: `dbt_packages` often holds some.
 fn files(project: &Path) -> Result<Vec<(PathBuf, PathBuf)>, LocalError> {
     let mut files = Vec::new();
     let walk = WalkDir::new(project).follow_links(true).sort_by_file_name().into_iter();

@@ -32,9 +32,6 @@ pub async fn prepare(terminal: &Terminal, home: &Home, with_dbt: bool) -> Result
     Ok(Environments {
         emulator: venv("emulator", "cli/emulator/requirements.txt", "the AWS emulator").await?,
         sam: venv("sam", "cli/emulator/requirements-sam.txt", "the SAM CLI").await?,
-        dbt: match with_dbt {
-            true => Some(venv("dbt", "example/requirements.txt", "dbt and DuckDB").await?),
-            false => None,
-        },
+        dbt: if with_dbt { Some(venv("dbt", "example/requirements.txt", "dbt and DuckDB").await?) } else { None },
     })
 }

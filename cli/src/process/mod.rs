@@ -66,7 +66,7 @@ pub enum ProcessError {
 pub struct Group {
     /// The leader: its streams can be taken from here.
     pub child: Child,
-    group: Pid,
+    leader: Pid,
     ended: bool,
 }
 
@@ -77,7 +77,7 @@ impl Group {
         let child = command.process_group(0).spawn().map_err(start)?;
         let number = child.id().and_then(|id| i32::try_from(id).ok());
         let number = number.ok_or_else(|| start(std::io::Error::other("it ended at once")))?;
-        let group = Self { child, group: Pid::from_raw(number), ended: false };
+        let group = Self { child, leader: Pid::from_raw(number), ended: false };
         guardian::add(number).map_err(start)?;
         Ok(group)
     }
@@ -92,13 +92,17 @@ impl Group {
 
     /// Ends the group: SIGTERM, and SIGKILL after a grace. Returns when the leader is gone. May be called again.
     pub fn end(&mut self) {
+        self.end_by(&ENDING);
+    }
+
+    fn end_by(&mut self, ending: &[(Signal, Duration)]) {
         if std::mem::replace(&mut self.ended, true) {
             return;
         }
-        for (signal, grace) in ENDING {
+        for (signal, grace) in ending {
             // Fails only when nothing is left to signal, which the loop finds too.
-            let _ = killpg(self.group, signal);
-            let deadline = Instant::now() + grace;
+            let _ = killpg(self.leader, *signal);
+            let deadline = Instant::now() + *grace;
             while !self.is_gone() && Instant::now() < deadline {
                 std::thread::sleep(Duration::from_millis(10));
             }
@@ -106,14 +110,14 @@ impl Group {
                 break;
             }
         }
-        guardian::remove(self.group.as_raw());
+        guardian::remove(self.leader.as_raw());
     }
 }
 
 impl Group {
     /// Reaps the leader, without which its group would seem to exist for ever.
     fn is_gone(&mut self) -> bool {
-        !matches!(self.child.try_wait(), Ok(None)) && killpg(self.group, None).is_err()
+        !matches!(self.child.try_wait(), Ok(None)) && killpg(self.leader, None).is_err()
     }
 }
 
@@ -140,7 +144,7 @@ mod tests {
         let mut lines = tokio::io::BufReader::new(group.child.stdout.take().unwrap());
         let mut line = String::new();
         tokio::io::AsyncBufReadExt::read_line(&mut lines, &mut line).await.unwrap();
-        let pid = group.group;
+        let pid = group.leader;
         assert_eq!(killpg(pid, None), Ok(()));
         drop(group);
         assert_ne!(killpg(pid, None), Ok(()));
@@ -153,7 +157,7 @@ mod tests {
         let mut lines = tokio::io::BufReader::new(group.child.stdout.take().unwrap());
         let mut line = String::new();
         tokio::io::AsyncBufReadExt::read_line(&mut lines, &mut line).await.unwrap();
-        group.end();
-        assert_ne!(killpg(group.group, None), Ok(()));
+        group.end_by(&[(Signal::SIGTERM, Duration::from_millis(100)), (Signal::SIGKILL, Duration::from_secs(10))]);
+        assert_ne!(killpg(group.leader, None), Ok(()));
     }
 }

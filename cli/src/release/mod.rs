@@ -89,8 +89,7 @@ pub enum ReleaseError {
     },
     /// `on-release` said nothing.
     #[error(
-        "release {id} lies in s3://{bucket}/releases/{id}/, but on-release gave no verdict within {waited}: see the log group \
-         /landfall/{stack}/on-release and the queue {queue}"
+        "release {id} lies in s3://{bucket}/releases/{id}/, but on-release gave no verdict within {waited}: see {look}"
     )]
     NoVerdict {
         /// The release.
@@ -99,10 +98,8 @@ pub enum ReleaseError {
         bucket: String,
         /// How long.
         waited: String,
-        /// The stack.
-        stack: String,
-        /// The function's dead letters.
-        queue: String,
+        /// Where to look.
+        look: String,
     },
 }
 

@@ -18,7 +18,7 @@ use crate::{
 pub struct Parsed {
     /// manifest.json.
     pub manifest: Vec<u8>,
-    /// partial_parse.msgpack: with it dbt starts faster.
+    /// `partial_parse.msgpack`: with it dbt starts faster.
     pub partial_parse: Option<Vec<u8>>,
 }
 

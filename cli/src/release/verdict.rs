@@ -9,8 +9,9 @@ use serde::Deserialize;
 use super::ReleaseError;
 use crate::{stack::Stack, terminal};
 
-/// The function has two minutes, and may be tried again after one.
+/// The function has two minutes, and may be tried again after one; the emulator tries again within seconds.
 const PATIENCE: Duration = Duration::from_mins(4);
+const PATIENCE_HERE: Duration = Duration::from_mins(1);
 const INTERVAL: Duration = Duration::from_millis(300);
 
 #[derive(Deserialize)]
@@ -21,8 +22,9 @@ struct Refusal {
 /// Waits until the release is in place, or refused.
 pub(super) async fn wait(stack: &Stack, state: &Store, id: &ReleaseId) -> Result<(), ReleaseError> {
     let began = Instant::now();
+    let patience = if stack.local.is_some() { PATIENCE_HERE } else { PATIENCE };
     let refused = format!("releases/{id}/refused.json");
-    while began.elapsed() < PATIENCE {
+    while began.elapsed() < patience {
         if let Some(board) = state.get(BOARD_KEY).await? {
             let board = Board::from_json(&board.bytes)?;
             // A newer one may have taken its place already.
@@ -40,8 +42,14 @@ pub(super) async fn wait(stack: &Stack, state: &Store, id: &ReleaseId) -> Result
     Err(ReleaseError::NoVerdict {
         id: id.clone(),
         bucket: state.bucket().to_owned(),
-        waited: terminal::seconds(PATIENCE),
-        stack: stack.name.clone(),
-        queue: stack.outputs.get("FunctionDeadLetterQueueUrl").cloned().unwrap_or_default(),
+        waited: terminal::seconds(patience),
+        look: match &stack.local {
+            Some(local) => local.folder.join("emulator/emulator.log").display().to_string(),
+            None => format!(
+                "the log group /landfall/{}/on-release and the queue {}",
+                stack.name,
+                stack.outputs.get("FunctionDeadLetterQueueUrl").map_or("", String::as_str)
+            ),
+        },
     })
 }

@@ -16,7 +16,7 @@ use crate::{
 };
 
 use tail::Tail;
-pub use words::{explain_plan, nodes_in_words, settled_in_words};
+pub use words::{explain_plan, first_lines, nodes_in_words, settled_in_words};
 
 /// Tells a stack's story from now on.
 #[derive(Debug)]
@@ -24,6 +24,7 @@ pub struct Story {
     terminal: Terminal,
     state: Store,
     docs: Store,
+    landing: String,
     follower: Follower,
     /// A local stack's folder, where the tasks' logs are.
     folder: Option<PathBuf>,
@@ -58,6 +59,7 @@ impl Story {
             state,
             pointer: docs_server::pointer(&docs).await.map_err(StoryError::Docs)?,
             docs,
+            landing: stack.output("LandingBucket")?.to_owned(),
             folder: stack.local.as_ref().map(|local| local.folder.clone()),
             docs_address,
             began: Instant::now(),
@@ -132,7 +134,7 @@ impl Story {
             About::Run { run, .. } => self.plans.get(run),
             _ => None,
         };
-        let (word, rest) = words::line(line, plan);
+        let (word, rest) = words::line(line, plan, &self.landing);
         self.say(word, &rest);
     }
 
@@ -146,7 +148,9 @@ impl Story {
 
     fn tell_tail(&mut self, run: &RunId) {
         let Some(tail) = self.tails.get_mut(run) else { return };
-        for line in tail.new_lines() {
+        let lines = tail.new_lines();
+        let told: Vec<String> = lines.iter().filter_map(|line| tail.worth_telling(line).map(str::to_owned)).collect();
+        for line in told {
             self.say("dbt", &console::style(line).dim().to_string());
         }
     }

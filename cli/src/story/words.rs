@@ -10,12 +10,14 @@ use crate::{
 };
 
 /// A line of the ledger: one word for its kind, and the rest.
-pub(super) fn line(line: &LedgerLine, plan: Option<&Plan>) -> (&'static str, String) {
+/// An object of the landing bucket is told by its key alone.
+pub(super) fn line(line: &LedgerLine, plan: Option<&Plan>, landing: &str) -> (&'static str, String) {
     let detail = printable(&line.detail);
     match &line.about {
         About::Object { bucket, key, size, dataset, .. } => {
             let size = size.map(|size| format!(" ({})", bytes(size))).unwrap_or_default();
-            let object = format!("s3://{bucket}/{}{size}", printable(key));
+            let place = if bucket == landing { String::new() } else { format!("s3://{bucket}/") };
+            let object = format!("{place}{}{size}", printable(key));
             match (dataset, line.outcome) {
                 (Some(dataset), LedgerOutcome::Mapped) => ("landed", format!("{object} -> {dataset}: {detail}")),
                 (_, outcome) => (outcome_word(outcome), format!("{object}: {detail}")),
@@ -46,6 +48,19 @@ pub(super) fn line(line: &LedgerLine, plan: Option<&Plan>) -> (&'static str, Str
         },
         About::Other { text } => (outcome_word(line.outcome), format!("{}: {detail}", printable(text))),
     }
+}
+
+/// How much of dbt's message the story tells; `landfall why` tells more.
+const MESSAGE_LINES: usize = 5;
+
+/// The first lines of a message that say something, fit for a terminal, and how many more there are.
+pub fn first_lines(message: &str, most: usize) -> Vec<String> {
+    let lines: Vec<&str> = message.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let mut told: Vec<String> = lines.iter().take(most).map(|line| printable(line)).collect();
+    if lines.len() > most {
+        told.push(format!("... and {}", count(lines.len() - most, "more line", "more lines")));
+    }
+    told
 }
 
 fn outcome_word(outcome: LedgerOutcome) -> &'static str {
@@ -81,7 +96,7 @@ pub fn settled_in_words(
         let _ = write!(text, "; {detail}");
     }
     for node in failed.iter().take(5) {
-        let message = node.message.trim().lines().map(|line| printable(line.trim())).collect::<Vec<_>>().join("\n    ");
+        let message = first_lines(&node.message, MESSAGE_LINES).join("\n    ");
         let _ = write!(text, "\n  {}: {message}", node_name(node.id.as_str()));
     }
     if failed.len() > 5 {
@@ -167,9 +182,16 @@ mod tests {
                 detail: "opened load 1 of shop.orders".to_owned(),
             },
             None,
+            "b",
         );
         assert_eq!(told.0, "landed");
-        assert!(told.1.contains("-> shop.orders") && told.1.contains("1.20 kB") && !told.1.contains('\n'), "{told:?}");
+        assert!(
+            told.1.starts_with("orders/")
+                && told.1.contains("-> shop.orders")
+                && told.1.contains("1.20 kB")
+                && !told.1.contains('\n'),
+            "{told:?}"
+        );
     }
 
     #[test]

@@ -156,7 +156,7 @@ pub fn debt_in_words(cause: &Cause, debt: &Debt, board: &Board) -> String {
     let stuck = debt.stuck.as_ref().map(|stuck| {
         let run = stuck.run.as_ref().map(|run| format!(" in run {run}")).unwrap_or_default();
         format!(
-            "{} failed{run} ({}) and wait for new data of the dataset, a new release or a person",
+            "{} did not get done{run} ({}) and wait for new data of the dataset, a new release or a person",
             count(stuck.nodes.len(), "node", "nodes"),
             printable(stuck.reason.trim())
         )

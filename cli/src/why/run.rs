@@ -7,13 +7,15 @@ use landfall_pipeline::{About, LedgerLine, LedgerOutcome, NodeStatus, Outcome, P
 use super::{Evidence, WhyError, search};
 use crate::{
     ledger::document,
-    story::explain_plan,
+    story::{explain_plan, first_lines},
     terminal::{count, seconds},
     text::{list, node_name, printable},
 };
 
 /// How many failing nodes are quoted.
 const MOST: usize = 10;
+/// How much of dbt's message: `DuckDB` adds every option of its reader.
+const MESSAGE_LINES: usize = 14;
 
 /// None if there is no such run.
 pub(super) async fn explain(evidence: &Evidence, id: &RunId) -> Result<Option<String>, WhyError> {
@@ -82,8 +84,7 @@ fn attempt_in_words(result: &RunResult) -> String {
     );
     let bad: Vec<_> = result.nodes.iter().filter(|node| node.status.is_failure()).collect();
     for node in bad.iter().take(MOST) {
-        let message = node.message.as_deref().unwrap_or("dbt gave no message").trim();
-        let message: Vec<String> = message.lines().map(|line| printable(line.trim_end())).collect();
+        let message = first_lines(node.message.as_deref().unwrap_or("dbt gave no message"), MESSAGE_LINES);
         let _ = write!(text, "\n  {} {}:\n    {}", word(node.status), node.id, message.join("\n    "));
     }
     if bad.len() > MOST {
@@ -92,14 +93,13 @@ fn attempt_in_words(result: &RunResult) -> String {
     if let (Some(message), true) = (&result.message, bad.is_empty() && result.outcome != Outcome::Succeeded) {
         let _ = write!(text, "\n  {}", printable(message.trim()));
     }
-    let skipped: Vec<&str> = result
-        .nodes
-        .iter()
-        .filter(|node| node.status == NodeStatus::Skipped)
-        .map(|node| node_name(node.id.as_str()))
-        .collect();
+    let skipped: Vec<&str> =
+        result.nodes.iter().filter(|node| node.status == NodeStatus::Skipped).map(|node| node.id.as_str()).collect();
     if !skipped.is_empty() {
-        let _ = write!(text, "\n  left out because of it: {}", list(&skipped, 10));
+        let models: Vec<&str> = skipped.iter().filter(|id| !id.starts_with("test.")).map(|id| node_name(id)).collect();
+        let tests = count(skipped.len() - models.len(), "test", "tests");
+        let models = if models.is_empty() { String::new() } else { format!("{} and ", list(&models, 10)) };
+        let _ = write!(text, "\n  left out because of it: {models}{tests}");
     }
     if !result.breach.is_empty() {
         let ids: Vec<&str> = result.breach.iter().map(landfall_pipeline::NodeId::as_str).collect();

@@ -271,7 +271,7 @@ impl Index {
         self.head.get(start..end)
     }
 
-    pub(crate) fn list(&self, id: u32) -> impl ExactSizeIterator<Item = u32> + Clone + '_ {
+    pub(crate) fn list(&self, id: u32) -> impl ExactSizeIterator<Item = u32> + DoubleEndedIterator + Clone + '_ {
         let bytes = self.tail.get(self.lists.clone()).unwrap_or_default();
         let at = (id as usize).saturating_mul(4);
         let count = if id == NONE { 0 } else { u32_at(bytes, at).unwrap_or(0) as usize };

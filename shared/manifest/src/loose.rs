@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// A string that borrows from the manifest where it holds no escapes.
@@ -38,19 +39,37 @@ pub(crate) struct Hashed {
 
 impl<'de> Deserialize<'de> for Hashed {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct HashedVisitor;
-        impl Visitor<'_> for HashedVisitor {
-            type Value = Hashed;
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a string")
-            }
-            fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {
-                // Python's str.strip() also takes the four ASCII separators away.
-                let blank = value.chars().all(|c| c.is_whitespace() || ('\x1c'..='\x1f').contains(&c));
-                Ok(Hashed { hash: xxh3_64(value.as_bytes()), blank })
-            }
+        Self::of_json(<&RawValue>::deserialize(deserializer)?.get()).map_err(serde::de::Error::custom)
+    }
+}
+
+impl Hashed {
+    /// Hashes the string as JSON text, which spares unescaping code line by line. One string has several spellings, of which
+    /// serde_json's own is hashed: it never writes `\/`, nor `\u` for what can be written otherwise.
+    fn of_json(json: &str) -> serde_json::Result<Self> {
+        let odd = memchr::memchr_iter(b'\\', json.as_bytes())
+            .any(|at| matches!(json.as_bytes().get(at + 1), Some(b'u' | b'/')));
+        if odd || !json.starts_with('"') {
+            let text: String = serde_json::from_str(json)?;
+            return Ok(Self::of_plain(&serde_json::to_string(&text)?));
         }
-        deserializer.deserialize_str(HashedVisitor)
+        Ok(Self::of_plain(json))
+    }
+
+    fn of_plain(json: &str) -> Self {
+        Self { hash: xxh3_64(json.as_bytes()), blank: is_blank(json) }
+    }
+}
+
+/// Whether nothing is left of the string by Python's `str.strip()`, which also takes the four ASCII separators away.
+fn is_blank(json: &str) -> bool {
+    let inside = json.get(1..json.len().saturating_sub(1)).unwrap_or_default();
+    let first = inside.trim_start().as_bytes();
+    match first {
+        [] => true,
+        [b'\\', b'n' | b't' | b'r' | b'f' | b'u', ..] => serde_json::from_str::<String>(json)
+            .is_ok_and(|text| text.chars().all(|c| c.is_whitespace() || ('\x1c'..='\x1f').contains(&c))),
+        _ => false,
     }
 }
 
@@ -156,5 +175,34 @@ impl<'de: 'a, 'a> Deserialize<'de> for Loose<'a> {
             }
         }
         deserializer.deserialize_any(LooseVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Hashed;
+
+    fn hashed(json: &str) -> Hashed {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn spellings_of_one_string_have_one_hash() {
+        assert_eq!(hashed(r#""a\u00e9\/\n""#).hash, hashed("\"aé/\\n\"").hash);
+        assert_eq!(hashed(r#""\u0008\u000A""#).hash, hashed(r#""\b\n""#).hash);
+        assert_eq!(hashed(r#""\\u0041""#).hash, hashed(r#""\\u0041""#).hash);
+        assert_ne!(hashed(r#""\\u0041""#).hash, hashed(r#""A""#).hash);
+        assert_ne!(hashed(r#""a""#).hash, hashed(r#""b""#).hash);
+    }
+
+    #[test]
+    fn blank_is_what_python_strips_away() {
+        for blank in [r#""""#, r#"" ""#, r#""\n  \t\r""#, r#""\u00a0\u001c \u000b""#, "\"\u{a0}\""] {
+            assert!(hashed(blank).blank, "{blank}");
+        }
+        for code in [r#""x""#, r#""\n x""#, r#""\\""#, r#""\u0041""#, r#""\u200b""#] {
+            assert!(!hashed(code).blank, "{code}");
+        }
+        assert!(serde_json::from_str::<Hashed>("3").is_err());
     }
 }

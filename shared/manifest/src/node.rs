@@ -36,7 +36,7 @@ impl<'i> Node<'i> {
         self.index.text(self.index.column(column, self.ix))
     }
 
-    fn list(self, column: Column) -> impl ExactSizeIterator<Item = &'i str> + Clone + use<'i> {
+    fn list(self, column: Column) -> impl ExactSizeIterator<Item = &'i str> + DoubleEndedIterator + Clone + use<'i> {
         let index = self.index;
         index.list(index.column(column, self.ix)).map(move |id| index.text(id).unwrap_or_default())
     }
@@ -66,12 +66,12 @@ impl<'i> Node<'i> {
     }
 
     /// Its fully qualified name, package first.
-    pub fn fqn(self) -> impl ExactSizeIterator<Item = &'i str> + Clone + use<'i> {
+    pub fn fqn(self) -> impl ExactSizeIterator<Item = &'i str> + DoubleEndedIterator + Clone + use<'i> {
         self.list(Column::Fqn)
     }
 
     /// Its tags.
-    pub fn tags(self) -> impl ExactSizeIterator<Item = &'i str> + Clone + use<'i> {
+    pub fn tags(self) -> impl ExactSizeIterator<Item = &'i str> + DoubleEndedIterator + Clone + use<'i> {
         self.list(Column::Tags)
     }
 
@@ -163,7 +163,7 @@ impl<'i> Node<'i> {
     /// A source's locations as written, the binding one first: `config.meta.external_location`, `meta.external_location`,
     /// `source_meta.external_location`, `config.external_location`, `external.location`
     /// (<https://github.com/duckdb/dbt-duckdb#reading-from-external-files>). They may hold `{name}` and the like.
-    pub fn external_location(self) -> impl ExactSizeIterator<Item = &'i str> + Clone + use<'i> {
+    pub fn external_location(self) -> impl ExactSizeIterator<Item = &'i str> + DoubleEndedIterator + Clone + use<'i> {
         self.list(Column::Locations)
     }
 
@@ -173,7 +173,7 @@ impl<'i> Node<'i> {
     }
 
     /// Where a model writes files, as written: `config.location`, `location_root`, `external_root`, `s3_data_dir`.
-    pub fn writes_to(self) -> impl ExactSizeIterator<Item = &'i str> + Clone + use<'i> {
+    pub fn writes_to(self) -> impl ExactSizeIterator<Item = &'i str> + DoubleEndedIterator + Clone + use<'i> {
         self.list(Column::WritesTo)
     }
 
@@ -218,7 +218,7 @@ impl<'i> Node<'i> {
     }
 
     /// The unique ids of the macros that it uses directly; a missing one is empty.
-    pub fn macros(self) -> impl ExactSizeIterator<Item = &'i str> + Clone + use<'i> {
+    pub fn macros(self) -> impl ExactSizeIterator<Item = &'i str> + DoubleEndedIterator + Clone + use<'i> {
         self.list(Column::Macros)
     }
 

@@ -30,9 +30,25 @@ impl<'t> Pattern<'t> {
 
     /// Whether the node's fqn matches, with the package or without.
     pub(crate) fn matches(&self, node: Node<'_>) -> bool {
-        let fqn: Vec<&str> = node.fqn().collect();
         let versioned = node.resource_type() == ResourceType::Model && node.version().is_some();
+        if !versioned && let Some(known) = self.at_a_glance(node) {
+            return known;
+        }
+        let fqn: Vec<&str> = node.fqn().collect();
         self.matches_from(&fqn, versioned) || fqn.get(1..).is_some_and(|fqn| self.matches_from(fqn, versioned))
+    }
+
+    /// Answers for most nodes from one or two segments of their fqn.
+    fn at_a_glance(&self, node: Node<'_>) -> Option<bool> {
+        let name = node.fqn().next_back()?;
+        if name == self.text || self.text == "*" || self.name.as_ref().is_some_and(|glob| glob.matches(name)) {
+            return Some(true);
+        }
+        if matches!(self.tail, Some((0, _))) {
+            return None;
+        }
+        let first = |segment: &str| segment.split('.').next() == self.parts.first().copied();
+        if node.fqn().take(2).any(first) { None } else { Some(false) }
     }
 
     fn matches_from(&self, fqn: &[&str], versioned: bool) -> bool {

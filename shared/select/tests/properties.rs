@@ -1,0 +1,163 @@
+//! Laws that hold for every selection, on small random graphs.
+
+use std::collections::BTreeSet;
+
+use landfall_manifest::Index;
+use landfall_select::{IndirectSelection, Request, SelectError, parse, select};
+use proptest::prelude::*;
+use serde_json::json;
+
+/// A graph of models: for each, which earlier ones it depends on, and its tag.
+#[derive(Debug, Clone)]
+struct Graph {
+    parents: Vec<BTreeSet<usize>>,
+    tags: Vec<u8>,
+}
+
+fn graphs() -> impl Strategy<Value = Graph> {
+    (1usize..12).prop_flat_map(|count| {
+        let parents = (0..count).map(|model| prop::collection::btree_set(0..model.max(1), 0..3)).collect::<Vec<_>>();
+        (parents, prop::collection::vec(0u8..3, count)).prop_map(|(mut parents, tags)| {
+            parents[0].clear();
+            Graph { parents, tags }
+        })
+    })
+}
+
+fn id(model: usize) -> String {
+    format!("model.p.m{model}")
+}
+
+fn index(graph: &Graph) -> Index {
+    let mut nodes = serde_json::Map::new();
+    for (model, parents) in graph.parents.iter().enumerate() {
+        let node = json!({
+            "resource_type": "model", "name": format!("m{model}"), "package_name": "p", "fqn": ["p", format!("m{model}")],
+            "original_file_path": format!("models/t{}/m{model}.sql", graph.tags[model]), "raw_code": "select 1",
+            "tags": [format!("t{}", graph.tags[model])], "config": {"enabled": true, "materialized": "view"},
+            "depends_on": {"macros": [], "nodes": parents.iter().map(|parent| id(*parent)).collect::<Vec<_>>()},
+        });
+        nodes.insert(id(model), node);
+        // A test on each model and its first parent.
+        let mut tested = vec![id(model)];
+        tested.extend(parents.first().map(|parent| id(*parent)));
+        let test = json!({
+            "resource_type": "test", "name": format!("t{model}"), "package_name": "p", "fqn": ["p", format!("t{model}")],
+            "original_file_path": "models/m.yml", "raw_code": "x", "tags": [], "config": {"enabled": true, "materialized": "test"},
+            "depends_on": {"macros": [], "nodes": tested}, "test_metadata": {"name": "unique"},
+        });
+        nodes.insert(format!("test.p.t{model}"), test);
+    }
+    let manifest = json!({
+        "metadata": {"dbt_schema_version": "https://schemas.getdbt.com/dbt/manifest/v12.json", "project_name": "p"},
+        "nodes": nodes,
+    });
+    Index::from_slice(manifest.to_string().as_bytes()).unwrap()
+}
+
+fn ids(index: &Index, request: &Request<'_>) -> BTreeSet<String> {
+    let selected = select(index, request).unwrap();
+    selected.unique_ids(index).into_iter().map(str::to_owned).collect()
+}
+
+/// Without indirect selection, so that sets behave as sets.
+fn plain(index: &Index, expression: &str) -> BTreeSet<String> {
+    ids(index, &Request::select(expression).indirect(IndirectSelection::Empty).resource_type("model"))
+}
+
+/// All within that many steps of the start, found step by step.
+fn naive(graph: &Graph, start: &BTreeSet<usize>, up: bool, layers: usize) -> BTreeSet<usize> {
+    let mut all = start.clone();
+    for _ in 0..layers.min(graph.parents.len()) {
+        let step: Vec<usize> = (0..graph.parents.len())
+            .filter(|model| {
+                if up {
+                    all.iter().any(|child| graph.parents[*child].contains(model))
+                } else {
+                    graph.parents[*model].iter().any(|parent| all.contains(parent))
+                }
+            })
+            .collect();
+        all.extend(step);
+    }
+    all
+}
+
+fn expressions() -> impl Strategy<Value = String> {
+    let value = prop_oneof![
+        (0usize..12).prop_map(|model| format!("m{model}")),
+        (0u8..3).prop_map(|tag| format!("tag:t{tag}")),
+        (0u8..3).prop_map(|tag| format!("models/t{tag}")),
+        Just("m*".to_owned()),
+        Just("m[1-4]".to_owned()),
+    ];
+    (prop_oneof![Just(""), Just("+"), Just("2+"), Just("@")], value, prop_oneof![Just(""), Just("+"), Just("+1")])
+        .prop_map(|(before, value, after)| format!("{before}{value}{}", if before == "@" { "" } else { after }))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn walks_agree_with_a_naive_reference(graph in graphs(), tag in 0u8..3, layers in 0usize..4) {
+        let index = index(&graph);
+        let start: BTreeSet<usize> = (0..graph.tags.len()).filter(|model| graph.tags[*model] == tag).collect();
+        let named = |models: BTreeSet<usize>| models.into_iter().map(id).collect::<BTreeSet<_>>();
+        prop_assert_eq!(plain(&index, &format!("{layers}+tag:t{tag}")), named(naive(&graph, &start, true, layers)));
+        prop_assert_eq!(plain(&index, &format!("tag:t{tag}+{layers}")), named(naive(&graph, &start, false, layers)));
+        prop_assert_eq!(plain(&index, &format!("+tag:t{tag}")), named(naive(&graph, &start, true, usize::MAX)));
+        let descendants = naive(&graph, &start, false, usize::MAX);
+        prop_assert_eq!(plain(&index, &format!("@tag:t{tag}")), named(naive(&graph, &descendants, true, usize::MAX)));
+    }
+
+    #[test]
+    fn spaces_unite_commas_intersect_and_exclusion_subtracts(graph in graphs(), a in expressions(), b in expressions()) {
+        let index = index(&graph);
+        let (left, right) = (plain(&index, &a), plain(&index, &b));
+        prop_assert_eq!(plain(&index, &format!("{a} {b}")), &left | &right);
+        prop_assert_eq!(plain(&index, &format!("{a},{b}")), &left & &right);
+        let without = Request::select(a.as_str()).exclude(b.as_str()).indirect(IndirectSelection::Empty).resource_type("model");
+        prop_assert_eq!(ids(&index, &without), &left - &right);
+        prop_assert_eq!(plain(&index, &format!("{a} {a}")), left);
+    }
+
+    #[test]
+    fn the_modes_of_indirect_selection_are_ordered(graph in graphs(), a in expressions()) {
+        let index = index(&graph);
+        let by = |mode| ids(&index, &Request::select(a.as_str()).indirect(mode));
+        let (eager, buildable) = (by(IndirectSelection::Eager), by(IndirectSelection::Buildable));
+        let (cautious, empty) = (by(IndirectSelection::Cautious), by(IndirectSelection::Empty));
+        prop_assert!(empty.is_subset(&cautious) && cautious.is_subset(&buildable) && buildable.is_subset(&eager));
+    }
+
+    #[test]
+    fn no_text_makes_selection_panic(text in any::<String>(), more in "[-@+*?\\[\\]!.:,/ a-z0-9_\u{e9}]{0,24}") {
+        let index = index(&Graph { parents: vec![BTreeSet::new(), BTreeSet::from([0])], tags: vec![0, 1] });
+        for expression in [text.as_str(), more.as_str()] {
+            for request in [Request::select(expression), Request::select("*").exclude(expression)] {
+                let _: Result<_, SelectError> = select(&index, &request);
+            }
+            let yaml = format!("selectors:\n- name: s\n  definition: {expression}\n");
+            for text in [expression, yaml.as_str()] {
+                let request = Request { selector: Some("s".to_owned()), selectors_yml: Some(text), ..Request::default() };
+                let _: Result<_, SelectError> = select(&index, &request);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_parsed_prints_as_what_parses_to_the_same(text in "[-@+*?.:,/ a-z0-9_\u{e9}\u{663}]{0,20}", prefix in "(tag:|config\\.a\\.b:|fqn:|path:|@|2\\+)?") {
+        if let Ok(spec) = parse(&format!("{prefix}{text}")) {
+            let printed = spec.to_string();
+            prop_assert_eq!(parse(&printed).unwrap(), spec, "printed as {}", printed);
+        }
+    }
+
+    #[test]
+    fn an_index_survives_being_stored(graph in graphs()) {
+        let first = index(&graph);
+        let second = Index::from_bytes(&first.to_bytes()).unwrap();
+        prop_assert_eq!(first.to_bytes(), second.to_bytes());
+        prop_assert_eq!(plain(&first, "+m1+"), plain(&second, "+m1+"));
+    }
+}

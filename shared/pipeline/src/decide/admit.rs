@@ -117,6 +117,13 @@ impl Deciding<'_> {
         if split.run.is_empty() && loading.is_empty() {
             return self.drop_idle_jobs(group, split.waiting.values().next());
         }
+        // A cause of which nothing can run now is not planned: it goes on waiting, and tells nobody otherwise.
+        let runs = |cause: &Cause| {
+            let loads_itself = matches!(cause, Cause::Load(name) if loading.contains(name));
+            loads_itself || self.board.owed.get(cause).is_some_and(|debt| debt.open_nodes().meets(&split.run))
+        };
+        let causes: Vec<Cause> = group.causes.iter().filter(|cause| runs(cause)).cloned().collect();
+        let group = &Group { causes, since: group.since };
         let leases = Leases::of(release, &split.run, &group.causes);
         let full = self.board.runs.len() >= release.compiled.runs.max_parallel;
         let spent = self.board.budget.runs >= release.compiled.limits.runs_per_day;

@@ -71,6 +71,19 @@ fn what_waits_runs_when_the_other_dataset_lands_and_both_debts_are_paid() {
 }
 
 #[test]
+fn a_cause_of_which_nothing_can_run_is_not_in_the_plan() {
+    let mut world = World::new();
+    world.load("orders/a.csv");
+    world.now += jiff::SignedDuration::from_secs(60);
+    world.load("customers/a.csv");
+    assert!(world.owed("load:jaffle.raw_customers") > 0, "account_revenue waits for crm.accounts");
+    world.now += jiff::SignedDuration::from_secs(60);
+    let plan = world.load("orders/b.csv");
+    let causes: Vec<String> = plan.causes.iter().map(|cause| cause.cause.to_string()).collect();
+    assert_eq!(causes, ["load:jaffle.raw_orders"]);
+}
+
+#[test]
 fn a_load_during_a_run_is_followed_by_one_more_run() {
     let mut world = World::new();
     world.land("orders/a.csv");

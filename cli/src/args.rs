@@ -8,7 +8,7 @@ use crate::{select::SelectArgs, stack::StackChoice};
 
 /// dbt, run when data lands: deploy it, release a project, see what happens and why.
 #[derive(Debug, Parser)]
-#[command(name = "landfall", version, about, disable_help_subcommand = true)]
+#[command(name = "landfall", version, disable_help_subcommand = true)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -115,7 +115,7 @@ pub struct PlanArgs {
     /// landfall.yml; unset: the one beside the manifest's target folder, if there is one
     #[arg(long, value_name = "FILE")]
     pub landfall_yml: Option<PathBuf>,
-    /// The bucket that relative locations of landfall.yml are in; unset: the event's
+    /// The bucket that relative locations of landfall.yml are in; unset: the one that the manifest's sources name, else the event's
     #[arg(long, value_name = "BUCKET")]
     pub landing_bucket: Option<String>,
     /// As if nothing had been built yet: what waits for its first load is left out

@@ -15,6 +15,8 @@ use landfall_pipeline::{
     Release, TaskSettings, decide,
 };
 
+use serde_json::Value;
+
 use super::CommandError;
 use crate::{
     args::PlanArgs,
@@ -83,7 +85,8 @@ pub(super) fn run(terminal: &Terminal, args: &PlanArgs) -> Result<(), CommandErr
         // clap asks for one of them.
         (None, None) => (Vec::new(), None),
     };
-    let landing = args.landing_bucket.clone().or(bucket).unwrap_or_else(|| "landing".to_owned());
+    let landing = args.landing_bucket.clone().or_else(|| release::bucket_of_sources(&manifest)).or(bucket);
+    let landing = landing.unwrap_or_else(|| "landing".to_owned());
     let release = release::check(&manifest, settings.as_deref(), Some(&landing))?.into_release();
     if let Some(Load::Loaded(word)) = loads.first()
         && let Ok(name) = DatasetName::parse(word.dataset.as_str())
@@ -177,15 +180,39 @@ pub(super) fn landed(bucket: &str, key: &str) -> Load {
 fn events(file: &Path) -> Result<Vec<Load>, PlanError> {
     let text = String::from_utf8_lossy(&read(file)?).into_owned();
     let no_event = |reason: String| PlanError::NoEvent { file: file.to_owned(), reason };
-    let messages = parse_load_message(&text, "").map_err(|malformed| no_event(malformed.to_string()))?;
-    messages
+    let event: Value = serde_json::from_str(&text).map_err(|error| no_event(error.to_string()))?;
+    let mut messages = Vec::new();
+    for body in bodies(&event) {
+        // Whichever stack it is for is the one that is meant.
+        let stack = body.pointer("/detail/stack").and_then(Value::as_str).unwrap_or_default();
+        messages
+            .extend(parse_load_message(&body.to_string(), stack).map_err(|malformed| no_event(malformed.to_string()))?);
+    }
+    let mut other = "it is empty".to_owned();
+    let mut loads = Vec::new();
+    for message in messages {
+        match message {
+            LoadMessage::Object(object) => loads.push(Load::Object(object)),
+            LoadMessage::Loaded(word) => loads.push(Load::Loaded(word)),
+            // A batch may hold others too.
+            LoadMessage::Ignored { what, .. } => other = format!("it is {what}"),
+            LoadMessage::Wake => "it is Landfall's own wake message".clone_into(&mut other),
+        }
+    }
+    if loads.is_empty() { Err(no_event(other)) } else { Ok(loads) }
+}
+
+/// The event itself, or those in a batch of SQS messages as Lambda gets it.
+fn bodies(event: &Value) -> Vec<Value> {
+    let records = event.get("Records").and_then(Value::as_array).into_iter().flatten();
+    let bodies: Vec<&str> = records.filter_map(|record| record.get("body")?.as_str()).collect();
+    if bodies.is_empty() {
+        return vec![event.clone()];
+    }
+    // A body that is no JSON is one that the parser will name.
+    bodies
         .into_iter()
-        .map(|message| match message {
-            LoadMessage::Object(object) => Ok(Load::Object(object)),
-            LoadMessage::Loaded(word) => Ok(Load::Loaded(word)),
-            LoadMessage::Ignored { what, .. } => Err(no_event(format!("it is {what}"))),
-            LoadMessage::Wake => Err(no_event("it is Landfall's own wake message".to_owned())),
-        })
+        .map(|body| serde_json::from_str(body).unwrap_or_else(|_| Value::String(body.to_owned())))
         .collect()
 }
 

@@ -19,7 +19,7 @@ use crate::{
     terminal::{Terminal, count},
 };
 
-pub use check::{Checked, check};
+pub use check::{Checked, bucket_of_sources, check};
 pub use prepare::{parse, rendered_settings};
 
 /// A release that could not be made.

@@ -25,7 +25,7 @@ fn main() -> ExitCode {
             // What runs is dropped here, and with it every child.
             () = interrupted() => {
                 terminal.say("ending what was started ...");
-                ExitCode::from(INTERRUPTED)
+                if terminal.ends_by_interruption() { ExitCode::SUCCESS } else { ExitCode::from(INTERRUPTED) }
             }
         }
     });

@@ -3,7 +3,10 @@
 use std::{
     borrow::Cow,
     io::IsTerminal as _,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -23,6 +26,8 @@ pub struct Terminal {
     live: bool,
     /// Nothing is shown: for tests that start a stack.
     quiet: bool,
+    /// All that was asked for is done: a Ctrl-C is how it ends.
+    done: Arc<AtomicBool>,
 }
 
 impl Terminal {
@@ -34,18 +39,28 @@ impl Terminal {
             console::set_colors_enabled(false);
         }
         let target = if live { ProgressDrawTarget::term(out.clone(), 10) } else { ProgressDrawTarget::hidden() };
-        Self { out, bars: MultiProgress::with_draw_target(target), live, quiet: false }
+        Self { out, bars: MultiProgress::with_draw_target(target), live, quiet: false, done: Arc::default() }
     }
 
     /// Shows nothing at all.
     pub fn silent() -> Self {
         let bars = MultiProgress::with_draw_target(ProgressDrawTarget::hidden());
-        Self { out: Term::stdout(), bars, live: false, quiet: true }
+        Self { out: Term::stdout(), bars, live: false, quiet: true, done: Arc::default() }
     }
 
     /// Whether a person can be asked: standard input and output are a terminal, and it's no CI.
     pub fn is_interactive(&self) -> bool {
         self.live && std::io::stdin().is_terminal()
+    }
+
+    /// From here on a Ctrl-C is the way to end, and no failure.
+    pub fn until_interrupted(&self) {
+        self.done.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether [`Terminal::until_interrupted`] was called.
+    pub fn ends_by_interruption(&self) -> bool {
+        self.done.load(Ordering::Relaxed)
     }
 
     /// One line, or several.
@@ -93,7 +108,6 @@ impl Terminal {
         let term = self.out.clone();
         // Dropped at Ctrl-C: the thread is left to its read, and ends with the process.
         let (sender, receiver) = tokio::sync::oneshot::channel();
-        let term = Arc::new(term);
         std::thread::spawn(move || {
             let answer = term.read_line().unwrap_or_default();
             let _ = sender.send(matches!(answer.trim(), "y" | "Y" | "yes" | "Yes"));

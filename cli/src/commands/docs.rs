@@ -7,6 +7,7 @@ pub(super) async fn run(terminal: &Terminal, args: &DocsArgs) -> Result<(), Comm
     let stack = Stack::open(&args.stack).await?;
     let server = DocsServer::start(stack.docs()?, args.port).await?;
     terminal.say(format!("the docs of {} are at {} until Ctrl-C", stack.name, server.address));
+    terminal.until_interrupted();
     server.run().await;
     Ok(())
 }

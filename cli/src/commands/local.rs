@@ -88,6 +88,7 @@ pub(crate) async fn follow(
     ));
     let mut watched = if from_start { Watched::everything(landing) } else { Watched::from_now_on(landing) };
     let mut story = Story::from_now_on(terminal, &stack.stack, Some(docs.to_owned())).await?;
+    terminal.until_interrupted();
     loop {
         let changed = watched.changed();
         if !changed.is_empty() {
@@ -186,6 +187,7 @@ async fn plan_only(
         landing.display()
     ));
     let mut watched = Watched::everything(landing);
+    terminal.until_interrupted();
     loop {
         for file in watched.changed() {
             if let Some((bucket, key)) = place(&buckets, &file) {

@@ -11,7 +11,7 @@ use landfall_cloud::{
     events::{LoadMessage, parse_load_message},
 };
 use landfall_pipeline::{
-    About, BadName, Board, Context, DatasetLoaded, DatasetName, Decision, Input, LedgerLine, Load, ObjectEvent, Plan,
+    About, BadName, Board, Cause, Context, DatasetLoaded, DatasetName, Input, LedgerLine, Load, ObjectEvent, Plan,
     Release, TaskSettings, decide,
 };
 
@@ -136,14 +136,41 @@ pub fn suppose(release: &Release, loads: &[Load], nothing_built: bool) -> Suppos
     }
     let context = |now| Context { now, nonce: &nonce, release: Some(release), task: Some(&task) };
     let landed = decide(&board, &Input::Loads(loads), &context(now));
-    let mut lines = landed.lines.clone();
-    let mut plans = landed.plans.clone();
-    // However long the datasets wait for more, by then they wait no longer.
-    let Decision { lines: later, plans: more, .. } =
-        decide(&landed.board, &Input::Tick, &context(after_all_waits(now)));
-    lines.extend(later);
-    plans.extend(more);
-    Supposed { lines, plans }
+    let mut supposed = Supposed { lines: landed.lines, plans: landed.plans };
+    board = landed.board;
+    let mut later = after_all_waits(now);
+    for _ in 0..MOST_WAVES {
+        settle(&mut board, release);
+        // However long a dataset waits for more, by then it waits no longer.
+        let decision = decide(&board, &Input::Tick, &context(later));
+        board = decision.board;
+        supposed.lines.extend(decision.lines);
+        // What waits for other datasets goes on waiting.
+        if decision.plans.iter().all(|plan| plan.nodes.is_empty()) {
+            break;
+        }
+        supposed.plans.extend(decision.plans);
+        later = after_all_waits(later);
+    }
+    supposed
+}
+
+/// Runs that wait for one another, at most.
+const MOST_WAVES: usize = 20;
+
+/// As if every live run had succeeded.
+fn settle(board: &mut Board, release: &Release) {
+    for (_, run) in std::mem::take(&mut board.runs) {
+        for cause in &run.causes {
+            if let Some(debt) = board.owed.get_mut(&cause.cause) {
+                debt.nodes = debt.nodes.minus(&run.nodes);
+            }
+            if let Cause::Load(name) = &cause.cause {
+                board.datasets.entry(name.clone()).or_default().loaded |= release.dataset(name).is_some();
+            }
+        }
+        board.built = board.built.union(&run.nodes);
+    }
 }
 
 /// landfall.yml bounds every wait to 30 days.

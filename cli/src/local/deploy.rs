@@ -69,7 +69,9 @@ fn sam(options: &DeployOptions<'_>) -> tokio::process::Command {
     let nowhere = options.folder.join("no-aws-profile");
     aws::point_at(&mut sam, options.endpoint, &nowhere);
     // Settings of the checkout's samconfig.toml are for a real account; the SAM CLI would also keep a file in the user's home.
-    sam.env("SAM_CLI_POLL_DELAY", "0.3").env("__SAM_CLI_APP_DIR", options.folder.join("sam-home"));
+    sam.env("PYTHONUNBUFFERED", "1")
+        .env("SAM_CLI_POLL_DELAY", "0.3")
+        .env("__SAM_CLI_APP_DIR", options.folder.join("sam-home"));
     sam.current_dir(options.folder);
     sam
 }

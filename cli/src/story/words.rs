@@ -43,7 +43,7 @@ pub(super) fn line(line: &LedgerLine, plan: Option<&Plan>, landing: &str) -> (&'
             }
             outcome => {
                 let word = if outcome == LedgerOutcome::Succeeded { "settled" } else { outcome_word(outcome) };
-                (word, settled_in_words(run.as_str(), outcome, &detail, *nodes, plan, failed))
+                (word, settled_in_words(run.as_str(), outcome, &line.detail, *nodes, plan, failed))
             }
         },
         About::Other { text } => (outcome_word(line.outcome), format!("{}: {detail}", printable(text))),
@@ -93,7 +93,7 @@ pub fn settled_in_words(
     let of = plan.map(|plan| format!(" of {}", plan.nodes.len())).unwrap_or_default();
     let mut text = format!("run {run} {}: {succeeded}{of} nodes succeeded", outcome_word(outcome));
     if !detail.is_empty() {
-        let _ = write!(text, "; {detail}");
+        let _ = write!(text, "; {}", first_lines(detail, MESSAGE_LINES).join("\n    "));
     }
     for node in failed.iter().take(5) {
         let message = first_lines(&node.message, MESSAGE_LINES).join("\n    ");

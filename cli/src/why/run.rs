@@ -34,7 +34,7 @@ pub(super) async fn explain(evidence: &Evidence, id: &RunId) -> Result<Option<St
         let About::Run { attempt, task_arn, .. } = &line.about else { continue };
         attempts = attempts.max(*attempt);
         let at = line.at.strftime("%H:%M:%S");
-        let detail = printable(line.detail.trim());
+        let detail = first_lines(&line.detail, MESSAGE_LINES).join("\n      ");
         let words = match line.outcome {
             LedgerOutcome::Planned => format!("planned ({detail})"),
             LedgerOutcome::Started => {

@@ -4,14 +4,13 @@ use hashbrown::HashSet;
 use md5::{Digest as _, Md5};
 use serde_json::value::RawValue;
 
-use crate::canon::{self, NULL, digest, join, lean_digest};
+use crate::digests::{self, access_of, contract_json, version};
 use crate::document::{Disabled, Document, Metadata};
 use crate::error::ManifestError;
 use crate::facts::{Configs, Unrendereds};
 use crate::intern::{Lists, Strings};
 use crate::layout::{self, Column, Digest, NONE, flag};
-use crate::loose::Loose;
-use crate::raw::{RawColumns, RawDependsOn, RawExternal, RawMacro, RawMeta, RawMetadata, RawNode, lenient};
+use crate::raw::{RawDependsOn, RawExternal, RawMacro, RawMeta, RawMetadata, RawNode, lenient};
 use crate::resource::ResourceType;
 
 const SCHEMA_PREFIX: &str = "https://schemas.getdbt.com/dbt/manifest/v";
@@ -35,12 +34,6 @@ impl Row {
 
     fn get(&self, column: Column) -> u32 {
         self.columns.get(column as usize).copied().unwrap_or(NONE)
-    }
-
-    fn digest(&mut self, digest: Digest, value: u64) {
-        if let Some(slot) = self.digests.get_mut(digest as usize) {
-            *slot = value;
-        }
     }
 }
 
@@ -212,7 +205,8 @@ impl Builder {
             row.set(Column::Contract, self.strings.id(&contract));
         }
         row.set(Column::Flags, flags);
-        self.digests(&mut row, kind, raw, code.hash);
+        let unrendered = self.unrendereds.get(raw.unrendered_config.map(RawValue::get));
+        row.digests = digests::of(kind, raw, code.hash, &unrendered);
         self.rows.push(row);
     }
 
@@ -235,95 +229,6 @@ impl Builder {
         row.set(Column::Locations, self.lists.id(&all));
         let own = meta.landfall.or(source_meta.landfall).map(RawValue::get);
         row.set(Column::Landfall, if landfall == NONE { self.strings.optional(own) } else { landfall });
-    }
-
-    /// What `state:` compares, kind by kind (<https://docs.getdbt.com/reference/node-selection/state-selection>).
-    fn digests(&mut self, row: &mut Row, kind: ResourceType, raw: &RawNode<'_>, code: u64) {
-        let unrendered = self.unrendereds.get(raw.unrendered_config.map(RawValue::get));
-        let of = |raw: Option<&RawValue>| raw.map_or(NULL, digest);
-        let loose = |value: &Loose<'_>| canon::text(value.text());
-        let text = |value: &Option<crate::loose::Text<'_>>| canon::text(value.as_ref().map(|value| value.0.as_ref()));
-        let description = raw.description.map_or(NULL, |description| description.hash);
-        let config = match kind {
-            ResourceType::Test => unrendered.test,
-            ResourceType::Source | ResourceType::Exposure => unrendered.every,
-            ResourceType::Metric => unrendered.metric,
-            ResourceType::SemanticModel | ResourceType::SavedQuery => canon::config_digest(raw.config),
-            _ => unrendered.node,
-        };
-        let body = if kind == ResourceType::Seed { of(raw.checksum) } else { code };
-        let relation = if kind == ResourceType::Source {
-            join(&[text(&raw.database), text(&raw.schema), text(&raw.identifier)])
-        } else {
-            unrendered.relation
-        };
-        let contents = match kind {
-            ResourceType::Model => join(&[
-                canon::text(version(raw.latest_version).as_deref()),
-                canon::text(Some(access_of(raw))),
-                text(&raw.deprecation_date),
-            ]),
-            ResourceType::Source => join(&[
-                lean_digest(raw.quoting),
-                canon::freshness_digest(raw.freshness),
-                loose(&raw.loaded_at_field),
-                raw.external.filter(|external| external.get() != "null").map_or(NULL, |_| lean_digest(raw.external)),
-            ]),
-            ResourceType::Exposure => {
-                let mut parents: Vec<&str> = raw
-                    .depends_on
-                    .as_ref()
-                    .and_then(|depends_on| depends_on.nodes.as_deref())
-                    .unwrap_or_default()
-                    .iter()
-                    .map(|node| node.0.as_ref())
-                    .collect();
-                parents.sort_unstable();
-                parents.dedup();
-                let parents: Vec<u64> = parents.into_iter().map(|parent| canon::text(Some(parent))).collect();
-                join(&[
-                    of(raw.kind),
-                    lean_digest(raw.owner),
-                    of(raw.maturity),
-                    of(raw.url),
-                    description,
-                    of(raw.label),
-                    join(&parents),
-                ])
-            }
-            ResourceType::Metric => join(&[of(raw.kind), description, of(raw.label)]),
-            ResourceType::SemanticModel => join(&[
-                of(raw.model),
-                description,
-                raw.defaults.filter(|defaults| defaults.get() != "null").map_or(NULL, |_| lean_digest(raw.defaults)),
-                lean_digest(raw.entities),
-                lean_digest(raw.dimensions),
-                lean_digest(raw.measures),
-                of(raw.primary_entity),
-                of(raw.group),
-            ]),
-            ResourceType::SavedQuery => join(&[
-                canon::query_digest(raw.query_params),
-                description,
-                of(raw.label),
-                of(raw.group),
-                canon::exports_digest(raw.exports),
-                join(&raw.tags.texts().into_iter().map(|tag| canon::text(Some(tag))).collect::<Vec<_>>()),
-            ]),
-            ResourceType::UnitTest => of(raw.checksum),
-            ResourceType::Function => join(&[lean_digest(raw.arguments), lean_digest(raw.returns)]),
-            _ => 0,
-        };
-        row.digest(Digest::Body, body);
-        row.digest(Digest::Config, config);
-        row.digest(Digest::Relation, relation);
-        row.digest(
-            Digest::UnrenderedRelation,
-            join(&[loose(&raw.unrendered_database), loose(&raw.unrendered_schema), text(&raw.identifier)]),
-        );
-        row.digest(Digest::Description, description);
-        row.digest(Digest::ColumnDescriptions, column_descriptions(raw.columns.as_ref()));
-        row.digest(Digest::Contents, contents);
     }
 
     /// The package whose name has the MD5 that dbt writes as `project_id`.
@@ -396,53 +301,10 @@ impl Builder {
 }
 
 fn md5_hex(text: &str) -> String {
-    Md5::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// A version as JSON, numbers in one form; none for null.
-fn version(raw: Option<&RawValue>) -> Option<String> {
-    let text = raw?.get();
-    if text == "null" {
-        return None;
-    }
-    match text.parse::<f64>() {
-        Ok(number) => Some(number.to_string()),
-        Err(_) => Some(text.to_owned()),
-    }
-}
-
-/// A model's access; dbt's default where an old manifest is silent.
-fn access_of<'a>(raw: &'a RawNode<'_>) -> &'a str {
-    raw.access.text().unwrap_or("protected")
-}
-
-fn column_descriptions(columns: Option<&RawColumns<'_>>) -> u64 {
-    let Some(columns) = columns else { return 0 };
-    columns
-        .0
-        .iter()
-        .map(|(key, column)| canon::entry(&key.0, column.description.unwrap_or_default().hash))
-        .fold(0, u64::wrapping_add)
-}
-
-fn contract_json(raw: &RawNode<'_>) -> String {
-    let columns: serde_json::Map<String, serde_json::Value> = raw
-        .columns
-        .iter()
-        .flat_map(|columns| &columns.0)
-        .map(|(key, column)| {
-            let entry = serde_json::json!({
-                "name": column.name.as_ref().map_or("", |name| name.0.as_ref()),
-                "data_type": column.data_type.as_ref().map(|kind| kind.0.as_ref()),
-                "constraints": column.constraints,
-            });
-            (key.0.to_string(), entry)
-        })
-        .collect();
-    serde_json::json!({
-        "checksum": raw.contract.as_ref().and_then(|contract| contract.checksum.text()),
-        "columns": columns,
-        "constraints": raw.constraints,
+    use std::fmt::Write as _;
+    Md5::digest(text.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
     })
-    .to_string()
 }

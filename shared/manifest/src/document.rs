@@ -21,6 +21,7 @@ pub struct Metadata {
     pub invocation_id: Option<String>,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "four facts, none of which rules another out")]
 /// A node that the manifest lists under `disabled`, as far as `state:` asks for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Disabled {

@@ -62,7 +62,7 @@ impl ConfigFacts {
             tags,
             meta_locations,
             locations,
-            landfall: strings.optional(meta.landfall.map(|raw| raw.get())),
+            landfall: strings.optional(meta.landfall.map(serde_json::value::RawValue::get)),
             writes_to,
         }
     }

@@ -8,6 +8,7 @@
 
 mod builder;
 mod canon;
+mod digests;
 mod document;
 mod edges;
 mod error;

@@ -45,7 +45,7 @@ impl<'de> Deserialize<'de> for Hashed {
 
 impl Hashed {
     /// Hashes the string as JSON text, which spares unescaping code line by line. One string has several spellings, of which
-    /// serde_json's own is hashed: it never writes `\/`, nor `\u` for what can be written otherwise.
+    /// `serde_json`'s own is hashed: it never writes `\/`, nor `\u` for what can be written otherwise.
     fn of_json(json: &str) -> serde_json::Result<Self> {
         let odd = memchr::memchr_iter(b'\\', json.as_bytes())
             .any(|at| matches!(json.as_bytes().get(at + 1), Some(b'u' | b'/')));

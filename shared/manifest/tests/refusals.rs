@@ -1,5 +1,7 @@
 //! What is no manifest or no index is refused in words that say what was found.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use landfall_manifest::{Index, IndexError, ManifestError};
 
 const V12: &str = "https://schemas.getdbt.com/dbt/manifest/v12.json";

@@ -66,7 +66,9 @@ impl<'a> Evaluation<'a> {
                 })
             })
             .collect();
-        unlisted.into_iter().for_each(|position| found.set(position, false));
+        for position in unlisted {
+            found.set(position, false);
+        }
         Ok(found)
     }
 
@@ -150,17 +152,17 @@ impl<'a> Evaluation<'a> {
             // Its own tests are in it already; more would bring back what it excludes.
             return Ok(Found { direct: selected, indirect: self.graph.empty() });
         }
-        Ok(self.with_tests(selected, criteria.indirect.unwrap_or(self.request.indirect)))
+        Ok(self.with_tests(&selected, criteria.indirect.unwrap_or(self.request.indirect)))
     }
 
     /// Adds the tests that follow, and sets aside those that may follow later.
-    fn with_tests(&self, selected: NodeSet, mode: IndirectSelection) -> Found {
+    fn with_tests(&self, selected: &NodeSet, mode: IndirectSelection) -> Found {
         let graph = &self.graph;
         let mut found = Found { direct: selected.clone(), indirect: graph.empty() };
         if mode == IndirectSelection::Empty {
             return found;
         }
-        let ancestors = (mode == IndirectSelection::Buildable).then(|| graph.reached(&selected, Way::Parents, None));
+        let ancestors = (mode == IndirectSelection::Buildable).then(|| graph.reached(selected, Way::Parents, None));
         for position in selected.ones() {
             for test in graph.neighbours(position, Way::Children).filter(|ix| graph.index.kind(*ix).is_test()) {
                 let eager = mode == IndirectSelection::Eager;

@@ -76,7 +76,7 @@ impl<'i> Graph<'i> {
 
     /// Whether everything that the node depends on passes the check. What the manifest does not hold never does.
     pub(crate) fn all_parents(&self, ix: NodeIx, check: impl Fn(NodeIx) -> bool) -> bool {
-        let unknown = self.index.node(ix).is_none_or(|node| node.has_unknown_parent());
+        let unknown = self.index.node(ix).is_none_or(landfall_manifest::Node::has_unknown_parent);
         !unknown && self.index.parents(ix).iter().all(|parent| check(*parent))
     }
 }

@@ -30,7 +30,7 @@ impl Selected {
 
     /// The unique ids, ascending.
     pub fn unique_ids<'i>(&self, index: &'i Index) -> Vec<&'i str> {
-        self.nodes.iter().filter_map(|ix| index.node(*ix)).map(|node| node.unique_id()).collect()
+        self.nodes.iter().filter_map(|ix| index.node(*ix)).map(landfall_manifest::Node::unique_id).collect()
     }
 }
 

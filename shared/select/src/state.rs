@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::error::SelectError;
 
-/// What lies in the `--state` folder, and the fresh sources.json of the target folder. Each is optional, as in dbt: a method complains when
+/// What lies in the `--state` folder, and the fresh `sources.json` of the target folder. Each is optional, as in dbt: a method complains when
 /// it misses its own.
 #[derive(Debug, Default)]
 pub struct State {
@@ -18,7 +18,7 @@ pub struct State {
     pub(crate) sources_current: Option<Freshness>,
 }
 
-/// One entry of run_results.json.
+/// One entry of `run_results.json`.
 #[derive(Debug, Deserialize)]
 pub(crate) struct RunResult {
     pub(crate) unique_id: String,
@@ -47,7 +47,7 @@ impl State {
         self
     }
 
-    /// Adds run_results.json, for `result:`.
+    /// Adds `run_results.json`, for `result:`.
     pub fn with_run_results(mut self, json: &[u8]) -> Result<Self, SelectError> {
         #[derive(Deserialize)]
         struct RunResults {

@@ -21,7 +21,7 @@ pub struct Selectors {
 /// One entry of selectors.yml.
 struct Definition {
     name: String,
-    definition: Value,
+    body: Value,
     default: bool,
 }
 
@@ -104,7 +104,7 @@ impl Selectors {
         let mut reader = Reader { known: HashMap::new(), dialect };
         let mut wrong = None;
         for entry in definitions {
-            let spec = reader.root(&entry.definition).map_err(|error| match error {
+            let spec = reader.root(&entry.body).map_err(|error| match error {
                 error if error.is_runtime() => SelectError::Selectors(format!("selector {}: {error}", entry.name)),
                 other => other,
             });
@@ -115,7 +115,7 @@ impl Selectors {
     }
 }
 
-/// Reads YAML as PyYAML does: of the words that YAML 1.1 calls booleans it takes yes, no, on, off, true and false, but not y and n.
+/// Reads YAML as `PyYAML` does: of the words that YAML 1.1 calls booleans it takes yes, no, on, off, true and false, but not y and n.
 ///
 /// The parser takes all of them or only true and false, and does not say whether a scalar was quoted; where the two readings differ,
 /// it was not.
@@ -162,8 +162,8 @@ fn definition(entry: &Value) -> Result<Definition, SelectError> {
     let Some(name) = entry.get("name").and_then(Value::as_str) else {
         return Err(malformed("every selector needs a name that is text"));
     };
-    let definition = entry.get("definition").cloned().unwrap_or_default();
-    if !definition.is_string() && !definition.is_object() {
+    let body = entry.get("definition").cloned().unwrap_or_default();
+    if !body.is_string() && !body.is_object() {
         return Err(malformed(&format!("the definition of {name} must be text or a mapping; no lists")));
     }
     let default = match entry.get("default") {
@@ -171,7 +171,7 @@ fn definition(entry: &Value) -> Result<Definition, SelectError> {
         Some(Value::Bool(default)) => *default,
         Some(other) => return Err(malformed(&format!("default of {name} must be true or false, found {other}"))),
     };
-    Ok(Definition { name: name.to_owned(), definition, default })
+    Ok(Definition { name: name.to_owned(), body, default })
 }
 
 /// Reads definitions in order; each may refer to those before it.

@@ -1,5 +1,7 @@
 //! Laws that hold for every selection, on small random graphs.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests")]
+
 use std::collections::BTreeSet;
 
 use landfall_manifest::Index;

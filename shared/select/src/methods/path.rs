@@ -42,8 +42,9 @@ pub(crate) fn search(search: &Search<'_>, pattern: &str) -> Result<NodeSet, Sele
     let mut found = search.none();
     for node in search.index.nodes().filter(|node| search.members.contains(node.ix.position())) {
         let path = clean(node.original_file_path());
-        let under = |finds: &mut dyn FnMut(&str) -> bool| finds(&path) || parents(&path).any(|parent| finds(parent));
-        if under(&mut finds) || node.patch_path().is_some_and(|patch| finds(&clean(patch))) {
+        let mut lies_there = finds(&path) || parents(&path).any(&mut finds);
+        lies_there = lies_there || node.patch_path().is_some_and(|patch| finds(&clean(patch)));
+        if lies_there {
             found.insert(node.ix.position());
         }
     }

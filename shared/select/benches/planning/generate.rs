@@ -8,7 +8,7 @@ const TESTS_PER_MODEL: usize = 2;
 const MODELS_PER_SOURCE: usize = 10;
 const MACROS: usize = 600;
 /// Every model belongs to one of this many families; a selection of one family's tag takes its share.
-pub const FAMILIES: usize = 20;
+pub(crate) const FAMILIES: usize = 20;
 
 /// A generator of numbers that needs no crate and never changes.
 struct Numbers(u64);
@@ -21,7 +21,7 @@ impl Numbers {
 }
 
 /// Writes a manifest of schema v12 with that many models.
-pub fn manifest(models: usize, out: &mut impl Write) -> io::Result<()> {
+pub(crate) fn manifest(models: usize, out: &mut impl Write) -> io::Result<()> {
     let mut numbers = Numbers(models as u64);
     write!(
         out,
@@ -79,7 +79,7 @@ pub fn manifest(models: usize, out: &mut impl Write) -> io::Result<()> {
 fn node(model: usize, sources: usize, numbers: &mut Numbers, out: &mut impl Write) -> io::Result<()> {
     let family = model % FAMILIES;
     // The first tenth reads sources; the rest reads earlier models of its own family, so that families stay apart.
-    let parents: Vec<String> = if model < FAMILIES * 4 || model % 10 == 0 {
+    let parents: Vec<String> = if model < FAMILIES * 4 || model.is_multiple_of(10) {
         let source = numbers.below(sources);
         vec![format!("source.shop.raw{}.table_{source}", source % 50)]
     } else {
@@ -88,7 +88,7 @@ fn node(model: usize, sources: usize, numbers: &mut Numbers, out: &mut impl Writ
         vec![of(), of()]
     };
     let parents = parents.iter().map(|parent| format!("\"{parent}\"")).collect::<Vec<_>>().join(",");
-    let layer = ["staging", "intermediate", "marts"][model % 3];
+    let layer = ["staging", "intermediate", "marts"].get(model % 3).unwrap_or(&"marts");
     write!(
         out,
         r#""model.shop.model_{model:06}":{{"database":"db","schema":"{layer}","name":"model_{model:06}","resource_type":"model","package_name":"shop","path":"{layer}/family_{family}/model_{model:06}.sql","original_file_path":"models/{layer}/family_{family}/model_{model:06}.sql","unique_id":"model.shop.model_{model:06}","fqn":["shop","{layer}","family_{family}","model_{model:06}"],"alias":"model_{model:06}","checksum":{{"name":"sha256","checksum":"{model:064x}"}},"config":{CONFIG},"tags":["family_{family}","{layer}"],"description":"Model {model}: what it holds, for whom, and since when.\nOwned by the family {family} team.","columns":{{"#
@@ -118,7 +118,7 @@ fn node(model: usize, sources: usize, numbers: &mut Numbers, out: &mut impl Writ
 }
 
 fn write_test(model: usize, test: usize, out: &mut impl Write) -> io::Result<()> {
-    let kind = ["unique", "not_null"][test % 2];
+    let kind = if test == 0 { "unique" } else { "not_null" };
     let family = model % FAMILIES;
     write!(
         out,

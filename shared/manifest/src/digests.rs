@@ -1,0 +1,154 @@
+//! What `state:` compares of each kind of node, as digests, and the few values that it compares as they are.
+
+use serde_json::value::RawValue;
+
+use crate::canon::{self, NULL, digest, join, lean_digest};
+use crate::facts::Unrendered;
+use crate::layout::Digest;
+use crate::loose::{Loose, Text};
+use crate::raw::{RawColumns, RawNode};
+use crate::resource::ResourceType;
+
+/// What `state:` compares, kind by kind (<https://docs.getdbt.com/reference/node-selection/state-selection>).
+pub(crate) fn of(kind: ResourceType, raw: &RawNode<'_>, code: u64, unrendered: &Unrendered) -> [u64; Digest::COUNT] {
+    let of = |raw: Option<&RawValue>| raw.map_or(NULL, digest);
+    let loose = |value: &Loose<'_>| canon::text(value.text());
+    let text = |value: &Option<Text<'_>>| canon::text(value.as_ref().map(|value| value.0.as_ref()));
+    let description = raw.description.map_or(NULL, |description| description.hash);
+    let config = match kind {
+        ResourceType::Test => unrendered.test,
+        ResourceType::Source | ResourceType::Exposure => unrendered.every,
+        ResourceType::Metric => unrendered.metric,
+        ResourceType::SemanticModel | ResourceType::SavedQuery => canon::config_digest(raw.config),
+        _ => unrendered.node,
+    };
+    let body = if kind == ResourceType::Seed { of(raw.checksum) } else { code };
+    let relation = if kind == ResourceType::Source {
+        join(&[text(&raw.database), text(&raw.schema), text(&raw.identifier)])
+    } else {
+        unrendered.relation
+    };
+    let contents = match kind {
+        ResourceType::Model => join(&[
+            canon::text(version(raw.latest_version).as_deref()),
+            canon::text(Some(access_of(raw))),
+            text(&raw.deprecation_date),
+        ]),
+        ResourceType::Source => join(&[
+            lean_digest(raw.quoting),
+            canon::freshness_digest(raw.freshness),
+            loose(&raw.loaded_at_field),
+            raw.external.filter(|external| external.get() != "null").map_or(NULL, |_| lean_digest(raw.external)),
+        ]),
+        ResourceType::Exposure => {
+            let mut parents: Vec<&str> = raw
+                .depends_on
+                .as_ref()
+                .and_then(|depends_on| depends_on.nodes.as_deref())
+                .unwrap_or_default()
+                .iter()
+                .map(|node| node.0.as_ref())
+                .collect();
+            parents.sort_unstable();
+            parents.dedup();
+            let parents: Vec<u64> = parents.into_iter().map(|parent| canon::text(Some(parent))).collect();
+            join(&[
+                of(raw.kind),
+                lean_digest(raw.owner),
+                of(raw.maturity),
+                of(raw.url),
+                description,
+                of(raw.label),
+                join(&parents),
+            ])
+        }
+        ResourceType::Metric => join(&[of(raw.kind), description, of(raw.label)]),
+        ResourceType::SemanticModel => join(&[
+            of(raw.model),
+            description,
+            raw.defaults.filter(|defaults| defaults.get() != "null").map_or(NULL, |_| lean_digest(raw.defaults)),
+            lean_digest(raw.entities),
+            lean_digest(raw.dimensions),
+            lean_digest(raw.measures),
+            of(raw.primary_entity),
+            of(raw.group),
+        ]),
+        ResourceType::SavedQuery => join(&[
+            canon::query_digest(raw.query_params),
+            description,
+            of(raw.label),
+            of(raw.group),
+            canon::exports_digest(raw.exports),
+            join(&raw.tags.texts().into_iter().map(|tag| canon::text(Some(tag))).collect::<Vec<_>>()),
+        ]),
+        ResourceType::UnitTest => of(raw.checksum),
+        ResourceType::Function => join(&[lean_digest(raw.arguments), lean_digest(raw.returns)]),
+        _ => 0,
+    };
+    let unrendered_relation =
+        join(&[loose(&raw.unrendered_database), loose(&raw.unrendered_schema), text(&raw.identifier)]);
+    let mut digests = [0; Digest::COUNT];
+    for (which, value) in [
+        (Digest::Body, body),
+        (Digest::Config, config),
+        (Digest::Relation, relation),
+        (Digest::UnrenderedRelation, unrendered_relation),
+        (Digest::Description, description),
+        (Digest::ColumnDescriptions, column_descriptions(raw.columns.as_ref())),
+        (Digest::Contents, contents),
+    ] {
+        if let Some(slot) = digests.get_mut(which as usize) {
+            *slot = value;
+        }
+    }
+    digests
+}
+
+/// A version as JSON, numbers in one form; none for null.
+pub(crate) fn version(raw: Option<&RawValue>) -> Option<String> {
+    let text = raw?.get();
+    if text == "null" {
+        return None;
+    }
+    match text.parse::<f64>() {
+        Ok(number) => Some(number.to_string()),
+        Err(_) => Some(text.to_owned()),
+    }
+}
+
+/// A model's access; dbt's default where an old manifest is silent.
+pub(crate) fn access_of<'a>(raw: &'a RawNode<'_>) -> &'a str {
+    raw.access.text().unwrap_or("protected")
+}
+
+fn column_descriptions(columns: Option<&RawColumns<'_>>) -> u64 {
+    let Some(columns) = columns else { return 0 };
+    columns
+        .0
+        .iter()
+        .map(|(key, column)| canon::entry(&key.0, column.description.unwrap_or_default().hash))
+        .fold(0, u64::wrapping_add)
+}
+
+/// An enforced contract, as far as a later one is compared with it.
+pub(crate) fn contract_json(raw: &RawNode<'_>) -> String {
+    let columns: serde_json::Map<String, serde_json::Value> = raw
+        .columns
+        .iter()
+        .flat_map(|columns| &columns.0)
+        .map(|(key, column)| {
+            let entry = serde_json::json!({
+                "name": column.name.as_ref().map_or("", |name| name.0.as_ref()),
+                "data_type": column.data_type.as_ref().map(|kind| kind.0.as_ref()),
+                "constraints": column.constraints,
+            });
+            (key.0.to_string(), entry)
+        })
+        .collect();
+    serde_json::json!({
+        "checksum": raw.contract.as_ref().and_then(|contract| contract.checksum.text()),
+        "columns": columns,
+        "constraints": raw.constraints,
+    })
+    .to_string()
+}

@@ -160,3 +160,78 @@ fn answer(
     }
     out.flush().map_err(SelectCommandError::Write)
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::{SelectArgs, run};
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: SelectArgs,
+    }
+
+    const MANIFEST: &str = r#"{"metadata":{"dbt_schema_version":"https://schemas.getdbt.com/dbt/manifest/v12.json","project_name":"p"},
+        "nodes":{"model.p.a":{"resource_type":"model","name":"a","package_name":"p","fqn":["p","a"],"tags":["t"],"raw_code":"x",
+            "original_file_path":"models/a.sql","config":{"enabled":true,"materialized":"view"},"depends_on":{"nodes":["source.p.s.x"]}}},
+        "sources":{"source.p.s.x":{"resource_type":"source","name":"x","source_name":"s","package_name":"p","fqn":["p","s","x"],
+            "tags":[],"original_file_path":"models/s.yml","config":{"enabled":true}}}}"#;
+
+    /// What the command prints and notes for these arguments; `{dir}` stands for a folder with the manifest and the batch.
+    fn printed(batch: &str, arguments: &[&str]) -> Result<(String, String), String> {
+        let folder = tempfile::tempdir().unwrap();
+        let manifest = folder.path().join("manifest.json.zst");
+        std::fs::write(&manifest, zstd::encode_all(MANIFEST.as_bytes(), 1).unwrap()).unwrap();
+        std::fs::write(folder.path().join("cases.jsonl"), batch).unwrap();
+        let dir = folder.path().to_str().unwrap();
+        let mut line = vec!["select".to_owned(), "--manifest".to_owned(), manifest.to_str().unwrap().to_owned()];
+        line.extend(arguments.iter().map(|argument| argument.replace("{dir}", dir)));
+        let line = Line::try_parse_from(line).map_err(|error| error.to_string())?;
+        let (mut out, mut notes) = (Vec::new(), Vec::new());
+        run(&line.args, &mut out, &mut notes).map_err(|error| error.to_string())?;
+        Ok((String::from_utf8(out).unwrap(), String::from_utf8(notes).unwrap()))
+    }
+
+    #[test]
+    fn each_output_is_that_of_dbt_ls() {
+        for (output, expected) in
+            [("selector", "p.a\nsource:p.s.x\n"), ("name", "a\ns.x\n"), ("path", "models/a.sql\nmodels/s.yml\n")]
+        {
+            let (out, notes) = printed("", &["source:s+", "--output", output]).unwrap();
+            assert_eq!((out.as_str(), notes.as_str()), (expected, ""));
+        }
+        let (out, _) = printed("", &["a", "--output", "json"]).unwrap();
+        let object: serde_json::Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(object["unique_id"], "model.p.a");
+        assert_eq!(object["depends_on"]["nodes"][0], "source.p.s.x");
+    }
+
+    #[test]
+    fn what_matches_nothing_is_noted_and_what_dbt_refuses_is_refused() {
+        let (out, notes) = printed("", &["a", "--exclude", "a", "nope"]).unwrap();
+        assert_eq!(out, "");
+        assert!(notes.contains("'nope'") && notes.contains("no nodes selected"), "{notes}");
+        assert!(printed("", &["tags:t"]).unwrap_err().contains("'tags' is not a valid method name"));
+        assert!(printed("", &["a", "--state", "{dir}/none"]).unwrap_err().contains("must be a folder"));
+    }
+
+    #[test]
+    fn a_batch_answers_every_line_in_order() {
+        let batch = concat!(
+            r#"{"id":"1","select":["tag:t","+a"],"exclude":null,"indirect":"eager","command":"ls","kind":"x"}"#,
+            "\n\nnonsense\n",
+            r#"{"id":"2","select":["a:b"]}"#,
+            "\n",
+            r#"{"id":"3","selectors_yml":"selectors:\n- name: s\n  definition: a","selector":"s"}"#,
+        );
+        let (out, _) = printed(batch, &["--batch", "{dir}/cases.jsonl"]).unwrap();
+        let lines: Vec<&str> = out.lines().collect();
+        assert_eq!(lines.len(), 4);
+        assert_eq!(lines[0], r#"{"id":"1","selected":["model.p.a","source.p.s.x"]}"#);
+        assert!(lines[1].starts_with(r#"{"id":null,"error":"line 3 is no case"#), "{}", lines[1]);
+        assert!(lines[2].starts_with(r#"{"id":"2","error":"InvalidSelectorError: "#), "{}", lines[2]);
+        assert_eq!(lines[3], r#"{"id":"3","selected":["model.p.a"]}"#);
+    }
+}

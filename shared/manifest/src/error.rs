@@ -35,7 +35,7 @@ pub enum ManifestError {
         found: String,
     },
     /// Broken JSON, or a field of an unexpected type.
-    #[error("the manifest's {place} cannot be read: {message}")]
+    #[error("cannot read {place}: {message}")]
     Malformed {
         /// The section and the unique id.
         place: String,

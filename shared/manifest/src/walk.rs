@@ -106,7 +106,7 @@ pub(crate) struct Walker<I> {
 
 impl<I: Input> Walker<I> {
     pub(crate) fn new(input: I) -> Self {
-        Self { input, place: "its first byte".to_owned() }
+        Self { input, place: "the first byte".to_owned() }
     }
 
     /// Goes through the entries of the object that begins here. `each` must use up the value.

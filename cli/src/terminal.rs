@@ -37,6 +37,7 @@ impl Terminal {
         let live = out.is_term() && !environment::is_ci();
         if !live {
             console::set_colors_enabled(false);
+            console::set_colors_enabled_stderr(false);
         }
         let target = if live { ProgressDrawTarget::term(out.clone(), 10) } else { ProgressDrawTarget::hidden() };
         Self { out, bars: MultiProgress::with_draw_target(target), live, quiet: false, done: Arc::default() }

@@ -81,9 +81,9 @@ pub async fn run(terminal: &Terminal, args: &DemoArgs) -> Result<(), DemoError> 
     let installed = ["emulator", "sam", "dbt"].iter().all(|name| home.venv(name).join("landfall-stamp").exists());
     terminal.say("Landfall's demo: the real template, functions and container entrypoint on an emulated AWS, and real dbt on DuckDB.");
     terminal.say(if installed {
-        "Everything is installed, so this takes about a minute and 100 MB in .landfall/."
+        "Everything is installed, so this takes one to two minutes and 500 MB in .landfall/."
     } else {
-        "The first time this installs three pinned Python environments: about 3 minutes and 700 MB in .landfall/. After that, a minute."
+        "The first time this installs three pinned Python environments: about 3 minutes and 1.2 GB in .landfall/. After that, a minute or two."
     });
     terminal.say("It listens on 127.0.0.1 alone, touches no AWS account, and ends everything that it starts.");
 

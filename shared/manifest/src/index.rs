@@ -25,10 +25,7 @@ impl NodeIx {
 
 /// A compiled manifest: every node, the edges between them, and what selection and S3 mapping ask of each.
 pub struct Index {
-    /// The prefix and the text section.
-    head: String,
-    /// Everything after it.
-    tail: Vec<u8>,
+    bytes: Vec<u8>,
     text: Range<usize>,
     text_offsets: Range<usize>,
     lists: Range<usize>,
@@ -104,54 +101,33 @@ impl Index {
 
     /// The index as bytes, for `from_bytes` of the same version.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.head.len() + self.tail.len());
-        bytes.extend_from_slice(self.head.as_bytes());
-        bytes.extend_from_slice(&self.tail);
-        bytes
+        self.bytes.clone()
     }
 
     /// Reads an index from bytes that stay with the caller.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, IndexError> {
-        let ranges = layout::open(bytes)?;
-        let end = text_end(&ranges);
-        let head = bytes.get(..end).unwrap_or_default().to_vec();
-        Self::load(head, bytes.get(end..).unwrap_or_default().to_vec(), &ranges)
+        Self::from_vec(bytes.to_vec())
     }
 
-    /// Reads an index from bytes that it keeps: half the copying of [`Index::from_bytes`].
-    pub fn from_vec(mut bytes: Vec<u8>) -> Result<Self, IndexError> {
-        let ranges = layout::open(&bytes)?;
-        let tail = bytes.split_off(text_end(&ranges).min(bytes.len()));
-        Self::load(bytes, tail, &ranges)
-    }
-
-    fn load(head: Vec<u8>, tail: Vec<u8>, ranges: &[Range<usize>; Section::COUNT]) -> Result<Self, IndexError> {
+    /// Reads an index from bytes that it keeps, without copying them.
+    pub fn from_vec(bytes: Vec<u8>) -> Result<Self, IndexError> {
         let damaged = |what: &str| IndexError::Damaged { what: what.to_owned() };
-        let head = String::from_utf8(head).map_err(|_| damaged("its text is not UTF-8"))?;
-        let start = head.len();
-        let [text, rest @ ..] = ranges;
-        let shifted = |section: Section| {
-            let range = rest.get(section as usize - 1).cloned().unwrap_or(0..0);
-            match (range.start.checked_sub(start), range.end.checked_sub(start)) {
-                (Some(from), Some(to)) => Ok(from..to),
-                _ => Err(damaged("its sections are out of order")),
-            }
-        };
-        let columns = shifted(Section::Columns)?;
-        let digests = shifted(Section::Digests)?;
+        let ranges = layout::open(&bytes)?;
+        let range = |section: Section| ranges.get(section as usize).cloned().unwrap_or(0..0);
+        let (columns, digests) = (range(Section::Columns), range(Section::Digests));
         let nodes = columns.len() / (Column::COUNT * 4);
         if columns.len() != nodes * Column::COUNT * 4 || digests.len() != nodes * Digest::COUNT * 8 {
             return Err(damaged("its columns differ in length"));
         }
-        let part = |section| shifted(section).map(|range| tail.get(range).unwrap_or_default());
-        let edges = |section| Edges::decode(part(section)?, nodes).ok_or_else(|| damaged("its edges lead nowhere"));
-        let document = serde_json::from_slice(part(Section::Document)?)
+        let part = |section| bytes.get(range(section)).unwrap_or_default();
+        let edges = |section| Edges::decode(part(section), nodes).ok_or_else(|| damaged("its edges lead nowhere"));
+        let document = serde_json::from_slice(part(Section::Document))
             .map_err(|error| IndexError::Damaged { what: error.to_string() })?;
         let mut index = Self {
-            text: text.clone(),
-            text_offsets: shifted(Section::TextOffsets)?,
-            lists: shifted(Section::Lists)?,
-            macros: shifted(Section::Macros)?,
+            text: range(Section::Text),
+            text_offsets: range(Section::TextOffsets),
+            lists: range(Section::Lists),
+            macros: range(Section::Macros),
             parents: edges(Section::Parents)?,
             children: edges(Section::Children)?,
             columns,
@@ -159,8 +135,7 @@ impl Index {
             nodes,
             kinds: Vec::new(),
             document,
-            head,
-            tail,
+            bytes,
         };
         index.kinds = (0..nodes as u32)
             .map(|ix| ResourceType::from_code(index.column(Column::Kind, NodeIx(ix)).try_into().unwrap_or(u8::MAX)))
@@ -230,7 +205,7 @@ impl Index {
 
     /// Every macro, in the order of their unique ids.
     pub fn macros(&self) -> impl Iterator<Item = Macro<'_>> {
-        let bytes = self.tail.get(self.macros.clone()).unwrap_or_default();
+        let bytes = self.bytes.get(self.macros.clone()).unwrap_or_default();
         bytes.chunks_exact(16).map(|chunk| {
             let word = |at| u32_at(chunk, at).unwrap_or(NONE);
             Macro {
@@ -253,12 +228,12 @@ impl Index {
 
     pub(crate) fn column(&self, column: Column, ix: NodeIx) -> u32 {
         let at = self.columns.start + (column as usize * self.nodes + ix.position()) * 4;
-        u32_at(&self.tail, at).unwrap_or(NONE)
+        u32_at(&self.bytes, at).unwrap_or(NONE)
     }
 
     pub(crate) fn digest(&self, digest: Digest, ix: NodeIx) -> u64 {
         let at = self.digests.start + (digest as usize * self.nodes + ix.position()) * 8;
-        u64_at(&self.tail, at).unwrap_or(0)
+        u64_at(&self.bytes, at).unwrap_or(0)
     }
 
     pub(crate) fn text(&self, id: u32) -> Option<&str> {
@@ -266,13 +241,14 @@ impl Index {
             return None;
         }
         let at = self.text_offsets.start + id as usize * 4;
-        let start = self.text.start + u32_at(&self.tail, at)? as usize;
-        let end = self.text.start + u32_at(&self.tail, at + 4)? as usize;
-        self.head.get(start..end)
+        let start = self.text.start + u32_at(&self.bytes, at)? as usize;
+        let end = self.text.start + u32_at(&self.bytes, at + 4)? as usize;
+        // What a sound index holds is UTF-8: the digest vouches for it. Looking again costs less than a copy of all text at loading.
+        std::str::from_utf8(self.bytes.get(start..end)?).ok()
     }
 
     pub(crate) fn list(&self, id: u32) -> impl ExactSizeIterator<Item = u32> + DoubleEndedIterator + Clone + '_ {
-        let bytes = self.tail.get(self.lists.clone()).unwrap_or_default();
+        let bytes = self.bytes.get(self.lists.clone()).unwrap_or_default();
         let at = (id as usize).saturating_mul(4);
         let count = if id == NONE { 0 } else { u32_at(bytes, at).unwrap_or(0) as usize };
         let items =
@@ -289,8 +265,4 @@ impl std::fmt::Debug for Index {
             .field("metadata", self.metadata())
             .finish_non_exhaustive()
     }
-}
-
-fn text_end(ranges: &[Range<usize>; Section::COUNT]) -> usize {
-    ranges.first().map_or(0, |range| range.end)
 }

@@ -4,9 +4,8 @@
 //! "landfall index 0001\n" | sections | section table: (offset, length) as u64 pairs | xxh3 of all before it (8)
 //! ```
 //!
-//! All numbers are little-endian. The prefix and the text come first, so that they become one `String` without being
-//! copied; columns stay bytes and are read where a selection asks for them. `from_bytes` checks the digest, the section bounds and that text is UTF-8; every accessor
-//! still treats an id out of range as absent, so that no byte pattern can panic.
+//! All numbers are little-endian. Loading checks the digest and that the sections lie within, and decodes the edges; all else stays bytes and
+//! is read where a selection asks for it. Every accessor treats an id out of range as absent, so that no byte pattern can panic.
 
 use std::ops::Range;
 
@@ -20,12 +19,14 @@ pub(crate) const FORMAT: u32 = 1;
 const PREFIX: usize = 20;
 const FOOTER: usize = Section::COUNT * 16 + 8;
 
-/// The sections after the text, in file order.
+/// The sections in file order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(usize)]
 pub(crate) enum Section {
-    /// Where each string begins in the text, and the end of the last. The text itself is section 0.
-    TextOffsets = 1,
+    /// All strings, one after the other.
+    Text,
+    /// Where each string begins in the text, and the end of the last.
+    TextOffsets,
     /// Lists of string ids: a count, then the ids.
     Lists,
     /// `Column::COUNT` columns of one u32 a node.

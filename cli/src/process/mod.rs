@@ -1,7 +1,7 @@
 //! Children: each leads a process group of its own, its output is read line by line, and none outlives us.
 //!
-//! A Ctrl-C at the terminal reaches this process alone, which then ends its children in order by dropping them; the [`guardian`] ends them when
-//! this process cannot.
+//! A Ctrl-C at the terminal reaches this process alone, which then ends its children in order by dropping them; the guardian (`guardian.rs`) ends them
+//! when this process cannot.
 
 mod guardian;
 mod run;

@@ -89,7 +89,7 @@ impl Deciding<'_> {
                 }
                 continue;
             }
-            let group = groups.entry(signature(release, &cause)).or_insert(Group { causes: Vec::new(), since });
+            let group = groups.entry(self.signature(release, &cause)).or_insert(Group { causes: Vec::new(), since });
             group.causes.push(cause);
         }
         let mut groups: Vec<Group> = groups.into_values().collect();
@@ -105,11 +105,12 @@ impl Deciding<'_> {
             .iter()
             .filter_map(|cause| self.board.owed.get(cause))
             .fold(Set::new(), |all, debt| all.union(&debt.open_nodes()));
+        // A continued debt was loaded by the run before: only a new generation loads again.
         let loading: BTreeSet<&DatasetName> = group
             .causes
             .iter()
             .filter_map(|cause| match cause {
-                Cause::Load(name) => release.dataset(name).filter(|d| !d.before.is_empty()).map(|_| name),
+                Cause::Load(name) if self.loads_first(release, cause) => Some(name),
                 _ => None,
             })
             .collect();
@@ -148,16 +149,20 @@ impl Deciding<'_> {
     fn held(&self, leases: &Leases) -> bool {
         self.board.runs.values().any(|run| Leases::held_by(run).conflict(leases))
     }
-}
 
-/// Only what does the same merges: a load that must do something first, and a job, have runs of their own.
-fn signature(release: &Release, cause: &Cause) -> String {
-    match cause {
-        Cause::Load(name) => match release.dataset(name) {
-            Some(dataset) if !dataset.before.is_empty() => format!("before {name}"),
-            _ => "build".to_owned(),
-        },
-        Cause::Release | Cause::Person => "build".to_owned(),
-        Cause::Job(job) => format!("job {job}"),
+    /// Whether a run for the cause has something to do before it builds.
+    pub(super) fn loads_first(&self, release: &Release, cause: &Cause) -> bool {
+        let Cause::Load(name) = cause else { return false };
+        let does = release.dataset(name).is_some_and(|dataset| !dataset.before.is_empty());
+        does && self.board.owed.get(cause).is_some_and(|debt| !debt.planned)
+    }
+
+    /// Only what does the same merges: a load that must do something first, and a job, have runs of their own.
+    fn signature(&self, release: &Release, cause: &Cause) -> String {
+        match cause {
+            Cause::Load(name) if self.loads_first(release, cause) => format!("before {name}"),
+            Cause::Job(job) => format!("job {job}"),
+            Cause::Load(_) | Cause::Release | Cause::Person => "build".to_owned(),
+        }
     }
 }

@@ -13,7 +13,7 @@ use crate::{
 impl Deciding<'_> {
     pub(super) fn plan(&mut self, release: &Release, group: &Group, split: &Split, leases: Leases) {
         let Some(task) = self.context.task else { return };
-        let steps = match steps(release, group, &split.run) {
+        let steps = match self.steps(release, group, &split.run) {
             Ok(steps) => steps,
             Err(error) => return self.stick(group, &split.run, &error),
         };
@@ -107,6 +107,60 @@ impl Deciding<'_> {
             .collect()
     }
 
+    fn steps(&self, release: &Release, group: &Group, run: &Set) -> Result<Vec<Step>, NotExpressible> {
+        let mut steps = Vec::new();
+        let mut words: Option<(Vec<String>, Vec<String>)> = Some((Vec::new(), Vec::new()));
+        let mut tests_only = false;
+        for cause in &group.causes {
+            match cause {
+                Cause::Load(name) => {
+                    let Some(dataset) = release.dataset(name) else { continue };
+                    if self.loads_first(release, cause) {
+                        steps.extend(dataset.before.iter().map(|operation| Step::RunOperation {
+                            operation: operation.run_operation.clone(),
+                            args: operation.args.clone(),
+                        }));
+                    }
+                    if let Some((select, exclude)) = &mut words {
+                        select.extend(dataset.select.iter().cloned());
+                        exclude.clone_from(&dataset.exclude);
+                    }
+                }
+                Cause::Job(name) => {
+                    words = None;
+                    tests_only = release.compiled.jobs.get(name).is_some_and(|job| job.build.is_empty());
+                }
+                Cause::Release | Cause::Person => words = None,
+            }
+        }
+        let of_kind = |wanted: &dyn Fn(Kind) -> bool| -> Set {
+            run.iter().filter(|ordinal| release.vertex(*ordinal).is_some_and(|vertex| wanted(vertex.kind))).collect()
+        };
+        let sources = of_kind(&|kind| kind == Kind::Source);
+        if !sources.is_empty() {
+            let nodes = planned_nodes(release, &sources);
+            steps.push(Step::Freshness {
+                sources: release.ids(&sources),
+                select: nodes.into_iter().map(|node| node.select).collect(),
+            });
+        }
+        let executed = of_kind(&|kind| kind != Kind::Source);
+        if executed.is_empty() {
+            return Ok(steps);
+        }
+        let shorter = words.as_ref().map(|(select, exclude)| (select.as_slice(), exclude.as_slice()));
+        if tests_only {
+            steps.push(Step::Test(exact::selection(release, &executed, Command::Test, None)?));
+        } else {
+            let selection: Selection = exact::selection(release, &executed, Command::Build, shorter)?;
+            steps.push(Step::Build(selection));
+            if release.compiled.docs.publish {
+                steps.push(Step::Docs);
+            }
+        }
+        Ok(steps)
+    }
+
     /// Leaves debts to people, because dbt cannot be told what to run.
     fn stick(&mut self, group: &Group, nodes: &Set, error: &NotExpressible) {
         for cause in &group.causes {
@@ -138,58 +192,6 @@ fn words_of(release: &Release, cause: &Cause) -> Option<(Vec<String>, Vec<String
         Cause::Job(name) => release.compiled.jobs.get(name).map(|job| (vec![job.select.clone()], Vec::new())),
         Cause::Person => None,
     }
-}
-
-fn steps(release: &Release, group: &Group, run: &Set) -> Result<Vec<Step>, NotExpressible> {
-    let mut steps = Vec::new();
-    let mut words: Option<(Vec<String>, Vec<String>)> = Some((Vec::new(), Vec::new()));
-    let mut tests_only = false;
-    for cause in &group.causes {
-        match cause {
-            Cause::Load(name) => {
-                let Some(dataset) = release.dataset(name) else { continue };
-                steps.extend(dataset.before.iter().map(|operation| Step::RunOperation {
-                    operation: operation.run_operation.clone(),
-                    args: operation.args.clone(),
-                }));
-                if let Some((select, exclude)) = &mut words {
-                    select.extend(dataset.select.iter().cloned());
-                    exclude.clone_from(&dataset.exclude);
-                }
-            }
-            Cause::Job(name) => {
-                words = None;
-                tests_only = release.compiled.jobs.get(name).is_some_and(|job| job.build.is_empty());
-            }
-            Cause::Release | Cause::Person => words = None,
-        }
-    }
-    let of_kind = |wanted: &dyn Fn(Kind) -> bool| -> Set {
-        run.iter().filter(|ordinal| release.vertex(*ordinal).is_some_and(|vertex| wanted(vertex.kind))).collect()
-    };
-    let sources = of_kind(&|kind| kind == Kind::Source);
-    if !sources.is_empty() {
-        let nodes = planned_nodes(release, &sources);
-        steps.push(Step::Freshness {
-            sources: release.ids(&sources),
-            select: nodes.into_iter().map(|node| node.select).collect(),
-        });
-    }
-    let executed = of_kind(&|kind| kind != Kind::Source);
-    if executed.is_empty() {
-        return Ok(steps);
-    }
-    let shorter = words.as_ref().map(|(select, exclude)| (select.as_slice(), exclude.as_slice()));
-    if tests_only {
-        steps.push(Step::Test(exact::selection(release, &executed, Command::Test, None)?));
-    } else {
-        let selection: Selection = exact::selection(release, &executed, Command::Build, shorter)?;
-        steps.push(Step::Build(selection));
-        if release.compiled.docs.publish {
-            steps.push(Step::Docs);
-        }
-    }
-    Ok(steps)
 }
 
 fn planned_nodes(release: &Release, run: &Set) -> Vec<PlannedNode> {

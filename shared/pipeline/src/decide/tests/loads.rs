@@ -167,8 +167,18 @@ fn a_dataset_loaded_on_a_word_ignores_its_objects_and_loads_itself_first() {
     assert!(matches!(&plan.steps[0], Step::RunOperation { operation, .. } if operation == "load_accounts"));
     assert_eq!(models(&plan), ["stg_accounts"]);
     world.succeed();
+    assert!(world.owed("load:crm.accounts") > 0, "account_revenue waits");
+    assert_eq!(world.plans.len(), 1, "and nothing is loaded again for it");
+    world.wait(60);
+    assert_eq!(world.plans.len(), 1);
     world.loaded("crm.accounts", "b1");
     assert_eq!(world.last_outcome(), "Covered: delivered before");
+    world.now += jiff::SignedDuration::from_secs(60);
+    world.load("orders/a.csv");
+    let plan = world.load("customers/a.csv");
+    assert!(models(&plan).contains(&"account_revenue"), "{:?}", models(&plan));
+    assert!(plan.steps.iter().all(|step| !matches!(step, Step::RunOperation { .. })), "loaded already");
+    assert_eq!(world.owed("load:crm.accounts"), 0);
     world.loaded("crm.accountz", "b2");
     assert!(world.last_outcome().contains("no such dataset; it has crm.accounts"), "{}", world.last_outcome());
 }

@@ -1,0 +1,56 @@
+use landfall_pipeline::{LedgerOutcome, Outcome};
+
+use crate::world::{World, models, run_of};
+
+/// Slow for as long as a file in the landing bucket says so.
+const SLOW: &str = r#"{{ config(materialized='table', tags=['orders']) }}
+-- depends_on: {{ ref('stg_orders') }}
+with pace as (
+    select max(n) as n
+    from read_csv('s3://{{ env_var("LANDING_BUCKET") }}/pace.csv', header=true, columns={'n': 'bigint'})
+)
+select count(*) as n
+from range((select n from pace)) as a(i), range(1000000) as b(j)
+where a.i * b.j % 7 = 3
+"#;
+
+#[tokio::test]
+async fn a_task_that_is_told_to_stop_keeps_what_it_did_and_the_rest_is_done_by_another() {
+    let world = World::start("interruption", |project| {
+        std::fs::write(project.join("models/marts/slow.sql"), SLOW).unwrap();
+    })
+    .await;
+    world.put("pace.csv", b"n\n100000000\n").await;
+    world.land("landing/orders/2026-11-01.csv", "orders/2026-11-01.csv").await;
+
+    let (run, arn) = world
+        .until("the task in the middle of its run", async || {
+            let board = world.board().await;
+            let (run, live) = board.runs.iter().next()?;
+            let arn = live.attempt.task_arn.clone()?;
+            let log = std::fs::read_to_string(world.stack.task_log(&arn)).unwrap_or_default();
+            log.contains("model stg_orders").then_some((run.clone(), arn))
+        })
+        .await;
+    world.put("pace.csv", b"n\n1\n").await;
+    let cluster = world.stack.stack.output("Cluster").unwrap();
+    let ecs = aws_sdk_ecs::Client::new(world.stack.stack.sdk());
+    ecs.stop_task().cluster(cluster).task(&arn).reason("a test stops it").send().await.unwrap();
+
+    let ends = world.settled(1).await;
+    assert_eq!(ends.len(), 1, "{ends:#?}");
+    assert_eq!(ends[0].outcome, LedgerOutcome::Succeeded, "{ends:#?}");
+    assert_eq!(run_of(&ends[0]), (run.clone(), 2), "the same run, its second attempt");
+    let first = world.result(&run, 1).await;
+    assert_eq!(first.outcome, Outcome::Interrupted);
+    let done = |id: &str| first.nodes.iter().any(|node| node.id.as_str() == id && node.status.is_success());
+    assert!(done("model.jaffle.stg_orders") && !done("model.jaffle.slow"), "{first:#?}");
+    let second = world.result(&run, 2).await;
+    assert_eq!(second.outcome, Outcome::Succeeded);
+    let again: Vec<&str> = second.nodes.iter().map(|node| node.id.as_str()).collect();
+    assert!(again.contains(&"model.jaffle.slow") && !again.contains(&"model.jaffle.stg_orders"), "{again:?}");
+    let lines = world.lines().await;
+    assert!(lines.iter().any(|line| line.outcome == LedgerOutcome::Retried && line.detail.contains("a test stops it")));
+    assert!(models(&world.plan(&run).await).contains(&"slow"));
+    assert_eq!(world.ask("select count(*) from analytics.slow"), "1");
+}

@@ -1,0 +1,200 @@
+//! A whole stack on this machine, with the example project released: the emulator, the deployed template, the real binaries, real dbt.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use landfall::{
+    dbt::Dbt,
+    home::Home,
+    ledger::{self, Chain},
+    local::{self, LocalOptions, LocalStack},
+    terminal::Terminal,
+};
+use landfall_pipeline::{About, Board, LedgerLine, LedgerOutcome, Plan, RunId, RunResult};
+
+/// How long anything may take on a machine that is busy with other tests.
+const PATIENCE: Duration = Duration::from_mins(4);
+const INTERVAL: Duration = Duration::from_millis(200);
+
+pub(crate) struct World {
+    pub(crate) stack: LocalStack,
+    pub(crate) project: tempfile::TempDir,
+    pub(crate) warehouse: PathBuf,
+    python: PathBuf,
+    sam_python: PathBuf,
+}
+
+impl World {
+    /// Deploys under a name of its own and releases a copy of the example, to which `edit` may do what it likes.
+    pub(crate) async fn start(name: &str, edit: impl FnOnce(&Path)) -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let home = Home::at(root);
+        let terminal = Terminal::silent();
+        let environments = local::prepare(&terminal, &home, true).await.unwrap();
+        let venv = environments.dbt.as_ref().unwrap();
+        let options = LocalOptions {
+            binaries: binaries(),
+            name: format!("test-{name}"),
+            port: 0,
+            landing_buckets: Vec::new(),
+            parameters: std::collections::BTreeMap::new(),
+            home: home.clone(),
+        };
+        let stack = LocalStack::start(&terminal, &options, &environments).await.unwrap();
+        let warehouse = stack.state.folder.join("warehouse");
+        std::fs::create_dir_all(&warehouse).unwrap();
+        let warehouse = warehouse.join("jaffle.duckdb");
+        let mut variables = stack.project_variables();
+        variables.insert("DUCKDB_PATH".to_owned(), warehouse.to_string_lossy().into_owned());
+        let project = tempfile::tempdir().unwrap();
+        copy(&home.join("example"), project.path());
+        edit(project.path());
+        let python = venv.program("python");
+        let dbt = Dbt { program: venv.program("dbt"), profiles: None, target: Some("local".to_owned()), variables };
+        stack.release(&terminal, project.path(), &dbt).await.unwrap();
+        let sam_python = environments.sam.program("python");
+        Self { stack, project, warehouse, python, sam_python }
+    }
+
+    /// Puts a file of the example into the landing bucket.
+    pub(crate) async fn land(&self, file: &str, key: &str) {
+        let bytes = std::fs::read(self.project.path().join(file)).unwrap();
+        self.put(key, &bytes).await;
+    }
+
+    pub(crate) async fn put(&self, key: &str, bytes: &[u8]) {
+        self.stack.stack.landing().unwrap().put(key, bytes, "text/csv").await.unwrap();
+    }
+
+    pub(crate) async fn board(&self) -> Board {
+        ledger::board(&self.stack.stack.state().unwrap()).await.unwrap()
+    }
+
+    /// Every line of the ledger, oldest first, read along its chain.
+    pub(crate) async fn lines(&self) -> Vec<LedgerLine> {
+        let store = self.stack.stack.state().unwrap();
+        let board = ledger::board(&store).await.unwrap();
+        let mut chain = Chain::new(&store, &board);
+        let mut objects = Vec::new();
+        while let Some(object) = chain.next().await.unwrap() {
+            objects.push(object);
+        }
+        objects.into_iter().rev().flat_map(|object| object.lines).collect()
+    }
+
+    /// Waits until the look gives something.
+    pub(crate) async fn until<T>(&self, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+        let began = Instant::now();
+        loop {
+            if let Some(seen) = look().await {
+                return seen;
+            }
+            if began.elapsed() > PATIENCE {
+                let lines = self.lines().await;
+                let board = serde_json::to_string_pretty(&self.board().await).unwrap();
+                panic!(
+                    "not seen in {PATIENCE:?}: {what}\n{lines:#?}\n{board}\nlogs: {}",
+                    self.stack.state.folder.display()
+                );
+            }
+            tokio::time::sleep(INTERVAL).await;
+        }
+    }
+
+    /// Waits until so many runs are over and nothing lives or is about to, and gives the ends.
+    pub(crate) async fn settled(&self, runs: usize) -> Vec<LedgerLine> {
+        self.until(&format!("{runs} runs settled"), async || {
+            let board = self.board().await;
+            let gathering = board.owed.values().any(|debt| debt.ready_at.is_some());
+            let quiet = board.runs.is_empty() && board.docs.owed.is_empty() && board.announce.is_empty() && !gathering;
+            let ends = ends(&self.lines().await);
+            (quiet && ends.len() >= runs).then_some(ends)
+        })
+        .await
+    }
+
+    pub(crate) async fn plan(&self, run: &RunId) -> Plan {
+        let store = self.stack.stack.state().unwrap();
+        ledger::document(&store, &Plan::key(run)).await.unwrap().unwrap()
+    }
+
+    pub(crate) async fn result(&self, run: &RunId, attempt: u32) -> RunResult {
+        let store = self.stack.stack.state().unwrap();
+        ledger::document(&store, &RunResult::key(run, attempt)).await.unwrap().unwrap()
+    }
+
+    /// Calls a function of the stack and waits for its answer. By boto3, which the SAM CLI brings, rather than by one more SDK crate.
+    pub(crate) fn invoke(&self, function: &str, payload: &str) {
+        let code = "import boto3, sys\n\
+            client = boto3.client('lambda')\n\
+            names = [f['FunctionName'] for f in client.list_functions()['Functions']]\n\
+            name = next(n for n in names if sys.argv[1] in n)\n\
+            answer = client.invoke(FunctionName=name, Payload=sys.argv[2])\n\
+            sys.exit(answer['Payload'].read().decode() if answer.get('FunctionError') else 0)";
+        let output = Command::new(&self.sam_python)
+            .args(["-c", code, function, payload])
+            .env("AWS_ENDPOINT_URL", &self.stack.state.endpoint)
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .env("AWS_DEFAULT_REGION", landfall::local::aws::REGION)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{function}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// One number or text from the warehouse, by DuckDB itself.
+    pub(crate) fn ask(&self, sql: &str) -> String {
+        let code =
+            "import duckdb, sys; print(duckdb.connect(sys.argv[1], read_only=True).execute(sys.argv[2]).fetchone()[0])";
+        let output = Command::new(&self.python).args(["-c", code]).arg(&self.warehouse).arg(sql).output().unwrap();
+        assert!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+}
+
+/// The ends of runs in the ledger.
+pub(crate) fn ends(lines: &[LedgerLine]) -> Vec<LedgerLine> {
+    let over = |line: &&LedgerLine| line.event.starts_with("run/") && line.event.ends_with("/settled");
+    lines.iter().filter(over).cloned().collect()
+}
+
+/// The run that a line is about.
+pub(crate) fn run_of(line: &LedgerLine) -> (RunId, u32) {
+    match &line.about {
+        About::Run { run, attempt, .. } => (run.clone(), *attempt),
+        other => panic!("about no run: {other:?}"),
+    }
+}
+
+/// What became of an object, by its key: the outcomes of every line about it.
+pub(crate) fn outcomes(lines: &[LedgerLine], wanted: &str) -> Vec<LedgerOutcome> {
+    let about = |line: &&LedgerLine| matches!(&line.about, About::Object { key, .. } if key == wanted);
+    lines.iter().filter(about).map(|line| line.outcome).collect()
+}
+
+/// The models of a plan, by name, sorted.
+pub(crate) fn models(plan: &Plan) -> Vec<&str> {
+    plan.nodes.iter().filter_map(|node| node.id.as_str().strip_prefix("model.jaffle.")).collect()
+}
+
+/// Beside this test, where cargo put them: `make test` builds them first.
+fn binaries() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    test.ancestors().nth(2).unwrap().to_owned()
+}
+
+fn copy(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        if entry.file_type().unwrap().is_dir() {
+            std::fs::create_dir_all(&target).unwrap();
+            copy(&source, &target);
+        } else {
+            std::fs::copy(&source, &target).unwrap();
+        }
+    }
+}

@@ -1,5 +1,8 @@
 //! Nothing that the command starts outlives it, however it ends.
 
+// Tells clippy that helpers are tests too.
+#![cfg(test)]
+
 use std::{
     io::{BufRead as _, BufReader},
     path::{Path, PathBuf},

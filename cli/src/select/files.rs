@@ -14,6 +14,9 @@ use super::SelectCommandError;
 /// Archives made with `--long=27` need a window of 128 MiB.
 const WINDOW_LOG: u32 = 27;
 
+/// Adds one artifact to the state.
+type Add = fn(State, &[u8]) -> Result<State, SelectError>;
+
 /// Reads a manifest.
 pub(super) fn index(path: &Path) -> Result<Index, SelectCommandError> {
     let reader = open(path)?;
@@ -31,7 +34,7 @@ pub(super) fn state(folder: Option<&Path>, target: Option<&Path>) -> Result<Opti
     if let Some(path) = artifact(folder, "manifest.json") {
         state = state.with_manifest(index(&path)?);
     }
-    let parts: [(Option<PathBuf>, fn(State, &[u8]) -> Result<State, SelectError>); 3] = [
+    let parts: [(Option<PathBuf>, Add); 3] = [
         (artifact(folder, "run_results.json"), State::with_run_results),
         (artifact(folder, "sources.json"), State::with_sources),
         (target.and_then(|target| artifact(target, "sources.json")), State::with_current_sources),

@@ -27,10 +27,10 @@ pub struct SelectArgs {
     /// dbt's manifest.json, as `dbt parse` leaves it in target/; may be packed with zstd
     #[arg(long, value_name = "FILE", default_value = "target/manifest.json")]
     pub manifest: PathBuf,
-    /// The folder of the artifacts to compare with, for state:, result: and source_status:
+    /// The folder of the artifacts to compare with, for `state:`, `result:` and `source_status:`
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
-    /// The folder with the newest sources.json, for source_status:; unset: the manifest's
+    /// The folder with the newest sources.json, for `source_status:`; unset: the manifest's
     #[arg(long, value_name = "DIR")]
     pub target: Option<PathBuf>,
     /// selectors.yml; unset: the selectors that the manifest holds

@@ -60,7 +60,7 @@ fn object(index: &Index, node: Node<'_>) -> Value {
         set("tags", node.tags().collect::<Vec<_>>().into());
     }
     let macros: Vec<&str> = node.macros().collect();
-    let parents = || index.parents(node.ix).iter().filter_map(|ix| index.node(*ix)).map(|node| node.unique_id());
+    let parents = || index.parents(node.ix).iter().filter_map(|ix| index.node(*ix)).map(Node::unique_id);
     match kind {
         ResourceType::Source => {}
         ResourceType::Seed => {

@@ -96,7 +96,7 @@ pub async fn handle(conductor: &Conductor, event: Value, deadline: u64) -> Resul
         let base = conductor.release_of(&board).await?;
         if board.release.as_ref() == Some(&id) {
             // Called again after it was put into place: what is left to do are the schedules and the effects.
-            schedule(conductor, &base.as_ref().map(|release| &release.compiled)).await?;
+            schedule(conductor, base.as_ref().map(|release| &release.compiled)).await?;
             conductor.perform(board, deadline).await?;
             return Ok(());
         }
@@ -120,7 +120,7 @@ pub async fn handle(conductor: &Conductor, event: Value, deadline: u64) -> Resul
         };
         let board = conductor.commit(&Input::Offer { release: &release, force: parts.offer.force }, deadline).await?;
         if board.release.as_ref() == Some(&id) {
-            schedule(conductor, &Some(&release.compiled)).await?;
+            schedule(conductor, Some(&release.compiled)).await?;
             conductor.perform(board, deadline).await?;
             return Ok(());
         }
@@ -183,9 +183,9 @@ async fn read(conductor: &Conductor, id: &ReleaseId) -> Result<Result<Parts, Ref
 fn existing(catalog: &[u8]) -> Result<BTreeSet<String>, serde_json::Error> {
     #[derive(Deserialize)]
     struct Catalog {
-        nodes: std::collections::BTreeMap<String, serde::de::IgnoredAny>,
+        nodes: serde_json::Map<String, Value>,
     }
-    serde_json::from_slice::<Catalog>(catalog).map(|catalog| catalog.nodes.into_keys().collect())
+    serde_json::from_slice::<Catalog>(catalog).map(|catalog| catalog.nodes.into_iter().map(|(id, _)| id).collect())
 }
 
 async fn write(
@@ -202,7 +202,7 @@ async fn write(
 }
 
 /// Brings the schedules to what the release in place asks for; another release may have come between, and then it does the same.
-async fn schedule(conductor: &Conductor, compiled: &Option<&Compiled>) -> Result<(), ReleaseFailure> {
+async fn schedule(conductor: &Conductor, compiled: Option<&Compiled>) -> Result<(), ReleaseFailure> {
     let Some(compiled) = compiled else { return Ok(()) };
     let settings = conductor.config().schedule_settings()?;
     let wanted: Vec<WantedSchedule> = compiled

@@ -9,7 +9,10 @@ async fn main() -> Result<(), Error> {
     let conductor = Conductor::from_env().await?;
     let conductor = &conductor;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<_>| async move {
-        landfall_on_release::handle(conductor, event.payload, event.context.deadline).await.map_err(Error::from)
+        // Boxed: compiling a release keeps much at hand.
+        Box::pin(landfall_on_release::handle(conductor, event.payload, event.context.deadline))
+            .await
+            .map_err(Error::from)
     }))
     .await
 }

@@ -33,7 +33,11 @@ pub async fn handle(conductor: &Conductor, event: Value, deadline: u64) -> Resul
             conductor.conduct(&Input::Stopped(Box::new(stop)), Deadline::of_lambda(deadline)).await?;
         }
         None => {
-            tracing::info!(task = facts.task_arn, status = facts.last_status, "not a stopped task of a run: left alone")
+            tracing::info!(
+                task = facts.task_arn,
+                status = facts.last_status,
+                "not a stopped task of a run: left alone"
+            );
         }
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! The decider: what a load, a release, a job or a stopped task leads to. Pure: no async, no AWS, no clock.
 //!
 //! - [`project`](Project): landfall.yml. [`release`](Release): a version of the dbt project, compiled for the planner.
-//! - [`board`](Board): the live state. [`decide`]: (board, release, input, now) -> (board, ledger lines, plans). [`pending`]: what the board
+//! - [`board`](Board): the live state. [`decide()`]: (board, release, input, now) -> (board, ledger lines, plans). [`pending()`]: what the board
 //!   asks anybody to do.
 //! - [`plan`](Plan) and [`report`](RunResult): what a run is told, and what it tells.
 

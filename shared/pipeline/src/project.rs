@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::{DatasetName, JobName};
 
-/// landfall.yml, read and checked by itself; [`crate::Release::compile`] checks it against the manifest.
+/// landfall.yml, read and checked by itself; [`crate::compile`](crate::compile()) checks it against the manifest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Project {

@@ -1,9 +1,9 @@
 //! dbt's node selection over an index.
 //!
-//! [`select`] answers what `dbt ls --select ... --exclude ...` would list, from a [`landfall_manifest::Index`] alone: every method, operator and
+//! [`select()`] answers what `dbt ls --select ... --exclude ...` would list, from a [`landfall_manifest::Index`] alone: every method, operator and
 //! indirect-selection mode of <https://docs.getdbt.com/reference/node-selection/syntax>, selectors.yml, and comparison with an earlier
 //! state. The rules are those of dbt-core 1.11.16 unless a [`Dialect`] says otherwise; where dbt's behaviour and its documentation differ, its
-//! behaviour counts, and the place says so. [`parse`] checks an expression without an index.
+//! behaviour counts, and the place says so. [`parse()`] checks an expression without an index.
 //!
 //! Deliberately absent: no file system (`path:` works from the paths in the manifest), no clock, no rendering of Jinja in selectors.yml.
 

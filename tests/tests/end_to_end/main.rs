@@ -1,5 +1,8 @@
 //! One load, all the way through: the template deployed, files landed, and what came of it looked at from every side.
 
+// Tells clippy that helpers are tests too.
+#![cfg(test)]
+
 mod bad_input;
 mod interruption;
 mod loads;

@@ -60,7 +60,7 @@ impl Conductor {
                     pause(1).await;
                 }
                 Swap::Unknown { fault } => {
-                    tracing::warn!(%fault, "the board's swap got no answer: looking for our mark")
+                    tracing::warn!(%fault, "the board's swap got no answer: looking for our mark");
                 }
             }
         }

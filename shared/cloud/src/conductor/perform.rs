@@ -89,16 +89,14 @@ impl Conductor {
                 let input = Input::Started { run: run.clone(), attempt, task_arn };
                 self.commit(&input, deadline).await.map(Some)
             }
-            RunOutcome::Conflict { task_arns } => match task_arns.into_iter().next() {
-                Some(task_arn) => {
+            RunOutcome::Conflict { task_arns } => {
+                if let Some(task_arn) = task_arns.into_iter().next() {
                     let input = Input::Claimed { run: run.clone(), attempt, task_arn };
-                    self.commit(&input, deadline).await.map(Some)
+                    return self.commit(&input, deadline).await.map(Some);
                 }
-                None => {
-                    let reason = "its client token was used with other parameters".to_owned();
-                    self.not_started(run, attempt, reason, true, deadline).await
-                }
-            },
+                let reason = "its client token was used with other parameters".to_owned();
+                self.not_started(run, attempt, reason, true, deadline).await
+            }
             RunOutcome::Refused { class: Refusal::Throttled, reason } => {
                 tracing::warn!(%run, attempt, reason, "RunTask was throttled: the same call is made again soon");
                 Ok(None)

@@ -176,7 +176,7 @@ fn reason(cause: &Cause, debt: &Debt) -> String {
     let again = if debt.planned { ", continued: what waited can run now" } else { "" };
     match cause {
         Cause::Load(_) if debt.events > 1 => {
-            format!("{} objects or words came, the last {}{again}", debt.events, debt.last)
+            format!("{} events of it came, the last {}{again}", debt.events, debt.last)
         }
         Cause::Load(_) => format!("{} came{again}", debt.last),
         Cause::Release | Cause::Person => format!("{}{again}", debt.last),

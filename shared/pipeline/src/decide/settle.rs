@@ -211,9 +211,13 @@ fn why(stop: &Stop, result: Option<&RunResult>, failed: &[FailedNode]) -> String
     let names: Vec<&str> = failed.iter().map(|node| node.id.as_str()).take(3).collect();
     match (result.outcome, names.as_slice()) {
         (Outcome::Failed, [first, ..]) if failed.iter().all(|node| node.status == NodeStatus::Fail) => {
-            format!("{} data test(s) failed: {first}{}", failed.len(), if failed.len() > 1 { ", …" } else { "" })
+            let tests = if failed.len() == 1 { "data test" } else { "data tests" };
+            format!("{} {tests} failed: {first}{}", failed.len(), if failed.len() > 1 { ", …" } else { "" })
         }
-        (Outcome::Failed, [_, ..]) => format!("{} node(s) failed: {}", failed.len(), names.join(", ")),
+        (Outcome::Failed, [_, ..]) => {
+            let nodes = if failed.len() == 1 { "node" } else { "nodes" };
+            format!("{} {nodes} failed: {}", failed.len(), names.join(", "))
+        }
         (Outcome::Failed, []) => {
             format!("dbt failed: {}", result.message.as_deref().unwrap_or("it gave no message; see dbt.log"))
         }

@@ -21,6 +21,7 @@ mod project;
 mod release;
 mod report;
 mod set;
+mod values;
 
 pub use board::{
     Announcement, Attempt, AttemptState, BOARD_KEY, BOARD_VERSION, Board, BoardError, Budget, DatasetState, Debt,
@@ -42,8 +43,9 @@ pub use plan::{
 };
 pub use project::{
     Capacity, DatasetConfig, DocsConfig, FirstRelease, JobConfig, JobSelection, LimitsConfig, Loads, Operation,
-    Project, ProjectError, Ready, ReleaseConfig, RetryRung, RunsConfig, Span, Warehouse, Words,
+    Project, ProjectError, Ready, ReleaseConfig, RetryRung, RunsConfig, Warehouse,
 };
 pub use release::{COMPILED_VERSION, Compiled, Dataset, Job, ReadyPolicy, Release, ReleaseError};
 pub use report::{Claim, NodeResult, NodeStatus, Outcome, RESULT_VERSION, RunResult, StepResult};
 pub use set::Set;
+pub use values::{Span, Words};

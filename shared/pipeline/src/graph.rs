@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use crate::Set;
 use landfall_manifest::{Index, NodeIx, ResourceType};
 
 /// What a node means to the planner.
@@ -142,6 +143,21 @@ impl Graph {
     /// Every node that the release has.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Vertex)> {
         self.vertices.iter().zip(0..).filter_map(|(vertex, ordinal)| Some((ordinal, vertex.as_ref()?)))
+    }
+
+    /// Those of `within` that are built from one of `from`, however far down, by ways that stay within.
+    pub(crate) fn descendants(&self, from: &Set, within: &Set) -> Set {
+        let mut found = Set::new();
+        let mut stack: Vec<u32> = from.iter().collect();
+        while let Some(at) = stack.pop() {
+            let Some(vertex) = self.get(at) else { continue };
+            for child in &vertex.children {
+                if within.contains(*child) && found.insert(*child) {
+                    stack.push(*child);
+                }
+            }
+        }
+        found
     }
 
     /// Sources from which the node is built, however far up.

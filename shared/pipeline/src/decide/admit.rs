@@ -16,10 +16,13 @@ pub(super) struct Group {
 }
 
 impl Debt {
-    /// What of it may be tried.
-    pub(crate) fn open_nodes(&self) -> Set {
+    /// What of it may be tried: not what failed, nor what is built from that.
+    fn open_nodes(&self, release: &Release) -> Set {
         match &self.stuck {
-            Some(stuck) => self.nodes.minus(&stuck.nodes),
+            Some(stuck) => {
+                let open = self.nodes.minus(&stuck.nodes);
+                open.minus(&release.graph().descendants(&stuck.nodes, &self.nodes))
+            }
             None => self.nodes.clone(),
         }
     }
@@ -74,7 +77,7 @@ impl Deciding<'_> {
             .iter()
             .filter(|(cause, debt)| {
                 due(&self.board, release, cause, debt, self.now).is_none()
-                    && !debt.open_nodes().is_empty()
+                    && !debt.open_nodes(release).is_empty()
                     && !live(&self.board, cause, debt.generation)
             })
             .map(|(cause, debt)| (debt.since, cause.clone()))
@@ -82,7 +85,7 @@ impl Deciding<'_> {
         ready.sort();
         for (since, cause) in ready {
             let Some(debt) = self.board.owed.get(&cause) else { continue };
-            let leases = Leases::of(release, &debt.open_nodes(), [&cause]);
+            let leases = Leases::of(release, &debt.open_nodes(release), [&cause]);
             if self.held(&leases) || reserved.iter().any(|other| other.conflict(&leases)) {
                 if self.now.duration_since(since) > PATIENCE {
                     reserved.push(leases);
@@ -104,7 +107,7 @@ impl Deciding<'_> {
             .causes
             .iter()
             .filter_map(|cause| self.board.owed.get(cause))
-            .fold(Set::new(), |all, debt| all.union(&debt.open_nodes()));
+            .fold(Set::new(), |all, debt| all.union(&debt.open_nodes(release)));
         // A continued debt was loaded by the run before: only a new generation loads again.
         let loading: BTreeSet<&DatasetName> = group
             .causes
@@ -121,7 +124,7 @@ impl Deciding<'_> {
         // A cause of which nothing can run now is not planned: it goes on waiting, and tells nobody otherwise.
         let runs = |cause: &Cause| {
             let loads_itself = matches!(cause, Cause::Load(name) if loading.contains(name));
-            loads_itself || self.board.owed.get(cause).is_some_and(|debt| debt.open_nodes().meets(&split.run))
+            loads_itself || self.board.owed.get(cause).is_some_and(|debt| debt.open_nodes(release).meets(&split.run))
         };
         let causes: Vec<Cause> = group.causes.iter().filter(|cause| runs(cause)).cloned().collect();
         let group = &Group { causes, since: group.since };

@@ -100,7 +100,11 @@ impl Deciding<'_> {
                 debt.at_most = None;
             }
             if debt.generation == cause.generation {
-                debt.nodes = debt.nodes.minus(&done);
+                // What was built, for another cause, before something that it is built from and that this cause still owes, is not paid: it
+                // has not seen this cause's data.
+                let left = debt.nodes.minus(&done);
+                let early = release.graph().descendants(&left, &debt.nodes);
+                debt.nodes = left.union(&early);
             }
         }
     }

@@ -45,6 +45,32 @@ fn what_succeeded_is_paid_and_what_failed_waits_for_new_data() {
 }
 
 #[test]
+fn what_is_built_before_its_failed_parent_is_not_paid_for_the_parents_load() {
+    let mut world = World::with(&super::world::PROJECT.replace("docs:", "retry: [relaunch]\ndocs:"));
+    world.load("orders/a.csv");
+    world.now += jiff::SignedDuration::from_secs(60);
+    world.loaded("crm.accounts", "b1");
+    world.succeed();
+    world.now += jiff::SignedDuration::from_secs(60);
+    world.loaded("crm.accounts", "b2");
+    let (run, attempt) = world.start();
+    let stop = world.stop_of(&run, attempt, Outcome::Failed, fail_on("model.jaffle.stg_accounts"));
+    world.stop(stop);
+    world.now += jiff::SignedDuration::from_secs(60);
+    let plan = world.load("customers/a.csv");
+    assert!(models(&plan).contains(&"account_revenue"), "the other loads need it: {:?}", models(&plan));
+    let debt = &world.board.owed[&"load:crm.accounts".parse().unwrap()];
+    let owed: Vec<String> = world.release.ids(&debt.nodes).iter().map(ToString::to_string).collect();
+    assert!(owed.contains(&"model.jaffle.account_revenue".to_owned()), "{owed:?}");
+    let plans = world.plans.len();
+    world.wait(3600);
+    assert_eq!(world.plans.len(), plans, "and nothing is tried for it before new data");
+    world.loaded("crm.accounts", "b3");
+    world.succeed();
+    assert_eq!(world.owed("load:crm.accounts"), 0);
+}
+
+#[test]
 fn a_model_that_failed_is_tried_once_more_and_a_test_is_not() {
     let mut world = World::new();
     world.load("customers/a.csv");

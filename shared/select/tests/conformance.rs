@@ -1,7 +1,8 @@
 //! Every case of the conformance corpus: what dbt-core 1.11.16 selected on real projects' manifests, or refused.
 //!
 //! The corpus lies in `tests/conformance/corpus` at the top of the checkout; its README says how it was recorded. Nothing is skipped, and a
-//! case that dbt itself gets wrong is still dbt's answer. A name given as argument restricts the run to cases that contain it.
+//! case that dbt itself gets wrong is still dbt's answer. A name given as argument restricts the run to cases whose id contains it. Each project
+//! is a test of its own to nextest, which asks for them by `--list` and runs each by `--exact`.
 
 #![expect(
     clippy::unwrap_used,
@@ -98,7 +99,9 @@ fn difference(index: &Index, state: &State, recorded: &Recorded) -> Option<Strin
 }
 
 fn main() -> ExitCode {
-    let filter = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let given = |flag: &str| arguments.iter().any(|argument| argument == flag);
+    let filter = arguments.iter().find(|argument| !argument.starts_with('-')).map_or("", String::as_str);
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/conformance/corpus");
     let mut folders: Vec<PathBuf> = std::fs::read_dir(&corpus)
         .unwrap_or_else(|error| panic!("the corpus {} cannot be read: {error}", corpus.display()))
@@ -106,15 +109,25 @@ fn main() -> ExitCode {
         .filter(|path| path.is_dir())
         .collect();
     folders.sort();
+    let name = |folder: &Path| folder.file_name().unwrap().to_string_lossy().into_owned();
+    if given("--list") {
+        for folder in folders.iter().filter(|_| !given("--ignored")) {
+            println!("{}: test", name(folder));
+        }
+        return ExitCode::SUCCESS;
+    }
     let (mut passed, mut failed) = (0, 0);
     for folder in folders {
+        if given("--exact") && name(&folder) != filter {
+            continue;
+        }
         let index = Index::from_manifest(open(&folder.join("manifest.json")).unwrap()).unwrap();
         let index = Index::from_bytes(&index.to_bytes()).unwrap();
         let state = state(&folder);
         for line in BufReader::new(open(&folder.join("cases.jsonl")).unwrap()).lines() {
             let line = line.unwrap();
             let recorded: Recorded = serde_json::from_str(&line).unwrap();
-            if !recorded.case.id.contains(&filter) {
+            if !given("--exact") && !recorded.case.id.contains(filter) {
                 continue;
             }
             match difference(&index, &state, &recorded) {

@@ -312,6 +312,7 @@ fn criterion(
         let depth = layers(entries.get(depth))?;
         Ok(truthy(on).then_some(depth))
     };
+    let (parents, children) = (reach("parents", "parents_depth")?, reach("children", "children_depth")?);
     let indirect = match entries.get("indirect_selection") {
         None => None,
         Some(mode) => Some(mode.as_str().and_then(IndirectSelection::from_name).ok_or_else(|| {
@@ -323,8 +324,8 @@ fn criterion(
         arguments,
         value: value.clone(),
         childrens_parents: truthy("childrens_parents"),
-        parents: reach("parents", "parents_depth")?,
-        children: reach("children", "children_depth")?,
+        parents,
+        children,
         indirect,
     }
     .check(&shown())

@@ -34,13 +34,19 @@ impl<'a> Search<'a> {
                 let pattern = fqn::Pattern::new(text()?, self.request.dialect);
                 Ok(self.keep(|node| node.resource_type() != R::Source && pattern.matches(node)))
             }
-            Method::Tag => Ok(self.tagged(&Glob::new(text()?))),
+            Method::Tag => match text() {
+                Ok(text) => Ok(self.tagged(&Glob::new(text))),
+                Err(error) => self.refuse_if_asked(error, |node| node.tags().next().is_some()),
+            },
             Method::Group => {
-                let glob = Glob::new(text()?);
-                let grouped = |kind: R| kind.is_parsed_node() || kind == R::Metric;
-                Ok(self.keep(|node| {
-                    grouped(node.resource_type()) && node.group().is_some_and(|group| glob.matches(group))
-                }))
+                let grouped = |node: Node<'a>| {
+                    let kind = node.resource_type();
+                    node.group().filter(|group| !group.is_empty() && (kind.is_parsed_node() || kind == R::Metric))
+                };
+                match text().map(Glob::new) {
+                    Ok(glob) => Ok(self.keep(|node| grouped(node).is_some_and(|group| glob.matches(group)))),
+                    Err(error) => self.refuse_if_asked(error, |node| grouped(node).is_some()),
+                }
             }
             Method::Access => Ok(match criteria.value.as_str() {
                 Some(access) => self.keep(|node| node.resource_type() == R::Model && node.access() == Some(access)),
@@ -66,15 +72,21 @@ impl<'a> Search<'a> {
             Method::Config => Ok(config::search(self, &criteria.arguments, &criteria.value)),
             Method::ResourceType => self.resource_type(&criteria.value),
             Method::TestName => {
-                let glob = Glob::new(text()?);
-                Ok(self.keep(|node| match node.resource_type() {
-                    R::Test => node.test_name().is_some_and(|name| glob.matches(name)),
-                    R::UnitTest => glob.matches(node.name()),
-                    _ => false,
-                }))
+                let name = |node: Node<'a>| match node.resource_type() {
+                    R::Test => node.test_name(),
+                    R::UnitTest => Some(node.name()),
+                    _ => None,
+                };
+                match text().map(Glob::new) {
+                    Ok(glob) => Ok(self.keep(|node| name(node).is_some_and(|name| glob.matches(name)))),
+                    Err(error) => self.refuse_if_asked(error, |node| name(node).is_some()),
+                }
             }
             Method::TestType => self.test_type(text()?),
-            Method::Version => self.version(text()?),
+            Method::Version => match text() {
+                Ok(text) => self.version(text),
+                Err(error) => self.refuse_if_asked(error, |node| node.resource_type() == R::Model),
+            },
             Method::State => {
                 let Some(previous) = self.request.state.and_then(|state| state.manifest.as_ref()) else {
                     return Err(SelectError::Runtime(
@@ -104,6 +116,12 @@ impl<'a> Search<'a> {
             }
         }
         found
+    }
+
+    /// Python stumbles over a value of the wrong type only where there is something to compare it with.
+    fn refuse_if_asked(&self, error: SelectError, asked: impl Fn(Node<'a>) -> bool) -> Result<NodeSet, SelectError> {
+        let mut members = self.index.nodes().filter(|node| self.members.contains(node.ix.position()));
+        if members.any(asked) { Err(error) } else { Ok(self.none()) }
     }
 
     /// Lists of tags repeat from node to node: each is looked at once.
@@ -285,8 +303,12 @@ pub(crate) fn text_of(criteria: &Criteria) -> Result<&str, SelectError> {
         let method = criteria.method;
         let message =
             format!("the value of \"{}:\" must be text, found {}; put it in quotes", method.as_str(), criteria.value);
+        let falsy = criteria.value.is_null() || criteria.value == false || criteria.value.as_f64() == Some(0.0);
+        let nested = criteria.value.is_array() || criteria.value.is_object();
         match method {
             Method::Version => SelectError::Runtime(message),
+            Method::State if !nested => SelectError::Runtime(message),
+            Method::Path if falsy => SelectError::Value(message),
             Method::Fqn
             | Method::Source
             | Method::Exposure

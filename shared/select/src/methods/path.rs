@@ -128,6 +128,9 @@ impl Pattern {
             )));
         }
         let cleaned = clean(pattern);
+        if cleaned.is_empty() && pattern.ends_with('/') {
+            return Err(SelectError::Attribute(format!("the path {pattern} is no pattern; use \"*\" for all")));
+        }
         if cleaned.is_empty() {
             return Err(SelectError::Index(format!("the path {pattern} names no file or folder; use \"*\" for all")));
         }

@@ -23,7 +23,10 @@ fn selector(node: Node<'_>) -> String {
             Some(version) => format!("unit_test:{package}.{}_v{version}", node.name()),
             None => format!("unit_test:{package}.{}", node.name()),
         },
-        kind @ (ResourceType::Exposure | ResourceType::Metric | ResourceType::SavedQuery) => {
+        kind @ (ResourceType::Exposure
+        | ResourceType::Metric
+        | ResourceType::SavedQuery
+        | ResourceType::SemanticModel) => {
             format!("{kind}:{package}.{}", node.name())
         }
         _ => node.fqn().collect::<Vec<_>>().join("."),

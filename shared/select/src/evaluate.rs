@@ -17,7 +17,7 @@ use crate::yaml::Selectors;
 /// Definitions nest this deep at most; dbt itself ends at Python's recursion limit.
 const MAX_DEPTH: usize = 200;
 /// Selectors that inherit from each other can multiply; this many expressions are evaluated at most.
-const MAX_SIZE: usize = 1_000_000;
+pub(crate) const MAX_SIZE: usize = 100_000;
 
 /// Selectors refer to each other over that many steps at most.
 const MAX_CHAIN: usize = 50;

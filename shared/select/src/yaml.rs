@@ -1,11 +1,13 @@
 //! selectors.yml (<https://docs.getdbt.com/reference/node-selection/yaml-selectors>).
 
+use std::cell::Cell;
 use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
 use crate::dialect::Dialect;
 use crate::error::SelectError;
+use crate::evaluate::MAX_SIZE;
 use crate::glob::Glob;
 use crate::parse::{criteria, named_method};
 use crate::spec::{Criteria, Group, IndirectSelection, Method, Reach, Spec};
@@ -101,7 +103,7 @@ impl Selectors {
             return Err(malformed(&format!("both {first} and {} say default: true", second.name)));
         }
         let _ = dialect;
-        let mut reader = Reader { known: HashMap::new(), dialect };
+        let mut reader = Reader { known: HashMap::new(), copied: Cell::new(0), dialect };
         let mut wrong = None;
         for entry in definitions {
             let spec = reader.root(&entry.body).map_err(|error| match error {
@@ -177,6 +179,8 @@ fn definition(entry: &Value) -> Result<Definition, SelectError> {
 /// Reads definitions in order; each may refer to those before it.
 struct Reader {
     known: HashMap<String, Result<Spec, SelectError>>,
+    /// How many expressions were taken over from other selectors so far.
+    copied: Cell<usize>,
     dialect: Dialect,
 }
 
@@ -239,6 +243,21 @@ impl Reader {
         })
     }
 
+    /// Another selector's definition. Selectors that inherit from each other can multiply: a few lines stand for more than memory holds.
+    fn inherited(&self, name: &Value) -> Result<Spec, SelectError> {
+        let known = name.as_str().and_then(|name| self.known.get(name)?.as_ref().ok());
+        let Some(spec) = known else {
+            return Err(SelectError::Runtime(format!("existing selector definition for {name} not found")));
+        };
+        self.copied.set(self.copied.get().saturating_add(spec.size()));
+        if self.copied.get() > MAX_SIZE {
+            return Err(SelectError::Runtime(format!(
+                "the selectors inherit more than {MAX_SIZE} expressions from each other; inherit less often"
+            )));
+        }
+        Ok(spec.clone())
+    }
+
     fn method(&self, entries: &Map<String, Value>) -> Result<Spec, SelectError> {
         let mut single = entries.iter();
         if let (Some((method, value)), None) = (single.next(), single.next()) {
@@ -256,11 +275,7 @@ impl Reader {
                 return Err(SelectError::Type(format!("the name of a selector must be text, found {value}")));
             }
             // dbt 1.11 takes the other selector as it is and ignores every other key.
-            return value
-                .as_str()
-                .and_then(|name| self.known.get(name)?.as_ref().ok())
-                .cloned()
-                .ok_or_else(|| SelectError::Runtime(format!("existing selector definition for {value} not found")));
+            return self.inherited(value);
         }
         let excluded = entries.get("exclude").map(|list| self.exclusions(list)).transpose()?.flatten();
         let method = match method {

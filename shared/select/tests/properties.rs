@@ -163,3 +163,16 @@ proptest! {
         prop_assert_eq!(plain(&first, "+m1+"), plain(&second, "+m1+"));
     }
 }
+
+#[test]
+fn selectors_that_multiply_by_inheritance_are_refused_before_they_fill_the_memory() {
+    let index = index(&Graph { parents: vec![BTreeSet::new()], tags: vec![0] });
+    let inherits = |number: usize| {
+        let before = format!("{{method: selector, value: s{}}}", number - 1);
+        format!("- {{name: s{number}, definition: {{union: [{before}, {before}]}}}}\n")
+    };
+    let yaml = "selectors:\n- {name: s0, definition: m0}\n".to_owned() + &(1..64).map(inherits).collect::<String>();
+    let request = Request { selector: Some("s63".to_owned()), selectors_yml: Some(&yaml), ..Request::default() };
+    let refusal = select(&index, &request).unwrap_err().to_string();
+    assert!(refusal.contains("inherit more than"), "{refusal}");
+}

@@ -39,7 +39,10 @@ pub(super) async fn run(terminal: &Terminal, args: &StatusArgs) -> Result<(), Co
             let loaded = match memory {
                 Some(memory) if memory.loaded => {
                     let last = memory.last_run.map(|at| format!(", last run planned {at}")).unwrap_or_default();
-                    format!("loaded {} times{last}", memory.generation)
+                    match usize::try_from(memory.generation).unwrap_or(usize::MAX) {
+                        0 => format!("there before its first load here{last}"),
+                        loads => format!("loaded {}{last}", count(loads, "time", "times")),
+                    }
                 }
                 _ => "never loaded".to_owned(),
             };

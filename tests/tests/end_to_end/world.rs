@@ -25,6 +25,19 @@ pub(crate) struct World {
     pub(crate) warehouse: PathBuf,
     python: PathBuf,
     sam_python: PathBuf,
+    /// After the stack: fields are dropped in their order.
+    _folder: Folder,
+}
+
+/// The stack's folder, kept only if the test failed.
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
 }
 
 impl World {
@@ -56,7 +69,8 @@ impl World {
         let dbt = Dbt { program: venv.program("dbt"), profiles: None, target: Some("local".to_owned()), variables };
         stack.release(&terminal, project.path(), &dbt).await.unwrap();
         let sam_python = environments.sam.program("python");
-        Self { stack, project, warehouse, python, sam_python }
+        let _folder = Folder(stack.state.folder.clone());
+        Self { stack, project, warehouse, python, sam_python, _folder }
     }
 
     /// Puts a file of the example into the landing bucket.

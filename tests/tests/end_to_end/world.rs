@@ -69,8 +69,8 @@ impl World {
         let dbt = Dbt { program: venv.program("dbt"), profiles: None, target: Some("local".to_owned()), variables };
         stack.release(&terminal, project.path(), &dbt).await.unwrap();
         let sam_python = environments.sam.program("python");
-        let _folder = Folder(stack.state.folder.clone());
-        Self { stack, project, warehouse, python, sam_python, _folder }
+        let folder = Folder(stack.state.folder.clone());
+        Self { stack, project, warehouse, python, sam_python, _folder: folder }
     }
 
     /// Puts a file of the example into the landing bucket.

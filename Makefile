@@ -1,5 +1,6 @@
 # make demo    watch it work: files land, dbt runs, docs are published; needs Rust, Python 3.11 to 3.13 and a C compiler, nothing else
 # make test    every check and test
+# make bench   how long planning takes and how much memory; writes 1 GB into the target folder
 # make build   the command, the functions and the task, with the quick profile
 # make clean   remove everything that was built or installed here
 #
@@ -14,11 +15,11 @@ TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 PACKAGES := -p landfall -p landfall-task -p landfall-on-load -p landfall-on-schedule -p landfall-on-release \
   -p landfall-on-task-stopped -p landfall-publish-docs
 
-.PHONY: help demo build test clean preflight python-tests rust-tests
+.PHONY: help demo build test bench clean preflight python-tests rust-tests
 .DEFAULT_GOAL := help
 
 help:
-	@sed -n '1,6s/^# *//p' Makefile
+	@sed -n '1,7s/^# *//p' Makefile
 
 demo: preflight
 	@test -x $(TARGET_DIR)/debug/landfall || echo "First the programs are built, once: about 4 minutes and 2 GB in $(TARGET_DIR)/ on two cores."
@@ -48,6 +49,10 @@ python-tests:
 	$(TARGET_DIR)/debug/landfall setup
 	$(VENV)/emulator/bin/python -m unittest discover -s cli/emulator/tests -t cli/emulator
 	$(VENV)/sam/bin/python -m unittest discover -s tests/template
+
+# Without the shipped profile's whole-program optimisation, which takes longer than the benchmark.
+bench:
+	CARGO_PROFILE_BENCH_LTO=off CARGO_PROFILE_BENCH_CODEGEN_UNITS=16 $(CARGO) bench --locked -p landfall-select --bench planning
 
 clean:
 	$(CARGO) clean

@@ -16,7 +16,7 @@ pub(crate) fn read_manifest<I: Input>(walker: &mut Walker<I>, builder: &mut Buil
         "metadata" => {
             let metadata = walker.value(
                 || "\"metadata\"".to_owned(),
-                |bytes| serde_json::from_slice::<RawMetadata>(bytes).map_err(|error| error.to_string()),
+                |json| serde_json::from_str::<RawMetadata>(json).map_err(|error| error.to_string()),
             )?;
             metadata_seen = true;
             builder.metadata(metadata)
@@ -29,20 +29,20 @@ pub(crate) fn read_manifest<I: Input>(walker: &mut Walker<I>, builder: &mut Buil
         "saved_queries" => nodes(walker, builder, section, Some(ResourceType::SavedQuery)),
         "unit_tests" => nodes(walker, builder, section, Some(ResourceType::UnitTest)),
         "functions" => nodes(walker, builder, section, Some(ResourceType::Function)),
-        "macros" => entries(walker, section, |id, bytes| {
-            let raw: RawMacro<'_> = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        "macros" => entries(walker, section, |id, json| {
+            let raw: RawMacro<'_> = serde_json::from_str(json).map_err(|error| error.to_string())?;
             builder.add_macro(id, &raw);
             Ok(())
         }),
-        "disabled" => entries(walker, section, |id, bytes| {
-            let raw: Vec<RawNode<'_>> = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        "disabled" => entries(walker, section, |id, json| {
+            let raw: Vec<RawNode<'_>> = serde_json::from_str(json).map_err(|error| error.to_string())?;
             builder.disabled(id, &raw);
             Ok(())
         }),
         "selectors" => walker.value(
             || "\"selectors\"".to_owned(),
-            |bytes| {
-                let raw: Option<&RawValue> = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+            |json| {
+                let raw: Option<&RawValue> = serde_json::from_str(json).map_err(|error| error.to_string())?;
                 builder.selectors(raw.map(RawValue::get));
                 Ok(())
             },
@@ -83,8 +83,8 @@ fn nodes<I: Input>(
     section: &str,
     kind: Option<ResourceType>,
 ) -> Result<(), ManifestError> {
-    entries(walker, section, |id, bytes| {
-        let raw: RawNode<'_> = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    entries(walker, section, |id, json| {
+        let raw: RawNode<'_> = serde_json::from_str(json).map_err(|error| error.to_string())?;
         builder.add_node(id, kind, &raw);
         Ok(())
     })
@@ -94,12 +94,12 @@ fn nodes<I: Input>(
 fn entries<I: Input>(
     walker: &mut Walker<I>,
     section: &str,
-    mut each: impl FnMut(&str, &[u8]) -> Result<(), String>,
+    mut each: impl FnMut(&str, &str) -> Result<(), String>,
 ) -> Result<(), ManifestError> {
     if walker.null(section)? {
         return Ok(());
     }
     walker.object(&format!("\"{section}\""), |walker, id| {
-        walker.value(|| format!("\"{section}\" entry \"{id}\""), |bytes| each(id, bytes))
+        walker.value(|| format!("\"{section}\" entry \"{id}\""), |json| each(id, json))
     })
 }

@@ -142,7 +142,7 @@ impl<I: Input> Walker<I> {
     pub(crate) fn value<T>(
         &mut self,
         place: impl FnOnce() -> String,
-        use_it: impl FnOnce(&[u8]) -> Result<T, String>,
+        use_it: impl FnOnce(&str) -> Result<T, String>,
     ) -> Result<T, ManifestError> {
         let mut scanner = Scanner::default();
         let mut scanned = 0;
@@ -162,7 +162,9 @@ impl<I: Input> Walker<I> {
                 return Err(ManifestError::Truncated { offset: self.input.offset(), inside: place() });
             }
         };
-        let result = use_it(self.input.data().get(..length).unwrap_or_default());
+        // Looked at once as a whole, which is faster than string by string within `serde_json`.
+        let entry = std::str::from_utf8(self.input.data().get(..length).unwrap_or_default());
+        let result = entry.map_err(|error| error.to_string()).and_then(use_it);
         self.input.advance(length);
         result.map_err(|message| ManifestError::Malformed { place: place(), message })
     }
@@ -237,7 +239,7 @@ impl<I: Input> Walker<I> {
             return Err(self.unexpected("a key in quotes", found));
         }
         let place = self.place.clone();
-        self.value(|| place, |bytes| serde_json::from_slice(bytes).map_err(|error| error.to_string()))
+        self.value(|| place, |json| serde_json::from_str(json).map_err(|error| error.to_string()))
     }
 
     fn unexpected(&self, wanted: &str, found: u8) -> ManifestError {

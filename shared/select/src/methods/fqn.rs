@@ -47,7 +47,9 @@ impl<'t> Pattern<'t> {
         if matches!(self.tail, Some((0, _))) {
             return None;
         }
-        let first = |segment: &str| segment.split('.').next() == self.parts.first().copied();
+        let part = self.parts.first().copied().unwrap_or_default();
+        let first =
+            |segment: &str| segment.strip_prefix(part).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
         if node.fqn().take(2).any(first) { None } else { Some(false) }
     }
 

@@ -6,13 +6,13 @@ use std::collections::BTreeSet;
 
 use landfall_cloud::{
     CallError, ConfigError, StoreError,
-    conductor::{ConductError, Conductor, Deadline},
+    conductor::{ConductError, Conductor, Deadline, Offered, ReleaseParts},
     events::{Malformed, parse_release_offered},
     schedules::{ScheduleError, WantedSchedule},
     task_definitions::PinError,
 };
 use landfall_manifest::Index;
-use landfall_pipeline::{CompileInput, Compiled, Input, Project, Release, ReleaseId, compile};
+use landfall_pipeline::{Compiled, Input, Project, ReleaseId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -40,21 +40,7 @@ pub enum ReleaseFailure {
     /// Another service.
     #[error(transparent)]
     Call(#[from] CallError),
-    /// Other releases came between, again and again.
-    #[error("release {0}: other releases took their place while it was compiled, {TRIES} times in a row")]
-    Overtaken(ReleaseId),
-    /// compiled.json could not be written.
-    #[error("release {release}: {source}")]
-    Json {
-        /// It.
-        release: ReleaseId,
-        /// Why.
-        source: serde_json::Error,
-    },
 }
-
-/// How often a release is compiled anew because another came between.
-const TRIES: u32 = 5;
 
 /// release.json.
 #[derive(Debug, Deserialize)]
@@ -78,59 +64,32 @@ pub async fn handle(conductor: &Conductor, event: Value, deadline: u64) -> Resul
         Ok(parts) => parts,
         Err(reason) => return refuse(conductor, &id, reason, deadline).await,
     };
+    let config = conductor.config();
     let task_definition = match &parts.offer.image {
         Some(image) => {
-            let config = conductor.config();
-            Some(
-                conductor
-                    .clients()
-                    .task_definitions()
-                    .pin(config.task_definition()?, config.container()?, image)
-                    .await?,
-            )
+            let definitions = conductor.clients().task_definitions();
+            Some(definitions.pin(config.task_definition()?, config.container()?, image).await?)
         }
         None => None,
     };
-    for _ in 0..TRIES {
-        let (board, _) = conductor.board().await?;
-        let base = conductor.release_of(&board).await?;
-        if board.release.as_ref() == Some(&id) {
-            // Called again after it was put into place: what is left to do are the schedules and the effects.
-            schedule(conductor, base.as_ref().map(|release| &release.compiled)).await?;
-            conductor.perform(board, deadline).await?;
-            return Ok(());
+    let parts = ReleaseParts {
+        id: id.clone(),
+        index: parts.index,
+        project: parts.project,
+        existing: parts.existing,
+        task_definition,
+        landing_bucket: config.landing_buckets()?.first().cloned(),
+        force: parts.offer.force,
+    };
+    match conductor.offer(&parts, deadline).await? {
+        Offered::InPlace(release, board) => {
+            schedule(conductor, &release.compiled).await?;
+            conductor.perform(*board, deadline).await?;
+            Ok(())
         }
-        let input = CompileInput {
-            id: &id,
-            index: &parts.index,
-            project: &parts.project,
-            landing_bucket: conductor.config().landing_buckets()?.first().map(String::as_str),
-            base: base.as_deref(),
-            existing: &parts.existing,
-            task_definition: task_definition.as_deref(),
-        };
-        let compiled = match compile(&input) {
-            Ok(compiled) => compiled,
-            Err(error) => return refuse(conductor, &id, error.to_string(), deadline).await,
-        };
-        write(conductor, &id, &compiled, &parts.index).await?;
-        let release = match Index::from_bytes(&parts.index.to_bytes()) {
-            Ok(index) => Release::new(compiled, index),
-            Err(error) => return refuse(conductor, &id, error.to_string(), deadline).await,
-        };
-        let board = conductor.commit(&Input::Offer { release: &release, force: parts.offer.force }, deadline).await?;
-        if board.release.as_ref() == Some(&id) {
-            schedule(conductor, Some(&release.compiled)).await?;
-            conductor.perform(board, deadline).await?;
-            return Ok(());
-        }
-        if board.release.as_ref().is_some_and(|current| *current > id) && !parts.offer.force {
-            let reason =
-                format!("it is older than {}, which is in place", board.release.map(String::from).unwrap_or_default());
-            return note_refusal(conductor, &id, &reason).await;
-        }
+        Offered::Unusable(reason) => refuse(conductor, &id, reason, deadline).await,
+        Offered::Older(reason) => note_refusal(conductor, &id, &reason).await,
     }
-    Err(ReleaseFailure::Overtaken(id))
 }
 
 /// A release's files, read.
@@ -188,22 +147,8 @@ fn existing(catalog: &[u8]) -> Result<BTreeSet<String>, serde_json::Error> {
     serde_json::from_slice::<Catalog>(catalog).map(|catalog| catalog.nodes.into_iter().map(|(id, _)| id).collect())
 }
 
-async fn write(
-    conductor: &Conductor,
-    id: &ReleaseId,
-    compiled: &Compiled,
-    index: &Index,
-) -> Result<(), ReleaseFailure> {
-    let store = conductor.store();
-    store.put(&format!("releases/{id}/index.bin"), &index.to_bytes(), "application/octet-stream").await?;
-    let bytes = serde_json::to_vec(compiled).map_err(|source| ReleaseFailure::Json { release: id.clone(), source })?;
-    store.put(&format!("releases/{id}/compiled.json"), &bytes, "application/json").await?;
-    Ok(())
-}
-
 /// Brings the schedules to what the release in place asks for; another release may have come between, and then it does the same.
-async fn schedule(conductor: &Conductor, compiled: Option<&Compiled>) -> Result<(), ReleaseFailure> {
-    let Some(compiled) = compiled else { return Ok(()) };
+async fn schedule(conductor: &Conductor, compiled: &Compiled) -> Result<(), ReleaseFailure> {
     let settings = conductor.config().schedule_settings()?;
     let wanted: Vec<WantedSchedule> = compiled
         .jobs

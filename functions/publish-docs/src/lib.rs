@@ -85,7 +85,7 @@ pub async fn handle(conductor: &Conductor, event: Value, deadline: u64) -> Resul
     if !parts.is_empty() {
         docs.put("index.html", ROOT_PAGE.as_bytes(), "text/html; charset=utf-8").await?;
         while !publish(&docs, &parts).await? {
-            if deadline.is_over() {
+            if deadline.is_over(clock::now()) {
                 return Err(PublishFailure::Contended);
             }
         }

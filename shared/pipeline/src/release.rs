@@ -170,6 +170,16 @@ impl Release {
         Self { compiled, index, locations, graph, ordinals, dataset_of_source }
     }
 
+    /// The key of compiled.json in the state bucket.
+    pub fn compiled_key(id: &ReleaseId) -> String {
+        format!("releases/{id}/compiled.json")
+    }
+
+    /// The key of index.bin in the state bucket.
+    pub fn index_key(id: &ReleaseId) -> String {
+        format!("releases/{id}/index.bin")
+    }
+
     /// Its id.
     pub fn id(&self) -> &ReleaseId {
         &self.compiled.release

@@ -2,15 +2,12 @@
 
 use std::time::Duration;
 
-use landfall_pipeline::{BOARD_KEY, Board, Context, Decision, Input, LedgerHeader, LedgerObject, Nonce, Plan, decide};
+use landfall_pipeline::{Board, Context, Decision, Input, LedgerHeader, LedgerObject, Nonce, Plan, decide};
 
-use super::{ConductError, Conductor, Deadline};
-use crate::{
-    clock,
-    store::{PutNew, Swap},
-};
+use super::{ConductError, Conductor, Deadline, Ports};
+use crate::store::{PutNew, Swap};
 
-impl Conductor {
+impl<P: Ports> Conductor<P> {
     /// Decides what the input leads to and puts it on the board; gives the board as it is then. Order: plans, ledger, board. When the reply to
     /// a swap is lost, or the swap was lost, the board's own list of writers tells which.
     pub async fn commit(&self, input: &Input<'_>, deadline: Deadline) -> Result<Board, ConductError> {
@@ -21,27 +18,23 @@ impl Conductor {
                 return Ok(board);
             }
             if u32::try_from(tried.len()).is_ok_and(|tries| tries > 0) {
-                if deadline.is_over() {
+                if deadline.is_over(self.ports.now()) {
                     return Err(ConductError::Contended { tries: u32::try_from(tried.len()).unwrap_or(u32::MAX) });
                 }
-                pause(tried.len()).await;
+                self.pause(tried.len()).await;
             }
             let release = self.release_of(&board).await?;
-            let nonce = clock::nonce();
-            let task = self.acting.as_ref().map(|acting| &acting.settings);
-            let context = Context { now: clock::now(), nonce: &nonce, release: release.as_deref(), task };
+            let nonce = self.ports.nonce();
+            let context =
+                Context { now: self.ports.now(), nonce: &nonce, release: release.as_deref(), task: self.ports.task() };
             let decision = decide(&board, input, &context);
             if !decision.changed {
                 return Ok(board);
             }
             self.write_plans(&decision.plans).await?;
             let ledger = self.write_ledger(&board, &decision, &nonce).await?;
-            let bytes = decision
-                .board
-                .to_json()
-                .map_err(|source| ConductError::Board { address: self.store.address(BOARD_KEY), source })?;
             tried.push(nonce);
-            match self.store.swap(BOARD_KEY, &etag, &bytes).await? {
+            match self.ports.swap_board(&etag, &decision.board).await? {
                 Swap::Done { .. } => {
                     log(&decision);
                     return Ok(decision.board);
@@ -50,14 +43,14 @@ impl Conductor {
                     tried.pop();
                     if let Some(key) = ledger {
                         // A stray of the ledger is off its chain and misleads nobody; the sweep deletes what this could not.
-                        if let Err(error) = self.store.delete(&key).await {
+                        if let Err(error) = self.ports.delete_ledger(&key).await {
                             tracing::info!(key, %error, "a ledger object that lost its race stays as a stray");
                         }
                     }
-                    if deadline.is_over() {
+                    if deadline.is_over(self.ports.now()) {
                         return Err(ConductError::Contended { tries: 1 });
                     }
-                    pause(1).await;
+                    self.pause(1).await;
                 }
                 Swap::Unknown { fault } => {
                     tracing::warn!(%fault, "the board's swap got no answer: looking for our mark");
@@ -68,10 +61,9 @@ impl Conductor {
 
     async fn write_plans(&self, plans: &[Plan]) -> Result<(), ConductError> {
         for plan in plans {
-            let bytes = serde_json::to_vec(plan).map_err(|source| ConductError::Json { what: "plan.json", source })?;
-            let key = Plan::key(&plan.run_id);
-            if self.store.put_new(&key, &bytes, "application/json").await? == PutNew::Exists {
-                tracing::warn!(key, "a plan of this name is there already: its writer's mark was not random");
+            if self.ports.put_plan(plan).await? == PutNew::Exists {
+                let run = &plan.run_id;
+                tracing::warn!(%run, "a plan of this name is there already: its writer's mark was not random");
             }
         }
         Ok(())
@@ -94,16 +86,13 @@ impl Conductor {
             },
             lines: decision.lines.clone(),
         };
-        let text = object.to_jsonl().map_err(|source| ConductError::Json { what: "the ledger", source })?;
-        self.store.put_new(&key, text.as_bytes(), "application/x-ndjson").await?;
+        self.ports.put_ledger(&key, &object).await?;
         Ok(Some(key))
     }
-}
 
-/// Jittered, so that writers that met once do not meet again.
-async fn pause(tries: usize) {
-    let most = 50_u64.saturating_mul(1 << tries.min(5));
-    tokio::time::sleep(Duration::from_millis(fastrand::u64(10..=most))).await;
+    async fn pause(&self, tries: usize) {
+        self.ports.pause(Duration::from_millis(50_u64.saturating_mul(1 << tries.min(5)))).await;
+    }
 }
 
 fn log(decision: &Decision) {

@@ -2,37 +2,31 @@
 //!
 //! A function may die between any two of these steps: what was decided is on the board, and whoever reads it next does what is left (L6).
 
+mod aws;
 mod commit;
 mod observe;
+mod offer;
 mod perform;
+mod ports;
 mod sweep;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
-use landfall_pipeline::{Board, BoardError, Release, ReleaseError, ReleaseId, TaskSettings};
+use landfall_pipeline::{Board, BoardError, Release, ReleaseError, ReleaseId};
 
-use crate::{Bus, CallError, Clients, Config, ConfigError, ConnectError, Queue, Store, StoreError, Tasks, clock};
+use crate::{CallError, Clients, Config, ConfigError, ConnectError, Store, StoreError, clock};
+
+pub use aws::Aws;
+pub use offer::{Offered, ReleaseParts};
+pub use ports::Ports;
 
 /// Everything that a function needs to decide and to act.
 #[derive(Debug)]
-pub struct Conductor {
-    clients: Clients,
-    config: Config,
-    store: Store,
-    bus: Bus,
-    /// publish-docs has no queue and starts no tasks: its environment lacks what that needs.
-    acting: Option<Acting>,
+pub struct Conductor<P = Aws> {
+    ports: P,
     /// The release that was used last: a warm function need not read it again.
     release: Mutex<Option<Arc<Release>>>,
-}
-
-/// What it takes to start tasks and to be woken.
-#[derive(Debug)]
-struct Acting {
-    tasks: Tasks,
-    queue: Queue,
-    settings: TaskSettings,
 }
 
 /// Why nothing could be decided. Each is logged once, by the handler.
@@ -84,6 +78,17 @@ pub enum ConductError {
         /// The file.
         address: String,
     },
+    /// Other releases came between, again and again.
+    #[error("release {release}: other releases took their place while it was compiled, {tries} times in a row")]
+    Overtaken {
+        /// It.
+        release: ReleaseId,
+        /// How often.
+        tries: u32,
+    },
+    /// publish-docs was asked to act.
+    #[error("this function knows neither the cluster nor the queue: it only records")]
+    OnlyRecords,
     /// A document could not be written as JSON.
     #[error("{what} cannot be written as JSON: {source}")]
     Json {
@@ -100,27 +105,44 @@ pub enum ConductError {
     },
 }
 
+impl<P: Ports> Conductor<P> {
+    /// In that world. Calls nothing yet.
+    pub fn over(ports: P) -> Self {
+        Self { ports, release: Mutex::new(None) }
+    }
+
+    /// The world.
+    pub fn ports(&self) -> &P {
+        &self.ports
+    }
+
+    /// The board as it is, and the etag to swap it by.
+    pub async fn board(&self) -> Result<(Board, String), ConductError> {
+        self.ports.board().await
+    }
+
+    /// The release that the board names, read once as long as it stays the same.
+    pub async fn release_of(&self, board: &Board) -> Result<Option<Arc<Release>>, ConductError> {
+        let Some(id) = &board.release else { return Ok(None) };
+        let known = self.release.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(release) = known.filter(|release| release.id() == id) {
+            return Ok(Some(release));
+        }
+        let release = self.ports.release(id).await?;
+        *self.release.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&release));
+        Ok(Some(release))
+    }
+}
+
 impl Conductor {
     /// For a function that starts tasks. Reads nothing from AWS yet.
     pub fn new(clients: Clients, config: Config) -> Result<Self, ConductError> {
-        let acting = Acting {
-            tasks: clients.tasks(&config)?,
-            queue: clients.loads_queue(&config)?,
-            settings: config.task_settings()?,
-        };
-        Ok(Self { acting: Some(acting), ..Self::recording(clients, config) })
+        Ok(Self::over(Aws::new(clients, config)?))
     }
 
     /// For a function that only puts on the board what it did.
     pub fn recording(clients: Clients, config: Config) -> Self {
-        Self {
-            store: clients.store(config.state_bucket()),
-            bus: clients.bus(),
-            acting: None,
-            release: Mutex::new(None),
-            clients,
-            config,
-        }
+        Self::over(Aws::recording(clients, config))
     }
 
     /// From the function's environment.
@@ -140,65 +162,25 @@ impl Conductor {
     /// Makes a message that cannot be read visible again at once: it needs to be received several times before it is a dead letter, and
     /// waiting in between helps nobody. If this fails it only takes longer.
     pub async fn hurry_to_dead_letters(&self, receipt_handle: &str) {
-        let Some(acting) = &self.acting else { return };
-        if let Err(error) = acting.queue.show_again(receipt_handle).await {
+        let Some(queue) = self.ports.queue() else { return };
+        if let Err(error) = queue.show_again(receipt_handle).await {
             tracing::info!(%error, "a malformed message goes to the dead-letter queue more slowly");
         }
     }
 
     /// The state bucket.
     pub fn store(&self) -> &Store {
-        &self.store
+        self.ports.store()
     }
 
     /// The clients, for what only one function does.
     pub fn clients(&self) -> &Clients {
-        &self.clients
+        self.ports.clients()
     }
 
     /// The environment.
     pub fn config(&self) -> &Config {
-        &self.config
-    }
-
-    /// The board as it is, and the etag to swap it by.
-    pub async fn board(&self) -> Result<(Board, String), ConductError> {
-        let address = || self.store.address(landfall_pipeline::BOARD_KEY);
-        let stored = self
-            .store
-            .get(landfall_pipeline::BOARD_KEY)
-            .await?
-            .ok_or_else(|| ConductError::NoBoard { address: address() })?;
-        let board =
-            Board::from_json(&stored.bytes).map_err(|source| ConductError::Board { address: address(), source })?;
-        Ok((board, stored.etag))
-    }
-
-    /// The release that the board names, read once as long as it stays the same.
-    pub async fn release_of(&self, board: &Board) -> Result<Option<Arc<Release>>, ConductError> {
-        let Some(id) = &board.release else { return Ok(None) };
-        let known = self.release.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(release) = known.filter(|release| release.id() == id) {
-            return Ok(Some(release));
-        }
-        let release = Arc::new(self.read_release(id).await?);
-        *self.release.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&release));
-        Ok(Some(release))
-    }
-
-    async fn read_release(&self, id: &ReleaseId) -> Result<Release, ConductError> {
-        let (compiled, index) = (format!("releases/{id}/compiled.json"), format!("releases/{id}/index.bin"));
-        let compiled = self.release_file(id, &compiled).await?;
-        let index = self.release_file(id, &index).await?;
-        Release::load(&compiled, &index).map_err(|source| ConductError::Release { release: id.clone(), source })
-    }
-
-    async fn release_file(&self, id: &ReleaseId, key: &str) -> Result<Vec<u8>, ConductError> {
-        let stored = self.store.get(key).await?;
-        let address = || self.store.address(key);
-        stored
-            .map(|stored| stored.bytes)
-            .ok_or_else(|| ConductError::ReleaseFile { release: id.clone(), address: address() })
+        self.ports.config()
     }
 }
 
@@ -219,7 +201,7 @@ impl Deadline {
     }
 
     /// Whether it is past.
-    pub fn is_over(self) -> bool {
-        clock::now() >= self.0
+    pub fn is_over(self, now: Timestamp) -> bool {
+        now >= self.0
     }
 }

@@ -1,18 +1,17 @@
 //! Looking at what an attempt left behind.
 
-use jiff::Timestamp;
-use landfall_pipeline::{Claim, RunId, RunResult, Stop};
+use landfall_pipeline::{RunId, Stop};
 
-use super::{ConductError, Conductor};
+use super::{ConductError, Conductor, Ports};
 use crate::TaskFacts;
 
-impl Conductor {
+impl<P: Ports> Conductor<P> {
     /// What there is to know of a stopped task; none if it is not ours, or has not stopped.
     pub async fn observe(&self, facts: &TaskFacts) -> Result<Option<Stop>, ConductError> {
         let run = facts.started_by.as_deref().and_then(|text| RunId::parse(text).ok());
         let (Some(run), Some(attempt), true) = (run, facts.attempt, facts.is_stopped()) else { return Ok(None) };
-        let claim = self.claim(&run, attempt).await?;
-        let result = self.result(&run, attempt).await?;
+        let claim = self.ports.claim(&run, attempt).await?;
+        let result = self.ports.result(&run, attempt).await?;
         Ok(Some(Stop {
             run,
             attempt,
@@ -22,29 +21,6 @@ impl Conductor {
             claim,
             result,
         }))
-    }
-
-    /// The claim of an attempt and S3's time of it.
-    pub(super) async fn claim(&self, run: &RunId, attempt: u32) -> Result<Option<(Claim, Timestamp)>, ConductError> {
-        let key = Claim::key(run, attempt);
-        let Some(stored) = self.store.get(&key).await? else { return Ok(None) };
-        match serde_json::from_slice(&stored.bytes) {
-            Ok(claim) => Ok(Some((claim, stored.last_modified))),
-            Err(source) => Err(ConductError::Json { what: "a claim", source }),
-        }
-    }
-
-    /// result.json of an attempt. One that cannot be read counts as none: the attempt is then taken for lost, and run again.
-    pub(super) async fn result(&self, run: &RunId, attempt: u32) -> Result<Option<RunResult>, ConductError> {
-        let key = RunResult::key(run, attempt);
-        let Some(stored) = self.store.get(&key).await? else { return Ok(None) };
-        match serde_json::from_slice(&stored.bytes) {
-            Ok(result) => Ok(Some(result)),
-            Err(error) => {
-                tracing::error!(address = self.store.address(&key), %error, "unreadable, taken for absent");
-                Ok(None)
-            }
-        }
     }
 }
 

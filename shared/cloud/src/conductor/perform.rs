@@ -2,16 +2,15 @@
 
 use std::collections::HashSet;
 
-use landfall_pipeline::{Board, Claim, Effect, Input, Plan, RunId, pending};
+use landfall_pipeline::{Board, Claim, Effect, Input, RunId, pending};
 
-use super::{Acting, ConductError, Conductor, Deadline};
+use super::{ConductError, Conductor, Deadline, Ports};
 use crate::{
-    clock,
     store::PutNew,
     tasks::{Refusal, RunOutcome},
 };
 
-impl Conductor {
+impl<P: Ports> Conductor<P> {
     /// Commits the input, then does what the board asks, and what that leads to. Each effect is tried once: what does not succeed stays on the
     /// board, for the next function or the sweep.
     pub async fn conduct(&self, input: &Input<'_>, deadline: Deadline) -> Result<Board, ConductError> {
@@ -22,18 +21,21 @@ impl Conductor {
 
     /// Does what the board asks.
     pub async fn perform(&self, mut board: Board, deadline: Deadline) -> Result<Board, ConductError> {
-        let Some(acting) = &self.acting else { return Ok(board) };
+        if self.ports.task().is_none() {
+            return Ok(board);
+        }
         let mut tried: HashSet<String> = HashSet::new();
         loop {
             let release = self.release_of(&board).await?;
-            let next =
-                pending(&board, release.as_deref(), clock::now()).into_iter().find(|effect| tried.insert(key(effect)));
+            let next = pending(&board, release.as_deref(), self.ports.now())
+                .into_iter()
+                .find(|effect| tried.insert(key(effect)));
             let Some(effect) = next else { return Ok(board) };
-            if deadline.is_over() {
+            if deadline.is_over(self.ports.now()) {
                 tracing::warn!(?effect, "no time left to do this: the next function does");
                 return Ok(board);
             }
-            match Box::pin(self.effect(acting, &board, &effect, deadline)).await {
+            match Box::pin(self.effect(&board, &effect, deadline)).await {
                 Ok(Some(after)) => board = after,
                 Ok(None) => {}
                 // One effect that fails holds no other back; it is still on the board.
@@ -42,49 +44,29 @@ impl Conductor {
         }
     }
 
-    async fn effect(
-        &self,
-        acting: &Acting,
-        board: &Board,
-        effect: &Effect,
-        deadline: Deadline,
-    ) -> Result<Option<Board>, ConductError> {
+    async fn effect(&self, board: &Board, effect: &Effect, deadline: Deadline) -> Result<Option<Board>, ConductError> {
         match effect {
-            Effect::StartTask { run, attempt } => self.start(acting, run, *attempt, deadline).await,
+            Effect::StartTask { run, attempt } => self.start(run, *attempt, deadline).await,
             Effect::Void { run, attempt } => self.void(run, *attempt, deadline).await.map(Some),
             Effect::Announce => self.announce(board, deadline).await.map(Some),
             Effect::PublishDocs => {
-                let detail = serde_json::json!({ "stack": self.config.stack() });
-                self.bus.put("Docs Owed", &detail).await?;
+                let detail = serde_json::json!({ "stack": self.ports.stack() });
+                self.ports.put_event("Docs Owed", &detail).await?;
                 Ok(None)
             }
             Effect::Wake { at } => {
-                acting.queue.wake(*at, clock::now()).await?;
+                self.ports.wake(*at).await?;
                 Ok(None)
             }
         }
     }
 
-    async fn start(
-        &self,
-        acting: &Acting,
-        run: &RunId,
-        attempt: u32,
-        deadline: Deadline,
-    ) -> Result<Option<Board>, ConductError> {
-        let key = Plan::key(run);
-        let Some(stored) = self.store.get(&key).await? else {
-            let reason = format!("{} is missing", self.store.address(&key));
-            return self.not_started(run, attempt, reason, false, deadline).await;
-        };
-        let plan: Plan = match serde_json::from_slice(&stored.bytes) {
+    async fn start(&self, run: &RunId, attempt: u32, deadline: Deadline) -> Result<Option<Board>, ConductError> {
+        let plan = match self.ports.plan(run).await? {
             Ok(plan) => plan,
-            Err(error) => {
-                let reason = format!("{} is unreadable: {error}", self.store.address(&key));
-                return self.not_started(run, attempt, reason, false, deadline).await;
-            }
+            Err(reason) => return self.not_started(run, attempt, reason, false, deadline).await,
         };
-        match acting.tasks.run(&plan.run_task(attempt)).await {
+        match self.ports.run_task(&plan.run_task(attempt)).await {
             RunOutcome::Started { task_arn } => {
                 let input = Input::Started { run: run.clone(), attempt, task_arn };
                 self.commit(&input, deadline).await.map(Some)
@@ -126,12 +108,10 @@ impl Conductor {
 
     /// Gives an attempt up. Who comes first wins: after our `void` no task can claim it; a task that claimed it runs on (L7).
     async fn void(&self, run: &RunId, attempt: u32, deadline: Deadline) -> Result<Board, ConductError> {
-        let key = Claim::key(run, attempt);
-        let claim = Claim::Void { reason: format!("given up by Landfall ({})", clock::nonce()) };
-        let bytes = serde_json::to_vec(&claim).map_err(|source| ConductError::Json { what: "a claim", source })?;
-        let there = match self.store.put_new(&key, &bytes, "application/json").await? {
+        let claim = Claim::Void { reason: format!("given up by Landfall ({})", self.ports.nonce()) };
+        let there = match self.ports.put_claim(run, attempt, &claim).await? {
             PutNew::Created { .. } => None,
-            PutNew::Exists => self.claim(run, attempt).await?,
+            PutNew::Exists => self.ports.claim(run, attempt).await?,
         };
         let (run, input_attempt) = (run.clone(), attempt);
         let input = match there {
@@ -146,9 +126,9 @@ impl Conductor {
             let mut detail =
                 serde_json::to_value(told).map_err(|source| ConductError::Json { what: "an event", source })?;
             if let Some(fields) = detail.as_object_mut() {
-                fields.insert("stack".to_owned(), self.config.stack().into());
+                fields.insert("stack".to_owned(), self.ports.stack().into());
             }
-            self.bus.put("Run Settled", &detail).await?;
+            self.ports.put_event("Run Settled", &detail).await?;
         }
         let runs = board.announce.iter().map(|told| told.run.clone()).collect();
         self.commit(&Input::Announced { runs }, deadline).await

@@ -2,10 +2,9 @@
 
 use landfall_pipeline::{AttemptState, Board, Input, Run, RunId, Stop, long_gone};
 
-use super::{ConductError, Conductor, Deadline};
-use crate::clock;
+use super::{ConductError, Conductor, Deadline, Ports};
 
-impl Conductor {
+impl<P: Ports> Conductor<P> {
     /// Lets time pass, does what the board asks, and asks ECS about every live task: the event of one that stopped may have been lost.
     pub async fn sweep(&self, deadline: Deadline) -> Result<Board, ConductError> {
         let mut board = self.conduct(&Input::Tick, deadline).await?;
@@ -16,8 +15,10 @@ impl Conductor {
             .map(|(id, run)| (id.clone(), run.clone()))
             .collect();
         let arns: Vec<String> = running.iter().filter_map(|(_, run)| run.attempt.task_arn.clone()).collect();
-        let Some(acting) = self.acting.as_ref().filter(|_| !arns.is_empty()) else { return Ok(board) };
-        let described = acting.tasks.describe(&arns).await?;
+        if arns.is_empty() {
+            return Ok(board);
+        }
+        let described = self.ports.describe_tasks(&arns).await?;
         for (arn, reason) in &described.failed {
             tracing::warn!(arn, reason, "ECS did not describe this task");
         }
@@ -42,9 +43,9 @@ impl Conductor {
     /// forgets a stopped task after about an hour.
     async fn gone(&self, id: &RunId, run: &Run, task_arn: &str) -> Result<Option<Stop>, ConductError> {
         let number = run.attempt.number;
-        let claim = self.claim(id, number).await?;
+        let claim = self.ports.claim(id, number).await?;
         let since = claim.as_ref().map_or(run.attempt.since, |(_, at)| *at);
-        if !long_gone(since, clock::now()) {
+        if !long_gone(since, self.ports.now()) {
             return Ok(None);
         }
         Ok(Some(Stop {
@@ -54,7 +55,7 @@ impl Conductor {
             reason: "ECS does not know its task any more, and told nobody that it stopped".to_owned(),
             exit_code: None,
             claim,
-            result: self.result(id, number).await?,
+            result: self.ports.result(id, number).await?,
         }))
     }
 }

@@ -1,0 +1,211 @@
+//! The world that ships: S3, ECS, SQS and `EventBridge`.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use landfall_manifest::Index;
+use landfall_pipeline::{
+    BOARD_KEY, Board, Claim, Compiled, LedgerObject, Nonce, Plan, Release, ReleaseId, RunId, RunResult, RunTaskCall,
+    TaskSettings,
+};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{ConductError, Ports};
+use crate::{
+    Bus, Clients, Config, Queue, Store, Tasks, clock,
+    store::{PutNew, Swap},
+    tasks::{Described, RunOutcome},
+};
+
+/// AWS, as a function's environment names its parts.
+#[derive(Debug)]
+pub struct Aws {
+    clients: Clients,
+    config: Config,
+    store: Store,
+    bus: Bus,
+    /// publish-docs has no queue and starts no tasks: its environment lacks what that needs.
+    acting: Option<Acting>,
+}
+
+/// What it takes to start tasks and to be woken.
+#[derive(Debug)]
+struct Acting {
+    tasks: Tasks,
+    queue: Queue,
+    settings: TaskSettings,
+}
+
+impl Aws {
+    /// For a function that starts tasks. Calls nothing yet.
+    pub fn new(clients: Clients, config: Config) -> Result<Self, ConductError> {
+        let acting = Acting {
+            tasks: clients.tasks(&config)?,
+            queue: clients.loads_queue(&config)?,
+            settings: config.task_settings()?,
+        };
+        Ok(Self { acting: Some(acting), ..Self::recording(clients, config) })
+    }
+
+    /// For a function that only puts on the board what it did.
+    pub fn recording(clients: Clients, config: Config) -> Self {
+        Self { store: clients.store(config.state_bucket()), bus: clients.bus(), acting: None, clients, config }
+    }
+
+    /// The state bucket.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The clients.
+    pub fn clients(&self) -> &Clients {
+        &self.clients
+    }
+
+    /// The environment.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The queue of loads, where the function knows it.
+    pub fn queue(&self) -> Option<&Queue> {
+        self.acting.as_ref().map(|acting| &acting.queue)
+    }
+
+    fn acting(&self) -> Result<&Acting, ConductError> {
+        self.acting.as_ref().ok_or(ConductError::OnlyRecords)
+    }
+
+    async fn release_file(&self, id: &ReleaseId, key: &str) -> Result<Vec<u8>, ConductError> {
+        let stored = self.store.get(key).await?;
+        let address = || self.store.address(key);
+        stored
+            .map(|stored| stored.bytes)
+            .ok_or_else(|| ConductError::ReleaseFile { release: id.clone(), address: address() })
+    }
+}
+
+fn json(what: &'static str, value: &impl Serialize) -> Result<Vec<u8>, ConductError> {
+    serde_json::to_vec(value).map_err(|source| ConductError::Json { what, source })
+}
+
+const JSON: &str = "application/json";
+
+impl Ports for Aws {
+    fn now(&self) -> Timestamp {
+        clock::now()
+    }
+
+    fn nonce(&self) -> Nonce {
+        clock::nonce()
+    }
+
+    async fn pause(&self, most: Duration) {
+        let most = u64::try_from(most.as_millis()).unwrap_or(u64::MAX);
+        tokio::time::sleep(Duration::from_millis(fastrand::u64(10.min(most)..=most))).await;
+    }
+
+    fn stack(&self) -> &str {
+        self.config.stack()
+    }
+
+    fn task(&self) -> Option<&TaskSettings> {
+        self.acting.as_ref().map(|acting| &acting.settings)
+    }
+
+    async fn board(&self) -> Result<(Board, String), ConductError> {
+        let address = || self.store.address(BOARD_KEY);
+        let stored = self.store.get(BOARD_KEY).await?.ok_or_else(|| ConductError::NoBoard { address: address() })?;
+        let board =
+            Board::from_json(&stored.bytes).map_err(|source| ConductError::Board { address: address(), source })?;
+        Ok((board, stored.etag))
+    }
+
+    async fn swap_board(&self, etag: &str, board: &Board) -> Result<Swap, ConductError> {
+        let bytes =
+            board.to_json().map_err(|source| ConductError::Board { address: self.store.address(BOARD_KEY), source })?;
+        Ok(self.store.swap(BOARD_KEY, etag, &bytes).await?)
+    }
+
+    async fn release(&self, id: &ReleaseId) -> Result<Arc<Release>, ConductError> {
+        let compiled = self.release_file(id, &Release::compiled_key(id)).await?;
+        let index = self.release_file(id, &Release::index_key(id)).await?;
+        Release::load(&compiled, &index)
+            .map(Arc::new)
+            .map_err(|source| ConductError::Release { release: id.clone(), source })
+    }
+
+    async fn put_compiled(&self, compiled: &Compiled, index: &Index) -> Result<(), ConductError> {
+        let id = &compiled.release;
+        self.store.put(&Release::index_key(id), &index.to_bytes(), "application/octet-stream").await?;
+        self.store.put(&Release::compiled_key(id), &json("compiled.json", compiled)?, JSON).await?;
+        Ok(())
+    }
+
+    async fn put_plan(&self, plan: &Plan) -> Result<PutNew, ConductError> {
+        Ok(self.store.put_new(&Plan::key(&plan.run_id), &json("plan.json", plan)?, JSON).await?)
+    }
+
+    async fn plan(&self, run: &RunId) -> Result<Result<Plan, String>, ConductError> {
+        let key = Plan::key(run);
+        let Some(stored) = self.store.get(&key).await? else {
+            return Ok(Err(format!("{} is missing", self.store.address(&key))));
+        };
+        Ok(serde_json::from_slice(&stored.bytes)
+            .map_err(|error| format!("{} is unreadable: {error}", self.store.address(&key))))
+    }
+
+    async fn put_ledger(&self, key: &str, page: &LedgerObject) -> Result<PutNew, ConductError> {
+        let text = page.to_jsonl().map_err(|source| ConductError::Json { what: "the ledger", source })?;
+        Ok(self.store.put_new(key, text.as_bytes(), "application/x-ndjson").await?)
+    }
+
+    async fn delete_ledger(&self, key: &str) -> Result<(), ConductError> {
+        Ok(self.store.delete(key).await?)
+    }
+
+    async fn put_claim(&self, run: &RunId, attempt: u32, claim: &Claim) -> Result<PutNew, ConductError> {
+        Ok(self.store.put_new(&Claim::key(run, attempt), &json("a claim", claim)?, JSON).await?)
+    }
+
+    async fn claim(&self, run: &RunId, attempt: u32) -> Result<Option<(Claim, Timestamp)>, ConductError> {
+        let key = Claim::key(run, attempt);
+        let Some(stored) = self.store.get(&key).await? else { return Ok(None) };
+        match serde_json::from_slice(&stored.bytes) {
+            Ok(claim) => Ok(Some((claim, stored.last_modified))),
+            Err(source) => Err(ConductError::Json { what: "a claim", source }),
+        }
+    }
+
+    async fn result(&self, run: &RunId, attempt: u32) -> Result<Option<RunResult>, ConductError> {
+        let key = RunResult::key(run, attempt);
+        let Some(stored) = self.store.get(&key).await? else { return Ok(None) };
+        match serde_json::from_slice(&stored.bytes) {
+            Ok(result) => Ok(Some(result)),
+            Err(error) => {
+                tracing::error!(address = self.store.address(&key), %error, "unreadable, taken for absent");
+                Ok(None)
+            }
+        }
+    }
+
+    async fn run_task(&self, call: &RunTaskCall) -> RunOutcome {
+        match self.acting() {
+            Ok(acting) => acting.tasks.run(call).await,
+            Err(error) => RunOutcome::Unknown { error: error.to_string() },
+        }
+    }
+
+    async fn describe_tasks(&self, arns: &[String]) -> Result<Described, ConductError> {
+        Ok(self.acting()?.tasks.describe(arns).await?)
+    }
+
+    async fn wake(&self, at: Timestamp) -> Result<(), ConductError> {
+        Ok(self.acting()?.queue.wake(at, clock::now()).await?)
+    }
+
+    async fn put_event(&self, detail_type: &str, detail: &Value) -> Result<(), ConductError> {
+        Ok(self.bus.put(detail_type, detail).await?)
+    }
+}

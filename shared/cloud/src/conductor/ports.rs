@@ -1,0 +1,65 @@
+//! What the loop asks of the world, a method a call. [`Aws`](super::Aws) is the world that ships; the simulation has one of its own, with virtual
+//! time and faults, so that the loop that is proved there is the loop that runs.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use landfall_manifest::Index;
+use landfall_pipeline::{
+    Board, Claim, Compiled, LedgerObject, Nonce, Plan, Release, ReleaseId, RunId, RunResult, RunTaskCall, TaskSettings,
+};
+use serde_json::Value;
+
+use super::ConductError;
+use crate::{
+    store::{PutNew, Swap},
+    tasks::{Described, RunOutcome},
+};
+
+/// The world as a function sees it. An error means that nobody knows whether the call had its effect, unless the method says otherwise.
+#[expect(async_fn_in_trait, reason = "every user names its world; none needs the futures to be of a certain kind")]
+pub trait Ports {
+    /// The wall clock.
+    fn now(&self) -> Timestamp;
+    /// A new mark for a writer.
+    fn nonce(&self) -> Nonce;
+    /// A random wait of at most so long, so that writers who met once do not meet again.
+    async fn pause(&self, most: Duration);
+    /// The stack's name.
+    fn stack(&self) -> &str;
+    /// Where and how tasks run; none for a function that starts none and is not woken.
+    fn task(&self) -> Option<&TaskSettings>;
+
+    /// The board as it is, and the etag to swap it by. Reads only.
+    async fn board(&self) -> Result<(Board, String), ConductError>;
+    /// Replaces the board if it still is the one with this etag.
+    async fn swap_board(&self, etag: &str, board: &Board) -> Result<Swap, ConductError>;
+    /// A release that was compiled. Reads only.
+    async fn release(&self, id: &ReleaseId) -> Result<Arc<Release>, ConductError>;
+    /// Writes what was compiled of a release.
+    async fn put_compiled(&self, compiled: &Compiled, index: &Index) -> Result<(), ConductError>;
+    /// Writes a plan, once and for ever.
+    async fn put_plan(&self, plan: &Plan) -> Result<PutNew, ConductError>;
+    /// A plan, or why it cannot be used: it is missing or unreadable, and will be tomorrow. Reads only.
+    async fn plan(&self, run: &RunId) -> Result<Result<Plan, String>, ConductError>;
+    /// Writes a page of the ledger, which the swap that names its key commits.
+    async fn put_ledger(&self, key: &str, page: &LedgerObject) -> Result<PutNew, ConductError>;
+    /// Takes a page back that no swap committed.
+    async fn delete_ledger(&self, key: &str) -> Result<(), ConductError>;
+    /// Writes the claim of an attempt unless one is there.
+    async fn put_claim(&self, run: &RunId, attempt: u32, claim: &Claim) -> Result<PutNew, ConductError>;
+    /// The claim of an attempt, and S3's time of it. Reads only.
+    async fn claim(&self, run: &RunId, attempt: u32) -> Result<Option<(Claim, Timestamp)>, ConductError>;
+    /// result.json of an attempt; one that cannot be read counts as none. Reads only.
+    async fn result(&self, run: &RunId, attempt: u32) -> Result<Option<RunResult>, ConductError>;
+
+    /// Starts an attempt's task.
+    async fn run_task(&self, call: &RunTaskCall) -> RunOutcome;
+    /// What ECS knows of tasks. Reads only.
+    async fn describe_tasks(&self, arns: &[String]) -> Result<Described, ConductError>;
+
+    /// Sends the message that wakes on-load at that time, or earlier.
+    async fn wake(&self, at: Timestamp) -> Result<(), ConductError>;
+    /// Puts an event of ours on the bus.
+    async fn put_event(&self, detail_type: &str, detail: &Value) -> Result<(), ConductError>;
+}

@@ -6,6 +6,7 @@
 
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use landfall_cloud::{
+    clock,
     conductor::{ConductError, Conductor, Deadline},
     events::{LoadMessage, parse_load_message},
 };
@@ -13,10 +14,10 @@ use landfall_pipeline::{Input, Load};
 
 /// Handles one batch. `deadline` is Lambda's, in milliseconds since 1970.
 pub async fn handle(conductor: &Conductor, event: SqsEvent, deadline: u64) -> Result<SqsBatchResponse, ConductError> {
-    let deadline = Deadline::of_lambda(deadline);
-    let batch = read(&event.records, conductor.config().stack());
+    let deadline = Deadline::of_lambda(clock::now(), deadline);
+    let batch = read(&event.records, conductor.ports().config().stack());
     for message in &batch.malformed {
-        conductor.hurry_to_dead_letters(message.receipt_handle.as_deref().unwrap_or_default()).await;
+        conductor.ports().hurry_to_dead_letters(message.receipt_handle.as_deref().unwrap_or_default()).await;
     }
     let input = if batch.loads.is_empty() { Input::Tick } else { Input::Loads(&batch.loads) };
     conductor.conduct(&input, deadline).await?;

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use landfall_cloud::{
-    CallError, ConfigError, StoreError,
+    CallError, ConfigError, StoreError, clock,
     conductor::{ConductError, Conductor, Deadline, Offered, ReleaseParts},
     events::{Malformed, parse_release_offered},
     schedules::{ScheduleError, WantedSchedule},
@@ -58,16 +58,16 @@ type Refusal = String;
 /// Handles one event. `deadline` is Lambda's, in milliseconds since 1970.
 pub async fn handle(conductor: &Conductor, event: Value, deadline: u64) -> Result<(), ReleaseFailure> {
     let offered = parse_release_offered(&event).map_err(ReleaseFailure::Malformed)?;
-    let deadline = Deadline::of_lambda(deadline);
+    let deadline = Deadline::of_lambda(clock::now(), deadline);
     let id = offered.release;
     let parts = match read(conductor, &id).await? {
         Ok(parts) => parts,
         Err(reason) => return refuse(conductor, &id, reason, deadline).await,
     };
-    let config = conductor.config();
+    let config = conductor.ports().config();
     let task_definition = match &parts.offer.image {
         Some(image) => {
-            let definitions = conductor.clients().task_definitions();
+            let definitions = conductor.ports().clients().task_definitions();
             Some(definitions.pin(config.task_definition()?, config.container()?, image).await?)
         }
         None => None,
@@ -101,7 +101,7 @@ struct Parts {
 }
 
 async fn read(conductor: &Conductor, id: &ReleaseId) -> Result<Result<Parts, Refusal>, ReleaseFailure> {
-    let store = conductor.store();
+    let store = conductor.ports().store();
     let get = async |name: &str| store.get(&format!("releases/{id}/{name}")).await;
     let Some(offer) = get("release.json").await? else { return Ok(Err("release.json is gone again".to_owned())) };
     let offer: Offer = match serde_json::from_slice(&offer.bytes) {
@@ -149,7 +149,7 @@ fn existing(catalog: &[u8]) -> Result<BTreeSet<String>, serde_json::Error> {
 
 /// Brings the schedules to what the release in place asks for; another release may have come between, and then it does the same.
 async fn schedule(conductor: &Conductor, compiled: &Compiled) -> Result<(), ReleaseFailure> {
-    let settings = conductor.config().schedule_settings()?;
+    let settings = conductor.ports().config().schedule_settings()?;
     let wanted: Vec<WantedSchedule> = compiled
         .jobs
         .iter()
@@ -160,7 +160,7 @@ async fn schedule(conductor: &Conductor, compiled: &Compiled) -> Result<(), Rele
             input: json!({ "job": name.as_str(), "scheduled_time": "<aws.scheduler.scheduled-time>" }),
         })
         .collect();
-    let schedules = conductor.clients().schedules();
+    let schedules = conductor.ports().clients().schedules();
     let changes = schedules.reconcile(&settings.group, &wanted, &settings.target_arn, &settings.role_arn).await?;
     tracing::info!(?changes, "job schedules");
     Ok(())
@@ -181,6 +181,6 @@ async fn refuse(
 async fn note_refusal(conductor: &Conductor, id: &ReleaseId, reason: &str) -> Result<(), ReleaseFailure> {
     tracing::error!(release = %id, reason, "refused");
     let bytes = json!({ "release": id.as_str(), "reason": reason }).to_string();
-    conductor.store().put(&format!("releases/{id}/refused.json"), bytes.as_bytes(), "application/json").await?;
+    conductor.ports().store().put(&format!("releases/{id}/refused.json"), bytes.as_bytes(), "application/json").await?;
     Ok(())
 }

@@ -22,7 +22,7 @@ pub enum ScheduleFailure {
 
 /// Handles one call. `deadline` is Lambda's, in milliseconds since 1970.
 pub async fn handle(conductor: &Conductor, input: Value, deadline: u64) -> Result<(), ScheduleFailure> {
-    let deadline = Deadline::of_lambda(deadline);
+    let deadline = Deadline::of_lambda(clock::now(), deadline);
     match parse_schedule(&input).map_err(ScheduleFailure::Malformed)? {
         ScheduleEvent::Sweep => match Box::pin(conductor.sweep(deadline)).await {
             // Before the first release there is no board, and nothing to sweep: that is no error every minute.

@@ -1,12 +1,12 @@
 //! A job came due, or the minute sweep.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use landfall_cloud::{conductor::Conductor, logging};
+use landfall_cloud::{conductor, logging};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     logging::init();
-    let conductor = Conductor::from_env().await?;
+    let conductor = conductor::from_env().await?;
     let conductor = &conductor;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<_>| async move {
         landfall_on_schedule::handle(conductor, event.payload, event.context.deadline).await.map_err(Error::from)

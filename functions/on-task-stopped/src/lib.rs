@@ -4,7 +4,7 @@
 //! settled already is recorded and settles nothing (L5, L7). <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_task_events.html>
 
 use landfall_cloud::{
-    ConfigError,
+    ConfigError, clock,
     conductor::{ConductError, Conductor, Deadline},
     events::{Malformed, parse_task_stopped},
 };
@@ -27,10 +27,10 @@ pub enum StopFailure {
 
 /// Handles one event. `deadline` is Lambda's, in milliseconds since 1970.
 pub async fn handle(conductor: &Conductor, event: Value, deadline: u64) -> Result<(), StopFailure> {
-    let facts = parse_task_stopped(&event, conductor.config().container()?).map_err(StopFailure::Malformed)?;
+    let facts = parse_task_stopped(&event, conductor.ports().config().container()?).map_err(StopFailure::Malformed)?;
     match conductor.observe(&facts).await? {
         Some(stop) => {
-            conductor.conduct(&Input::Stopped(Box::new(stop)), Deadline::of_lambda(deadline)).await?;
+            conductor.conduct(&Input::Stopped(Box::new(stop)), Deadline::of_lambda(clock::now(), deadline)).await?;
         }
         None => {
             tracing::info!(

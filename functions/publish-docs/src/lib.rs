@@ -70,18 +70,18 @@ pub struct Pointer {
 /// Handles one event. `deadline` is Lambda's, in milliseconds since 1970.
 pub async fn handle(conductor: &Conductor, event: Value, deadline: u64) -> Result<(), PublishFailure> {
     let asked = parse_docs_owed(&event).map_err(PublishFailure::Malformed)?;
-    if asked.stack != conductor.config().stack() {
+    if asked.stack != conductor.ports().config().stack() {
         tracing::info!(stack = asked.stack, "docs of another stack: left alone");
         return Ok(());
     }
-    let deadline = Deadline::of_lambda(deadline);
+    let deadline = Deadline::of_lambda(clock::now(), deadline);
     let (board, _) = conductor.board().await?;
     let owed = board.docs.owed;
     if owed.is_empty() {
         return Ok(());
     }
-    let docs = conductor.clients().store(conductor.config().docs_bucket()?);
-    let parts = parts(conductor.store(), &owed).await?;
+    let docs = conductor.ports().clients().store(conductor.ports().config().docs_bucket()?);
+    let parts = parts(conductor.ports().store(), &owed).await?;
     if !parts.is_empty() {
         docs.put("index.html", ROOT_PAGE.as_bytes(), "text/html; charset=utf-8").await?;
         while !publish(&docs, &parts).await? {

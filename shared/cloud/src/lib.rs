@@ -4,7 +4,7 @@
 //! - [`Store`]: S3 with conditional writes whose lost replies are told apart from lost races.
 //! - [`Tasks`], [`task_definitions`]: ECS. [`Queue`]: SQS. [`Bus`]: `EventBridge`. [`Schedules`]: `EventBridge` Scheduler.
 //! - [`events`]: what comes in, with only the fields that are used.
-//! - [`conductor`]: the loop that every function runs.
+//! - [`conductor`]: AWS as the world of the loop that every function runs.
 //! - [`clock`]: the one place that reads the time. [`logging`]: JSON lines for functions.
 //!
 //! An adapter decides nothing: it says what AWS answered in words that the decider can act on, and where the answer was lost it says so.
@@ -28,8 +28,8 @@ pub use bus::Bus;
 pub use clients::{Clients, ConnectError};
 pub use config::{Config, ConfigError};
 pub use error::{CallError, Fault};
+pub use landfall_conductor::TaskFacts;
 pub use queue::Queue;
 pub use schedules::Schedules;
 pub use store::{Store, StoreError};
-pub use task_facts::TaskFacts;
 pub use tasks::Tasks;

@@ -13,6 +13,8 @@ use aws_sdk_s3::{
 };
 use jiff::Timestamp;
 
+pub use landfall_conductor::{PutNew, Swap};
+
 use crate::{CallError, Fault, clock};
 
 /// How often a write of ours is tried before its caller hears of it.
@@ -37,35 +39,6 @@ pub struct Stored {
     pub last_modified: Timestamp,
     /// Present in a versioned bucket.
     pub version_id: Option<String>,
-}
-
-/// What came of [`Store::put_new`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PutNew {
-    /// The object is there with exactly these bytes, and no object was there before.
-    Created {
-        /// Of the new object.
-        etag: String,
-    },
-    /// Another object was there first. It is untouched.
-    Exists,
-}
-
-/// What came of [`Store::swap`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Swap {
-    /// Ours is the object now.
-    Done {
-        /// Of the new object.
-        etag: String,
-    },
-    /// Somebody else changed the object since it was read. Read, decide again, swap again.
-    Conflict,
-    /// Nobody knows: read, and look for the own mark in what is there.
-    Unknown {
-        /// What came instead of an answer.
-        fault: Fault,
-    },
 }
 
 /// An object as a listing shows it.
@@ -232,7 +205,7 @@ impl Store {
             Some(404) if fault.code.as_deref() != Some("NoSuchBucket") => {
                 Err(StoreError::Missing { address: self.address(key) })
             }
-            _ if fault.is_ambiguous() || fault.status == Some(409) => Ok(Swap::Unknown { fault }),
+            _ if fault.is_ambiguous() || fault.status == Some(409) => Ok(Swap::Unknown { fault: fault.to_string() }),
             _ => Err(CallError::new("s3:PutObject", self.address(key), fault).into()),
         }
     }

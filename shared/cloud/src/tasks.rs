@@ -13,7 +13,9 @@ use aws_sdk_ecs::{
 };
 use landfall_pipeline::RunTaskCall;
 
-use crate::{CallError, Fault, TaskFacts};
+pub use landfall_conductor::{Described, Refusal, RunOutcome};
+
+use crate::{CallError, Fault, task_facts};
 
 /// How often `RunTask` is tried before its caller hears of it. Each try is the same call with the same token.
 const TRIES: u32 = 3;
@@ -28,57 +30,6 @@ pub struct Tasks {
     ecs: aws_sdk_ecs::Client,
     cluster: String,
     container: String,
-}
-
-/// What came of [`Tasks::run`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RunOutcome {
-    /// ECS has taken up this task, now or when the same call was made before.
-    Started {
-        /// The task.
-        task_arn: String,
-    },
-    /// ECS said no, and no task of this call exists. (If an earlier function made the same call and never heard of it, one may.)
-    Refused {
-        /// What can be done.
-        class: Refusal,
-        /// For people, in AWS's words.
-        reason: String,
-    },
-    /// The token was used before with other parameters: these tasks bear it, and one of them is the attempt's.
-    Conflict {
-        /// Tasks.
-        task_arns: Vec<String>,
-    },
-    /// Nobody knows whether a task was started. The identical call may be repeated, for 50 minutes; after that the attempt is made void.
-    Unknown {
-        /// What came instead of an answer.
-        error: String,
-    },
-}
-
-/// What can be done about a task that ECS would not start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
-    /// AWS has no room now, or the account's quota is used up: later, or elsewhere.
-    Capacity,
-    /// Too many calls: soon.
-    Throttled,
-    /// It never will, until a person mends the stack, the release or the role.
-    Configuration,
-    /// A word that is not known here.
-    Other,
-}
-
-/// What came of [`Tasks::describe`].
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Described {
-    /// Those that ECS knows.
-    pub tasks: Vec<TaskFacts>,
-    /// Those that ECS knows no more, or not yet (`MISSING`): a stopped task is shown for about an hour.
-    pub missing: Vec<String>,
-    /// Those about which ECS gave another reason: ARN and reason.
-    pub failed: Vec<(String, String)>,
 }
 
 /// What came of [`Tasks::stop`].
@@ -175,7 +126,7 @@ impl Tasks {
                 .send()
                 .await
                 .map_err(|error| CallError::of("ecs:DescribeTasks", &self.cluster, &error))?;
-            described.tasks.extend(answer.tasks().iter().filter_map(|task| TaskFacts::of_task(task, &self.container)));
+            described.tasks.extend(answer.tasks().iter().filter_map(|task| task_facts::of_task(task, &self.container)));
             for failure in answer.failures() {
                 let arn = failure.arn().unwrap_or_default().to_owned();
                 match failure.reason() {

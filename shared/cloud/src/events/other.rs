@@ -9,7 +9,9 @@ use super::{
     envelope::{Envelope, Malformed, part},
     s3,
 };
-use crate::task_facts::{TaskDetail, TaskFacts};
+use landfall_conductor::TaskFacts;
+
+use crate::task_facts::{self, TaskDetail};
 
 /// What the scheduler wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,7 +74,7 @@ pub fn parse_schedule(input: &Value) -> Result<ScheduleEvent, Malformed> {
 pub fn parse_task_stopped(event: &Value, container: &str) -> Result<TaskFacts, Malformed> {
     read(event, "aws.ecs", "ECS Task State Change", |envelope| {
         let detail: TaskDetail = part("detail", &envelope.detail)?;
-        Ok(TaskFacts::of_event(detail, container))
+        Ok(task_facts::of_event(detail, container))
     })
 }
 

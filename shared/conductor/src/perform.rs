@@ -4,18 +4,14 @@ use std::collections::HashSet;
 
 use landfall_pipeline::{Board, Claim, Effect, Input, RunId, pending};
 
-use super::{ConductError, Conductor, Deadline, Ports};
-use crate::{
-    store::PutNew,
-    tasks::{Refusal, RunOutcome},
-};
+use crate::{ConductError, Conductor, Deadline, Ports, PutNew, Refusal, RunOutcome};
 
 impl<P: Ports> Conductor<P> {
     /// Commits the input, then does what the board asks, and what that leads to. Each effect is tried once: what does not succeed stays on the
     /// board, for the next function or the sweep.
     pub async fn conduct(&self, input: &Input<'_>, deadline: Deadline) -> Result<Board, ConductError> {
-        let board = self.commit(input, deadline).await?;
         // Boxed: the futures of a decision within an effect within a decision would be one deep type.
+        let board = Box::pin(self.commit(input, deadline)).await?;
         Box::pin(self.perform(board, deadline)).await
     }
 

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use landfall_pipeline::{Board, Context, Decision, Input, LedgerHeader, LedgerObject, Nonce, Plan, decide};
 
-use super::{ConductError, Conductor, Deadline, Ports};
-use crate::store::{PutNew, Swap};
+use crate::{ConductError, Conductor, Deadline, Ports, PutNew, Swap};
 
 impl<P: Ports> Conductor<P> {
     /// Decides what the input leads to and puts it on the board; gives the board as it is then. Order: plans, ledger, board. When the reply to

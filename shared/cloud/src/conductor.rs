@@ -1,4 +1,4 @@
-//! The world that ships: S3, ECS, SQS and `EventBridge`.
+//! The loop of `landfall-conductor` over the world that ships: S3, ECS, SQS and `EventBridge`.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,12 +11,28 @@ use landfall_pipeline::{
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{ConductError, Ports};
-use crate::{
-    Bus, Clients, Config, Queue, Store, Tasks, clock,
-    store::{PutNew, Swap},
-    tasks::{Described, RunOutcome},
-};
+use landfall_conductor::{Described, Ports, PutNew, RunOutcome, Swap};
+
+use crate::{Bus, CallError, Clients, Config, ConfigError, ConnectError, Queue, Store, StoreError, Tasks, clock};
+
+pub use landfall_conductor::{ConductError, Deadline, Offered, ReleaseParts};
+
+/// The loop over AWS.
+pub type Conductor = landfall_conductor::Conductor<Aws>;
+
+/// The loop of a function that starts tasks, from the function's environment. Calls nothing yet.
+pub async fn from_env() -> Result<Conductor, ConductError> {
+    let config = Config::from_env()?;
+    let clients = Clients::connect(&config).await?;
+    Ok(Conductor::over(Aws::new(clients, config)?))
+}
+
+/// Like [`from_env`], for a function that only puts on the board what it did.
+pub async fn recording_from_env() -> Result<Conductor, ConductError> {
+    let config = Config::from_env()?;
+    let clients = Clients::connect(&config).await?;
+    Ok(Conductor::over(Aws::recording(clients, config)))
+}
 
 /// AWS, as a function's environment names its parts.
 #[derive(Debug)]
@@ -68,9 +84,13 @@ impl Aws {
         &self.config
     }
 
-    /// The queue of loads, where the function knows it.
-    pub fn queue(&self) -> Option<&Queue> {
-        self.acting.as_ref().map(|acting| &acting.queue)
+    /// Makes a message that cannot be read visible again at once: it needs to be received several times before it is a dead letter, and
+    /// waiting in between helps nobody. If this fails it only takes longer.
+    pub async fn hurry_to_dead_letters(&self, receipt_handle: &str) {
+        let Some(acting) = &self.acting else { return };
+        if let Err(error) = acting.queue.show_again(receipt_handle).await {
+            tracing::info!(%error, "a malformed message goes to the dead-letter queue more slowly");
+        }
     }
 
     fn acting(&self) -> Result<&Acting, ConductError> {
@@ -85,6 +105,17 @@ impl Aws {
             .ok_or_else(|| ConductError::ReleaseFile { release: id.clone(), address: address() })
     }
 }
+
+macro_rules! world {
+    ($($error:ty),*) => {$(
+        impl From<$error> for ConductError {
+            fn from(error: $error) -> Self {
+                Self::World(Box::new(error))
+            }
+        }
+    )*};
+}
+world!(CallError, ConfigError, ConnectError, StoreError);
 
 fn json(what: &'static str, value: &impl Serialize) -> Result<Vec<u8>, ConductError> {
     serde_json::to_vec(value).map_err(|source| ConductError::Json { what, source })

@@ -8,7 +8,7 @@ use std::{
 use landfall_manifest::Index;
 use landfall_pipeline::{Board, CompileInput, Input, Project, Release, ReleaseId, compile};
 
-use super::{ConductError, Conductor, Deadline, Ports};
+use crate::{ConductError, Conductor, Deadline, Ports};
 
 /// How often a release is compiled anew because another came between.
 const TRIES: u32 = 5;

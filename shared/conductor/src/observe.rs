@@ -2,8 +2,7 @@
 
 use landfall_pipeline::{RunId, Stop};
 
-use super::{ConductError, Conductor, Ports};
-use crate::TaskFacts;
+use crate::{ConductError, Conductor, Ports, TaskFacts};
 
 impl<P: Ports> Conductor<P> {
     /// What there is to know of a stopped task; none if it is not ours, or has not stopped.

@@ -1,4 +1,4 @@
-//! What the loop asks of the world, a method a call. [`Aws`](super::Aws) is the world that ships; the simulation has one of its own, with virtual
+//! What the loop asks of the world, a method a call. landfall-cloud's is the world that ships; the simulation has one of its own, with virtual
 //! time and faults, so that the loop that is proved there is the loop that runs.
 
 use std::{sync::Arc, time::Duration};
@@ -10,11 +10,7 @@ use landfall_pipeline::{
 };
 use serde_json::Value;
 
-use super::ConductError;
-use crate::{
-    store::{PutNew, Swap},
-    tasks::{Described, RunOutcome},
-};
+use crate::{ConductError, Described, PutNew, RunOutcome, Swap};
 
 /// The world as a function sees it. An error means that nobody knows whether the call had its effect, unless the method says otherwise.
 #[expect(async_fn_in_trait, reason = "every user names its world; none needs the futures to be of a certain kind")]

@@ -2,12 +2,12 @@
 
 use landfall_pipeline::{AttemptState, Board, Input, Run, RunId, Stop, long_gone};
 
-use super::{ConductError, Conductor, Deadline, Ports};
+use crate::{ConductError, Conductor, Deadline, Ports};
 
 impl<P: Ports> Conductor<P> {
     /// Lets time pass, does what the board asks, and asks ECS about every live task: the event of one that stopped may have been lost.
     pub async fn sweep(&self, deadline: Deadline) -> Result<Board, ConductError> {
-        let mut board = self.conduct(&Input::Tick, deadline).await?;
+        let mut board = Box::pin(self.conduct(&Input::Tick, deadline)).await?;
         let running: Vec<(RunId, Run)> = board
             .runs
             .iter()
@@ -25,7 +25,7 @@ impl<P: Ports> Conductor<P> {
         for facts in described.tasks.iter().filter(|facts| facts.is_stopped()) {
             if let Some(stop) = self.observe(facts).await? {
                 tracing::info!(run = %stop.run, task = stop.task_arn, "the sweep found a task that stopped");
-                board = self.conduct(&Input::Stopped(Box::new(stop)), deadline).await?;
+                board = Box::pin(self.conduct(&Input::Stopped(Box::new(stop)), deadline)).await?;
             }
         }
         for (id, run) in running {
@@ -33,7 +33,7 @@ impl<P: Ports> Conductor<P> {
                 continue;
             };
             if let Some(stop) = self.gone(&id, &run, arn).await? {
-                board = self.conduct(&Input::Stopped(Box::new(stop)), deadline).await?;
+                board = Box::pin(self.conduct(&Input::Stopped(Box::new(stop)), deadline)).await?;
             }
         }
         Ok(board)

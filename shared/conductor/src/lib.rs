@@ -2,28 +2,31 @@
 //!
 //! A function may die between any two of these steps: what was decided is on the board, and whoever reads it next does what is left (L6).
 
-mod aws;
+mod answers;
 mod commit;
 mod observe;
 mod offer;
 mod perform;
 mod ports;
 mod sweep;
+mod task_facts;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    error::Error,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use jiff::{SignedDuration, Timestamp};
 use landfall_pipeline::{Board, BoardError, Release, ReleaseError, ReleaseId};
 
-use crate::{CallError, Clients, Config, ConfigError, ConnectError, Store, StoreError, clock};
-
-pub use aws::Aws;
+pub use answers::{Described, PutNew, Refusal, RunOutcome, Swap};
 pub use offer::{Offered, ReleaseParts};
 pub use ports::Ports;
+pub use task_facts::TaskFacts;
 
 /// Everything that a function needs to decide and to act.
 #[derive(Debug)]
-pub struct Conductor<P = Aws> {
+pub struct Conductor<P> {
     ports: P,
     /// The release that was used last: a warm function need not read it again.
     release: Mutex<Option<Arc<Release>>>,
@@ -32,18 +35,9 @@ pub struct Conductor<P = Aws> {
 /// Why nothing could be decided. Each is logged once, by the handler.
 #[derive(Debug, thiserror::Error)]
 pub enum ConductError {
-    /// The environment is not as the template makes it.
+    /// A call to the world did not succeed.
     #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The SDK has no region.
-    #[error(transparent)]
-    Connect(#[from] ConnectError),
-    /// S3.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// Another service.
-    #[error(transparent)]
-    Call(#[from] CallError),
+    World(#[from] Box<dyn Error + Send + Sync>),
     /// No board: everything stands still, because a new one would forget what is owed.
     #[error(
         "{address} is missing: `landfall release` makes the first one; if there was one, restore it from the bucket's versions"
@@ -134,70 +128,20 @@ impl<P: Ports> Conductor<P> {
     }
 }
 
-impl Conductor {
-    /// For a function that starts tasks. Reads nothing from AWS yet.
-    pub fn new(clients: Clients, config: Config) -> Result<Self, ConductError> {
-        Ok(Self::over(Aws::new(clients, config)?))
-    }
-
-    /// For a function that only puts on the board what it did.
-    pub fn recording(clients: Clients, config: Config) -> Self {
-        Self::over(Aws::recording(clients, config))
-    }
-
-    /// From the function's environment.
-    pub async fn from_env() -> Result<Self, ConductError> {
-        let config = Config::from_env()?;
-        let clients = Clients::connect(&config).await?;
-        Self::new(clients, config)
-    }
-
-    /// Like [`Self::recording`], from the function's environment.
-    pub async fn recording_from_env() -> Result<Self, ConductError> {
-        let config = Config::from_env()?;
-        let clients = Clients::connect(&config).await?;
-        Ok(Self::recording(clients, config))
-    }
-
-    /// Makes a message that cannot be read visible again at once: it needs to be received several times before it is a dead letter, and
-    /// waiting in between helps nobody. If this fails it only takes longer.
-    pub async fn hurry_to_dead_letters(&self, receipt_handle: &str) {
-        let Some(queue) = self.ports.queue() else { return };
-        if let Err(error) = queue.show_again(receipt_handle).await {
-            tracing::info!(%error, "a malformed message goes to the dead-letter queue more slowly");
-        }
-    }
-
-    /// The state bucket.
-    pub fn store(&self) -> &Store {
-        self.ports.store()
-    }
-
-    /// The clients, for what only one function does.
-    pub fn clients(&self) -> &Clients {
-        self.ports.clients()
-    }
-
-    /// The environment.
-    pub fn config(&self) -> &Config {
-        self.ports.config()
-    }
-}
-
 /// Until when a function may go on trying.
 #[derive(Debug, Clone, Copy)]
 pub struct Deadline(pub Timestamp);
 
 impl Deadline {
     /// So long from now.
-    pub fn after(time: SignedDuration) -> Self {
-        Self(clock::now() + time)
+    pub fn after(now: Timestamp, time: SignedDuration) -> Self {
+        Self(now + time)
     }
 
     /// Five seconds before Lambda ends the invocation, given its deadline in milliseconds since 1970.
-    pub fn of_lambda(milliseconds: u64) -> Self {
+    pub fn of_lambda(now: Timestamp, milliseconds: u64) -> Self {
         let end = i64::try_from(milliseconds).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
-        Self(end.unwrap_or_else(|| clock::now() + SignedDuration::from_secs(30)) - SignedDuration::from_secs(5))
+        Self(end.unwrap_or_else(|| now + SignedDuration::from_secs(30)) - SignedDuration::from_secs(5))
     }
 
     /// Whether it is past.

@@ -3,6 +3,7 @@
 //! - [`project`](Project): landfall.yml. [`release`](Release): a version of the dbt project, compiled for the planner.
 //! - [`board`](Board): the live state. [`decide()`]: (board, release, input, now) -> (board, ledger lines, plans). [`pending()`]: what the board
 //!   asks anybody to do.
+//! - [`invariants`]: what must always be true. [`safeguards`]: the protocol's rules by name, for those who try to break them.
 //! - [`plan`](Plan) and [`report`](RunResult): what a run is told, and what it tells.
 
 mod board;
@@ -12,6 +13,7 @@ mod decide;
 mod exact;
 mod graph;
 mod ids;
+pub mod invariants;
 mod ledger;
 mod load;
 mod locations;
@@ -20,6 +22,7 @@ mod plan;
 mod project;
 mod release;
 mod report;
+pub mod safeguards;
 mod set;
 mod values;
 

@@ -4,19 +4,19 @@ use crate::{Cause, Release, Run, Set, graph::Kind};
 
 /// What a run holds while it lives.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Leases {
+pub(crate) struct Leases {
     /// Relations that only it may write.
-    pub(super) writes: Set,
+    pub(crate) writes: Set,
     /// Relations that nobody may write.
-    pub(super) reads: Set,
+    pub(crate) reads: Set,
     /// The whole warehouse.
-    pub(super) exclusive: bool,
+    pub(crate) exclusive: bool,
 }
 
 impl Leases {
     /// What running these nodes takes. The keys are relations and not node ids, so that a renamed model keeps its table. A dataset that its
     /// run loads itself is written, too.
-    pub(super) fn of<'a>(release: &Release, nodes: &Set, causes: impl IntoIterator<Item = &'a Cause>) -> Self {
+    pub(crate) fn of<'a>(release: &Release, nodes: &Set, causes: impl IntoIterator<Item = &'a Cause>) -> Self {
         let mut leases = Self { exclusive: release.compiled.exclusive, ..Self::default() };
         for ordinal in nodes.iter() {
             let Some(vertex) = release.vertex(ordinal) else { continue };
@@ -48,12 +48,12 @@ impl Leases {
     }
 
     /// What a live run holds.
-    pub(super) fn held_by(run: &Run) -> Self {
+    pub(crate) fn held_by(run: &Run) -> Self {
         Self { writes: run.writes.clone(), reads: run.reads.clone(), exclusive: run.exclusive }
     }
 
     /// Whether the two cannot live at once.
-    pub(super) fn conflict(&self, other: &Self) -> bool {
+    pub(crate) fn conflict(&self, other: &Self) -> bool {
         self.exclusive
             || other.exclusive
             || self.writes.meets(&other.writes)

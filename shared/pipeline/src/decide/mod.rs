@@ -19,13 +19,14 @@ mod tests;
 mod waiting;
 
 pub(crate) use admit::due;
+pub(crate) use leases::Leases;
 pub use settle::long_gone;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     About, Board, Claim, DatasetLoaded, JobName, LedgerLine, LedgerOutcome, NONCES_KEPT, Nonce, ObjectEvent, Plan,
-    Release, RunId, RunResult, TaskSettings, ledger_key,
+    Release, RunId, RunResult, TaskSettings, invariants, ledger_key, safeguards,
 };
 
 /// An event is covered only if it is older than the read point by more than this: S3's event times have whole seconds, and clocks differ.
@@ -238,6 +239,11 @@ impl Deciding<'_> {
                 self.board.ledger = Some(ledger_key(self.now, self.board.seq, self.context.nonce));
             }
         }
+        debug_assert!(
+            !changed || !safeguards::keeps_all() || invariants::of_step(Some(before), &self.board).is_empty(),
+            "{:?}",
+            invariants::of_step(Some(before), &self.board)
+        );
         Decision { board: self.board, plans: self.plans, lines: self.lines, changed }
     }
 }

@@ -1,0 +1,215 @@
+//! What must be true of a history that came to rest.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+use landfall_pipeline::{Cause, DatasetName, LedgerOutcome, MOST_ATTEMPTS, NodeId, invariants};
+
+use crate::{
+    container::content_key,
+    project::Node,
+    world::{Seen, World, at, ms},
+};
+
+/// Something that is not as it must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// By its id in ARCHITECTURE.md.
+    pub invariant: &'static str,
+    /// What it is.
+    pub what: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.invariant, self.what)
+    }
+}
+
+/// Whether nothing is under way and nothing will be, as far as the board tells.
+pub fn rests(world: &World) -> bool {
+    let Some((board, _)) = &world.board else { return false };
+    let gathering = board.owed.values().any(|debt| debt.ready_at.is_some());
+    let alive = world.tasks.values().any(|task| task.stopped.is_none());
+    board.runs.is_empty() && board.announce.is_empty() && board.docs.owed.is_empty() && !gathering && !alive
+}
+
+/// All that is wrong at the end.
+pub fn at_the_end(world: &World, quiet: bool) -> Vec<Violation> {
+    let mut found = Vec::new();
+    if !quiet {
+        found.push(Violation { invariant: "L9", what: "it never comes to rest".to_owned() });
+    }
+    found.extend(
+        invariants::of_holds(&world.holds)
+            .into_iter()
+            .map(|broken| Violation { invariant: broken.invariant, what: broken.what }),
+    );
+    found.extend(events(world));
+    found.extend(data(world));
+    found.extend(runs(world));
+    found
+}
+
+/// L1 and L5: each event has an outcome, and opened two loads at most.
+fn events(world: &World) -> Vec<Violation> {
+    let mut outcomes: BTreeMap<&str, Vec<(LedgerOutcome, &str)>> = BTreeMap::new();
+    for page in world.committed.iter().filter_map(|key| world.ledger.get(key)) {
+        for line in &page.lines {
+            outcomes.entry(&line.event).or_default().push((line.outcome, &line.detail));
+        }
+    }
+    let mut found = Vec::new();
+    for landed in &world.landed {
+        let told = outcomes.get(landed.event.as_str()).map(Vec::as_slice).unwrap_or_default();
+        if told.is_empty() {
+            let what = format!("{} of {} has no outcome", landed.event, landed.dataset);
+            found.push(Violation { invariant: "L1", what });
+        }
+        let opened =
+            told.iter().filter(|(outcome, why)| *outcome == LedgerOutcome::Mapped && why.starts_with("opened"));
+        let opened = opened.count();
+        if opened > 2 {
+            let what = format!("{} opened {opened} loads of {}", landed.event, landed.dataset);
+            found.push(Violation { invariant: "L5", what });
+        }
+    }
+    for key in &world.committed {
+        if !world.ledger.contains_key(key) {
+            found.push(Violation { invariant: "L1", what: format!("the page {key} that the board names is gone") });
+        }
+    }
+    found
+}
+
+/// L2 and L9: what landed is in everything that is built from it, or is owed for a reason that lasts.
+fn data(world: &World) -> Vec<Violation> {
+    let mut found = Vec::new();
+    let Some((board, _)) = &world.board else {
+        return vec![Violation { invariant: "L6", what: "there is no board".to_owned() }];
+    };
+    let Some(id) = &board.release else { return found };
+    let Some(release) = world.releases.get(id) else { return found };
+    let Some(project) = world.scenario.versions.get(world.version(id)) else { return found };
+    let nodes: BTreeMap<String, &Node> = project.nodes.iter().map(|node| (node.id(), node)).collect();
+    let mut last: BTreeMap<&str, i64> = BTreeMap::new();
+    for landed in &world.landed {
+        let newest = last.entry(&landed.dataset).or_insert(landed.written);
+        *newest = (*newest).max(landed.written);
+    }
+    let empty = Seen::new();
+    for (dataset, written) in last {
+        let Ok(name) = DatasetName::parse(format!("raw.{dataset}")) else { continue };
+        let Some(resolved) = release.dataset(&name) else { continue };
+        let debt = board.owed.get(&Cause::Load(name.clone()));
+        for node in release.ids(&resolved.nodes) {
+            let Some(there) = nodes.get(node.as_str()) else { continue };
+            let seen = world.content.get(&content_key(there)).unwrap_or(&empty);
+            let owed = debt.is_some_and(|debt| release.ordinal(&node).is_some_and(|it| debt.nodes.contains(it)));
+            if !owed && seen.get(dataset).is_none_or(|until| *until < written) {
+                let until = seen.get(dataset).map(|until| at(*until).to_string());
+                let what = format!(
+                    "{node} has seen {dataset} until {}, what landed last came at {}, and nothing is owed",
+                    until.as_deref().unwrap_or("never"),
+                    at(written)
+                );
+                found.push(Violation { invariant: "L2", what });
+            }
+        }
+    }
+    found.extend(waits(world));
+    found
+}
+
+/// L9: what is still owed failed, or is built from what was never built.
+fn waits(world: &World) -> Vec<Violation> {
+    let mut found = Vec::new();
+    let Some((board, _)) = &world.board else { return found };
+    let Some(id) = &board.release else { return found };
+    let Some(release) = world.releases.get(id) else { return found };
+    let Some(project) = world.scenario.versions.get(world.version(id)) else { return found };
+    if board.budget.runs >= release.compiled.limits.runs_per_day {
+        return found;
+    }
+    let by_name: BTreeMap<&str, &Node> = project.nodes.iter().map(|node| (node.name.as_str(), node)).collect();
+    let by_id: BTreeMap<String, &Node> = project.nodes.iter().map(|node| (node.id(), node)).collect();
+    for (cause, debt) in &board.owed {
+        let stuck: BTreeSet<NodeId> =
+            debt.stuck.as_ref().map(|stuck| release.ids(&stuck.nodes).into_iter().collect()).unwrap_or_default();
+        for node in release.ids(&debt.nodes) {
+            let Some(there) = by_id.get(node.as_str()) else { continue };
+            // Up its parents: something failed, or was never there.
+            let mut open = vec![*there];
+            let mut excused = false;
+            let mut seen: BTreeSet<&str> = BTreeSet::new();
+            while let Some(at) = open.pop() {
+                if !seen.insert(&at.name) {
+                    continue;
+                }
+                excused |= NodeId::parse(at.id()).is_ok_and(|id| stuck.contains(&id));
+                for parent in &at.parents {
+                    match (parent.strip_prefix("raw."), by_name.get(parent.as_str())) {
+                        (Some(source), _) => excused |= !world.landed.iter().any(|landed| landed.dataset == source),
+                        (None, Some(parent)) => {
+                            let owed_elsewhere = board.owed.values().any(|debt| {
+                                debt.stuck.as_ref().is_some_and(|stuck| {
+                                    release.ids(&stuck.nodes).iter().any(|id| id.as_str() == parent.id())
+                                })
+                            });
+                            excused |= owed_elsewhere && !world.content.contains_key(&content_key(parent));
+                            open.push(parent);
+                        }
+                        (None, None) => excused = true,
+                    }
+                }
+            }
+            if !excused {
+                let what = format!("{cause} owes {node} and could be paid");
+                found.push(Violation { invariant: "L9", what });
+            }
+        }
+    }
+    found
+}
+
+/// L4 and L7, by the plans: no generation is begun twice, and attempts end.
+fn runs(world: &World) -> Vec<Violation> {
+    let mut found = Vec::new();
+    let committed = world.committed.iter().filter_map(|key| world.ledger.get(key)).flat_map(|page| &page.lines);
+    let mut first: BTreeMap<(Cause, u64), Vec<String>> = BTreeMap::new();
+    let mut settled: BTreeMap<String, u32> = BTreeMap::new();
+    for line in committed {
+        let landfall_pipeline::About::Run { run, causes, .. } = &line.about else { continue };
+        match line.outcome {
+            LedgerOutcome::Planned => {
+                for cause in causes.iter().filter(|cause| cause.first) {
+                    first.entry((cause.cause.clone(), cause.generation)).or_default().push(run.to_string());
+                }
+            }
+            LedgerOutcome::Succeeded | LedgerOutcome::Failed | LedgerOutcome::Dropped => {
+                *settled.entry(run.to_string()).or_default() += 1;
+            }
+            _ => {}
+        }
+    }
+    for ((cause, generation), runs) in first {
+        if runs.len() > 1 {
+            let what = format!("load {generation} of {cause} was begun by {}", runs.join(" and "));
+            found.push(Violation { invariant: "L4", what });
+        }
+    }
+    for (run, times) in settled {
+        if times > 1 {
+            found.push(Violation { invariant: "L7", what: format!("{run} was settled {times} times") });
+        }
+    }
+    for (run, attempt) in world.ran.keys() {
+        if *attempt > MOST_ATTEMPTS {
+            found.push(Violation { invariant: "L4", what: format!("{run} came to attempt {attempt}") });
+        }
+    }
+    let _ = ms;
+    found
+}

@@ -1,0 +1,186 @@
+//! `cargo run --release -p simulation -- --histories 100000 --seed 1`
+
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+    process::ExitCode,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Instant,
+};
+
+use clap::Parser;
+use landfall_pipeline::safeguards::Safeguard;
+use simulation::{
+    history::{Less, Report, run},
+    least, mutants,
+};
+
+/// Histories of faults in virtual time.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// How many.
+    #[arg(long, default_value_t = 10_000)]
+    histories: u64,
+    /// The seed of the first; the others follow.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Shows one history step by step instead.
+    #[arg(long, value_name = "SEED")]
+    replay: Option<u64>,
+    /// Switches one safeguard off; `list` names them.
+    #[arg(long, value_name = "NAME")]
+    mutant: Option<String>,
+    /// Threads; all cores unless said.
+    #[arg(long)]
+    threads: Option<usize>,
+}
+
+/// What all histories came to.
+#[derive(Default)]
+struct Sum {
+    histories: u64,
+    happenings: u64,
+    runs: u64,
+    swaps: u64,
+    struck: BTreeMap<&'static str, u64>,
+    violated: u64,
+    worst: Option<Report>,
+}
+
+fn main() -> io::Result<ExitCode> {
+    let arguments = Arguments::parse();
+    let mut out = io::stdout().lock();
+    let off = match arguments.mutant.as_deref() {
+        None => None,
+        Some("list") => {
+            for (name, _, about) in mutants::ALL {
+                writeln!(out, "{name:<24} {about}")?;
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
+        Some(name) => match mutants::by_name(name) {
+            Some(safeguard) => Some(safeguard),
+            None => {
+                writeln!(out, "there is no mutant {name}: --mutant list names them")?;
+                return Ok(ExitCode::from(2));
+            }
+        },
+    };
+    if let Some(seed) = arguments.replay {
+        return replay(&mut out, seed, off);
+    }
+    let began = Instant::now();
+    let sum = all(&arguments, off);
+    let seconds = began.elapsed().as_secs_f64();
+    writeln!(
+        out,
+        "{} histories, {} happenings, {} swaps of the board, {} runs",
+        sum.histories, sum.happenings, sum.swaps, sum.runs
+    )?;
+    writeln!(out, "faults injected:")?;
+    for (kind, count) in &sum.struck {
+        writeln!(out, "  {count:>10}  {kind}")?;
+    }
+    writeln!(out, "{seconds:.1} s, {:.0} histories a second", sum.histories as f64 / seconds.max(0.001))?;
+    if let Some(worst) = &sum.worst {
+        tell(&mut out, worst, off)?;
+    }
+    writeln!(out, "{} histories, {} violations", sum.histories, sum.violated)?;
+    Ok(if sum.violated == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Every history, on several threads; with a mutant the first violation ends it.
+fn all(arguments: &Arguments, off: Option<Safeguard>) -> Sum {
+    let threads = arguments.threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(1);
+    let (next, enough, sum) = (AtomicU64::new(0), AtomicBool::new(false), Mutex::new(Sum::default()));
+    std::thread::scope(|scope| {
+        for _ in 0..threads.max(1) {
+            scope.spawn(|| {
+                let mut own = Sum::default();
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= arguments.histories || enough.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    let report = run(arguments.seed.wrapping_add(number), off, &Less::default(), false);
+                    if !report.violations.is_empty() && off.is_some() {
+                        enough.store(true, Ordering::Relaxed);
+                    }
+                    own.add(report);
+                }
+                sum.lock().unwrap_or_else(PoisonError::into_inner).join(own);
+            });
+        }
+    });
+    sum.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Sum {
+    fn add(&mut self, report: Report) {
+        self.histories += 1;
+        self.happenings += report.happenings;
+        self.runs += report.runs;
+        self.swaps += report.swaps;
+        for (kind, count) in &report.struck {
+            *self.struck.entry(kind).or_default() += count;
+        }
+        if !report.violations.is_empty() {
+            self.violated += 1;
+            self.keep(report);
+        }
+    }
+
+    /// The shortest history that went wrong is the one to look at.
+    fn keep(&mut self, report: Report) {
+        if self.worst.as_ref().is_none_or(|worst| report.happenings < worst.happenings) {
+            self.worst = Some(report);
+        }
+    }
+
+    fn join(&mut self, other: Self) {
+        self.histories += other.histories;
+        self.happenings += other.happenings;
+        self.runs += other.runs;
+        self.swaps += other.swaps;
+        self.violated += other.violated;
+        for (kind, count) in other.struck {
+            *self.struck.entry(kind).or_default() += count;
+        }
+        if let Some(worst) = other.worst {
+            self.keep(worst);
+        }
+    }
+}
+
+fn tell(out: &mut impl Write, report: &Report, off: Option<Safeguard>) -> io::Result<()> {
+    let (less, least) = least::of(report.seed, off);
+    writeln!(out, "\nseed {} goes wrong; the least of it that still does:", report.seed)?;
+    writeln!(
+        out,
+        "  without {} happenings from outside, and without faults of {} kinds",
+        less.outside.len(),
+        less.rates.len()
+    )?;
+    for line in &least.trace {
+        writeln!(out, "  {line}")?;
+    }
+    for violation in &least.violations {
+        writeln!(out, "  {violation}")?;
+    }
+    writeln!(out, "  see it whole: --replay {}\n", report.seed)
+}
+
+fn replay(out: &mut impl Write, seed: u64, off: Option<Safeguard>) -> io::Result<ExitCode> {
+    let report = run(seed, off, &Less::default(), true);
+    for line in &report.trace {
+        writeln!(out, "{line}")?;
+    }
+    for violation in &report.violations {
+        writeln!(out, "{violation}")?;
+    }
+    writeln!(out, "1 histories, {} violations", report.violations.len())?;
+    Ok(if report.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,38 @@
+//! Safeguards by the names that `--mutant` takes.
+
+use landfall_pipeline::safeguards::Safeguard;
+
+/// Name, what is switched off, and what that means.
+pub const ALL: [(&str, Safeguard, &str); 22] = [
+    ("no-lease", Safeguard::Lease, "runs that meet in a relation live at once"),
+    ("lease-by-node-id", Safeguard::LeaseByRelation, "a renamed model is another lease"),
+    (
+        "lease-freed-early",
+        Safeguard::LeaseUntilStopped,
+        "a lease ends when its task was asked to stop or left its result",
+    ),
+    ("no-claim", Safeguard::Claim, "a task runs dbt whatever the claim says"),
+    ("token-reused", Safeguard::TokenPerAttempt, "all attempts of a run have one client token"),
+    ("no-void", Safeguard::VoidBeforeNext, "the next attempt follows without making the last one void"),
+    ("no-margin", Safeguard::Margin, "an event a second older than the read point is covered"),
+    ("watermark", Safeguard::Debt, "a run's success pays everything, whatever it built"),
+    ("no-generation", Safeguard::Generation, "a run pays whatever generation is owed when it ends"),
+    ("effects-by-transition", Safeguard::EffectsFromBoard, "who decides does, and nobody else"),
+    ("no-own-nonce", Safeguard::OwnNonce, "a writer whose reply was lost decides again"),
+    ("no-compare", Safeguard::CompareAndSwap, "the board is overwritten"),
+    ("auto-created-board", Safeguard::BoardNeverMade, "a missing board is made anew"),
+    ("unsafe-merge", Safeguard::EqualMerges, "runs of unequal steps merge"),
+    ("no-patience", Safeguard::Patience, "what waits long reserves nothing"),
+    ("no-sweep", Safeguard::Sweep, "nobody looks after lost events"),
+    ("unfenced-docs", Safeguard::DocsFence, "the last to publish wins"),
+    ("release-debt-lost", Safeguard::ReleaseDebt, "a new release forgets what the one before owed"),
+    ("built-early", Safeguard::BuiltInOrder, "a node built before its parent is paid"),
+    ("no-repetition", Safeguard::Repetition, "an event delivered twice is two loads"),
+    ("endless-retry", Safeguard::AttemptsEnd, "attempts never end"),
+    ("parents-unasked", Safeguard::ParentsFirst, "a node runs though its parent was never built"),
+];
+
+/// The safeguard of a name.
+pub fn by_name(name: &str) -> Option<Safeguard> {
+    ALL.iter().find(|(known, ..)| *known == name).map(|(_, safeguard, _)| *safeguard)
+}

@@ -1,0 +1,264 @@
+//! The world as the loop sees it: each call a step, with a fate.
+
+use std::{rc::Rc, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use landfall_conductor::{ConductError, Described, Ports, PutNew, Refusal, RunOutcome, Swap};
+use landfall_manifest::Index;
+use landfall_pipeline::{
+    Board, Claim, Compiled, LedgerObject, Nonce, Plan, Release, ReleaseId, RunId, RunResult, RunTaskCall, TaskSettings,
+};
+use serde_json::Value;
+
+use crate::{
+    exec::{Call, Fate, Shared, die, step, wait},
+    scenario::Ms,
+    world::{Function, Happening, Message, World, at, ms, whole},
+};
+
+/// One function's view.
+#[derive(Clone)]
+pub struct SimPorts {
+    world: Shared,
+    skew: Ms,
+    task: Option<TaskSettings>,
+}
+
+/// A call that was not answered.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} got no answer")]
+struct NoAnswer(&'static str);
+
+fn lost(what: &'static str) -> ConductError {
+    ConductError::World(Box::new(NoAnswer(what)))
+}
+
+impl SimPorts {
+    /// For a function that starts tasks (or not), whose clock is wrong by so much.
+    pub fn new(world: &Shared, skew: Ms, acts: bool) -> Self {
+        let task = TaskSettings { task_definition: "dbt:1".to_owned(), ..TaskSettings::default() };
+        Self { world: Rc::clone(world), skew, task: acts.then_some(task) }
+    }
+
+    async fn read<T>(&self, what: &'static str, look: impl FnOnce(&mut World) -> T) -> Result<T, ConductError> {
+        match step(&self.world, Call::Read).await {
+            Fate::Done => Ok(look(&mut self.world.borrow_mut())),
+            Fate::Dies => die().await,
+            Fate::Refused | Fate::ReplyLost | Fate::Late(_) | Fate::Conflict => Err(lost(what)),
+        }
+    }
+
+    /// A write: done now, later or never; answered or not.
+    async fn write<T>(
+        &self,
+        what: &'static str,
+        call: Call,
+        act: impl FnOnce(&mut World) -> T + 'static,
+    ) -> Result<T, ConductError> {
+        let fate = step(&self.world, call).await;
+        let mut world = self.world.borrow_mut();
+        match fate {
+            Fate::Done => Ok(act(&mut world)),
+            Fate::Refused | Fate::Conflict => Err(lost(what)),
+            Fate::ReplyLost => {
+                act(&mut world);
+                Err(lost(what))
+            }
+            Fate::Late(after) => {
+                world.later(after, Happening::Effect(Box::new(move |world| drop(act(world)))));
+                Err(lost(what))
+            }
+            Fate::Dies => {
+                act(&mut world);
+                drop(world);
+                die().await
+            }
+        }
+    }
+
+    /// A write with `If-None-Match: *` as `Store::put_new` makes it: after a lost reply it reads back, and equal bytes are its own.
+    async fn put_new(
+        &self,
+        what: &'static str,
+        put: impl Fn(&mut World) -> PutNew + Clone + 'static,
+        mine: impl Fn(&World) -> Option<bool>,
+    ) -> Result<PutNew, ConductError> {
+        for _ in 0..3 {
+            if let Ok(answer) = self.write(what, Call::Conditional, put.clone()).await {
+                return Ok(answer);
+            }
+            match self.read(what, |world| mine(world)).await {
+                Ok(Some(true)) => return Ok(PutNew::Created { etag: String::new() }),
+                Ok(Some(false)) => return Ok(PutNew::Exists),
+                Ok(None) | Err(_) => {}
+            }
+        }
+        Err(lost(what))
+    }
+}
+
+fn created(is_new: bool) -> PutNew {
+    if is_new { PutNew::Created { etag: String::new() } } else { PutNew::Exists }
+}
+
+impl Ports for SimPorts {
+    fn now(&self) -> Timestamp {
+        at(self.world.borrow().now + self.skew)
+    }
+
+    fn nonce(&self) -> Nonce {
+        let random = self.world.borrow_mut().rng.u64(..);
+        Nonce::parse(format!("{random:016x}")).unwrap_or_else(|error| unreachable!("{error}"))
+    }
+
+    async fn pause(&self, most: Duration) {
+        let most = i64::try_from(most.as_millis()).unwrap_or(1000);
+        let time = self.world.borrow_mut().rng.i64(0..=most);
+        wait(&self.world, time).await;
+    }
+
+    fn stack(&self) -> &'static str {
+        "simulated"
+    }
+
+    fn task(&self) -> Option<&TaskSettings> {
+        self.task.as_ref()
+    }
+
+    async fn board(&self) -> Result<(Board, String), ConductError> {
+        self.read("the board", |world| world.board.as_ref().map(|(board, etag)| ((**board).clone(), etag.to_string())))
+            .await?
+            .ok_or_else(|| ConductError::NoBoard { address: "board.json".to_owned() })
+    }
+
+    async fn swap_board(&self, etag: &str, board: &Board) -> Result<Swap, ConductError> {
+        let (etag, board) = (etag.to_owned(), board.clone());
+        let swapped = self.write("the swap", Call::Conditional, move |world| world.swap(&etag, board)).await;
+        Ok(match swapped {
+            Ok(true) => Swap::Done { etag: String::new() },
+            Ok(false) => Swap::Conflict,
+            Err(error) => Swap::Unknown { fault: error.to_string() },
+        })
+    }
+
+    async fn release(&self, id: &ReleaseId) -> Result<Arc<Release>, ConductError> {
+        self.read("a release", |world| world.releases.get(id).cloned())
+            .await?
+            .ok_or_else(|| ConductError::ReleaseFile { release: id.clone(), address: "compiled.json".to_owned() })
+    }
+
+    async fn put_compiled(&self, compiled: &Compiled, index: &Index) -> Result<(), ConductError> {
+        let index = Index::from_bytes(&index.to_bytes())
+            .map_err(|source| ConductError::Release { release: compiled.release.clone(), source: source.into() })?;
+        let release = Arc::new(Release::new(compiled.clone(), index));
+        self.write("a compiled release", Call::Write, move |world| {
+            world.releases.insert(release.id().clone(), release);
+        })
+        .await
+    }
+
+    async fn put_plan(&self, plan: &Plan) -> Result<PutNew, ConductError> {
+        let (ours, run) = (plan.clone(), plan.run_id.clone());
+        self.put_new(
+            "a plan",
+            move |world| created(world.plans.insert(ours.run_id.clone(), ours.clone()).is_none()),
+            |world| world.plans.get(&run).map(|there| there == plan),
+        )
+        .await
+    }
+
+    async fn plan(&self, run: &RunId) -> Result<Result<Plan, String>, ConductError> {
+        let plan = self.read("a plan", |world| world.plans.get(run).cloned()).await?;
+        Ok(plan.ok_or_else(|| format!("the plan of {run} is missing")))
+    }
+
+    async fn put_ledger(&self, key: &str, page: &LedgerObject) -> Result<PutNew, ConductError> {
+        let (key, ours) = (key.to_owned(), page.clone());
+        let put = {
+            let key = key.clone();
+            move |world: &mut World| created(world.ledger.insert(key.clone(), ours.clone()).is_none())
+        };
+        self.put_new("a page", put, |world| world.ledger.get(&key).map(|there| there == page)).await
+    }
+
+    async fn delete_ledger(&self, key: &str) -> Result<(), ConductError> {
+        let key = key.to_owned();
+        self.write("a page's end", Call::Write, move |world| drop(world.ledger.remove(&key))).await
+    }
+
+    async fn put_claim(&self, run: &RunId, attempt: u32, claim: &Claim) -> Result<PutNew, ConductError> {
+        let (key, ours) = ((run.clone(), attempt), claim.clone());
+        let put = {
+            let key = key.clone();
+            move |world: &mut World| created(world.claim(&key, &ours))
+        };
+        self.put_new("a claim", put, |world| world.claims.get(&key).map(|(there, _)| there == claim)).await
+    }
+
+    async fn claim(&self, run: &RunId, attempt: u32) -> Result<Option<(Claim, Timestamp)>, ConductError> {
+        let key = (run.clone(), attempt);
+        let claim = self.read("a claim", |world| world.claims.get(&key).cloned()).await?;
+        Ok(claim.map(|(claim, time)| (claim, at(time))))
+    }
+
+    async fn result(&self, run: &RunId, attempt: u32) -> Result<Option<RunResult>, ConductError> {
+        self.read("a result", |world| world.results.get(&(run.clone(), attempt)).cloned()).await
+    }
+
+    async fn run_task(&self, call: &RunTaskCall) -> RunOutcome {
+        let call = call.clone();
+        let refused = {
+            let mut world = self.world.borrow_mut();
+            let rate = world.scenario.rates.task_refused;
+            world.strikes(rate, "RunTask is refused").then(|| world.rng.u32(..8))
+        };
+        if let Some(kind) = refused {
+            if step(&self.world, Call::Read).await == Fate::Dies {
+                die().await;
+            }
+            let class = match kind {
+                0..4 => Refusal::Capacity,
+                4..7 => Refusal::Throttled,
+                _ => Refusal::Other,
+            };
+            return RunOutcome::Refused { class, reason: format!("{class:?}") };
+        }
+        match self.write("RunTask", Call::Write, move |world| world.run_task(&call)).await {
+            Ok(task_arn) => RunOutcome::Started { task_arn },
+            Err(error) => RunOutcome::Unknown { error: error.to_string() },
+        }
+    }
+
+    async fn describe_tasks(&self, arns: &[String]) -> Result<Described, ConductError> {
+        self.read("DescribeTasks", |world| world.describe(arns)).await
+    }
+
+    async fn wake(&self, time: Timestamp) -> Result<(), ConductError> {
+        self.write("a wake", Call::Write, move |world| {
+            let visible_at = ms(time).clamp(world.now, world.now + 15 * crate::scenario::MINUTE);
+            let number = world.number();
+            let message = Message { load: None, visible_at, receives: 0, number };
+            world.later(0, Happening::Arrives(message));
+        })
+        .await
+    }
+
+    async fn put_event(&self, detail_type: &str, detail: &Value) -> Result<(), ConductError> {
+        let (kind, run) = (detail_type.to_owned(), detail.get("run").and_then(Value::as_str).map(str::to_owned));
+        self.write("PutEvents", Call::Write, move |world| match kind.as_str() {
+            "Docs Owed" => world.later(100, Happening::Invoke(Function::PublishDocs, 0)),
+            "Run Settled" => {
+                if let Some(Ok(run)) = run.map(RunId::parse) {
+                    *world.announced.entry(run).or_default() += 1;
+                }
+            }
+            _ => {}
+        })
+        .await
+    }
+}
+
+/// S3's time of a write that is done now.
+pub fn written(world: &World) -> Ms {
+    whole(world.now)
+}

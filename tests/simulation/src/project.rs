@@ -1,0 +1,206 @@
+//! Small dbt projects, and the ways in which a new release changes them.
+
+use std::collections::BTreeMap;
+
+use fastrand::Rng;
+use landfall_manifest::Index;
+use serde_json::{Value, json};
+
+/// What a node is to dbt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A table.
+    Model,
+    /// An incremental model: of all that a run may spoil, the worst.
+    Incremental,
+    /// A snapshot.
+    Snapshot,
+    /// A CSV of the project.
+    Seed,
+    /// A data test.
+    Test,
+}
+
+/// A node other than a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// What it is.
+    pub kind: Kind,
+    /// Its name in dbt.
+    pub name: String,
+    /// Its table's name: a renamed model keeps it.
+    pub alias: String,
+    /// Names of nodes, or of sources with `raw.` before them.
+    pub parents: Vec<String>,
+    /// Another one is another code.
+    pub code: u32,
+}
+
+impl Node {
+    /// dbt's unique id.
+    pub fn id(&self) -> String {
+        match self.kind {
+            Kind::Model | Kind::Incremental => format!("model.shop.{}", self.name),
+            Kind::Snapshot => format!("snapshot.shop.{}", self.name),
+            Kind::Seed => format!("seed.shop.{}", self.name),
+            Kind::Test => format!("test.shop.{}.0", self.name),
+        }
+    }
+}
+
+/// One version of a project.
+#[derive(Debug, Clone)]
+pub struct Project {
+    /// Sources, each a dataset `raw.<name>` under `<name>/`.
+    pub sources: Vec<String>,
+    /// In an order in which dbt could build them.
+    pub nodes: Vec<Node>,
+}
+
+/// The bucket where everything lands.
+pub const LANDING: &str = "landing";
+
+fn node(kind: Kind, name: &str, parents: &[&str]) -> Node {
+    Node {
+        kind,
+        name: name.to_owned(),
+        alias: name.to_owned(),
+        parents: parents.iter().map(|&parent| parent.to_owned()).collect(),
+        code: 0,
+    }
+}
+
+impl Project {
+    /// One of a few shapes: a mart that two datasets share, chains beside each other, a diamond.
+    pub fn any(rng: &mut Rng) -> Self {
+        use Kind::{Incremental, Model, Seed, Snapshot, Test};
+        let mut nodes = vec![
+            node(Model, "stg_a", &["raw.a"]),
+            node(Incremental, "stg_b", &["raw.b"]),
+            node(Test, "test_stg_a", &["stg_a"]),
+            node(Model, "mart_ab", &["stg_a", "stg_b"]),
+        ];
+        let mut sources = vec!["a".to_owned(), "b".to_owned()];
+        if rng.bool() {
+            nodes.push(node(Test, "test_mart_ab", &["mart_ab"]));
+            nodes.push(node(Snapshot, "snap_b", &["stg_b"]));
+        }
+        if rng.bool() {
+            sources.push("c".to_owned());
+            nodes.push(node(Seed, "seed_c", &[]));
+            nodes.push(node(Model, "stg_c", &["raw.c"]));
+            nodes.push(node(Model, "mart_c", &["stg_c", "seed_c"]));
+            if rng.bool() {
+                nodes.push(node(Model, "mart_all", &["mart_ab", "mart_c"]));
+            }
+        }
+        if rng.bool() {
+            nodes.push(node(Model, "left", &["stg_b"]));
+            nodes.push(node(Model, "right", &["stg_b"]));
+            nodes.push(node(Incremental, "joined", &["left", "right"]));
+        }
+        Self { sources, nodes }
+    }
+
+    /// The next version: code changed, a model renamed (its table stays), added or dropped, a dataset gone.
+    #[must_use]
+    pub fn next(&self, rng: &mut Rng, number: u32) -> Self {
+        let mut next = self.clone();
+        for _ in 0..rng.usize(1..=2) {
+            let at = rng.usize(..next.nodes.len());
+            match rng.u32(..10) {
+                0..5 => next.nodes[at].code = number,
+                5..8 if next.nodes[at].kind != Kind::Test => {
+                    let old = next.nodes[at].name.clone();
+                    let new = format!("{old}_{number}");
+                    next.nodes[at].name.clone_from(&new);
+                    for node in &mut next.nodes {
+                        for parent in node.parents.iter_mut().filter(|parent| **parent == old) {
+                            parent.clone_from(&new);
+                        }
+                    }
+                }
+                8 => {
+                    let parent = next.nodes[rng.usize(..next.nodes.len())].clone();
+                    if parent.kind != Kind::Test {
+                        next.nodes.push(node(Kind::Model, &format!("added_{number}"), &[&parent.name]));
+                    }
+                }
+                _ => {
+                    let leaf = |node: &Node| !next.nodes.iter().any(|other| other.parents.contains(&node.name));
+                    if next.nodes.len() > 4 && leaf(&next.nodes[at]) {
+                        next.nodes.remove(at);
+                    }
+                }
+            }
+        }
+        // Names must stay unique: a rename and an addition of one release may meet.
+        let mut seen = BTreeMap::new();
+        next.nodes.retain(|node| seen.insert(node.name.clone(), ()).is_none());
+        next
+    }
+
+    /// As dbt's manifest.json, read.
+    pub fn index(&self) -> Result<Index, landfall_manifest::ManifestError> {
+        Index::from_slice(self.manifest().to_string().as_bytes())
+    }
+
+    fn manifest(&self) -> Value {
+        let sources: serde_json::Map<String, Value> = self
+            .sources
+            .iter()
+            .map(|name| {
+                let id = format!("source.shop.raw.{name}");
+                let value = json!({
+                    "database": "db", "schema": "raw", "name": name, "resource_type": "source", "package_name": "shop",
+                    "path": "models/sources.yml", "original_file_path": "models/sources.yml", "unique_id": id,
+                    "fqn": ["shop", "raw", name], "source_name": "raw", "identifier": name, "tags": [], "meta": {},
+                    "config": { "enabled": true }, "relation_name": format!("db.raw.{name}"),
+                });
+                (id, value)
+            })
+            .collect();
+        let ids: BTreeMap<&str, String> = self.nodes.iter().map(|node| (node.name.as_str(), node.id())).collect();
+        let nodes: serde_json::Map<String, Value> = self
+            .nodes
+            .iter()
+            .map(|node| {
+                let parents: Vec<String> = node
+                    .parents
+                    .iter()
+                    .filter_map(|parent| match parent.strip_prefix("raw.") {
+                        Some(source) => Some(format!("source.shop.raw.{source}")),
+                        None => ids.get(parent.as_str()).cloned(),
+                    })
+                    .collect();
+                let (kind, materialized, schema) = match node.kind {
+                    Kind::Model => ("model", "table", "main"),
+                    Kind::Incremental => ("model", "incremental", "main"),
+                    Kind::Snapshot => ("snapshot", "snapshot", "main"),
+                    Kind::Seed => ("seed", "seed", "main"),
+                    Kind::Test => ("test", "test", "dbt_test__audit"),
+                };
+                let value = json!({
+                    "database": "db", "schema": schema, "name": node.name, "resource_type": kind, "package_name": "shop",
+                    "path": format!("{}.sql", node.name), "original_file_path": format!("models/{}.sql", node.name),
+                    "unique_id": node.id(), "fqn": ["shop", node.name], "alias": node.alias, "tags": [], "meta": {},
+                    "checksum": { "name": "sha256", "checksum": format!("{}{}", node.alias, node.code) },
+                    "config": { "enabled": true, "materialized": materialized, "tags": [], "meta": {} },
+                    "raw_code": format!("select {}", node.code), "language": "sql",
+                    "depends_on": { "macros": [], "nodes": parents }, "unrendered_config": {},
+                    "relation_name": (node.kind != Kind::Test).then(|| format!("db.main.{}", node.alias)),
+                });
+                (node.id(), value)
+            })
+            .collect();
+        json!({
+            "metadata": {
+                "dbt_schema_version": "https://schemas.getdbt.com/dbt/manifest/v12.json", "dbt_version": "1.11.16",
+                "project_name": "shop", "adapter_type": "postgres",
+            },
+            "nodes": nodes, "sources": sources, "macros": {}, "docs": {}, "exposures": {}, "metrics": {}, "groups": {},
+            "selectors": {}, "disabled": {}, "parent_map": {}, "child_map": {}, "group_map": {}, "saved_queries": {},
+            "semantic_models": {}, "unit_tests": {}, "functions": {},
+        })
+    }
+}

@@ -1,0 +1,236 @@
+//! What a history is made of, drawn from its seed: a project, a landfall.yml, what lands and when, and which faults strike how often.
+
+use std::fmt::Write as _;
+
+use fastrand::Rng;
+
+use crate::{
+    history::Less,
+    project::{LANDING, Project},
+};
+
+/// Milliseconds of virtual time.
+pub type Ms = i64;
+
+/// A second.
+pub const SECOND: Ms = 1000;
+/// A minute.
+pub const MINUTE: Ms = 60 * SECOND;
+/// An hour.
+pub const HOUR: Ms = 60 * MINUTE;
+
+/// How often, of a thousand, each fault strikes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rates {
+    /// A call fails and had no effect.
+    pub refused: u32,
+    /// A call had its effect, and the reply is lost.
+    pub reply_lost: u32,
+    /// A call is answered by a time-out, and has its effect later.
+    pub late: u32,
+    /// A process dies before a call.
+    pub crash_before: u32,
+    /// A process dies after a call.
+    pub crash_after: u32,
+    /// S3 answers 409 to a conditional write.
+    pub conflict: u32,
+    /// A call takes seconds.
+    pub slow: u32,
+    /// An event or a message comes twice.
+    pub twice: u32,
+    /// An event comes minutes or hours late.
+    pub delayed: u32,
+    /// A task's event is lost.
+    pub event_lost: u32,
+    /// The sweep does not come.
+    pub sweep_lost: u32,
+    /// `RunTask` is refused.
+    pub task_refused: u32,
+    /// A task never starts.
+    pub task_never_starts: u32,
+    /// A task is killed in mid-run and leaves nothing.
+    pub task_killed: u32,
+    /// A task is told to stop in mid-run.
+    pub task_interrupted: u32,
+    /// A task hangs for hours.
+    pub task_hangs: u32,
+    /// A task lives on for a while after its result.
+    pub task_lingers: u32,
+    /// A node fails.
+    pub node_fails: u32,
+}
+
+/// Something that happens from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outside {
+    /// An object lands for the dataset with this number; with the number of the object if it is one that was there before.
+    Lands(usize, u32),
+    /// A loader says that the dataset is loaded.
+    Word(usize),
+    /// The next release is offered.
+    Release,
+    /// A job is due.
+    Job,
+}
+
+/// A history before it happens.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    /// The versions of the project, the first in place from the start.
+    pub versions: Vec<Project>,
+    /// landfall.yml of all of them.
+    pub yaml: String,
+    /// From outside, by time.
+    pub outside: Vec<(Ms, Outside)>,
+    /// The faults.
+    pub rates: Rates,
+    /// Until when faults strike.
+    pub faults_until: Ms,
+    /// Clocks of functions are wrong by at most so much.
+    pub skew: Ms,
+    /// The time-out of a run.
+    pub timeout: Ms,
+}
+
+impl Scenario {
+    /// Draws one.
+    pub fn any(rng: &mut Rng) -> Self {
+        let first = Project::any(rng);
+        let mut versions = vec![first];
+        for number in 1..=if rng.u32(..3) == 0 { rng.u32(1..=2) } else { 0 } {
+            if let Some(last) = versions.last() {
+                versions.push(last.next(rng, number));
+            }
+        }
+        let timeout = 10 * MINUTE;
+        let sources = versions.first().map(|project| project.sources.clone()).unwrap_or_default();
+        let yaml = yaml(rng, &sources);
+        let span = *rng.choice([2 * MINUTE, 10 * MINUTE, 40 * MINUTE].iter()).unwrap_or(&MINUTE);
+        let mut outside = Vec::new();
+        for number in 0..rng.u32(1..=8) {
+            let dataset = rng.usize(..sources.len());
+            // Bursts, as real loads are; and now and then the same key again.
+            let at = rng.i64(0..span);
+            for _ in 0..if rng.u32(..4) == 0 { rng.u32(2..=4) } else { 1 } {
+                let object = if rng.u32(..5) == 0 { rng.u32(..=number) } else { 100 * number + rng.u32(..10) };
+                outside.push((at + rng.i64(0..3 * SECOND), Outside::Lands(dataset, object)));
+            }
+        }
+        if rng.u32(..4) == 0 {
+            outside.push((rng.i64(0..span), Outside::Word(rng.usize(..sources.len()))));
+        }
+        if rng.u32(..4) == 0 {
+            outside.push((rng.i64(0..span), Outside::Job));
+        }
+        for _ in 1..versions.len() {
+            outside.push((rng.i64(0..span), Outside::Release));
+        }
+        outside.sort_by_key(|(at, _)| *at);
+        Self {
+            versions,
+            yaml,
+            outside,
+            rates: rates(rng),
+            faults_until: span + rng.i64(0..HOUR),
+            skew: if rng.u32(..3) == 0 { 4 * SECOND } else { 0 },
+            timeout,
+        }
+    }
+}
+
+/// The rates by name.
+type Named<'a> = [(&'static str, &'a mut u32); 18];
+
+impl Rates {
+    /// Each with its name.
+    pub fn named(&mut self) -> Named<'_> {
+        [
+            ("refused", &mut self.refused),
+            ("reply_lost", &mut self.reply_lost),
+            ("late", &mut self.late),
+            ("crash_before", &mut self.crash_before),
+            ("crash_after", &mut self.crash_after),
+            ("conflict", &mut self.conflict),
+            ("slow", &mut self.slow),
+            ("twice", &mut self.twice),
+            ("delayed", &mut self.delayed),
+            ("event_lost", &mut self.event_lost),
+            ("sweep_lost", &mut self.sweep_lost),
+            ("task_refused", &mut self.task_refused),
+            ("task_never_starts", &mut self.task_never_starts),
+            ("task_killed", &mut self.task_killed),
+            ("task_interrupted", &mut self.task_interrupted),
+            ("task_hangs", &mut self.task_hangs),
+            ("task_lingers", &mut self.task_lingers),
+            ("node_fails", &mut self.node_fails),
+        ]
+    }
+}
+
+impl Scenario {
+    /// Leaves out what is to be left out.
+    pub fn without(&mut self, less: &Less) {
+        let mut number = 0;
+        self.outside.retain(|_| {
+            number += 1;
+            !less.outside.contains(&(number - 1))
+        });
+        for (name, rate) in self.rates.named() {
+            if less.rates.contains(name) {
+                *rate = 0;
+            }
+        }
+    }
+}
+
+fn yaml(rng: &mut Rng, sources: &[String]) -> String {
+    let mut yaml = "version: 1\ndatasets:\n".to_owned();
+    for source in sources {
+        let ready = match rng.u32(..6) {
+            0 => "every_object: true".to_owned(),
+            1 => "quiet: 30s, at_most: 2m".to_owned(),
+            _ => format!("quiet: {}s, at_most: 20s", rng.u32(1..=5)),
+        };
+        let interval = if rng.u32(..5) == 0 { ", min_interval: 2m" } else { "" };
+        let _ = writeln!(
+            yaml,
+            "  raw.{source}: {{ location: \"s3://{LANDING}/{source}/\", ready: {{ {ready} }}{interval} }}"
+        );
+    }
+    let warehouse = if rng.u32(..5) == 0 { "exclusive" } else { "shared" };
+    let parallel = rng.u32(1..=3);
+    let first = if rng.bool() { "build" } else { "adopt" };
+    let _ = write!(
+        yaml,
+        "jobs:\n  qa: {{ schedule: \"rate(1 day)\", test: {{ select: \"resource_type:test\" }} }}\n\
+         runs: {{ max_parallel: {parallel}, timeout: 10m, warehouse: {warehouse} }}\n\
+         release: {{ first: {first} }}\n\
+         docs: {{ every: 0s }}\n"
+    );
+    yaml
+}
+
+/// Some histories see one kind of fault, some all of them, some none.
+fn rates(rng: &mut Rng) -> Rates {
+    let mut drawn = Rates::default();
+    let mut some = |most: u32| if rng.u32(..3) == 0 { rng.u32(..=most) } else { 0 };
+    drawn.refused = some(60);
+    drawn.reply_lost = some(80);
+    drawn.late = some(40);
+    drawn.crash_before = some(40);
+    drawn.crash_after = some(40);
+    drawn.conflict = some(40);
+    drawn.slow = some(80);
+    drawn.twice = some(300);
+    drawn.delayed = some(200);
+    drawn.event_lost = some(500);
+    drawn.sweep_lost = some(500);
+    drawn.task_refused = some(300);
+    drawn.task_never_starts = some(200);
+    drawn.task_killed = some(250);
+    drawn.task_interrupted = some(250);
+    drawn.task_hangs = some(100);
+    drawn.task_lingers = some(300);
+    drawn.node_fails = some(100);
+    drawn
+}

@@ -1,0 +1,233 @@
+//! What the services do with a call.
+
+use std::rc::Rc;
+
+use landfall_conductor::{Described, TaskFacts};
+use landfall_pipeline::{ATTEMPT_VARIABLE, Board, Claim, RunId, RunTaskCall, invariants, safeguards};
+
+use crate::{
+    ports::written,
+    scenario::{HOUR, MINUTE, Ms, SECOND},
+    world::{Function, Happening, Message, Task, World, at},
+};
+
+impl World {
+    /// `PutObject` of the board with `If-Match`: whether it was done.
+    pub fn swap(&mut self, etag: &str, board: Board) -> bool {
+        if self.board.as_ref().is_none_or(|(_, there)| there.to_string() != etag) {
+            self.say(|| "a swap of the board is refused: 412".to_owned());
+            return false;
+        }
+        self.put_board(board);
+        true
+    }
+
+    /// Puts the board there, whatever was there.
+    pub fn put_board(&mut self, board: Board) {
+        let before = self.board.as_ref().map(|(before, _)| Rc::clone(before));
+        for broken in invariants::of_step(before.as_deref(), &board) {
+            self.violated(broken.invariant, broken.what);
+        }
+        if board.ledger != before.as_ref().and_then(|before| before.ledger.clone())
+            && let Some(key) = &board.ledger
+        {
+            self.committed.push(key.clone());
+            if let Some(page) = self.ledger.get(key).filter(|_| self.trace.is_some()) {
+                let told: Vec<String> = page
+                    .lines
+                    .iter()
+                    .map(|line| format!("    {}: {:?}: {}", line.event, line.outcome, line.detail))
+                    .collect();
+                self.say(|| format!("board {}\n{}", board.seq, told.join("\n")));
+            }
+        } else {
+            self.say(|| format!("board {}", board.seq));
+        }
+        self.swaps += 1;
+        let etag = self.number();
+        self.board = Some((Rc::new(board), etag));
+    }
+
+    /// `PutObject` of a claim with `If-None-Match: *`: whether it was done.
+    pub fn claim(&mut self, key: &(RunId, u32), claim: &Claim) -> bool {
+        if self.claims.contains_key(key) {
+            return false;
+        }
+        let time = written(self);
+        self.say(|| format!("attempt {} of {} is claimed: {claim:?}", key.1, key.0));
+        self.claims.insert(key.clone(), (claim.clone(), time));
+        true
+    }
+
+    /// `RunTask`: the task's ARN. A token that is remembered gives the task of the first call.
+    pub fn run_task(&mut self, call: &RunTaskCall) -> String {
+        // "The lower of 24 h and the task's life plus 1 h."
+        let known = self.tokens.get(&call.client_token).cloned().filter(|(arn, since)| {
+            let stopped = self.tasks.get(arn).and_then(|task| task.stopped);
+            self.now - since < 24 * HOUR && stopped.is_none_or(|stopped| self.now - stopped < HOUR)
+        });
+        if let Some((arn, _)) = known {
+            return arn;
+        }
+        let number = self.number();
+        let arn = format!("task/{}/{number}", call.started_by);
+        let attempt = call.environment.get(ATTEMPT_VARIABLE).and_then(|text| text.parse().ok());
+        let facts = TaskFacts {
+            task_arn: arn.clone(),
+            last_status: "PROVISIONING".to_owned(),
+            desired_status: Some("RUNNING".to_owned()),
+            stop_code: None,
+            stopped_reason: None,
+            exit_code: None,
+            container_reason: None,
+            started_by: Some(call.started_by.clone()),
+            attempt,
+            plan: None,
+            created_at: Some(at(self.now)),
+            stopped_at: None,
+            version: 1,
+        };
+        let known_from = if self.rng.u32(..4) == 0 { self.now + self.rng.i64(0..20 * SECOND) } else { self.now };
+        let task = Task {
+            facts,
+            created: self.now,
+            known_from,
+            stopped: None,
+            process: None,
+            told_to_stop: false,
+            killed: false,
+            hold: None,
+        };
+        self.say(|| format!("{arn} is taken up by ECS"));
+        self.tasks.insert(arn.clone(), task);
+        self.tokens.insert(call.client_token.clone(), (arn.clone(), self.now));
+        let rates = self.scenario.rates;
+        if self.strikes(rates.task_never_starts, "a task never starts") {
+            let after = self.rng.i64(20 * SECOND..3 * MINUTE);
+            self.ends(&arn, after, "TaskFailedToStart", "CannotPullContainerError: no route", None);
+        } else {
+            let slow = self.rng.u32(..20) == 0;
+            let after = self.rng.i64(5 * SECOND..if slow { 20 * MINUTE } else { 40 * SECOND });
+            self.later(after, Happening::TaskStarts(arn.clone()));
+        }
+        arn
+    }
+
+    /// A task's process is over (or never was): ECS says STOPPED after a while.
+    pub fn ends(&mut self, arn: &str, after: Ms, code: &str, reason: &str, exit_code: Option<i32>) {
+        if let Some(task) = self.tasks.get_mut(arn) {
+            task.facts.stop_code = Some(code.to_owned());
+            task.facts.stopped_reason = Some(reason.to_owned());
+            task.facts.exit_code = exit_code;
+        }
+        self.later(after, Happening::TaskStops(arn.to_owned()));
+    }
+
+    /// STOPPED: the event goes out, or is lost, or comes twice, or late.
+    pub fn stopped(&mut self, arn: &str) {
+        let now = self.now;
+        let Some(task) = self.tasks.get_mut(arn).filter(|task| task.stopped.is_none()) else { return };
+        task.stopped = Some(now);
+        task.facts.last_status = "STOPPED".to_owned();
+        task.facts.stopped_at = Some(at(now));
+        task.facts.version += 1;
+        let facts = task.facts.clone();
+        let rates = self.scenario.rates;
+        if self.strikes(rates.event_lost, "a task's event is lost") {
+            return;
+        }
+        let after = if self.strikes(rates.delayed, "an event is late") { self.rng.i64(0..2 * HOUR) } else { 200 };
+        self.later(after, Happening::Invoke(Function::OnTaskStopped(Box::new(facts.clone())), 0));
+        if self.strikes(rates.twice, "an event comes twice") {
+            let after = self.rng.i64(0..10 * MINUTE);
+            self.later(after, Happening::Invoke(Function::OnTaskStopped(Box::new(facts)), 0));
+        }
+    }
+
+    /// `DescribeTasks`: eventually consistent about what is new, forgetful about what stopped an hour ago.
+    pub fn describe(&mut self, arns: &[String]) -> Described {
+        let mut described = Described::default();
+        for arn in arns {
+            let known = self.tasks.get(arn).filter(|task| {
+                self.now >= task.known_from && task.stopped.is_none_or(|stopped| self.now - stopped < HOUR)
+            });
+            match known {
+                Some(task) => described.tasks.push(task.facts.clone()),
+                None => described.missing.push(arn.clone()),
+            }
+        }
+        described
+    }
+
+    /// A message for the queue, through `EventBridge`: perhaps late, perhaps twice.
+    pub fn send(&mut self, load: &landfall_pipeline::Load) {
+        let rates = self.scenario.rates;
+        let copies = if self.strikes(rates.twice, "an event comes twice") { self.rng.u32(2..=3) } else { 1 };
+        for _ in 0..copies {
+            let after = if self.strikes(rates.delayed, "an event is late") {
+                self.rng.i64(0..2 * HOUR)
+            } else {
+                self.rng.i64(50..2 * SECOND)
+            };
+            let number = self.number();
+            let visible_at = self.now + after;
+            let message = Message { load: Some(load.clone()), visible_at, receives: 0, number };
+            self.later(after, Happening::Arrives(message));
+        }
+    }
+
+    /// The event source mapping takes a batch, if it may and there is one.
+    pub fn poll(&mut self) {
+        const CONCURRENCY: usize = 2;
+        const VISIBILITY: Ms = 7 * MINUTE;
+        const RECEIVES: u32 = 10;
+        while self.loading < CONCURRENCY {
+            let most = *self.rng.choice([1, 3, 10].iter()).unwrap_or(&1);
+            let mut batch = Vec::new();
+            let mut gone = Vec::new();
+            let now = self.now;
+            for (at, message) in self.queue.iter_mut().enumerate() {
+                if message.visible_at > now || batch.len() >= most {
+                    continue;
+                }
+                if message.receives >= RECEIVES {
+                    gone.push(at);
+                    continue;
+                }
+                message.receives += 1;
+                message.visible_at = now + VISIBILITY;
+                batch.push(message.clone());
+            }
+            for at in gone.into_iter().rev() {
+                self.dead.extend(self.queue.remove(at));
+            }
+            if batch.is_empty() {
+                return;
+            }
+            self.loading += 1;
+            self.later(0, Happening::Invoke(Function::OnLoad(batch), 0));
+        }
+    }
+
+    /// A batch is done: its messages go. Now and then one comes again all the same.
+    pub fn acknowledge(&mut self, batch: &[Message]) {
+        let rate = self.scenario.rates.twice / 4;
+        for message in batch {
+            if self.strikes(rate, "a message comes again though it was deleted") {
+                continue;
+            }
+            self.queue.retain(|there| there.number != message.number);
+        }
+    }
+
+    /// The next time that a message becomes visible.
+    pub fn next_visible(&self) -> Option<Ms> {
+        self.queue.iter().map(|message| message.visible_at).min()
+    }
+
+    /// Whether the minute's sweep is called.
+    pub fn sweeps(&mut self) -> bool {
+        let rate = self.scenario.rates.sweep_lost;
+        safeguards::keeps(safeguards::Safeguard::Sweep) && !self.strikes(rate, "a sweep is lost")
+    }
+}

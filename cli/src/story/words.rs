@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use landfall_pipeline::{About, Cause, FailedNode, LedgerLine, LedgerOutcome, NodeId, Plan, Step};
+use landfall_pipeline::{About, Ask, Cause, FailedNode, LedgerLine, LedgerOutcome, NodeId, Plan, Step};
 
 use crate::{
     terminal::{bytes, count},
@@ -46,7 +46,20 @@ pub(super) fn line(line: &LedgerLine, plan: Option<&Plan>, landing: &str) -> (&'
                 (word, settled_in_words(run.as_str(), outcome, &line.detail, *nodes, plan, failed))
             }
         },
+        About::Asked { asked } => (outcome_word(line.outcome), format!("a person: {}: {detail}", ask_in_words(asked))),
         About::Other { text } => (outcome_word(line.outcome), format!("{}: {detail}", printable(text))),
+    }
+}
+
+fn ask_in_words(ask: &Ask) -> String {
+    match ask {
+        Ask::Pause { dataset: None } => "pause everything".to_owned(),
+        Ask::Pause { dataset: Some(name) } => format!("pause {name}"),
+        Ask::Resume { dataset: None } => "resume everything".to_owned(),
+        Ask::Resume { dataset: Some(name) } => format!("resume {name}"),
+        Ask::Retry { cause: None } => "try again what failed".to_owned(),
+        Ask::Retry { cause: Some(cause) } => format!("try again what failed for {cause}"),
+        Ask::Approve => "approve the release".to_owned(),
     }
 }
 

@@ -67,6 +67,7 @@ fn load(message: LoadMessage) -> Option<Load> {
     match message {
         LoadMessage::Object(event) => Some(Load::Object(event)),
         LoadMessage::Loaded(event) => Some(Load::Loaded(event)),
+        LoadMessage::Asked(asked) => Some(Load::Asked(asked)),
         LoadMessage::Ignored { event_id, what } => Some(Load::Other { event_id, what }),
         LoadMessage::Wake => None,
     }

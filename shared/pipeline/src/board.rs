@@ -33,6 +33,12 @@ pub struct Board {
     pub release: Option<ReleaseId>,
     /// Each dataset that was ever loaded or adopted.
     pub datasets: BTreeMap<DatasetName, DatasetState>,
+    /// A person paused everything: what is owed is kept, and no run is planned.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub paused_all: bool,
+    /// Persons' words that came of late.
+    #[serde(default, skip_serializing_if = "Asks::is_empty")]
+    pub asks: Asks,
     /// What is owed, by who owes it.
     pub owed: BTreeMap<Cause, Debt>,
     /// Live runs.
@@ -65,6 +71,22 @@ pub struct Announcement {
     pub causes: Vec<RunCause>,
 }
 
+/// What the board remembers of persons' words.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Asks {
+    /// Hashes of the ids of the last events, newest last.
+    pub recent: VecDeque<String>,
+    /// When the newest word about the pause of everything was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said: Option<Timestamp>,
+}
+
+impl Asks {
+    fn is_empty(&self) -> bool {
+        self.recent.is_empty() && self.said.is_none()
+    }
+}
+
 /// Runs planned in a window of 24 hours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Budget {
@@ -87,6 +109,12 @@ pub struct DatasetState {
     /// When its last run was planned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_run: Option<Timestamp>,
+    /// A person paused it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub paused: bool,
+    /// When the newest word about its pause was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused_said: Option<Timestamp>,
     /// Hashes of events on the board that `covered_to` does not reach, with the event's time.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub recent: BTreeMap<String, Timestamp>,
@@ -116,9 +144,31 @@ pub struct Debt {
     /// Whether a run has planned this generation.
     #[serde(default)]
     pub planned: bool,
+    /// Whether the dataset's own operations (`before`) were done for this generation.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub before_done: bool,
     /// Present when it failed: it waits for new data, a new release or a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stuck: Option<Stuck>,
+}
+
+impl Debt {
+    /// A debt that one event opened, and that is ready. `last` is that event, for people.
+    pub fn new(generation: u64, now: Timestamp, nodes: Set, last: String) -> Self {
+        Self {
+            generation,
+            since: now,
+            nodes,
+            events: 1,
+            last,
+            latest: now,
+            ready_at: None,
+            at_most: None,
+            planned: false,
+            before_done: false,
+            stuck: None,
+        }
+    }
 }
 
 /// Why a debt is not tried again by itself.
@@ -131,6 +181,9 @@ pub struct Stuck {
     pub reason: String,
     /// The nodes that are not tried again; others of the debt may still run.
     pub nodes: Set,
+    /// Nothing failed: a person is to approve it first.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub approval: bool,
 }
 
 /// A live run.
@@ -236,6 +289,8 @@ impl Board {
             ledger: None,
             release: None,
             datasets: BTreeMap::new(),
+            paused_all: false,
+            asks: Asks::default(),
             owed: BTreeMap::new(),
             runs: BTreeMap::new(),
             built: Set::new(),

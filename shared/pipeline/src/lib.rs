@@ -24,17 +24,17 @@ mod set;
 mod values;
 
 pub use board::{
-    Announcement, Attempt, AttemptState, BOARD_KEY, BOARD_VERSION, Board, BoardError, Budget, DatasetState, Debt,
+    Announcement, Asks, Attempt, AttemptState, BOARD_KEY, BOARD_VERSION, Board, BoardError, Budget, DatasetState, Debt,
     DocsOwed, DocsState, NONCES_KEPT, Run, Stuck,
 };
 pub use cause::{BadCause, Cause};
 pub use compile::{CompileError, CompileInput, compile};
 pub use decide::{
-    Context, Decision, Input, Load, MARGIN, MOST_ATTEMPTS, PATIENCE, RECENT_KEPT, Stop, decide, long_gone,
+    ASKS_KEPT, Context, Decision, Input, Load, MARGIN, MOST_ATTEMPTS, PATIENCE, RECENT_KEPT, Stop, decide, long_gone,
 };
 pub use ids::{BadName, DatasetName, JobName, NodeId, Nonce, ReleaseId, RunId, compact};
 pub use ledger::{About, FailedNode, LedgerHeader, LedgerLine, LedgerObject, LedgerOutcome, RunCause, ledger_key};
-pub use load::{DatasetLoaded, ObjectEvent};
+pub use load::{Ask, Asked, DatasetLoaded, ObjectEvent};
 pub use locations::{Location, LocationError, Locations, Place};
 pub use pending::{Effect, REPEAT_FOR, next_due, pending};
 pub use plan::{

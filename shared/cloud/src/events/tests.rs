@@ -323,3 +323,20 @@ proptest! {
         prop_assert!(matches!(read.as_slice(), [LoadMessage::Object(object)] if object.key == key));
     }
 }
+
+#[test]
+fn a_persons_word_is_for_the_stack_it_names_and_wants_something_that_there_is() {
+    let read = |detail: Value| parse(&event("landfall", "Landfall Asked", detail));
+    let pause = read(json!({ "ask": "pause", "dataset": "a.b", "stack": STACK })).unwrap();
+    let [LoadMessage::Asked(asked)] = pause.as_slice() else { panic!("{pause:?}") };
+    assert_eq!(asked.ask, landfall_pipeline::Ask::Pause { dataset: Some("a.b".parse().unwrap()) });
+    let other = read(json!({ "ask": "approve", "stack": "another" })).unwrap();
+    assert!(matches!(other.as_slice(), [LoadMessage::Ignored { what, .. }] if what.ends_with("for stack another")));
+    for wrong in [
+        json!({ "ask": "explode" }),
+        json!({ "ask": "pause", "dataset": "a b" }),
+        json!({ "ask": "retry", "cause": "x" }),
+    ] {
+        assert!(read(wrong.clone()).is_err(), "{wrong}");
+    }
+}

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Deciding, PATIENCE, leases::Leases, waiting::split};
+use super::{Deciding, PATIENCE, asked::paused, leases::Leases, waiting::split};
 use crate::{Board, Budget, Cause, DatasetName, Debt, LedgerOutcome, Release, Set};
 
 /// Debts that one run can pay, because it does the same for each of them.
@@ -76,7 +76,8 @@ impl Deciding<'_> {
             .owed
             .iter()
             .filter(|(cause, debt)| {
-                due(&self.board, release, cause, debt, self.now).is_none()
+                !paused(&self.board, cause)
+                    && due(&self.board, release, cause, debt, self.now).is_none()
                     && !debt.open_nodes(release).is_empty()
                     && !live(&self.board, cause, debt.generation)
             })
@@ -108,7 +109,7 @@ impl Deciding<'_> {
             .iter()
             .filter_map(|cause| self.board.owed.get(cause))
             .fold(Set::new(), |all, debt| all.union(&debt.open_nodes(release)));
-        // A continued debt was loaded by the run before: only a new generation loads again.
+        // A continued debt may have been loaded by the run before.
         let loading: BTreeSet<&DatasetName> = group
             .causes
             .iter()
@@ -157,7 +158,7 @@ impl Deciding<'_> {
     pub(super) fn loads_first(&self, release: &Release, cause: &Cause) -> bool {
         let Cause::Load(name) = cause else { return false };
         let does = release.dataset(name).is_some_and(|dataset| !dataset.before.is_empty());
-        does && self.board.owed.get(cause).is_some_and(|debt| !debt.planned)
+        does && self.board.owed.get(cause).is_some_and(|debt| !debt.before_done)
     }
 
     /// Only what does the same merges: a load that must do something first, and a job, have runs of their own.

@@ -122,7 +122,8 @@ impl Deciding<'_> {
             };
             let left = debt.nodes.intersection(&remaining);
             if let (Some(reason), false) = (&stuck, left.is_empty()) {
-                debt.stuck = Some(Stuck { run: Some(run_id.clone()), reason: (*reason).to_owned(), nodes: left });
+                let (run, reason) = (Some(run_id.clone()), (*reason).to_owned());
+                debt.stuck = Some(Stuck { run, reason, nodes: left, approval: false });
             }
             if matches!(cause, crate::Cause::Job(_)) {
                 self.board.owed.remove(cause);

@@ -37,6 +37,7 @@ impl Deciding<'_> {
             match load {
                 Load::Object(event) => self.object(event),
                 Load::Loaded(event) => self.loaded(event),
+                Load::Asked(event) => self.asked(event),
                 Load::Malformed { event_id, reason, text } => {
                     self.line(event_id, About::Other { text: text.clone() }, LedgerOutcome::Malformed, reason);
                 }
@@ -105,10 +106,7 @@ impl Deciding<'_> {
             let detail = match (&name, self.release) {
                 (Err(error), _) => error.to_string(),
                 (_, None) => "no release is in place yet: run `landfall release` first".to_owned(),
-                (Ok(_), Some(release)) => {
-                    let names: Vec<&str> = release.compiled.datasets.keys().map(DatasetName::as_str).take(20).collect();
-                    format!("the release has no such dataset; it has {}", names.join(", "))
-                }
+                (Ok(name), Some(_)) => self.no_such_dataset(name),
             };
             return self.line(&event.event_id, about(None), LedgerOutcome::Unmapped, detail);
         };
@@ -125,6 +123,15 @@ impl Deciding<'_> {
         };
         let (outcome, detail, generation) = self.owe(name, dataset, &mapped);
         self.line(mapped.event_id, about(generation), outcome, detail);
+    }
+
+    pub(super) fn no_such_dataset(&self, name: &DatasetName) -> String {
+        let datasets = self.release.map(|release| &release.compiled.datasets);
+        let names: Vec<&str> = datasets.into_iter().flatten().map(|(name, _)| name.as_str()).take(20).collect();
+        match names.as_slice() {
+            [] => format!("no release is in place that has a dataset {name}"),
+            names => format!("the release has no such dataset; it has {}", names.join(", ")),
+        }
     }
 
     fn owe(
@@ -175,16 +182,10 @@ impl Deciding<'_> {
         state.generation += 1;
         let generation = state.generation;
         let debt = Debt {
-            generation,
-            since: now,
-            nodes: dataset.nodes.clone(),
-            events: 1,
-            last: event.label.clone(),
             latest: event.time,
             ready_at,
             at_most,
-            planned: false,
-            stuck: None,
+            ..Debt::new(generation, now, dataset.nodes.clone(), event.label.clone())
         };
         self.board.owed.insert(cause, debt);
         End::Opened(generation)
@@ -219,7 +220,7 @@ pub(super) fn covered_by(read_point: Timestamp) -> Timestamp {
     read_point - MARGIN
 }
 
-fn hash(parts: &[&str]) -> String {
+pub(super) fn hash(parts: &[&str]) -> String {
     let mut digest = Sha256::new();
     for part in parts {
         digest.update(part.len().to_le_bytes());

@@ -4,9 +4,10 @@
 //! - [`land`]: events of loads become debts, or are covered, unmapped, ignored (L1, L5).
 //! - [`admit`]: debts that are ready become runs, as leases allow (L3, L4, L9). [`waiting`]: nodes whose parents were never built.
 //! - [`attempts`]: a task started, was refused, was voided. [`settle`]: a task stopped; debts are paid or tried again (L2, L6, L7).
-//! - [`releases`], [`jobs`]: the other causes.
+//! - [`releases`], [`jobs`]: the other causes. [`asked`]: a person's word.
 
 mod admit;
+mod asked;
 mod attempts;
 mod jobs;
 mod land;
@@ -19,13 +20,14 @@ mod tests;
 mod waiting;
 
 pub(crate) use admit::due;
+pub use asked::ASKS_KEPT;
 pub use settle::long_gone;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    About, Board, Claim, DatasetLoaded, JobName, LedgerLine, LedgerOutcome, NONCES_KEPT, Nonce, ObjectEvent, Plan,
-    Release, RunId, RunResult, TaskSettings, ledger_key,
+    About, Asked, Board, Claim, DatasetLoaded, JobName, LedgerLine, LedgerOutcome, NONCES_KEPT, Nonce, ObjectEvent,
+    Plan, Release, RunId, RunResult, TaskSettings, ledger_key,
 };
 
 /// An event is covered only if it is older than the read point by more than this: S3's event times have whole seconds, and clocks differ.
@@ -40,7 +42,7 @@ pub const MOST_ATTEMPTS: u32 = 4;
 /// What happened.
 #[derive(Debug)]
 pub enum Input<'a> {
-    /// Objects landed, or loaders said so; in one batch.
+    /// Objects landed, loaders said so, or persons want something; in one batch.
     Loads(&'a [Load]),
     /// Nothing but time passed.
     Tick,
@@ -122,7 +124,9 @@ pub enum Load {
     Object(ObjectEvent),
     /// A loader says that a dataset is loaded.
     Loaded(DatasetLoaded),
-    /// A text that could not be read as either; it goes to the dead-letter queue.
+    /// A person wants something.
+    Asked(Asked),
+    /// A text that could not be read as any of these; it goes to the dead-letter queue.
     Malformed {
         /// The message's id.
         event_id: String,

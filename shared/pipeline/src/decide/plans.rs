@@ -165,8 +165,8 @@ impl Deciding<'_> {
     fn stick(&mut self, group: &Group, nodes: &Set, error: &NotExpressible) {
         for cause in &group.causes {
             if let Some(debt) = self.board.owed.get_mut(cause) {
-                debt.stuck =
-                    Some(Stuck { run: None, reason: error.to_string(), nodes: debt.nodes.intersection(nodes) });
+                let nodes = debt.nodes.intersection(nodes);
+                debt.stuck = Some(Stuck { run: None, reason: error.to_string(), nodes, approval: false });
             }
         }
     }

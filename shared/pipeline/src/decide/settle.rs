@@ -74,8 +74,9 @@ impl Deciding<'_> {
             let succeeded = result.nodes.iter().filter(|node| node.status.is_success()).map(|node| &node.id);
             run.done = run.done.union(&release.set(succeeded).intersection(&run.nodes));
         }
-        let loaded_itself = result
-            .is_some_and(|r| r.steps.iter().any(|step| step.step == "run_operation" && step.exit_code == Some(0)));
+        let operations = || result.into_iter().flat_map(|r| &r.steps).filter(|step| step.step == "run_operation");
+        let done_well = operations().filter(|step| step.exit_code == Some(0)).count();
+        let failed_some = done_well < operations().count();
         let done = run.done.clone();
         let read_point = run.read_point;
         let relations = done.iter().filter(|ordinal| {
@@ -85,6 +86,11 @@ impl Deciding<'_> {
         self.board.built = self.board.built.union(&relations.collect());
         for cause in &mut run.causes {
             let covers = read_point.filter(|_| cause.first).map(covered_by);
+            let before = match &cause.cause {
+                Cause::Load(name) => release.dataset(name).map_or(0, |dataset| dataset.before.len()),
+                _ => 0,
+            };
+            let loaded_itself = before > 0 && !failed_some && done_well >= before;
             if let Cause::Load(name) = &cause.cause {
                 let state = self.board.datasets.entry(name.clone()).or_default();
                 state.covered_to = state.covered_to.max(covers);
@@ -100,6 +106,7 @@ impl Deciding<'_> {
                 debt.at_most = None;
             }
             if debt.generation == cause.generation {
+                debt.before_done |= loaded_itself;
                 // What was built, for another cause, before something that it is built from and that this cause still owes, is not paid: it
                 // has not seen this cause's data.
                 let left = debt.nodes.minus(&done);

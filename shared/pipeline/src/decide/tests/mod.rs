@@ -1,5 +1,6 @@
 //! The decider tried on the example project's own manifest.
 
+mod asked;
 mod loads;
 mod releases;
 mod runs;

@@ -6,9 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 use landfall_manifest::Index;
 
 use crate::{
-    Board, Claim, CompileInput, Context, DatasetLoaded, Decision, Input, LedgerLine, Load, NodeId, NodeResult,
-    NodeStatus, Nonce, ObjectEvent, Outcome, Plan, Project, RESULT_VERSION, Release, ReleaseId, RunId, RunResult,
-    StepResult, Stop, TaskSettings, compile, decide,
+    Ask, Asked, Board, Claim, CompileInput, Context, DatasetLoaded, Decision, Input, LedgerLine, Load, NodeId,
+    NodeResult, NodeStatus, Nonce, ObjectEvent, Outcome, Plan, Project, RESULT_VERSION, Release, ReleaseId, RunId,
+    RunResult, StepResult, Stop, TaskSettings, compile, decide,
 };
 
 pub(super) const PROJECT: &str = r#"
@@ -126,6 +126,12 @@ impl World {
             batch_id: Some(batch.to_owned()),
         };
         self.tell(&Input::Loads(&[Load::Loaded(event)]));
+    }
+
+    /// A person's word, said now.
+    pub(super) fn ask(&mut self, ask: Ask) {
+        let asked = Asked { event_id: format!("asked {}", self.swaps), time: self.now, ask };
+        self.tell(&Input::Loads(&[Load::Asked(asked)]));
     }
 
     pub(super) fn last_plan(&self) -> Plan {

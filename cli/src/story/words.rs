@@ -14,10 +14,11 @@ use crate::{
 pub(super) fn line(line: &LedgerLine, plan: Option<&Plan>, landing: &str) -> (&'static str, String) {
     let detail = printable(&line.detail);
     match &line.about {
-        About::Object { bucket, key, size, dataset, .. } => {
+        About::Object { bucket, key, size, deleted, dataset, .. } => {
             let size = size.map(|size| format!(" ({})", bytes(size))).unwrap_or_default();
             let place = if bucket == landing { String::new() } else { format!("s3://{bucket}/") };
-            let object = format!("{place}{}{size}", printable(key));
+            let gone = if *deleted { "the deletion of " } else { "" };
+            let object = format!("{gone}{place}{}{size}", printable(key));
             match (dataset, line.outcome) {
                 (Some(dataset), LedgerOutcome::Mapped) => ("landed", format!("{object} -> {dataset}: {detail}")),
                 (_, outcome) => (outcome_word(outcome), format!("{object}: {detail}")),
@@ -188,6 +189,7 @@ mod tests {
                     key: "orders/\u{1b}[2J\nx.csv".to_owned(),
                     version_id: None,
                     size: Some(1200),
+                    deleted: false,
                     dataset: Some(landfall_pipeline::DatasetName::parse("shop.orders").unwrap()),
                     generation: Some(1),
                 },

@@ -1,6 +1,6 @@
 //! board.json: the one document that holds the live state, changed only by compare-and-swap.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -109,6 +109,9 @@ pub struct DatasetState {
     /// When its last run was planned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_run: Option<Timestamp>,
+    /// With the policy `count`: its groups.
+    #[serde(default, skip_serializing_if = "Groups::is_empty")]
+    pub groups: Groups,
     /// A person paused it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub paused: bool,
@@ -118,6 +121,31 @@ pub struct DatasetState {
     /// Hashes of events on the board that `covered_to` does not reach, with the event's time.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub recent: BTreeMap<String, Timestamp>,
+}
+
+/// The groups of a dataset whose objects are counted.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Groups {
+    /// Incomplete ones, by name.
+    pub open: BTreeMap<String, OpenGroup>,
+    /// Names of those that were complete, newest last: what still comes of them is late.
+    #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
+    pub closed: VecDeque<String>,
+}
+
+impl Groups {
+    fn is_empty(&self) -> bool {
+        self.open.is_empty() && self.closed.is_empty()
+    }
+}
+
+/// A group that is being counted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenGroup {
+    /// When its first object came.
+    pub since: Timestamp,
+    /// Short hashes of the keys that came.
+    pub keys: BTreeSet<String>,
 }
 
 /// What a cause still owes.
@@ -141,6 +169,12 @@ pub struct Debt {
     /// A bound on `ready_at`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_most: Option<Timestamp>,
+    /// When it would be ready if nothing bounded it; absent where time alone does not make it so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calm_at: Option<Timestamp>,
+    /// Why its run may begin too early, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
     /// Whether a run has planned this generation.
     #[serde(default)]
     pub planned: bool,
@@ -164,6 +198,8 @@ impl Debt {
             latest: now,
             ready_at: None,
             at_most: None,
+            calm_at: None,
+            warning: None,
             planned: false,
             before_done: false,
             stuck: None,

@@ -6,8 +6,8 @@ use landfall_manifest::{Index, Node, ResourceType};
 use landfall_select::{Command, Dialect, IndirectSelection, Request, State, select};
 
 use crate::{
-    Dataset, DatasetConfig, DatasetName, FirstRelease, Job, JobConfig, JobName, Location, NodeId, Project, Ready,
-    ReadyPolicy, Release, ReleaseId, Set, Span, Warehouse, Words,
+    Dataset, DatasetConfig, DatasetName, FirstRelease, Job, JobConfig, JobName, Location, NodeId, Project, Release,
+    ReleaseId, Set, Warehouse, Words,
     graph::{Kind, kind, relation_key},
     locations::uris,
     release::{COMPILED_VERSION, Compiled},
@@ -168,7 +168,8 @@ impl<'a> Compiler<'a> {
             select,
             exclude,
             nodes,
-            ready: policy(ready),
+            ready: ready.policy(),
+            on_delete: config.on_delete.unwrap_or(loads.on_delete),
             min_interval: config.min_interval.unwrap_or(loads.min_interval),
             before: config.before.clone(),
         }
@@ -372,18 +373,5 @@ fn load_request<'a>(select: &Words, exclude: &[String]) -> Request<'a> {
         indirect: IndirectSelection::Buildable,
         command: Command::Build,
         ..Request::default()
-    }
-}
-
-fn policy(ready: &Ready) -> ReadyPolicy {
-    let span = |given: Option<Span>, seconds| given.unwrap_or(Span(jiff::SignedDuration::from_secs(seconds)));
-    if ready.event {
-        ReadyPolicy::Event
-    } else if ready.every_object {
-        ReadyPolicy::EveryObject
-    } else {
-        let quiet = span(ready.quiet, 60);
-        let at_most = span(ready.at_most, 600).max(quiet);
-        ReadyPolicy::Quiet { quiet, at_most }
     }
 }

@@ -63,6 +63,9 @@ pub enum About {
         /// Bytes.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         size: Option<u64>,
+        /// It was deleted, not written.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        deleted: bool,
         /// The dataset it belongs to.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         dataset: Option<DatasetName>,

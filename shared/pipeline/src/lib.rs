@@ -18,6 +18,7 @@ mod locations;
 mod pending;
 mod plan;
 mod project;
+mod ready;
 mod release;
 mod report;
 mod set;
@@ -25,12 +26,13 @@ mod values;
 
 pub use board::{
     Announcement, Asks, Attempt, AttemptState, BOARD_KEY, BOARD_VERSION, Board, BoardError, Budget, DatasetState, Debt,
-    DocsOwed, DocsState, NONCES_KEPT, Run, Stuck,
+    DocsOwed, DocsState, Groups, NONCES_KEPT, OpenGroup, Run, Stuck,
 };
 pub use cause::{BadCause, Cause};
 pub use compile::{CompileError, CompileInput, compile};
 pub use decide::{
-    ASKS_KEPT, Context, Decision, Input, Load, MARGIN, MOST_ATTEMPTS, PATIENCE, RECENT_KEPT, Stop, decide, long_gone,
+    ASKS_KEPT, COUNTED_KEPT, Context, Decision, GROUPS_CLOSED, GROUPS_OPEN, Input, Load, MARGIN, MOST_ATTEMPTS,
+    PATIENCE, RECENT_KEPT, Stop, decide, long_gone,
 };
 pub use ids::{BadName, DatasetName, JobName, NodeId, Nonce, ReleaseId, RunId, compact};
 pub use ledger::{About, FailedNode, LedgerHeader, LedgerLine, LedgerObject, LedgerOutcome, RunCause, ledger_key};
@@ -43,9 +45,10 @@ pub use plan::{
 };
 pub use project::{
     Capacity, DatasetConfig, DocsConfig, FirstRelease, JobConfig, JobSelection, LimitsConfig, Loads, Operation,
-    Project, ProjectError, Ready, ReleaseConfig, RetryRung, RunsConfig, Warehouse,
+    Project, ProjectError, ReleaseConfig, RetryRung, RunsConfig, Warehouse,
 };
-pub use release::{COMPILED_VERSION, Compiled, Dataset, Job, ReadyPolicy, Release, ReleaseError};
+pub use ready::{MOST_COUNTED, OnDelete, Ready, ReadyPolicy};
+pub use release::{COMPILED_VERSION, Compiled, Dataset, Job, Release, ReleaseError};
 pub use report::{Claim, NodeResult, NodeStatus, Outcome, RESULT_VERSION, RunResult, StepResult};
 pub use set::Set;
 pub use values::{Span, Words};

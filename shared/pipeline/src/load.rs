@@ -5,13 +5,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Cause, DatasetName};
 
-/// An object was written to a bucket: S3's `Object Created`, however it came.
+/// An object was written to a bucket, or deleted: S3's `Object Created` and `Object Deleted`, however they came.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html>
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObjectEvent {
     /// The event's own id. A repeated delivery bears the same one.
     pub event_id: String,
-    /// When the object was written, by S3's clock; to the whole second when it came by `EventBridge`.
+    /// When the object was written or deleted, by S3's clock; to the whole second when it came by `EventBridge`.
     pub time: Timestamp,
     /// The bucket's name.
     pub bucket: String,
@@ -29,7 +29,7 @@ pub struct ObjectEvent {
     /// Bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
-    /// The call that wrote it: `PutObject`, `CopyObject`, `CompleteMultipartUpload`.
+    /// The call that did it: `PutObject`, `CopyObject`, `CompleteMultipartUpload`, `DeleteObject`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }

@@ -6,8 +6,8 @@ use landfall_manifest::Index;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    DatasetName, DocsConfig, JobName, LimitsConfig, Location, NodeId, Operation, ReleaseConfig, ReleaseId, RetryRung,
-    RunsConfig, Set, Span,
+    DatasetName, DocsConfig, JobName, LimitsConfig, Location, NodeId, OnDelete, Operation, ReadyPolicy, ReleaseConfig,
+    ReleaseId, RetryRung, RunsConfig, Set, Span,
     graph::{Graph, Vertex},
     locations::Locations,
 };
@@ -70,28 +70,14 @@ pub struct Dataset {
     pub nodes: Set,
     /// When it counts as loaded.
     pub ready: ReadyPolicy,
+    /// What the deletion of an object is.
+    #[serde(default, skip_serializing_if = "OnDelete::is_ignore")]
+    pub on_delete: OnDelete,
     /// From one run to the next.
     pub min_interval: Span,
     /// What its runs do before they build.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub before: Vec<Operation>,
-}
-
-/// When a dataset counts as loaded, with every default filled in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "policy")]
-pub enum ReadyPolicy {
-    /// When nothing new came for a time, or at most so long after the first.
-    Quiet {
-        /// Since the last event.
-        quiet: Span,
-        /// Since the first.
-        at_most: Span,
-    },
-    /// At once.
-    EveryObject,
-    /// On a loader's word alone.
-    Event,
 }
 
 /// A job, resolved.

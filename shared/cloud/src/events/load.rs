@@ -15,6 +15,8 @@ use super::{
 pub enum LoadMessage {
     /// An object was written.
     Object(ObjectEvent),
+    /// An object was deleted.
+    Deleted(ObjectEvent),
     /// A loader says "loaded", to this stack or to all.
     Loaded(DatasetLoaded),
     /// A person wants something of this stack, or of all.
@@ -64,6 +66,7 @@ fn of_records(records: &Value) -> Result<Vec<LoadMessage>, String> {
         .map(|record| {
             s3::of_record(record).map(|told| match told {
                 Told::Created(object) => LoadMessage::Object(object),
+                Told::Deleted(object) => LoadMessage::Deleted(object),
                 Told::Other { event_id, what } => LoadMessage::Ignored { event_id, what },
             })
         })
@@ -100,6 +103,7 @@ fn of_event(value: &Value, stack: &str) -> Result<LoadMessage, String> {
     let of_aws = envelope.source.starts_with("aws.");
     match envelope.detail_type.as_str() {
         "Object Created" if envelope.source == "aws.s3" => s3::of_envelope(&envelope).map(LoadMessage::Object),
+        "Object Deleted" if envelope.source == "aws.s3" => s3::of_envelope(&envelope).map(LoadMessage::Deleted),
         "Dataset Loaded" if !of_aws => loaded(envelope, stack),
         "Landfall Asked" if !of_aws => asked(envelope, stack),
         _ => Ok(ignored(envelope, "")),

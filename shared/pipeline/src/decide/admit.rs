@@ -48,12 +48,9 @@ impl Deciding<'_> {
     /// Lets gathering debts become ready, and ends empty ones.
     pub(super) fn expire(&mut self) {
         let now = self.now;
+        self.end_waits();
         self.board.owed.retain(|_, debt| !debt.nodes.is_empty());
         for (cause, debt) in &mut self.board.owed {
-            if debt.ready_at.is_some_and(|at| at <= now) {
-                debt.ready_at = None;
-                debt.at_most = None;
-            }
             let Cause::Load(name) = cause else { continue };
             let loads_itself = self.release.and_then(|r| r.dataset(name)).is_some_and(|d| !d.before.is_empty());
             if debt.ready_at.is_none() && !loads_itself {

@@ -1,7 +1,7 @@
 //! The decider: `decide(board, input, context) -> decision`. It cannot wait, log in or read a clock, so a million histories of it run in
 //! seconds, and each of its rules can be tried alone.
 //!
-//! - [`land`]: events of loads become debts, or are covered, unmapped, ignored (L1, L5).
+//! - [`land`]: events of loads become debts, or are covered, unmapped, ignored (L1, L5). [`gather`]: how long they wait for more.
 //! - [`admit`]: debts that are ready become runs, as leases allow (L3, L4, L9). [`waiting`]: nodes whose parents were never built.
 //! - [`attempts`]: a task started, was refused, was voided. [`settle`]: a task stopped; debts are paid or tried again (L2, L6, L7).
 //! - [`releases`], [`jobs`]: the other causes. [`asked`]: a person's word.
@@ -9,6 +9,7 @@
 mod admit;
 mod asked;
 mod attempts;
+mod gather;
 mod jobs;
 mod land;
 mod leases;
@@ -21,6 +22,7 @@ mod waiting;
 
 pub(crate) use admit::due;
 pub use asked::ASKS_KEPT;
+pub use gather::{COUNTED_KEPT, GROUPS_CLOSED, GROUPS_OPEN};
 pub use settle::long_gone;
 
 use jiff::{SignedDuration, Timestamp};
@@ -122,6 +124,8 @@ pub enum Input<'a> {
 pub enum Load {
     /// An object was created.
     Object(ObjectEvent),
+    /// An object was deleted.
+    Deleted(ObjectEvent),
     /// A loader says that a dataset is loaded.
     Loaded(DatasetLoaded),
     /// A person wants something.

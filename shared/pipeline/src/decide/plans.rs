@@ -2,7 +2,7 @@
 
 use landfall_select::Command;
 
-use super::{Deciding, admit::Group, leases::Leases, waiting::Split};
+use super::{Deciding, admit::Group, gather::Wait, leases::Leases, waiting::Split};
 use crate::{
     About, Attempt, AttemptState, Cause, Debt, LedgerOutcome, PLAN_VERSION, Plan, PlannedCause, PlannedNode, Release,
     Run, RunCause, RunId, Selection, Set, Step, Stuck, TaskSettings, WaitingNode,
@@ -40,6 +40,11 @@ impl Deciding<'_> {
                 ..task.clone()
             },
         };
+        let warnings: String = group
+            .causes
+            .iter()
+            .filter_map(|cause| Some(format!("; {cause}: {}", self.board.owed.get(cause)?.warning.as_ref()?)))
+            .collect();
         let causes: Vec<RunCause> = group.causes.iter().filter_map(|cause| self.take(cause)).collect();
         let about = About::Run {
             run: run_id.clone(),
@@ -54,7 +59,7 @@ impl Deciding<'_> {
             0 => String::new(),
             n => format!(", {n} wait"),
         };
-        let detail = format!("{} nodes{waiting}", split.run.len());
+        let detail = format!("{} nodes{waiting}{warnings}", split.run.len());
         self.line(format!("run/{run_id}/planned"), about, LedgerOutcome::Planned, detail);
         let run = Run {
             planned_at: self.now,
@@ -88,9 +93,19 @@ impl Deciding<'_> {
         let debt = self.board.owed.get_mut(cause)?;
         let first = !debt.planned;
         debt.planned = true;
+        debt.warning = None;
         let generation = debt.generation;
+        let tail = debt.calm_at.take().filter(|at| *at > self.now);
         if let Cause::Load(name) = cause {
-            self.board.datasets.entry(name.clone()).or_default().last_run = Some(self.now);
+            let state = self.board.datasets.entry(name.clone()).or_default();
+            state.last_run = Some(self.now);
+            // `at_most` ended a delay: the rows of what came last are not in the warehouse yet, so that it needs a run of its own.
+            if let (Some(tail), Some(dataset)) = (tail, self.release.and_then(|release| release.dataset(name))) {
+                state.generation += 1;
+                let follow_up = Debt::new(state.generation, self.now, dataset.nodes.clone(), debt.last.clone());
+                let wait = Wait::Calm { until: tail, at_most: tail };
+                *debt = wait.begin(Debt { latest: debt.latest, ..follow_up });
+            }
         }
         Some(RunCause { cause: cause.clone(), generation, first })
     }
@@ -173,7 +188,11 @@ impl Deciding<'_> {
 }
 
 fn reason(cause: &Cause, debt: &Debt) -> String {
-    let again = if debt.planned { ", continued: what waited can run now" } else { "" };
+    let again = match (&debt.warning, debt.planned) {
+        (Some(warning), _) => format!(" (warning: {warning})"),
+        (None, true) => ", continued: what waited can run now".to_owned(),
+        (None, false) => String::new(),
+    };
     match cause {
         Cause::Load(_) if debt.events > 1 => {
             format!("{} events of it came, the last {}{again}", debt.events, debt.last)

@@ -85,11 +85,13 @@ impl Deciding<'_> {
         });
         self.board.built = self.board.built.union(&relations.collect());
         for cause in &mut run.causes {
-            let covers = read_point.filter(|_| cause.first).map(covered_by);
-            let before = match &cause.cause {
-                Cause::Load(name) => release.dataset(name).map_or(0, |dataset| dataset.before.len()),
-                _ => 0,
+            let dataset = match &cause.cause {
+                Cause::Load(name) => release.dataset(name),
+                _ => None,
             };
+            let lag = dataset.map(|dataset| dataset.ready.lag()).unwrap_or_default();
+            let covers = read_point.filter(|_| cause.first).map(|at| covered_by(at) - lag);
+            let before = dataset.map_or(0, |dataset| dataset.before.len());
             let loaded_itself = before > 0 && !failed_some && done_well >= before;
             if let Cause::Load(name) = &cause.cause {
                 let state = self.board.datasets.entry(name.clone()).or_default();
@@ -102,8 +104,7 @@ impl Deciding<'_> {
             if debt.generation == cause.generation + 1 && !debt.planned && covers.is_some_and(|to| debt.latest < to) {
                 cause.generation = debt.generation;
                 debt.planned = true;
-                debt.ready_at = None;
-                debt.at_most = None;
+                (debt.ready_at, debt.at_most, debt.calm_at) = (None, None, None);
             }
             if debt.generation == cause.generation {
                 debt.before_done |= loaded_itself;

@@ -43,6 +43,9 @@ pub struct Board {
     pub owed: BTreeMap<Cause, Debt>,
     /// Live runs.
     pub runs: BTreeMap<RunId, Run>,
+    /// What runs held whose task has stopped, for `runs.drain`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub draining: Vec<Draining>,
     /// Nodes that were ever built (ordinals of the release's dictionary).
     pub built: Set,
     /// Each job's newest scheduled time: one that is not newer is a repetition.
@@ -241,6 +244,9 @@ pub struct Run {
     pub reads: Set,
     /// It holds the whole warehouse.
     pub exclusive: bool,
+    /// It holds relations that the release in place cannot name: nothing is planned while it lives.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub holds_unknown: bool,
     /// The read point: S3's time of the first attempt's claim, once known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_point: Option<Timestamp>,
@@ -248,6 +254,21 @@ pub struct Run {
     pub timeout_seconds: u32,
     /// The attempt that lives.
     pub attempt: Attempt,
+}
+
+/// What a run held that is over: its statements may outlive it in the warehouse.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Draining {
+    /// The run.
+    pub run: RunId,
+    /// Held until then.
+    pub until: Timestamp,
+    /// Relations (ordinals) it wrote.
+    pub writes: Set,
+    /// Relations (ordinals) it read.
+    pub reads: Set,
+    /// It held the whole warehouse.
+    pub exclusive: bool,
 }
 
 /// The attempt of a run that lives.
@@ -264,6 +285,9 @@ pub struct Attempt {
     /// The task, once known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task_arn: Option<String>,
+    /// When its task became known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub running_since: Option<Timestamp>,
     /// What went wrong with the attempts before and with this one's start, for people.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub before: Vec<String>,
@@ -329,6 +353,7 @@ impl Board {
             asks: Asks::default(),
             owed: BTreeMap::new(),
             runs: BTreeMap::new(),
+            draining: Vec::new(),
             built: Set::new(),
             jobs: BTreeMap::new(),
             docs: DocsState::default(),

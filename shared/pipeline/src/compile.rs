@@ -6,10 +6,11 @@ use landfall_manifest::{Index, Node, ResourceType};
 use landfall_select::{Command, Dialect, IndirectSelection, Request, State, select};
 
 use crate::{
-    Dataset, DatasetConfig, DatasetName, FirstRelease, Job, JobConfig, JobName, Location, NodeId, Project, Release,
-    ReleaseId, Set, Warehouse, Words,
+    Dataset, DatasetConfig, DatasetName, FirstRelease, Hooks, Job, JobConfig, JobName, Location, NodeId, Project,
+    Release, ReleaseId, Set, Warehouse, Words,
     graph::{Kind, kind, relation_key},
     locations::uris,
+    meta::Meta,
     release::{COMPILED_VERSION, Compiled},
 };
 
@@ -68,10 +69,12 @@ pub fn compile(input: &CompileInput<'_>) -> Result<Compiled, CompileError> {
         limits: project.limits.clone(),
         retry: project.retry.clone(),
         docs: project.docs.clone(),
-        exclusive: match project.runs.warehouse {
-            Some(warehouse) => warehouse == Warehouse::Exclusive,
-            None => duckdb,
-        },
+        // Hooks run in every dbt command: what they write, every run writes.
+        exclusive: project.runs.hooks == Hooks::Exclusive
+            || match project.runs.warehouse {
+                Some(warehouse) => warehouse == Warehouse::Exclusive,
+                None => duckdb,
+            },
     })
 }
 
@@ -97,10 +100,14 @@ impl<'a> Compiler<'a> {
                     Err(error) => problems.push(format!("manifest.json: {error}")),
                 }
             }
-            if let Some(key) = relation_key(&node)
-                && known_relations.insert(key.clone())
-            {
-                relations.push(key);
+            let meta = Meta::of(&node).unwrap_or_else(|problem| {
+                problems.push(problem);
+                Meta::default()
+            });
+            for key in relation_key(&node).into_iter().chain(meta.lease_keys()) {
+                if known_relations.insert(key.clone()) {
+                    relations.push(key);
+                }
             }
         }
         let ordinals = nodes.iter().map(|id| id.as_str().to_owned()).zip(0..).collect();

@@ -15,6 +15,7 @@ mod ids;
 mod ledger;
 mod load;
 mod locations;
+mod meta;
 mod pending;
 mod plan;
 mod project;
@@ -26,7 +27,7 @@ mod values;
 
 pub use board::{
     Announcement, Asks, Attempt, AttemptState, BOARD_KEY, BOARD_VERSION, Board, BoardError, Budget, DatasetState, Debt,
-    DocsOwed, DocsState, Groups, NONCES_KEPT, OpenGroup, Run, Stuck,
+    DocsOwed, DocsState, Draining, Groups, NONCES_KEPT, OpenGroup, Run, Stuck,
 };
 pub use cause::{BadCause, Cause};
 pub use compile::{CompileError, CompileInput, compile};
@@ -38,13 +39,13 @@ pub use ids::{BadName, DatasetName, JobName, NodeId, Nonce, ReleaseId, RunId, co
 pub use ledger::{About, FailedNode, LedgerHeader, LedgerLine, LedgerObject, LedgerOutcome, RunCause, ledger_key};
 pub use load::{Ask, Asked, DatasetLoaded, ObjectEvent};
 pub use locations::{Location, LocationError, Locations, Place};
-pub use pending::{Effect, REPEAT_FOR, next_due, pending};
+pub use pending::{Effect, OVERDUE_AFTER, REPEAT_FOR, next_due, pending};
 pub use plan::{
     ATTEMPT_VARIABLE, PLAN_VARIABLE, PLAN_VERSION, Plan, PlannedCause, PlannedNode, RunTaskCall, Selection, Step,
     TaskSettings, WaitingNode,
 };
 pub use project::{
-    Capacity, DatasetConfig, DocsConfig, FirstRelease, JobConfig, JobSelection, LimitsConfig, Loads, Operation,
+    Capacity, DatasetConfig, DocsConfig, FirstRelease, Hooks, JobConfig, JobSelection, LimitsConfig, Loads, Operation,
     Project, ProjectError, ReleaseConfig, RetryRung, RunsConfig, Warehouse,
 };
 pub use ready::{MOST_COUNTED, OnDelete, Ready, ReadyPolicy};

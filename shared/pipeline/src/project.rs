@@ -178,6 +178,10 @@ pub struct RunsConfig {
     /// `exclusive`: one run at a time (the default for `DuckDB`, whose file has one writer); `shared`: as leases allow.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warehouse: Option<Warehouse>,
+    /// `exclusive`: on-run hooks of the project write tables, so that no two runs may live at once.
+    pub hooks: Hooks,
+    /// For so long after a task stopped its statements may go on in the warehouse: what it held stays held.
+    pub drain: Span,
 }
 
 impl Default for RunsConfig {
@@ -187,6 +191,8 @@ impl Default for RunsConfig {
             capacity: Capacity::OnDemand,
             timeout: Span(SignedDuration::from_hours(2)),
             warehouse: None,
+            hooks: Hooks::Shared,
+            drain: Span(SignedDuration::ZERO),
         }
     }
 }
@@ -206,6 +212,16 @@ pub enum Warehouse {
     /// One run at a time.
     Exclusive,
     /// As leases of relations allow.
+    Shared,
+}
+
+/// What on-run hooks (`on-run-start`, `on-run-end`) do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hooks {
+    /// They write tables.
+    Exclusive,
+    /// Nothing that two runs could meet in.
     Shared,
 }
 
@@ -307,6 +323,10 @@ impl Project {
         }
         if self.runs.timeout.0 < SignedDuration::from_secs(1) {
             return rule("runs.timeout".into(), "at least 1s");
+        }
+        // An attempt that waits longer than its call may be repeated would be given up for lost.
+        if self.runs.drain.0 > SignedDuration::from_mins(30) {
+            return rule("runs.drain".into(), "at most 30m");
         }
         for (name, ready) in std::iter::once(("loads.ready".to_owned(), &self.loads.ready)).chain(
             self.datasets

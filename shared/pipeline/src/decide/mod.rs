@@ -2,7 +2,8 @@
 //! seconds, and each of its rules can be tried alone.
 //!
 //! - [`land`]: events of loads become debts, or are covered, unmapped, ignored (L1, L5). [`gather`]: how long they wait for more.
-//! - [`admit`]: debts that are ready become runs, as leases allow (L3, L4, L9). [`waiting`]: nodes whose parents were never built.
+//! - [`admit`]: debts that are ready become runs, as leases allow (L3, L4, L9). [`queue`]: what keeps them. [`waiting`]: nodes whose
+//!   parents were never built.
 //! - [`attempts`]: a task started, was refused, was voided. [`settle`]: a task stopped; debts are paid or tried again (L2, L6, L7).
 //! - [`releases`], [`jobs`]: the other causes. [`asked`]: a person's word.
 
@@ -14,6 +15,7 @@ mod jobs;
 mod land;
 mod leases;
 mod plans;
+mod queue;
 mod releases;
 mod settle;
 #[cfg(test)]

@@ -2,7 +2,12 @@
 
 use landfall_select::Command;
 
-use super::{Deciding, admit::Group, gather::Wait, leases::Leases, waiting::Split};
+use super::{
+    Deciding,
+    gather::Wait,
+    queue::{Candidate, loads_first},
+    waiting::Split,
+};
 use crate::{
     About, Attempt, AttemptState, Cause, Debt, LedgerOutcome, PLAN_VERSION, Plan, PlannedCause, PlannedNode, Release,
     Run, RunCause, RunId, Selection, Set, Step, Stuck, TaskSettings, WaitingNode,
@@ -11,7 +16,8 @@ use crate::{
 };
 
 impl Deciding<'_> {
-    pub(super) fn plan(&mut self, release: &Release, group: &Group, split: &Split, leases: Leases) {
+    pub(super) fn plan(&mut self, release: &Release, group: &Candidate) {
+        let (split, leases) = (&group.split, group.leases.clone());
         let Some(task) = self.context.task else { return };
         let steps = match self.steps(release, group, &split.run) {
             Ok(steps) => steps,
@@ -70,6 +76,7 @@ impl Deciding<'_> {
             writes: leases.writes,
             reads: leases.reads,
             exclusive: leases.exclusive,
+            holds_unknown: false,
             read_point: None,
             timeout_seconds: plan.timeout_seconds,
             attempt: Attempt {
@@ -78,6 +85,7 @@ impl Deciding<'_> {
                 not_before: self.now,
                 state: AttemptState::Starting,
                 task_arn: None,
+                running_since: None,
                 before: Vec::new(),
                 failed_rung: 0,
                 give_up: false,
@@ -110,7 +118,7 @@ impl Deciding<'_> {
         Some(RunCause { cause: cause.clone(), generation, first })
     }
 
-    fn planned_causes(&self, release: &Release, group: &Group) -> Vec<PlannedCause> {
+    fn planned_causes(&self, release: &Release, group: &Candidate) -> Vec<PlannedCause> {
         let debts = group.causes.iter().filter_map(|cause| Some((cause, self.board.owed.get(cause)?)));
         debts
             .map(|(cause, debt)| PlannedCause {
@@ -122,7 +130,7 @@ impl Deciding<'_> {
             .collect()
     }
 
-    fn steps(&self, release: &Release, group: &Group, run: &Set) -> Result<Vec<Step>, NotExpressible> {
+    fn steps(&self, release: &Release, group: &Candidate, run: &Set) -> Result<Vec<Step>, NotExpressible> {
         let mut steps = Vec::new();
         let mut words: Option<(Vec<String>, Vec<String>)> = Some((Vec::new(), Vec::new()));
         let mut tests_only = false;
@@ -130,7 +138,7 @@ impl Deciding<'_> {
             match cause {
                 Cause::Load(name) => {
                     let Some(dataset) = release.dataset(name) else { continue };
-                    if self.loads_first(release, cause) {
+                    if loads_first(&self.board, release, cause) {
                         steps.extend(dataset.before.iter().map(|operation| Step::RunOperation {
                             operation: operation.run_operation.clone(),
                             args: operation.args.clone(),
@@ -177,7 +185,7 @@ impl Deciding<'_> {
     }
 
     /// Leaves debts to people, because dbt cannot be told what to run.
-    fn stick(&mut self, group: &Group, nodes: &Set, error: &NotExpressible) {
+    fn stick(&mut self, group: &Candidate, nodes: &Set, error: &NotExpressible) {
         for cause in &group.causes {
             if let Some(debt) = self.board.owed.get_mut(cause) {
                 let nodes = debt.nodes.intersection(nodes);

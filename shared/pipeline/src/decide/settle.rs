@@ -1,14 +1,15 @@
 //! A task stopped: what it did is paid, and what it did not is tried again or left with its reason (L2, L6, L7).
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Deciding, MOST_ATTEMPTS, Stop,
     land::{covered_by, forget_covered},
+    leases::Leases,
 };
 use crate::{
-    About, AttemptState, Cause, Claim, DocsOwed, FailedNode, LedgerOutcome, NodeStatus, Outcome, Release, RetryRung,
-    Run, RunId, RunResult, Set, graph::Kind,
+    About, AttemptState, Cause, Claim, DocsOwed, Draining, FailedNode, LedgerOutcome, NodeStatus, Outcome, Release,
+    RetryRung, Run, RunId, RunResult, Set, graph::Kind,
 };
 
 /// How many failing nodes a ledger line names; result.json has them all.
@@ -44,7 +45,24 @@ impl Deciding<'_> {
             .filter(|r| r.run_id == stop.run && r.attempt == stop.attempt && r.task_arn == stop.task_arn);
         self.pay(&stop.run, result);
         self.owe_docs(stop, result);
+        let held = self.board.runs.get(&stop.run).map(Leases::held_by);
         self.conclude(stop, result);
+        if let Some(held) = held.filter(|_| !self.board.runs.contains_key(&stop.run)) {
+            self.drain(&stop.run, held);
+        }
+    }
+
+    /// A task that is seen stopped may leave statements behind that the warehouse goes on with: what it held stays held for `runs.drain`.
+    fn drain(&mut self, run: &RunId, held: Leases) {
+        let until = self.now + self.drain_time();
+        if until > self.now {
+            let Leases { writes, reads, exclusive } = held;
+            self.board.draining.push(Draining { run: run.clone(), until, writes, reads, exclusive });
+        }
+    }
+
+    fn drain_time(&self) -> SignedDuration {
+        self.release.map(|release| release.compiled.runs.drain.0).unwrap_or_default()
     }
 
     fn unmatched(&mut self, stop: &Stop, why: &str) {
@@ -152,7 +170,7 @@ impl Deciding<'_> {
                 let detail = format!("{why}; newer loads take over what is left");
                 self.end_with(&stop.run, LedgerOutcome::Failed, detail, None, failed);
             }
-            Some(rung) => self.again(&stop.run, &why, rung == RetryRung::Failed),
+            Some(rung) => self.again(&stop.run, &why, rung == RetryRung::Failed, self.drain_time()),
             None => self.end_with(&stop.run, LedgerOutcome::Failed, why.clone(), Some(&why), failed),
         }
     }

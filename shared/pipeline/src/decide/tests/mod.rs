@@ -2,6 +2,7 @@
 
 mod asked;
 mod gather;
+mod leases;
 mod loads;
 mod releases;
 mod runs;

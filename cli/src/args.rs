@@ -32,6 +32,12 @@ pub enum Verb {
     Status(StatusArgs),
     /// Say that a dataset's rows are in the warehouse: the event `Dataset Loaded`
     Load(LoadArgs),
+    /// Plan no runs any more, of a dataset or at all; what lands is kept as owed, and what runs goes on
+    Pause(PauseArgs),
+    /// Plan runs again
+    Resume(PauseArgs),
+    /// Try again what failed and waits for a person
+    Retry(RetryArgs),
     /// Install what a local stack needs (emulator, SAM CLI, the example's dbt) into .landfall/; takes no time once it is there
     Setup,
     /// List what dbt would select, from a manifest alone
@@ -166,6 +172,31 @@ pub struct LoadArgs {
     /// Your own mark of the batch, for the ledger
     #[arg(long, value_name = "ID")]
     pub batch_id: Option<String>,
+    /// Which stack.
+    #[command(flatten)]
+    pub stack: StackChoice,
+}
+
+/// `landfall pause` and `landfall resume`.
+#[derive(Debug, Clone, Args)]
+pub struct PauseArgs {
+    /// The dataset; unset: everything
+    #[arg(value_name = "DATASET")]
+    pub dataset: Option<String>,
+    /// Which stack.
+    #[command(flatten)]
+    pub stack: StackChoice,
+}
+
+/// `landfall retry`.
+#[derive(Debug, Clone, Args)]
+pub struct RetryArgs {
+    /// A dataset, `release`, or a model that failed; unset: everything that failed
+    #[arg(value_name = "WHAT", conflicts_with = "approve")]
+    pub what: Option<String>,
+    /// Let a release run that changes more nodes than release.max_nodes
+    #[arg(long)]
+    pub approve: bool,
     /// Which stack.
     #[command(flatten)]
     pub stack: StackChoice,

@@ -1,5 +1,6 @@
 //! The verbs, each in a module of its own.
 
+mod ask;
 mod docs;
 mod load;
 mod local;
@@ -67,6 +68,9 @@ pub enum CommandError {
     /// The warehouse, and what to do about it.
     #[error("{0}")]
     Warehouse(String),
+    /// Nothing of that name waits for a person.
+    #[error("nothing that failed is called {0}: `landfall status` shows what waits for a person, and why")]
+    NothingStuck(String),
     /// The emulator went away.
     #[error("the emulator ended by itself: see {0}")]
     EmulatorEnded(String),
@@ -82,6 +86,9 @@ pub async fn run(terminal: &Terminal, verb: &Verb) -> Result<(), CommandError> {
         Verb::Why(args) => Ok(crate::why::run(terminal, args).await?),
         Verb::Status(args) => status::run(terminal, args).await,
         Verb::Load(args) => load::run(terminal, args).await,
+        Verb::Pause(args) => ask::pause(terminal, args, true).await,
+        Verb::Resume(args) => ask::pause(terminal, args, false).await,
+        Verb::Retry(args) => ask::retry(terminal, args).await,
         // Not through the terminal: its output is data.
         Verb::Select(args) => {
             Ok(crate::select::run(args, &mut std::io::stdout().lock(), &mut std::io::stderr().lock())?)

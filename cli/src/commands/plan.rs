@@ -220,7 +220,9 @@ fn events(file: &Path) -> Result<Vec<Load>, PlanError> {
     for message in messages {
         match message {
             LoadMessage::Object(object) => loads.push(Load::Object(object)),
+            LoadMessage::Deleted(object) => loads.push(Load::Deleted(object)),
             LoadMessage::Loaded(word) => loads.push(Load::Loaded(word)),
+            LoadMessage::Asked(_) => "it is a person's word".clone_into(&mut other),
             // A batch may hold others too.
             LoadMessage::Ignored { what, .. } => other = format!("it is {what}"),
             LoadMessage::Wake => "it is Landfall's own wake message".clone_into(&mut other),

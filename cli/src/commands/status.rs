@@ -28,6 +28,9 @@ pub(super) async fn run(terminal: &Terminal, args: &StatusArgs) -> Result<(), Co
         board.seq,
         board.now
     ));
+    if board.paused_all {
+        terminal.say("everything is paused: nothing new runs before `landfall resume`");
+    }
     if let Some(release) = &release {
         terminal.heading("Datasets");
         for (name, dataset) in &release.compiled.datasets {
@@ -46,8 +49,9 @@ pub(super) async fn run(terminal: &Terminal, args: &StatusArgs) -> Result<(), Co
                 }
                 _ => "never loaded".to_owned(),
             };
+            let paused = if memory.is_some_and(|memory| memory.paused) { "PAUSED; " } else { "" };
             terminal.say(format!(
-                "  {name}: {place}; {loaded}; a load runs {}",
+                "  {name}: {paused}{place}; {loaded}; a load runs {}",
                 count(dataset.nodes.len(), "node", "nodes")
             ));
         }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use landfall_pipeline::{About, Cause, FailedNode, LedgerLine, LedgerOutcome, NodeId, Plan, Step};
+use landfall_pipeline::{About, Ask, Cause, FailedNode, LedgerLine, LedgerOutcome, NodeId, Plan, Step};
 
 use crate::{
     terminal::{bytes, count},
@@ -14,10 +14,11 @@ use crate::{
 pub(super) fn line(line: &LedgerLine, plan: Option<&Plan>, landing: &str) -> (&'static str, String) {
     let detail = printable(&line.detail);
     match &line.about {
-        About::Object { bucket, key, size, dataset, .. } => {
+        About::Object { bucket, key, size, deleted, dataset, .. } => {
             let size = size.map(|size| format!(" ({})", bytes(size))).unwrap_or_default();
             let place = if bucket == landing { String::new() } else { format!("s3://{bucket}/") };
-            let object = format!("{place}{}{size}", printable(key));
+            let gone = if *deleted { "the deletion of " } else { "" };
+            let object = format!("{gone}{place}{}{size}", printable(key));
             match (dataset, line.outcome) {
                 (Some(dataset), LedgerOutcome::Mapped) => ("landed", format!("{object} -> {dataset}: {detail}")),
                 (_, outcome) => (outcome_word(outcome), format!("{object}: {detail}")),
@@ -46,7 +47,20 @@ pub(super) fn line(line: &LedgerLine, plan: Option<&Plan>, landing: &str) -> (&'
                 (word, settled_in_words(run.as_str(), outcome, &line.detail, *nodes, plan, failed))
             }
         },
+        About::Asked { asked } => (outcome_word(line.outcome), format!("a person: {}: {detail}", ask_in_words(asked))),
         About::Other { text } => (outcome_word(line.outcome), format!("{}: {detail}", printable(text))),
+    }
+}
+
+fn ask_in_words(ask: &Ask) -> String {
+    match ask {
+        Ask::Pause { dataset: None } => "pause everything".to_owned(),
+        Ask::Pause { dataset: Some(name) } => format!("pause {name}"),
+        Ask::Resume { dataset: None } => "resume everything".to_owned(),
+        Ask::Resume { dataset: Some(name) } => format!("resume {name}"),
+        Ask::Retry { cause: None } => "try again what failed".to_owned(),
+        Ask::Retry { cause: Some(cause) } => format!("try again what failed for {cause}"),
+        Ask::Approve => "approve the release".to_owned(),
     }
 }
 
@@ -175,6 +189,7 @@ mod tests {
                     key: "orders/\u{1b}[2J\nx.csv".to_owned(),
                     version_id: None,
                     size: Some(1200),
+                    deleted: false,
                     dataset: Some(landfall_pipeline::DatasetName::parse("shop.orders").unwrap()),
                     generation: Some(1),
                 },

@@ -66,7 +66,9 @@ fn read<'a>(records: &'a [SqsMessage], stack: &str) -> Batch<'a> {
 fn load(message: LoadMessage) -> Option<Load> {
     match message {
         LoadMessage::Object(event) => Some(Load::Object(event)),
+        LoadMessage::Deleted(event) => Some(Load::Deleted(event)),
         LoadMessage::Loaded(event) => Some(Load::Loaded(event)),
+        LoadMessage::Asked(asked) => Some(Load::Asked(asked)),
         LoadMessage::Ignored { event_id, what } => Some(Load::Other { event_id, what }),
         LoadMessage::Wake => None,
     }

@@ -55,6 +55,18 @@ fn a_loaders_word_is_understood_by_the_stack_it_is_for() {
 }
 
 #[test]
+fn a_persons_word_says_what_is_wanted() {
+    for (name, value) in samples("landfall-asked") {
+        let LoadMessage::Asked(asked) = only(&value) else { panic!("{name}") };
+        let mut said = serde_json::to_value(&asked.ask).unwrap();
+        if let Some(stack) = value["detail"].get("stack") {
+            said["stack"] = stack.clone();
+        }
+        assert_eq!(said, value["detail"], "{name}");
+    }
+}
+
+#[test]
 fn a_batch_is_read_but_for_what_is_malformed() {
     let outcomes = |name: &str| -> Vec<bool> {
         let batch = sample(name);

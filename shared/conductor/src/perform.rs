@@ -44,6 +44,10 @@ impl<P: Ports> Conductor<P> {
         match effect {
             Effect::StartTask { run, attempt } => self.start(run, *attempt, deadline).await,
             Effect::Void { run, attempt } => self.void(run, *attempt, deadline).await.map(Some),
+            Effect::StopTask { run, attempt, task_arn } => {
+                tracing::warn!(%run, attempt, task_arn, "this task is far beyond its time and should be stopped");
+                Ok(None)
+            }
             Effect::Announce => self.announce(board, deadline).await.map(Some),
             Effect::PublishDocs => {
                 let detail = serde_json::json!({ "stack": self.ports.stack() });

@@ -1,6 +1,6 @@
 //! board.json: the one document that holds the live state, changed only by compare-and-swap.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -33,10 +33,19 @@ pub struct Board {
     pub release: Option<ReleaseId>,
     /// Each dataset that was ever loaded or adopted.
     pub datasets: BTreeMap<DatasetName, DatasetState>,
+    /// A person paused everything: what is owed is kept, and no run is planned.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub paused_all: bool,
+    /// Persons' words that came of late.
+    #[serde(default, skip_serializing_if = "Asks::is_empty")]
+    pub asks: Asks,
     /// What is owed, by who owes it.
     pub owed: BTreeMap<Cause, Debt>,
     /// Live runs.
     pub runs: BTreeMap<RunId, Run>,
+    /// What runs held whose task has stopped, for `runs.drain`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub draining: Vec<Draining>,
     /// Nodes that were ever built (ordinals of the release's dictionary).
     pub built: Set,
     /// Each job's newest scheduled time: one that is not newer is a repetition.
@@ -65,6 +74,22 @@ pub struct Announcement {
     pub causes: Vec<RunCause>,
 }
 
+/// What the board remembers of persons' words.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Asks {
+    /// Hashes of the ids of the last events, newest last.
+    pub recent: VecDeque<String>,
+    /// When the newest word about the pause of everything was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said: Option<Timestamp>,
+}
+
+impl Asks {
+    fn is_empty(&self) -> bool {
+        self.recent.is_empty() && self.said.is_none()
+    }
+}
+
 /// Runs planned in a window of 24 hours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Budget {
@@ -87,9 +112,43 @@ pub struct DatasetState {
     /// When its last run was planned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_run: Option<Timestamp>,
+    /// With the policy `count`: its groups.
+    #[serde(default, skip_serializing_if = "Groups::is_empty")]
+    pub groups: Groups,
+    /// A person paused it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub paused: bool,
+    /// When the newest word about its pause was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused_said: Option<Timestamp>,
     /// Hashes of events on the board that `covered_to` does not reach, with the event's time.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub recent: BTreeMap<String, Timestamp>,
+}
+
+/// The groups of a dataset whose objects are counted.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Groups {
+    /// Incomplete ones, by name.
+    pub open: BTreeMap<String, OpenGroup>,
+    /// Names of those that were complete, newest last: what still comes of them is late.
+    #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
+    pub closed: VecDeque<String>,
+}
+
+impl Groups {
+    fn is_empty(&self) -> bool {
+        self.open.is_empty() && self.closed.is_empty()
+    }
+}
+
+/// A group that is being counted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenGroup {
+    /// When its first object came.
+    pub since: Timestamp,
+    /// Short hashes of the keys that came.
+    pub keys: BTreeSet<String>,
 }
 
 /// What a cause still owes.
@@ -113,12 +172,42 @@ pub struct Debt {
     /// A bound on `ready_at`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_most: Option<Timestamp>,
+    /// When it would be ready if nothing bounded it; absent where time alone does not make it so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calm_at: Option<Timestamp>,
+    /// Why its run may begin too early, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
     /// Whether a run has planned this generation.
     #[serde(default)]
     pub planned: bool,
+    /// Whether the dataset's own operations (`before`) were done for this generation.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub before_done: bool,
     /// Present when it failed: it waits for new data, a new release or a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stuck: Option<Stuck>,
+}
+
+impl Debt {
+    /// A debt that one event opened, and that is ready. `last` is that event, for people.
+    pub fn new(generation: u64, now: Timestamp, nodes: Set, last: String) -> Self {
+        Self {
+            generation,
+            since: now,
+            nodes,
+            events: 1,
+            last,
+            latest: now,
+            ready_at: None,
+            at_most: None,
+            calm_at: None,
+            warning: None,
+            planned: false,
+            before_done: false,
+            stuck: None,
+        }
+    }
 }
 
 /// Why a debt is not tried again by itself.
@@ -131,6 +220,9 @@ pub struct Stuck {
     pub reason: String,
     /// The nodes that are not tried again; others of the debt may still run.
     pub nodes: Set,
+    /// Nothing failed: a person is to approve it first.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub approval: bool,
 }
 
 /// A live run.
@@ -152,6 +244,9 @@ pub struct Run {
     pub reads: Set,
     /// It holds the whole warehouse.
     pub exclusive: bool,
+    /// It holds relations that the release in place cannot name: nothing is planned while it lives.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub holds_unknown: bool,
     /// The read point: S3's time of the first attempt's claim, once known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_point: Option<Timestamp>,
@@ -159,6 +254,21 @@ pub struct Run {
     pub timeout_seconds: u32,
     /// The attempt that lives.
     pub attempt: Attempt,
+}
+
+/// What a run held that is over: its statements may outlive it in the warehouse.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Draining {
+    /// The run.
+    pub run: RunId,
+    /// Held until then.
+    pub until: Timestamp,
+    /// Relations (ordinals) it wrote.
+    pub writes: Set,
+    /// Relations (ordinals) it read.
+    pub reads: Set,
+    /// It held the whole warehouse.
+    pub exclusive: bool,
 }
 
 /// The attempt of a run that lives.
@@ -175,6 +285,9 @@ pub struct Attempt {
     /// The task, once known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task_arn: Option<String>,
+    /// When its task became known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub running_since: Option<Timestamp>,
     /// What went wrong with the attempts before and with this one's start, for people.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub before: Vec<String>,
@@ -236,8 +349,11 @@ impl Board {
             ledger: None,
             release: None,
             datasets: BTreeMap::new(),
+            paused_all: false,
+            asks: Asks::default(),
             owed: BTreeMap::new(),
             runs: BTreeMap::new(),
+            draining: Vec::new(),
             built: Set::new(),
             jobs: BTreeMap::new(),
             docs: DocsState::default(),

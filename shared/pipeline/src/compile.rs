@@ -6,10 +6,11 @@ use landfall_manifest::{Index, Node, ResourceType};
 use landfall_select::{Command, Dialect, IndirectSelection, Request, State, select};
 
 use crate::{
-    Dataset, DatasetConfig, DatasetName, FirstRelease, Job, JobConfig, JobName, Location, NodeId, Project, Ready,
-    ReadyPolicy, Release, ReleaseId, Set, Span, Warehouse, Words,
+    Dataset, DatasetConfig, DatasetName, FirstRelease, Hooks, Job, JobConfig, JobName, Location, NodeId, Project,
+    Release, ReleaseId, Set, Warehouse, Words,
     graph::{Kind, kind, relation_key},
     locations::uris,
+    meta::Meta,
     release::{COMPILED_VERSION, Compiled},
 };
 
@@ -68,10 +69,12 @@ pub fn compile(input: &CompileInput<'_>) -> Result<Compiled, CompileError> {
         limits: project.limits.clone(),
         retry: project.retry.clone(),
         docs: project.docs.clone(),
-        exclusive: match project.runs.warehouse {
-            Some(warehouse) => warehouse == Warehouse::Exclusive,
-            None => duckdb,
-        },
+        // Hooks run in every dbt command: what they write, every run writes.
+        exclusive: project.runs.hooks == Hooks::Exclusive
+            || match project.runs.warehouse {
+                Some(warehouse) => warehouse == Warehouse::Exclusive,
+                None => duckdb,
+            },
     })
 }
 
@@ -97,10 +100,14 @@ impl<'a> Compiler<'a> {
                     Err(error) => problems.push(format!("manifest.json: {error}")),
                 }
             }
-            if let Some(key) = relation_key(&node)
-                && known_relations.insert(key.clone())
-            {
-                relations.push(key);
+            let meta = Meta::of(&node).unwrap_or_else(|problem| {
+                problems.push(problem);
+                Meta::default()
+            });
+            for key in relation_key(&node).into_iter().chain(meta.lease_keys()) {
+                if known_relations.insert(key.clone()) {
+                    relations.push(key);
+                }
             }
         }
         let ordinals = nodes.iter().map(|id| id.as_str().to_owned()).zip(0..).collect();
@@ -168,7 +175,8 @@ impl<'a> Compiler<'a> {
             select,
             exclude,
             nodes,
-            ready: policy(ready),
+            ready: ready.policy(),
+            on_delete: config.on_delete.unwrap_or(loads.on_delete),
             min_interval: config.min_interval.unwrap_or(loads.min_interval),
             before: config.before.clone(),
         }
@@ -372,18 +380,5 @@ fn load_request<'a>(select: &Words, exclude: &[String]) -> Request<'a> {
         indirect: IndirectSelection::Buildable,
         command: Command::Build,
         ..Request::default()
-    }
-}
-
-fn policy(ready: &Ready) -> ReadyPolicy {
-    let span = |given: Option<Span>, seconds| given.unwrap_or(Span(jiff::SignedDuration::from_secs(seconds)));
-    if ready.event {
-        ReadyPolicy::Event
-    } else if ready.every_object {
-        ReadyPolicy::EveryObject
-    } else {
-        let quiet = span(ready.quiet, 60);
-        let at_most = span(ready.at_most, 600).max(quiet);
-        ReadyPolicy::Quiet { quiet, at_most }
     }
 }

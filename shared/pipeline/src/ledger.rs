@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Cause, DatasetName, JobName, NodeId, NodeStatus, Nonce, ReleaseId, RunId};
+use crate::{Ask, Cause, DatasetName, JobName, NodeId, NodeStatus, Nonce, ReleaseId, RunId};
 
 /// One object of the ledger: a header line, then one line an event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -63,6 +63,9 @@ pub enum About {
         /// Bytes.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         size: Option<u64>,
+        /// It was deleted, not written.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        deleted: bool,
         /// The dataset it belongs to.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         dataset: Option<DatasetName>,
@@ -115,6 +118,11 @@ pub enum About {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         failed: Vec<FailedNode>,
     },
+    /// A person asked for something.
+    Asked {
+        /// For what.
+        asked: Ask,
+    },
     /// A text that is no event.
     Other {
         /// Its first characters.
@@ -160,9 +168,9 @@ pub enum LedgerOutcome {
     Ignored,
     /// It could not be read, and went to the dead-letter queue.
     Malformed,
-    /// A release was put into place.
+    /// A release was put into place, or a person's word was followed.
     Accepted,
-    /// A release or a schedule was turned down.
+    /// A release, a schedule or a person's word was turned down.
     Refused,
     /// A run was planned.
     Planned,

@@ -17,9 +17,11 @@ pub mod invariants;
 mod ledger;
 mod load;
 mod locations;
+mod meta;
 mod pending;
 mod plan;
 mod project;
+mod ready;
 mod release;
 mod report;
 pub mod safeguards;
@@ -27,28 +29,30 @@ mod set;
 mod values;
 
 pub use board::{
-    Announcement, Attempt, AttemptState, BOARD_KEY, BOARD_VERSION, Board, BoardError, Budget, DatasetState, Debt,
-    DocsOwed, DocsState, NONCES_KEPT, Run, Stuck,
+    Announcement, Asks, Attempt, AttemptState, BOARD_KEY, BOARD_VERSION, Board, BoardError, Budget, DatasetState, Debt,
+    DocsOwed, DocsState, Draining, Groups, NONCES_KEPT, OpenGroup, Run, Stuck,
 };
 pub use cause::{BadCause, Cause};
 pub use compile::{CompileError, CompileInput, compile};
 pub use decide::{
-    Context, Decision, Input, Load, MARGIN, MOST_ATTEMPTS, PATIENCE, RECENT_KEPT, Stop, decide, long_gone,
+    ASKS_KEPT, COUNTED_KEPT, Context, Decision, GROUPS_CLOSED, GROUPS_OPEN, Input, Load, MARGIN, MOST_ATTEMPTS,
+    PATIENCE, RECENT_KEPT, Stop, decide, long_gone,
 };
 pub use ids::{BadName, DatasetName, JobName, NodeId, Nonce, ReleaseId, RunId, compact};
 pub use ledger::{About, FailedNode, LedgerHeader, LedgerLine, LedgerObject, LedgerOutcome, RunCause, ledger_key};
-pub use load::{DatasetLoaded, ObjectEvent};
+pub use load::{Ask, Asked, DatasetLoaded, ObjectEvent};
 pub use locations::{Location, LocationError, Locations, Place};
-pub use pending::{Effect, REPEAT_FOR, next_due, pending};
+pub use pending::{Effect, OVERDUE_AFTER, REPEAT_FOR, next_due, pending};
 pub use plan::{
     ATTEMPT_VARIABLE, PLAN_VARIABLE, PLAN_VERSION, Plan, PlannedCause, PlannedNode, RunTaskCall, Selection, Step,
     TaskSettings, WaitingNode,
 };
 pub use project::{
-    Capacity, DatasetConfig, DocsConfig, FirstRelease, JobConfig, JobSelection, LimitsConfig, Loads, Operation,
-    Project, ProjectError, Ready, ReleaseConfig, RetryRung, RunsConfig, Warehouse,
+    Capacity, DatasetConfig, DocsConfig, FirstRelease, Hooks, JobConfig, JobSelection, LimitsConfig, Loads, Operation,
+    Project, ProjectError, ReleaseConfig, RetryRung, RunsConfig, Warehouse,
 };
-pub use release::{COMPILED_VERSION, Compiled, Dataset, Job, ReadyPolicy, Release, ReleaseError};
+pub use ready::{MOST_COUNTED, OnDelete, Ready, ReadyPolicy};
+pub use release::{COMPILED_VERSION, Compiled, Dataset, Job, Release, ReleaseError};
 pub use report::{Claim, NodeResult, NodeStatus, Outcome, RESULT_VERSION, RunResult, StepResult};
 pub use set::Set;
 pub use values::{Span, Words};

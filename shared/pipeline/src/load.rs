@@ -3,13 +3,15 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// An object was written to a bucket: S3's `Object Created`, however it came.
+use crate::{Cause, DatasetName};
+
+/// An object was written to a bucket, or deleted: S3's `Object Created` and `Object Deleted`, however they came.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html>
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObjectEvent {
     /// The event's own id. A repeated delivery bears the same one.
     pub event_id: String,
-    /// When the object was written, by S3's clock; to the whole second when it came by `EventBridge`.
+    /// When the object was written or deleted, by S3's clock; to the whole second when it came by `EventBridge`.
     pub time: Timestamp,
     /// The bucket's name.
     pub bucket: String,
@@ -27,7 +29,7 @@ pub struct ObjectEvent {
     /// Bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
-    /// The call that wrote it: `PutObject`, `CopyObject`, `CompleteMultipartUpload`.
+    /// The call that did it: `PutObject`, `CopyObject`, `CompleteMultipartUpload`, `DeleteObject`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
@@ -47,4 +49,41 @@ pub struct DatasetLoaded {
     /// The loader's own mark of the batch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch_id: Option<String>,
+}
+
+/// A person's word to the stack: the event `Landfall Asked`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// The event's own id. A repeated delivery bears the same one.
+    pub event_id: String,
+    /// When it was said, to the whole second.
+    pub time: Timestamp,
+    /// What is wanted.
+    pub ask: Ask,
+}
+
+/// What a person may want.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "ask")]
+pub enum Ask {
+    /// Plan no run, for a dataset or at all. What lands is owed as ever, and what runs goes on.
+    Pause {
+        /// None: everything.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        dataset: Option<DatasetName>,
+    },
+    /// No longer. That of everything ends no pause of a single dataset.
+    Resume {
+        /// None: everything.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        dataset: Option<DatasetName>,
+    },
+    /// Try again what failed.
+    Retry {
+        /// None: every cause.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cause: Option<Cause>,
+    },
+    /// A release above `release.max_nodes` may run.
+    Approve,
 }

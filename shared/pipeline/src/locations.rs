@@ -34,6 +34,11 @@ pub enum LocationError {
 }
 
 impl Location {
+    /// The part of a key that lies here below the prefix, without a slash before it.
+    pub fn below<'k>(&self, key: &'k str) -> &'k str {
+        key.get(self.prefix.len()..).unwrap_or_default().trim_start_matches('/')
+    }
+
     /// Reads a location as people and dbt write it: a prefix in the landing bucket or an `s3://` URI, cut before its first wildcard
     /// (`*`, `?`, `[`, `{`) back to the folder that holds it.
     pub fn parse(text: &str, landing_bucket: Option<&str>) -> Result<Self, LocationError> {
@@ -118,12 +123,17 @@ impl Locations {
         Self(all.into_iter().collect())
     }
 
+    /// The dataset and the location that the object lies under, be it data or not.
+    pub fn owner(&self, bucket: &str, key: &str) -> Option<(&DatasetName, &Location)> {
+        let holds = self.0.iter().filter(|(location, _)| location.holds(bucket, key));
+        holds.max_by_key(|(location, _)| location.prefix.len()).map(|(location, dataset)| (dataset, location))
+    }
+
     /// Where the object belongs.
     pub fn place(&self, bucket: &str, key: &str) -> Place<'_> {
-        let holds = self.0.iter().filter(|(location, _)| location.holds(bucket, key));
-        match holds.max_by_key(|(location, _)| location.prefix.len()) {
+        match self.owner(bucket, key) {
             None => Place::Nowhere(self.nearest(bucket, key)),
-            Some((location, dataset)) => {
+            Some((dataset, location)) => {
                 match no_data(location, key.get(location.prefix.len()..).unwrap_or_default()) {
                     Some(reason) => Place::NoData(reason),
                     None => Place::Dataset(dataset, location),

@@ -9,6 +9,9 @@ use crate::{AttemptState, Board, Release, RunId, decide::due};
 /// client token may have been forgotten. <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html>
 pub const REPEAT_FOR: SignedDuration = SignedDuration::from_mins(50);
 
+/// A task that lives so much longer than `runs.timeout` has lost its supervisor, which ends it otherwise, or never came to its image.
+pub const OVERDUE_AFTER: SignedDuration = SignedDuration::from_mins(10);
+
 /// Something to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
@@ -25,6 +28,15 @@ pub enum Effect {
         run: RunId,
         /// The attempt.
         attempt: u32,
+    },
+    /// Ask ECS to stop a task that is far beyond its time. No lease ends by it: only by its being seen stopped.
+    StopTask {
+        /// The run.
+        run: RunId,
+        /// The attempt.
+        attempt: u32,
+        /// The task.
+        task_arn: String,
     },
     /// Tell the event bus of the runs that are over.
     Announce,
@@ -50,7 +62,15 @@ pub fn pending(board: &Board, release: Option<&Release>, now: Timestamp) -> Vec<
                 effects.push(Effect::StartTask { run: run_id, attempt });
             }
             AttemptState::Voiding => effects.push(Effect::Void { run: run_id, attempt }),
-            AttemptState::Starting | AttemptState::Running => {}
+            AttemptState::Running => {
+                let since = run.attempt.running_since.unwrap_or(run.attempt.since);
+                let most = SignedDuration::from_secs(run.timeout_seconds.into()) + OVERDUE_AFTER;
+                // No wake is asked for it: the sweep, which comes every minute, is soon enough.
+                if let (Some(task_arn), true) = (&run.attempt.task_arn, now.duration_since(since) > most) {
+                    effects.push(Effect::StopTask { run: run_id, attempt, task_arn: task_arn.clone() });
+                }
+            }
+            AttemptState::Starting => {}
         }
     }
     if !board.announce.is_empty() {
@@ -71,5 +91,6 @@ pub fn next_due(board: &Board, release: Option<&Release>, now: Timestamp) -> Opt
     let attempts =
         board.runs.values().filter(|run| run.attempt.state == AttemptState::Starting).map(|run| run.attempt.not_before);
     let docs = board.docs.not_before.filter(|_| !board.docs.owed.is_empty());
-    debts.chain(attempts).chain(docs).filter(|at| *at > now).min()
+    let drained = board.draining.iter().map(|draining| draining.until);
+    debts.chain(attempts).chain(docs).chain(drained).filter(|at| *at > now).min()
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-use crate::{DatasetName, JobName, Span, Words};
+use crate::{DatasetName, JobName, OnDelete, Ready, Span, Words};
 
 /// landfall.yml, read and checked by itself; [`crate::compile`](crate::compile()) checks it against the manifest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -51,13 +51,22 @@ pub struct Loads {
     pub exclude: Option<Words>,
     /// When a dataset counts as loaded.
     pub ready: Ready,
+    /// What the deletion of an object is.
+    #[serde(skip_serializing_if = "OnDelete::is_ignore")]
+    pub on_delete: OnDelete,
     /// At least so long from one run of a dataset to its next.
     pub min_interval: Span,
 }
 
 impl Default for Loads {
     fn default() -> Self {
-        Self { by_tag: false, exclude: None, ready: Ready::default(), min_interval: Span(SignedDuration::ZERO) }
+        Self {
+            by_tag: false,
+            exclude: None,
+            ready: Ready::default(),
+            on_delete: OnDelete::Ignore,
+            min_interval: Span(SignedDuration::ZERO),
+        }
     }
 }
 
@@ -74,6 +83,9 @@ pub struct DatasetConfig {
     /// Instead of `loads.ready`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ready: Option<Ready>,
+    /// Instead of `loads.on_delete`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_delete: Option<OnDelete>,
     /// Instead of `loads.min_interval`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_interval: Option<Span>,
@@ -92,24 +104,6 @@ pub struct Operation {
     /// Its arguments.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub args: BTreeMap<String, serde_json::Value>,
-}
-
-/// When a dataset counts as loaded.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Ready {
-    /// Nothing new came for so long (60 s unless said).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub quiet: Option<Span>,
-    /// Never later than so long after the first object (10 min unless said).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub at_most: Option<Span>,
-    /// Each object at once.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub every_object: bool,
-    /// Only a `Dataset Loaded` event; objects are ledgered and not acted on.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub event: bool,
 }
 
 /// One job.
@@ -184,6 +178,10 @@ pub struct RunsConfig {
     /// `exclusive`: one run at a time (the default for `DuckDB`, whose file has one writer); `shared`: as leases allow.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warehouse: Option<Warehouse>,
+    /// `exclusive`: on-run hooks of the project write tables, so that no two runs may live at once.
+    pub hooks: Hooks,
+    /// For so long after a task stopped its statements may go on in the warehouse: what it held stays held.
+    pub drain: Span,
 }
 
 impl Default for RunsConfig {
@@ -193,6 +191,8 @@ impl Default for RunsConfig {
             capacity: Capacity::OnDemand,
             timeout: Span(SignedDuration::from_hours(2)),
             warehouse: None,
+            hooks: Hooks::Shared,
+            drain: Span(SignedDuration::ZERO),
         }
     }
 }
@@ -212,6 +212,16 @@ pub enum Warehouse {
     /// One run at a time.
     Exclusive,
     /// As leases of relations allow.
+    Shared,
+}
+
+/// What on-run hooks (`on-run-start`, `on-run-end`) do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hooks {
+    /// They write tables.
+    Exclusive,
+    /// Nothing that two runs could meet in.
     Shared,
 }
 
@@ -314,14 +324,17 @@ impl Project {
         if self.runs.timeout.0 < SignedDuration::from_secs(1) {
             return rule("runs.timeout".into(), "at least 1s");
         }
+        // An attempt that waits longer than its call may be repeated would be given up for lost.
+        if self.runs.drain.0 > SignedDuration::from_mins(30) {
+            return rule("runs.drain".into(), "at most 30m");
+        }
         for (name, ready) in std::iter::once(("loads.ready".to_owned(), &self.loads.ready)).chain(
             self.datasets
                 .iter()
                 .filter_map(|(name, d)| d.ready.as_ref().map(|r| (format!("datasets.{name}.ready"), r))),
         ) {
-            let ways = usize::from(ready.quiet.is_some()) + usize::from(ready.every_object) + usize::from(ready.event);
-            if ways > 1 {
-                return rule(name, "give one of quiet, every_object and event");
+            if let Some(problem) = ready.problem() {
+                return rule(name, problem);
             }
         }
         for (name, job) in &self.jobs {

@@ -6,10 +6,11 @@ use landfall_manifest::Index;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    DatasetName, DocsConfig, JobName, LimitsConfig, Location, NodeId, Operation, ReleaseConfig, ReleaseId, RetryRung,
-    RunsConfig, Set, Span,
+    DatasetName, DocsConfig, JobName, LimitsConfig, Location, NodeId, OnDelete, Operation, ReadyPolicy, ReleaseConfig,
+    ReleaseId, RetryRung, RunsConfig, Set, Span,
     graph::{Graph, Vertex},
     locations::Locations,
+    meta::Meta,
 };
 
 /// The version of compiled.json that this code reads and writes.
@@ -70,28 +71,14 @@ pub struct Dataset {
     pub nodes: Set,
     /// When it counts as loaded.
     pub ready: ReadyPolicy,
+    /// What the deletion of an object is.
+    #[serde(default, skip_serializing_if = "OnDelete::is_ignore")]
+    pub on_delete: OnDelete,
     /// From one run to the next.
     pub min_interval: Span,
     /// What its runs do before they build.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub before: Vec<Operation>,
-}
-
-/// When a dataset counts as loaded, with every default filled in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "policy")]
-pub enum ReadyPolicy {
-    /// When nothing new came for a time, or at most so long after the first.
-    Quiet {
-        /// Since the last event.
-        quiet: Span,
-        /// Since the first.
-        at_most: Span,
-    },
-    /// At once.
-    EveryObject,
-    /// On a loader's word alone.
-    Event,
 }
 
 /// A job, resolved.
@@ -123,6 +110,7 @@ pub struct Release {
     graph: Graph,
     ordinals: HashMap<NodeId, u32>,
     dataset_of_source: HashMap<u32, DatasetName>,
+    extra_leases: HashMap<u32, Vec<u32>>,
 }
 
 /// A compiled release that cannot be used.
@@ -167,7 +155,8 @@ impl Release {
             .iter()
             .filter_map(|(name, d)| Some((*ordinals.get(d.source.as_ref()?)?, name.clone())))
             .collect();
-        Self { compiled, index, locations, graph, ordinals, dataset_of_source }
+        let extra_leases = extra_leases(&compiled, &index, &graph);
+        Self { compiled, index, locations, graph, ordinals, dataset_of_source, extra_leases }
     }
 
     /// The key of compiled.json in the state bucket.
@@ -209,6 +198,11 @@ impl Release {
         self.graph.get(ordinal)
     }
 
+    /// The leases (ordinals of the relations' dictionary) that a node takes beside its relation's: `meta.landfall.lease`.
+    pub(crate) fn extra_leases(&self, ordinal: u32) -> &[u32] {
+        self.extra_leases.get(&ordinal).map(Vec::as_slice).unwrap_or_default()
+    }
+
     /// A node's ordinal.
     pub fn ordinal(&self, id: &NodeId) -> Option<u32> {
         self.ordinals.get(id).copied()
@@ -240,4 +234,23 @@ impl Release {
         keys.sort();
         keys
     }
+}
+
+fn extra_leases(compiled: &Compiled, index: &Index, graph: &Graph) -> HashMap<u32, Vec<u32>> {
+    let known: HashMap<&str, u32> = compiled
+        .relations
+        .iter()
+        .zip(0..)
+        .filter(|(key, _)| key.starts_with("lease:"))
+        .map(|(key, ordinal)| (key.as_str(), ordinal))
+        .collect();
+    if known.is_empty() {
+        return HashMap::new();
+    }
+    let leases = |vertex: &Vertex| -> Vec<u32> {
+        // Compiling has refused what cannot be read.
+        let meta = index.node(vertex.ix).and_then(|node| Meta::of(&node).ok()).unwrap_or_default();
+        meta.lease_keys().filter_map(|key| known.get(key.as_str()).copied()).collect()
+    };
+    graph.iter().map(|(ordinal, vertex)| (ordinal, leases(vertex))).filter(|(_, leases)| !leases.is_empty()).collect()
 }

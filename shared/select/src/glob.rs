@@ -2,7 +2,7 @@
 
 /// A compiled pattern.
 #[derive(Debug, Clone)]
-pub(crate) struct Glob {
+pub struct Glob {
     tokens: Vec<Token>,
     literal: Option<String>,
 }
@@ -16,7 +16,8 @@ enum Token {
 }
 
 impl Glob {
-    pub(crate) fn new(pattern: &str) -> Self {
+    /// Any text is a pattern.
+    pub fn new(pattern: &str) -> Self {
         if !pattern.contains(['*', '?', '[']) {
             return Self { tokens: Vec::new(), literal: Some(pattern.to_owned()) };
         }
@@ -42,7 +43,8 @@ impl Glob {
         Self { tokens, literal: None }
     }
 
-    pub(crate) fn matches(&self, text: &str) -> bool {
+    /// Whether it matches the whole text.
+    pub fn matches(&self, text: &str) -> bool {
         if let Some(literal) = &self.literal {
             return literal == text;
         }

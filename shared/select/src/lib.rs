@@ -26,6 +26,7 @@ mod yaml;
 pub use case::Case;
 pub use dialect::Dialect;
 pub use error::SelectError;
+pub use glob::Glob;
 pub use parse::parse;
 pub use request::{Command, Request};
 pub use select::{Selected, select};

@@ -1,7 +1,7 @@
 //! Messages of the queue of loads.
 
 use jiff::Timestamp;
-use landfall_pipeline::{DatasetLoaded, ObjectEvent};
+use landfall_pipeline::{Ask, Asked, DatasetLoaded, ObjectEvent};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -15,8 +15,12 @@ use super::{
 pub enum LoadMessage {
     /// An object was written.
     Object(ObjectEvent),
+    /// An object was deleted.
+    Deleted(ObjectEvent),
     /// A loader says "loaded", to this stack or to all.
     Loaded(DatasetLoaded),
+    /// A person wants something of this stack, or of all.
+    Asked(Asked),
     /// Our own message: look what is due.
     Wake,
     /// Well formed, and no load.
@@ -30,7 +34,7 @@ pub enum LoadMessage {
 
 /// Reads one message's body: an `EventBridge` event gives one, S3's own notification one for each of its records.
 ///
-/// `stack` is this stack's name: an event `Dataset Loaded` that names another stack is ignored.
+/// `stack` is this stack's name: an event `Dataset Loaded` or `Landfall Asked` that names another stack is ignored.
 pub fn parse_load_message(body: &str, stack: &str) -> Result<Vec<LoadMessage>, Malformed> {
     let value: Value =
         serde_json::from_str(body).map_err(|error| Malformed::new(format!("not JSON: {error}"), body))?;
@@ -62,6 +66,7 @@ fn of_records(records: &Value) -> Result<Vec<LoadMessage>, String> {
         .map(|record| {
             s3::of_record(record).map(|told| match told {
                 Told::Created(object) => LoadMessage::Object(object),
+                Told::Deleted(object) => LoadMessage::Deleted(object),
                 Told::Other { event_id, what } => LoadMessage::Ignored { event_id, what },
             })
         })
@@ -98,7 +103,9 @@ fn of_event(value: &Value, stack: &str) -> Result<LoadMessage, String> {
     let of_aws = envelope.source.starts_with("aws.");
     match envelope.detail_type.as_str() {
         "Object Created" if envelope.source == "aws.s3" => s3::of_envelope(&envelope).map(LoadMessage::Object),
+        "Object Deleted" if envelope.source == "aws.s3" => s3::of_envelope(&envelope).map(LoadMessage::Deleted),
         "Dataset Loaded" if !of_aws => loaded(envelope, stack),
+        "Landfall Asked" if !of_aws => asked(envelope, stack),
         _ => Ok(ignored(envelope, "")),
     }
 }
@@ -135,4 +142,17 @@ fn loaded(envelope: Envelope, stack: &str) -> Result<LoadMessage, String> {
         loaded_at: detail.loaded_at,
         batch_id,
     }))
+}
+
+fn asked(envelope: Envelope, stack: &str) -> Result<LoadMessage, String> {
+    #[derive(Deserialize)]
+    struct Detail {
+        stack: Option<String>,
+    }
+    let detail: Detail = part("detail", &envelope.detail)?;
+    if let Some(other) = detail.stack.filter(|other| other != stack) {
+        return Ok(ignored(envelope, &format!(" for stack {other}")));
+    }
+    let ask: Ask = part("detail", &envelope.detail)?;
+    Ok(LoadMessage::Asked(Asked { event_id: envelope.id, time: envelope.time, ask }))
 }

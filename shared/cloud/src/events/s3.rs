@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::envelope::{Envelope, part};
 
-/// The `detail` of `Object Created`. The key stands there as it is.
+/// The `detail` of `Object Created` and `Object Deleted`. The key stands there as it is.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html>
 #[derive(Debug, Deserialize)]
 struct Detail {
@@ -68,6 +68,7 @@ struct Entity {
 #[derive(Debug)]
 pub(super) enum Told {
     Created(ObjectEvent),
+    Deleted(ObjectEvent),
     Other { event_id: String, what: String },
 }
 
@@ -83,11 +84,13 @@ pub(super) fn of_record(record: &Value) -> Result<Told, String> {
     }
     // Configured as `s3:ObjectCreated:Put`, told as `ObjectCreated:Put`.
     let name = event_name.strip_prefix("s3:").unwrap_or(&event_name);
-    match name.strip_prefix("ObjectCreated:") {
-        Some(reason) => {
-            let reason = Some(reason.to_owned());
-            event(event_id, event_time, bucket, object, reason).map(Told::Created)
-        }
+    let told: Option<(&str, fn(ObjectEvent) -> Told)> = match name.split_once(':') {
+        Some(("ObjectCreated", reason)) => Some((reason, Told::Created)),
+        Some(("ObjectRemoved" | "LifecycleExpiration", reason)) => Some((reason, Told::Deleted)),
+        _ => None,
+    };
+    match told {
+        Some((reason, told)) => event(event_id, event_time, bucket, object, Some(reason.to_owned())).map(told),
         None => Ok(Told::Other { event_id, what: format!("aws:s3 {event_name}") }),
     }
 }

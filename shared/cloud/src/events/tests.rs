@@ -96,7 +96,7 @@ fn each_record_of_a_notification_counts() {
     told["Records"].as_array_mut().unwrap().push(second);
     let read = parse(&told).unwrap();
     assert!(
-        matches!(read.as_slice(), [LoadMessage::Object(_), LoadMessage::Ignored { what, .. }] if what == "aws:s3 ObjectRemoved:Delete"),
+        matches!(read.as_slice(), [LoadMessage::Object(_), LoadMessage::Deleted(gone)] if gone.key == "b"),
         "{read:?}"
     );
 }
@@ -321,5 +321,22 @@ proptest! {
         let encoded = percent_encoding::utf8_percent_encode(&key, percent_encoding::NON_ALPHANUMERIC).to_string().replace("%20", "+");
         let read = parse(&notification("ObjectCreated:Put", &encoded)).unwrap();
         prop_assert!(matches!(read.as_slice(), [LoadMessage::Object(object)] if object.key == key));
+    }
+}
+
+#[test]
+fn a_persons_word_is_for_the_stack_it_names_and_wants_something_that_there_is() {
+    let read = |detail: Value| parse(&event("landfall", "Landfall Asked", detail));
+    let pause = read(json!({ "ask": "pause", "dataset": "a.b", "stack": STACK })).unwrap();
+    let [LoadMessage::Asked(asked)] = pause.as_slice() else { panic!("{pause:?}") };
+    assert_eq!(asked.ask, landfall_pipeline::Ask::Pause { dataset: Some("a.b".parse().unwrap()) });
+    let other = read(json!({ "ask": "approve", "stack": "another" })).unwrap();
+    assert!(matches!(other.as_slice(), [LoadMessage::Ignored { what, .. }] if what.ends_with("for stack another")));
+    for wrong in [
+        json!({ "ask": "explode" }),
+        json!({ "ask": "pause", "dataset": "a b" }),
+        json!({ "ask": "retry", "cause": "x" }),
+    ] {
+        assert!(read(wrong.clone()).is_err(), "{wrong}");
     }
 }

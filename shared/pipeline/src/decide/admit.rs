@@ -1,42 +1,27 @@
 //! Admission: which debts become runs now. Ready debts of equal steps merge into one run (L4); leases decide what may live at once (L3); the oldest
 //! that waits too long reserves its place (L9).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Deciding, PATIENCE, leases::Leases, waiting::split};
-use crate::{Board, Budget, Cause, DatasetName, Debt, LedgerOutcome, Release, Set};
-
-/// Debts that one run can pay, because it does the same for each of them.
-#[derive(Debug)]
-pub(super) struct Group {
-    pub(super) causes: Vec<Cause>,
-    pub(super) since: Timestamp,
-}
-
-impl Debt {
-    /// What of it may be tried: not what failed, nor what is built from that.
-    fn open_nodes(&self, release: &Release) -> Set {
-        match &self.stuck {
-            Some(stuck) => {
-                let open = self.nodes.minus(&stuck.nodes);
-                open.minus(&release.graph().descendants(&stuck.nodes, &self.nodes))
-            }
-            None => self.nodes.clone(),
-        }
-    }
-}
+use super::{
+    Deciding,
+    queue::{Candidate, Queue, loads_first, obstacle},
+};
+use crate::{Board, Budget, Cause, Debt, LedgerOutcome, Release};
 
 /// When the debt may be planned; `None`: now, as far as time goes.
 pub(crate) fn due(board: &Board, release: &Release, cause: &Cause, debt: &Debt, now: Timestamp) -> Option<Timestamp> {
     let ready = debt.ready_at.filter(|at| *at > now);
-    let Cause::Load(name) = cause else { return ready };
-    let rested = release
-        .dataset(name)
-        .and_then(|dataset| Some(board.datasets.get(name)?.last_run? + dataset.min_interval.0))
-        .filter(|at| *at > now);
-    ready.max(rested)
+    ready.max(rested(board, release, cause, now))
+}
+
+/// When the dataset's `min_interval` is over, if it is not yet.
+pub(crate) fn rested(board: &Board, release: &Release, cause: &Cause, now: Timestamp) -> Option<Timestamp> {
+    let Cause::Load(name) = cause else { return None };
+    let dataset = release.dataset(name)?;
+    Some(board.datasets.get(name)?.last_run? + dataset.min_interval.0).filter(|at| *at > now)
 }
 
 /// Whether a live run has this generation in its plan.
@@ -45,15 +30,13 @@ pub(crate) fn live(board: &Board, cause: &Cause, generation: u64) -> bool {
 }
 
 impl Deciding<'_> {
-    /// Lets gathering debts become ready, and ends empty ones.
+    /// Lets gathering debts become ready, and ends empty ones and what is drained.
     pub(super) fn expire(&mut self) {
         let now = self.now;
+        self.end_waits();
+        self.board.draining.retain(|draining| draining.until > now);
         self.board.owed.retain(|_, debt| !debt.nodes.is_empty());
-        for (cause, debt) in &mut self.board.owed {
-            if debt.ready_at.is_some_and(|at| at <= now) {
-                debt.ready_at = None;
-                debt.at_most = None;
-            }
+        for (cause, debt) in &self.board.owed {
             let Cause::Load(name) = cause else { continue };
             let loads_itself = self.release.and_then(|r| r.dataset(name)).is_some_and(|d| !d.before.is_empty());
             if debt.ready_at.is_none() && !loads_itself {
@@ -69,101 +52,67 @@ impl Deciding<'_> {
         let Some(release) = self.release.filter(|release| self.board.release.as_ref() == Some(release.id())) else {
             return;
         };
-        let mut reserved: Vec<Leases> = Vec::new();
-        let mut groups: BTreeMap<String, Group> = BTreeMap::new();
-        let mut ready: Vec<(Timestamp, Cause)> = self
-            .board
-            .owed
-            .iter()
-            .filter(|(cause, debt)| {
-                due(&self.board, release, cause, debt, self.now).is_none()
-                    && !debt.open_nodes(release).is_empty()
-                    && !live(&self.board, cause, debt.generation)
-            })
-            .map(|(cause, debt)| (debt.since, cause.clone()))
-            .collect();
-        ready.sort();
-        for (since, cause) in ready {
-            let Some(debt) = self.board.owed.get(&cause) else { continue };
-            let leases = Leases::of(release, &debt.open_nodes(release), [&cause]);
-            if self.held(&leases) || reserved.iter().any(|other| other.conflict(&leases)) {
-                if self.now.duration_since(since) > PATIENCE {
-                    reserved.push(leases);
-                }
+        let queue = Queue::of(&self.board, release, self.now);
+        for idle in &queue.idle {
+            self.drop_idle_job(idle);
+        }
+        let mut groups: BTreeMap<String, Vec<&Candidate>> = BTreeMap::new();
+        for candidate in &queue.clear {
+            let Some(cause) = candidate.causes.first() else { continue };
+            groups.entry(self.signature(release, cause)).or_default().push(candidate);
+        }
+        let mut groups: Vec<(String, Vec<&Candidate>)> = groups.into_iter().collect();
+        groups.sort_by_key(|(_, group)| group.first().map(|oldest| oldest.since));
+        for (signature, clear) in groups {
+            let alike =
+                |idle: &&Candidate| idle.causes.first().is_some_and(|c| self.signature(release, c) == signature);
+            let idle: Vec<&Candidate> = queue.idle.iter().filter(alike).collect();
+            let all: Vec<&Candidate> = clear.iter().chain(&idle).copied().collect();
+            // Together more of them could run than alone, and that may be what something keeps: then as many as can.
+            if self.admit_group(release, &all, &queue) || !idle.is_empty() && self.admit_group(release, &clear, &queue)
+            {
                 continue;
             }
-            let group = groups.entry(self.signature(release, &cause)).or_insert(Group { causes: Vec::new(), since });
-            group.causes.push(cause);
-        }
-        let mut groups: Vec<Group> = groups.into_values().collect();
-        groups.sort_by_key(|group| group.since);
-        for group in groups {
-            self.admit_group(release, &group);
+            for candidate in clear.iter().filter(|_| clear.len() > 1) {
+                self.admit_group(release, &[candidate], &queue);
+            }
         }
     }
 
-    fn admit_group(&mut self, release: &Release, group: &Group) {
-        let candidates = group
-            .causes
-            .iter()
-            .filter_map(|cause| self.board.owed.get(cause))
-            .fold(Set::new(), |all, debt| all.union(&debt.open_nodes(release)));
-        // A continued debt was loaded by the run before: only a new generation loads again.
-        let loading: BTreeSet<&DatasetName> = group
-            .causes
-            .iter()
-            .filter_map(|cause| match cause {
-                Cause::Load(name) if self.loads_first(release, cause) => Some(name),
-                _ => None,
-            })
-            .collect();
-        let split = split(release, &self.board, &candidates, &loading);
-        if split.run.is_empty() && loading.is_empty() {
-            return self.drop_idle_jobs(group, split.waiting.values().next());
-        }
-        // A cause of which nothing can run now is not planned: it goes on waiting, and tells nobody otherwise.
-        let runs = |cause: &Cause| {
-            let loads_itself = matches!(cause, Cause::Load(name) if loading.contains(name));
-            loads_itself || self.board.owed.get(cause).is_some_and(|debt| debt.open_nodes(release).meets(&split.run))
-        };
-        let causes: Vec<Cause> = group.causes.iter().filter(|cause| runs(cause)).cloned().collect();
-        let group = &Group { causes, since: group.since };
-        let leases = Leases::of(release, &split.run, &group.causes);
-        let full = self.board.runs.len() >= release.compiled.runs.max_parallel;
+    /// Whether a run of these causes was planned.
+    fn admit_group(&mut self, release: &Release, group: &[&Candidate], queue: &Queue) -> bool {
+        let causes: Vec<Cause> = group.iter().flat_map(|candidate| candidate.causes.clone()).collect();
+        let youngest = group.iter().map(|candidate| candidate.since).max().unwrap_or(self.now);
+        let candidate = Candidate::of(&self.board, release, &causes);
+        let taken = self.board.runs.len() + usize::from(queue.slot_reserved(candidate.since));
+        let full = taken >= release.compiled.runs.max_parallel;
         let spent = self.board.budget.runs >= release.compiled.limits.runs_per_day;
-        if full || spent || self.held(&leases) {
-            return;
+        let kept = || obstacle(&self.board, release, &candidate.leases).or_else(|| queue.older(&candidate, youngest));
+        if candidate.causes.is_empty() || full || spent || kept().is_some() {
+            return false;
         }
-        self.plan(release, group, &split, leases);
+        self.plan(release, &candidate);
+        true
     }
 
     /// A job whose every node waits has nothing to do this time.
-    fn drop_idle_jobs(&mut self, group: &Group, why: Option<&String>) {
-        for cause in &group.causes {
+    fn drop_idle_job(&mut self, idle: &Candidate) {
+        for cause in &idle.causes {
             let (Cause::Job(job), Some(debt)) = (cause, self.board.owed.get(cause)) else { continue };
             let about = crate::About::Schedule { job: job.clone(), scheduled_time: debt.last.clone() };
             let event = format!("job/{job}/{}", debt.generation);
             self.board.owed.remove(cause);
+            let why = idle.split.waiting.values().next();
             let detail = format!("nothing of it can run: it {}", why.map_or("selects nothing", String::as_str));
             self.line(event, about, LedgerOutcome::Dropped, detail);
         }
     }
 
-    fn held(&self, leases: &Leases) -> bool {
-        self.board.runs.values().any(|run| Leases::held_by(run).conflict(leases))
-    }
-
-    /// Whether a run for the cause has something to do before it builds.
-    pub(super) fn loads_first(&self, release: &Release, cause: &Cause) -> bool {
-        let Cause::Load(name) = cause else { return false };
-        let does = release.dataset(name).is_some_and(|dataset| !dataset.before.is_empty());
-        does && self.board.owed.get(cause).is_some_and(|debt| !debt.planned)
-    }
-
-    /// Only what does the same merges: a load that must do something first, and a job, have runs of their own.
+    /// Only what does the same on the same release merges, with the same flags: a load that must do something first, and a job, have runs of their
+    /// own. dbt's vars are the release's, and so the same for all.
     fn signature(&self, release: &Release, cause: &Cause) -> String {
         match cause {
-            Cause::Load(name) if self.loads_first(release, cause) => format!("before {name}"),
+            Cause::Load(name) if loads_first(&self.board, release, cause) => format!("before {name}"),
             Cause::Job(job) => format!("job {job}"),
             Cause::Load(_) | Cause::Release | Cause::Person => "build".to_owned(),
         }

@@ -24,11 +24,13 @@ impl Deciding<'_> {
     }
 
     pub(super) fn started(&mut self, run_id: &RunId, number: u32, task_arn: &str) {
+        let now = self.now;
         let Some(run) = self.attempt(run_id, number).filter(|run| run.attempt.state == AttemptState::Starting) else {
             return;
         };
         run.attempt.state = AttemptState::Running;
         run.attempt.task_arn = Some(task_arn.to_owned());
+        run.attempt.running_since = Some(now);
         let about = Self::about(run_id, run);
         self.line(format!("run/{run_id}/{number}/started"), about, LedgerOutcome::Started, "its task is started");
     }
@@ -44,12 +46,14 @@ impl Deciding<'_> {
     }
 
     pub(super) fn claimed(&mut self, run_id: &RunId, number: u32, task_arn: &str) {
+        let now = self.now;
         let Some(run) = self.attempt(run_id, number) else { return };
         if run.attempt.state == AttemptState::Running && run.attempt.task_arn.as_deref() == Some(task_arn) {
             return;
         }
         run.attempt.state = AttemptState::Running;
         run.attempt.task_arn = Some(task_arn.to_owned());
+        run.attempt.running_since = Some(now);
         let about = Self::about(run_id, run);
         let detail = "its task was found by its claim";
         self.line(format!("run/{run_id}/{number}/started"), about, LedgerOutcome::Started, detail);
@@ -66,16 +70,17 @@ impl Deciding<'_> {
             return self.end(run_id, LedgerOutcome::Failed, detail.clone(), Some(&detail));
         }
         let why = run.attempt.before.last().cloned().unwrap_or_else(|| "nobody knew whether it was started".to_owned());
-        self.again(run_id, &why, false);
+        self.again(run_id, &why, false, SignedDuration::ZERO);
     }
 
-    /// The next attempt of a run, later each time.
-    pub(super) fn again(&mut self, run_id: &RunId, why: &str, failed_rung: bool) {
+    /// The next attempt of a run, later each time, and no earlier than `drain` from now.
+    pub(super) fn again(&mut self, run_id: &RunId, why: &str, failed_rung: bool, drain: SignedDuration) {
         let now = self.now;
         let Some(run) = self.board.runs.get_mut(run_id) else { return };
         let about = Self::about(run_id, run);
         let number = run.attempt.number + 1;
         let pause = if failed_rung { 30 } else { 5_i64.saturating_mul(1 << run.attempt.number.min(6)) };
+        let pause = pause.max(drain.as_secs());
         let mut before = std::mem::take(&mut run.attempt.before);
         if before.last().is_none_or(|last| last != why) {
             before.push(why.to_owned());
@@ -86,6 +91,7 @@ impl Deciding<'_> {
             not_before: now + SignedDuration::from_secs(pause),
             state: AttemptState::Starting,
             task_arn: None,
+            running_since: None,
             before,
             failed_rung: run.attempt.failed_rung + u32::from(failed_rung),
             give_up: false,
@@ -122,7 +128,8 @@ impl Deciding<'_> {
             };
             let left = debt.nodes.intersection(&remaining);
             if let (Some(reason), false) = (&stuck, left.is_empty()) {
-                debt.stuck = Some(Stuck { run: Some(run_id.clone()), reason: (*reason).to_owned(), nodes: left });
+                let (run, reason) = (Some(run_id.clone()), (*reason).to_owned());
+                debt.stuck = Some(Stuck { run, reason, nodes: left, approval: false });
             }
             if matches!(cause, crate::Cause::Job(_)) {
                 self.board.owed.remove(cause);

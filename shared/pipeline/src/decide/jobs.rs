@@ -19,18 +19,7 @@ impl Deciding<'_> {
         self.board.jobs.insert(job.clone(), scheduled_time.to_owned());
         let nodes = resolved.freshness.union(&resolved.test).union(&resolved.build);
         let generation = self.board.seq + 1;
-        let debt = Debt {
-            generation,
-            since: self.now,
-            nodes,
-            events: 1,
-            last: scheduled_time.to_owned(),
-            latest: self.now,
-            ready_at: None,
-            at_most: None,
-            planned: false,
-            stuck: None,
-        };
+        let debt = Debt::new(generation, self.now, nodes, scheduled_time.to_owned());
         self.board.owed.insert(Cause::Job(job.clone()), debt);
         self.line(event, about, LedgerOutcome::Mapped, format!("opened {job}: {}", resolved.select));
     }

@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::{Deciding, Load, MARGIN, RECENT_KEPT};
+use super::{Deciding, Load, MARGIN, RECENT_KEPT, gather::What};
 use crate::{
-    About, Cause, Dataset, DatasetLoaded, DatasetName, DatasetState, Debt, LedgerOutcome, ObjectEvent, Place,
+    About, Cause, Dataset, DatasetLoaded, DatasetName, DatasetState, Debt, LedgerOutcome, ObjectEvent, OnDelete, Place,
     ReadyPolicy,
 };
 
@@ -20,14 +20,16 @@ struct Mapped<'a> {
     time: Timestamp,
     /// For people.
     label: String,
-    /// A loader's word: ready at once.
-    word: bool,
+    /// How long it lets its debt wait.
+    what: What<'a>,
+    /// What is counted.
+    key: &'a str,
 }
 
 /// How an event ended.
 enum End {
-    Opened(u64),
-    Joined(u64),
+    Opened(u64, String),
+    Joined(u64, String),
     Covered(&'static str),
 }
 
@@ -35,8 +37,10 @@ impl Deciding<'_> {
     pub(super) fn land(&mut self, loads: &[Load]) {
         for load in loads {
             match load {
-                Load::Object(event) => self.object(event),
+                Load::Object(event) => self.object(event, false),
+                Load::Deleted(event) => self.object(event, true),
                 Load::Loaded(event) => self.loaded(event),
+                Load::Asked(event) => self.asked(event),
                 Load::Malformed { event_id, reason, text } => {
                     self.line(event_id, About::Other { text: text.clone() }, LedgerOutcome::Malformed, reason);
                 }
@@ -47,14 +51,16 @@ impl Deciding<'_> {
             }
         }
         self.forget();
+        self.bound_groups();
     }
 
-    fn object(&mut self, event: &ObjectEvent) {
+    fn object(&mut self, event: &ObjectEvent, deleted: bool) {
         let about = |dataset: Option<&DatasetName>, generation| About::Object {
             bucket: event.bucket.clone(),
             key: event.key.clone(),
             version_id: event.version_id.clone(),
             size: event.size,
+            deleted,
             dataset: dataset.cloned(),
             generation,
         };
@@ -63,9 +69,15 @@ impl Deciding<'_> {
                 "no release is in place yet: run `landfall release`, then `landfall load` for what landed before";
             return self.line(&event.event_id, about(None, None), LedgerOutcome::Unmapped, detail);
         };
-        let (name, dataset) = match release.locations().place(&event.bucket, &event.key) {
-            Place::Dataset(name, _) => match release.dataset(name) {
-                Some(dataset) => (name, dataset),
+        // A marker may have a name that no data has.
+        let marked = release.locations().owner(&event.bucket, &event.key).filter(|(name, location)| {
+            release.dataset(name).is_some_and(|dataset| dataset.ready.is_marker(location.below(&event.key)))
+        });
+        let place = release.locations().place(&event.bucket, &event.key);
+        let place = marked.map_or(place, |(name, location)| Place::Dataset(name, location));
+        let (name, location, dataset) = match place {
+            Place::Dataset(name, location) => match release.dataset(name) {
+                Some(dataset) => (name, location, dataset),
                 None => return,
             },
             Place::NoData(reason) => {
@@ -83,14 +95,19 @@ impl Deciding<'_> {
             let detail = format!("{name} is loaded on a loader's word (ready: event), not by its objects");
             return self.line(&event.event_id, about(Some(name), None), LedgerOutcome::Ignored, detail);
         }
+        if deleted && dataset.on_delete == OnDelete::Ignore {
+            let detail = format!("a deletion, which is no load of {name} (on_delete: load makes it one)");
+            return self.line(&event.event_id, about(Some(name), None), LedgerOutcome::Ignored, detail);
+        }
         let version = event.version_id.as_deref().or(event.etag.as_deref()).unwrap_or_default();
         let sequencer = event.sequencer.as_deref().unwrap_or_default();
         let mapped = Mapped {
             event_id: &event.event_id,
-            hash: hash(&["object", &event.bucket, &event.key, version, sequencer]),
+            hash: hash(&[if deleted { "deleted" } else { "object" }, &event.bucket, &event.key, version, sequencer]),
             time: event.time,
-            label: format!("s3://{}/{}", event.bucket, event.key),
-            word: false,
+            label: format!("{}s3://{}/{}", if deleted { "deleted: " } else { "" }, event.bucket, event.key),
+            what: if deleted { What::Deletion } else { What::Object(location.below(&event.key)) },
+            key: &event.key,
         };
         let (outcome, detail, generation) = self.owe(name, dataset, &mapped);
         self.line(mapped.event_id, about(Some(name), generation), outcome, detail);
@@ -105,10 +122,7 @@ impl Deciding<'_> {
             let detail = match (&name, self.release) {
                 (Err(error), _) => error.to_string(),
                 (_, None) => "no release is in place yet: run `landfall release` first".to_owned(),
-                (Ok(_), Some(release)) => {
-                    let names: Vec<&str> = release.compiled.datasets.keys().map(DatasetName::as_str).take(20).collect();
-                    format!("the release has no such dataset; it has {}", names.join(", "))
-                }
+                (Ok(name), Some(_)) => self.no_such_dataset(name),
             };
             return self.line(&event.event_id, about(None), LedgerOutcome::Unmapped, detail);
         };
@@ -121,10 +135,20 @@ impl Deciding<'_> {
                 Some(batch) => format!("a loader's word, batch {batch}"),
                 None => "a loader's word".to_owned(),
             },
-            word: true,
+            what: What::Word,
+            key: "",
         };
         let (outcome, detail, generation) = self.owe(name, dataset, &mapped);
         self.line(mapped.event_id, about(generation), outcome, detail);
+    }
+
+    pub(super) fn no_such_dataset(&self, name: &DatasetName) -> String {
+        let datasets = self.release.map(|release| &release.compiled.datasets);
+        let names: Vec<&str> = datasets.into_iter().flatten().map(|(name, _)| name.as_str()).take(20).collect();
+        match names.as_slice() {
+            [] => format!("no release is in place that has a dataset {name}"),
+            names => format!("the release has no such dataset; it has {}", names.join(", ")),
+        }
     }
 
     fn owe(
@@ -133,15 +157,12 @@ impl Deciding<'_> {
         dataset: &Dataset,
         event: &Mapped<'_>,
     ) -> (LedgerOutcome, String, Option<u64>) {
-        match self.open_or_join(name, dataset, event) {
-            End::Covered(why) => (LedgerOutcome::Covered, why.to_owned(), None),
-            End::Opened(generation) => {
-                (LedgerOutcome::Mapped, format!("opened load {generation} of {name}"), Some(generation))
-            }
-            End::Joined(generation) => {
-                (LedgerOutcome::Mapped, format!("joined load {generation} of {name}"), Some(generation))
-            }
-        }
+        let (word, generation, note) = match self.open_or_join(name, dataset, event) {
+            End::Covered(why) => return (LedgerOutcome::Covered, why.to_owned(), None),
+            End::Opened(generation, note) => ("opened", generation, note),
+            End::Joined(generation, note) => ("joined", generation, note),
+        };
+        (LedgerOutcome::Mapped, format!("{word} load {generation} of {name}{note}"), Some(generation))
     }
 
     /// An event is covered iff the board knows it, or a run that planned the whole dataset began to read later than it, less the margin.
@@ -154,11 +175,7 @@ impl Deciding<'_> {
             return End::Covered("a run that began to read after it has read it");
         }
         state.recent.insert(event.hash.clone(), event.time);
-        let now = self.now;
-        let (ready_at, at_most) = match dataset.ready {
-            ReadyPolicy::Quiet { quiet, at_most } if !event.word => (Some(now + quiet.0), Some(now + at_most.0)),
-            _ => (None, None),
-        };
+        let (wait, note) = self.wait(name, dataset, event.what, event.key);
         let cause = Cause::Load(name.clone());
         if let Some(debt) = self.board.owed.get_mut(&cause)
             && !debt.planned
@@ -167,27 +184,15 @@ impl Deciding<'_> {
             debt.events += 1;
             debt.last.clone_from(&event.label);
             debt.latest = debt.latest.max(event.time);
-            if debt.ready_at.is_some() {
-                debt.ready_at = ready_at.map(|ready| debt.at_most.map_or(ready, |most| ready.min(most)));
-            }
-            return End::Joined(debt.generation);
+            wait.join(debt);
+            return End::Joined(debt.generation, note);
         }
+        let state = self.board.datasets.entry(name.clone()).or_default();
         state.generation += 1;
         let generation = state.generation;
-        let debt = Debt {
-            generation,
-            since: now,
-            nodes: dataset.nodes.clone(),
-            events: 1,
-            last: event.label.clone(),
-            latest: event.time,
-            ready_at,
-            at_most,
-            planned: false,
-            stuck: None,
-        };
-        self.board.owed.insert(cause, debt);
-        End::Opened(generation)
+        let debt = Debt::new(generation, self.now, dataset.nodes.clone(), event.label.clone());
+        self.board.owed.insert(cause, wait.begin(Debt { latest: event.time, ..debt }));
+        End::Opened(generation, note)
     }
 
     /// Hashes that `covered_to` reaches are not needed; of the rest the newest are kept.
@@ -219,7 +224,7 @@ pub(super) fn covered_by(read_point: Timestamp) -> Timestamp {
     read_point - MARGIN
 }
 
-fn hash(parts: &[&str]) -> String {
+pub(super) fn hash(parts: &[&str]) -> String {
     let mut digest = Sha256::new();
     for part in parts {
         digest.update(part.len().to_le_bytes());

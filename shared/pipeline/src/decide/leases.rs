@@ -16,6 +16,9 @@ pub(crate) struct Leases {
 impl Leases {
     /// What running these nodes takes. The keys are relations and not node ids, so that a renamed model keeps its table. A dataset that its
     /// run loads itself is written, too.
+    ///
+    /// The keys are lower-cased whatever the adapter quotes. Warehouses differ, and some (DuckDB, MySQL, SQL Server) ignore case even within
+    /// quotes: two relations that differ in case alone wait for each other where they need not, and never are one that two runs write.
     pub(crate) fn of<'a>(release: &Release, nodes: &Set, causes: impl IntoIterator<Item = &'a Cause>) -> Self {
         let mut leases = Self { exclusive: release.compiled.exclusive, ..Self::default() };
         for ordinal in nodes.iter() {
@@ -28,6 +31,10 @@ impl Leases {
                     leases.writes.insert(relation);
                 }
                 (_, None) => {}
+            }
+            // What its owner says it writes besides.
+            for lease in release.extra_leases(ordinal) {
+                leases.writes.insert(*lease);
             }
             for parent in &vertex.parents {
                 if let Some(relation) = release.vertex(*parent).and_then(|parent| parent.relation) {

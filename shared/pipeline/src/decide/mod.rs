@@ -1,17 +1,21 @@
 //! The decider: `decide(board, input, context) -> decision`. It cannot wait, log in or read a clock, so a million histories of it run in
 //! seconds, and each of its rules can be tried alone.
 //!
-//! - [`land`]: events of loads become debts, or are covered, unmapped, ignored (L1, L5).
-//! - [`admit`]: debts that are ready become runs, as leases allow (L3, L4, L9). [`waiting`]: nodes whose parents were never built.
+//! - [`land`]: events of loads become debts, or are covered, unmapped, ignored (L1, L5). [`gather`]: how long they wait for more.
+//! - [`admit`]: debts that are ready become runs, as leases allow (L3, L4, L9). [`queue`]: what keeps them. [`waiting`]: nodes whose
+//!   parents were never built.
 //! - [`attempts`]: a task started, was refused, was voided. [`settle`]: a task stopped; debts are paid or tried again (L2, L6, L7).
-//! - [`releases`], [`jobs`]: the other causes.
+//! - [`releases`], [`jobs`]: the other causes. [`asked`]: a person's word.
 
 mod admit;
+mod asked;
 mod attempts;
+mod gather;
 mod jobs;
 mod land;
 mod leases;
 mod plans;
+mod queue;
 mod releases;
 mod settle;
 #[cfg(test)]
@@ -20,13 +24,15 @@ mod waiting;
 
 pub(crate) use admit::due;
 pub(crate) use leases::Leases;
+pub use asked::ASKS_KEPT;
+pub use gather::{COUNTED_KEPT, GROUPS_CLOSED, GROUPS_OPEN};
 pub use settle::long_gone;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    About, Board, Claim, DatasetLoaded, JobName, LedgerLine, LedgerOutcome, NONCES_KEPT, Nonce, ObjectEvent, Plan,
-    Release, RunId, RunResult, TaskSettings, invariants, ledger_key, safeguards,
+    About, Asked, Board, Claim, DatasetLoaded, JobName, LedgerLine, LedgerOutcome, NONCES_KEPT, Nonce, ObjectEvent,
+    Plan, Release, RunId, RunResult, TaskSettings, invariants, ledger_key, safeguards,
 };
 
 /// An event is covered only if it is older than the read point by more than this: S3's event times have whole seconds, and clocks differ.
@@ -41,7 +47,7 @@ pub const MOST_ATTEMPTS: u32 = 4;
 /// What happened.
 #[derive(Debug)]
 pub enum Input<'a> {
-    /// Objects landed, or loaders said so; in one batch.
+    /// Objects landed, loaders said so, or persons want something; in one batch.
     Loads(&'a [Load]),
     /// Nothing but time passed.
     Tick,
@@ -121,9 +127,13 @@ pub enum Input<'a> {
 pub enum Load {
     /// An object was created.
     Object(ObjectEvent),
+    /// An object was deleted.
+    Deleted(ObjectEvent),
     /// A loader says that a dataset is loaded.
     Loaded(DatasetLoaded),
-    /// A text that could not be read as either; it goes to the dead-letter queue.
+    /// A person wants something.
+    Asked(Asked),
+    /// A text that could not be read as any of these; it goes to the dead-letter queue.
     Malformed {
         /// The message's id.
         event_id: String,

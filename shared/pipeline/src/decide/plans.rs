@@ -2,7 +2,12 @@
 
 use landfall_select::Command;
 
-use super::{Deciding, admit::Group, leases::Leases, waiting::Split};
+use super::{
+    Deciding,
+    gather::Wait,
+    queue::{Candidate, loads_first},
+    waiting::Split,
+};
 use crate::{
     About, Attempt, AttemptState, Cause, Debt, LedgerOutcome, PLAN_VERSION, Plan, PlannedCause, PlannedNode, Release,
     Run, RunCause, RunId, Selection, Set, Step, Stuck, TaskSettings, WaitingNode,
@@ -11,7 +16,8 @@ use crate::{
 };
 
 impl Deciding<'_> {
-    pub(super) fn plan(&mut self, release: &Release, group: &Group, split: &Split, leases: Leases) {
+    pub(super) fn plan(&mut self, release: &Release, group: &Candidate) {
+        let (split, leases) = (&group.split, group.leases.clone());
         let Some(task) = self.context.task else { return };
         let steps = match self.steps(release, group, &split.run) {
             Ok(steps) => steps,
@@ -40,6 +46,11 @@ impl Deciding<'_> {
                 ..task.clone()
             },
         };
+        let warnings: String = group
+            .causes
+            .iter()
+            .filter_map(|cause| Some(format!("; {cause}: {}", self.board.owed.get(cause)?.warning.as_ref()?)))
+            .collect();
         let causes: Vec<RunCause> = group.causes.iter().filter_map(|cause| self.take(cause)).collect();
         let about = About::Run {
             run: run_id.clone(),
@@ -54,7 +65,7 @@ impl Deciding<'_> {
             0 => String::new(),
             n => format!(", {n} wait"),
         };
-        let detail = format!("{} nodes{waiting}", split.run.len());
+        let detail = format!("{} nodes{waiting}{warnings}", split.run.len());
         self.line(format!("run/{run_id}/planned"), about, LedgerOutcome::Planned, detail);
         let run = Run {
             planned_at: self.now,
@@ -65,6 +76,7 @@ impl Deciding<'_> {
             writes: leases.writes,
             reads: leases.reads,
             exclusive: leases.exclusive,
+            holds_unknown: false,
             read_point: None,
             timeout_seconds: plan.timeout_seconds,
             attempt: Attempt {
@@ -73,6 +85,7 @@ impl Deciding<'_> {
                 not_before: self.now,
                 state: AttemptState::Starting,
                 task_arn: None,
+                running_since: None,
                 before: Vec::new(),
                 failed_rung: 0,
                 give_up: false,
@@ -88,14 +101,24 @@ impl Deciding<'_> {
         let debt = self.board.owed.get_mut(cause)?;
         let first = !debt.planned;
         debt.planned = true;
+        debt.warning = None;
         let generation = debt.generation;
+        let tail = debt.calm_at.take().filter(|at| *at > self.now);
         if let Cause::Load(name) = cause {
-            self.board.datasets.entry(name.clone()).or_default().last_run = Some(self.now);
+            let state = self.board.datasets.entry(name.clone()).or_default();
+            state.last_run = Some(self.now);
+            // `at_most` ended a delay: the rows of what came last are not in the warehouse yet, so that it needs a run of its own.
+            if let (Some(tail), Some(dataset)) = (tail, self.release.and_then(|release| release.dataset(name))) {
+                state.generation += 1;
+                let follow_up = Debt::new(state.generation, self.now, dataset.nodes.clone(), debt.last.clone());
+                let wait = Wait::Calm { until: tail, at_most: tail };
+                *debt = wait.begin(Debt { latest: debt.latest, ..follow_up });
+            }
         }
         Some(RunCause { cause: cause.clone(), generation, first })
     }
 
-    fn planned_causes(&self, release: &Release, group: &Group) -> Vec<PlannedCause> {
+    fn planned_causes(&self, release: &Release, group: &Candidate) -> Vec<PlannedCause> {
         let debts = group.causes.iter().filter_map(|cause| Some((cause, self.board.owed.get(cause)?)));
         debts
             .map(|(cause, debt)| PlannedCause {
@@ -107,7 +130,7 @@ impl Deciding<'_> {
             .collect()
     }
 
-    fn steps(&self, release: &Release, group: &Group, run: &Set) -> Result<Vec<Step>, NotExpressible> {
+    fn steps(&self, release: &Release, group: &Candidate, run: &Set) -> Result<Vec<Step>, NotExpressible> {
         let mut steps = Vec::new();
         let mut words: Option<(Vec<String>, Vec<String>)> = Some((Vec::new(), Vec::new()));
         let mut tests_only = false;
@@ -115,7 +138,7 @@ impl Deciding<'_> {
             match cause {
                 Cause::Load(name) => {
                     let Some(dataset) = release.dataset(name) else { continue };
-                    if self.loads_first(release, cause) {
+                    if loads_first(&self.board, release, cause) {
                         steps.extend(dataset.before.iter().map(|operation| Step::RunOperation {
                             operation: operation.run_operation.clone(),
                             args: operation.args.clone(),
@@ -162,18 +185,22 @@ impl Deciding<'_> {
     }
 
     /// Leaves debts to people, because dbt cannot be told what to run.
-    fn stick(&mut self, group: &Group, nodes: &Set, error: &NotExpressible) {
+    fn stick(&mut self, group: &Candidate, nodes: &Set, error: &NotExpressible) {
         for cause in &group.causes {
             if let Some(debt) = self.board.owed.get_mut(cause) {
-                debt.stuck =
-                    Some(Stuck { run: None, reason: error.to_string(), nodes: debt.nodes.intersection(nodes) });
+                let nodes = debt.nodes.intersection(nodes);
+                debt.stuck = Some(Stuck { run: None, reason: error.to_string(), nodes, approval: false });
             }
         }
     }
 }
 
 fn reason(cause: &Cause, debt: &Debt) -> String {
-    let again = if debt.planned { ", continued: what waited can run now" } else { "" };
+    let again = match (&debt.warning, debt.planned) {
+        (Some(warning), _) => format!(" (warning: {warning})"),
+        (None, true) => ", continued: what waited can run now".to_owned(),
+        (None, false) => String::new(),
+    };
     match cause {
         Cause::Load(_) if debt.events > 1 => {
             format!("{} events of it came, the last {}{again}", debt.events, debt.last)

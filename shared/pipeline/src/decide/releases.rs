@@ -75,23 +75,14 @@ impl<'a> Deciding<'a> {
         let stuck = too_many.then(|| Stuck {
             run: None,
             reason: format!(
-                "the release changes {} nodes, more than release.max_nodes ({most}): `landfall release --force` runs them",
+                "the release changes {} nodes, more than release.max_nodes ({most}): `landfall retry --approve` runs them",
                 nodes.len()
             ),
             nodes: nodes.clone(),
+            approval: true,
         });
-        let debt = Debt {
-            generation: self.board.seq + 1,
-            since: self.now,
-            nodes,
-            events: 1,
-            last: format!("release {}", release.id()),
-            latest: self.now,
-            ready_at: None,
-            at_most: None,
-            planned: false,
-            stuck,
-        };
+        let last = format!("release {}", release.id());
+        let debt = Debt { stuck, ..Debt::new(self.board.seq + 1, self.now, nodes, last) };
         self.board.owed.insert(Cause::Release, debt);
     }
 

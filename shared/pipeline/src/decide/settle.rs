@@ -1,14 +1,15 @@
 //! A task stopped: what it did is paid, and what it did not is tried again or left with its reason (L2, L6, L7).
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Deciding, MOST_ATTEMPTS, Stop,
     land::{covered_by, forget_covered},
+    leases::Leases,
 };
 use crate::{
-    About, AttemptState, Cause, Claim, DocsOwed, FailedNode, LedgerOutcome, NodeStatus, Outcome, Release, RetryRung,
-    Run, RunId, RunResult, Set, graph::Kind,
+    About, AttemptState, Cause, Claim, DocsOwed, Draining, FailedNode, LedgerOutcome, NodeStatus, Outcome, Release,
+    RetryRung, Run, RunId, RunResult, Set, graph::Kind,
 };
 
 /// How many failing nodes a ledger line names; result.json has them all.
@@ -44,7 +45,24 @@ impl Deciding<'_> {
             .filter(|r| r.run_id == stop.run && r.attempt == stop.attempt && r.task_arn == stop.task_arn);
         self.pay(&stop.run, result);
         self.owe_docs(stop, result);
+        let held = self.board.runs.get(&stop.run).map(Leases::held_by);
         self.conclude(stop, result);
+        if let Some(held) = held.filter(|_| !self.board.runs.contains_key(&stop.run)) {
+            self.drain(&stop.run, held);
+        }
+    }
+
+    /// A task that is seen stopped may leave statements behind that the warehouse goes on with: what it held stays held for `runs.drain`.
+    fn drain(&mut self, run: &RunId, held: Leases) {
+        let until = self.now + self.drain_time();
+        if until > self.now {
+            let Leases { writes, reads, exclusive } = held;
+            self.board.draining.push(Draining { run: run.clone(), until, writes, reads, exclusive });
+        }
+    }
+
+    fn drain_time(&self) -> SignedDuration {
+        self.release.map(|release| release.compiled.runs.drain.0).unwrap_or_default()
     }
 
     fn unmatched(&mut self, stop: &Stop, why: &str) {
@@ -74,8 +92,9 @@ impl Deciding<'_> {
             let succeeded = result.nodes.iter().filter(|node| node.status.is_success()).map(|node| &node.id);
             run.done = run.done.union(&release.set(succeeded).intersection(&run.nodes));
         }
-        let loaded_itself = result
-            .is_some_and(|r| r.steps.iter().any(|step| step.step == "run_operation" && step.exit_code == Some(0)));
+        let operations = || result.into_iter().flat_map(|r| &r.steps).filter(|step| step.step == "run_operation");
+        let done_well = operations().filter(|step| step.exit_code == Some(0)).count();
+        let failed_some = done_well < operations().count();
         let done = run.done.clone();
         let read_point = run.read_point;
         let relations = done.iter().filter(|ordinal| {
@@ -84,7 +103,14 @@ impl Deciding<'_> {
         });
         self.board.built = self.board.built.union(&relations.collect());
         for cause in &mut run.causes {
-            let covers = read_point.filter(|_| cause.first).map(covered_by);
+            let dataset = match &cause.cause {
+                Cause::Load(name) => release.dataset(name),
+                _ => None,
+            };
+            let lag = dataset.map(|dataset| dataset.ready.lag()).unwrap_or_default();
+            let covers = read_point.filter(|_| cause.first).map(|at| covered_by(at) - lag);
+            let before = dataset.map_or(0, |dataset| dataset.before.len());
+            let loaded_itself = before > 0 && !failed_some && done_well >= before;
             if let Cause::Load(name) = &cause.cause {
                 let state = self.board.datasets.entry(name.clone()).or_default();
                 state.covered_to = state.covered_to.max(covers);
@@ -96,10 +122,10 @@ impl Deciding<'_> {
             if debt.generation == cause.generation + 1 && !debt.planned && covers.is_some_and(|to| debt.latest < to) {
                 cause.generation = debt.generation;
                 debt.planned = true;
-                debt.ready_at = None;
-                debt.at_most = None;
+                (debt.ready_at, debt.at_most, debt.calm_at) = (None, None, None);
             }
             if debt.generation == cause.generation {
+                debt.before_done |= loaded_itself;
                 // What was built, for another cause, before something that it is built from and that this cause still owes, is not paid: it
                 // has not seen this cause's data.
                 let left = debt.nodes.minus(&done);
@@ -144,7 +170,7 @@ impl Deciding<'_> {
                 let detail = format!("{why}; newer loads take over what is left");
                 self.end_with(&stop.run, LedgerOutcome::Failed, detail, None, failed);
             }
-            Some(rung) => self.again(&stop.run, &why, rung == RetryRung::Failed),
+            Some(rung) => self.again(&stop.run, &why, rung == RetryRung::Failed, self.drain_time()),
             None => self.end_with(&stop.run, LedgerOutcome::Failed, why.clone(), Some(&why), failed),
         }
     }

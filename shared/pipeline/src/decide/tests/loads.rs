@@ -36,7 +36,10 @@ fn each_object_extends_the_quiet_time_but_not_beyond_at_most() {
     let cause = &world.last_plan().causes[0];
     assert_eq!(
         (cause.generation, cause.reason.as_str()),
-        (1, "10 events of it came, the last s3://landing-bucket/orders/9.csv")
+        (
+            1,
+            "10 events of it came, the last s3://landing-bucket/orders/9.csv (warning: objects went on coming for 10s (at_most))"
+        )
     );
 }
 

@@ -1,5 +1,8 @@
 //! The decider tried on the example project's own manifest.
 
+mod asked;
+mod gather;
+mod leases;
 mod loads;
 mod releases;
 mod runs;

@@ -6,9 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 use landfall_manifest::Index;
 
 use crate::{
-    Board, Claim, CompileInput, Context, DatasetLoaded, Decision, Input, LedgerLine, Load, NodeId, NodeResult,
-    NodeStatus, Nonce, ObjectEvent, Outcome, Plan, Project, RESULT_VERSION, Release, ReleaseId, RunId, RunResult,
-    StepResult, Stop, TaskSettings, compile, decide,
+    Ask, Asked, Board, Claim, CompileInput, Context, DatasetLoaded, Decision, Input, LedgerLine, Load, NodeId,
+    NodeResult, NodeStatus, Nonce, ObjectEvent, Outcome, Plan, Project, RESULT_VERSION, Release, ReleaseId, RunId,
+    RunResult, StepResult, Stop, TaskSettings, compile, decide,
 };
 
 pub(super) const PROJECT: &str = r#"
@@ -24,13 +24,32 @@ runs: { max_parallel: 2, timeout: 10m }
 docs: { every: 0s }
 "#;
 
+/// Something done to the example's manifest.
+pub(super) type Edit<'a> = &'a dyn Fn(&mut serde_json::Value);
+
+fn manifest() -> Vec<u8> {
+    zstd::decode_all(&include_bytes!("../../../fixtures/example-manifest.json.zst")[..]).unwrap()
+}
+
 pub(super) fn index() -> Index {
-    let bytes = zstd::decode_all(&include_bytes!("../../../fixtures/example-manifest.json.zst")[..]).unwrap();
-    Index::from_slice(&bytes).unwrap()
+    Index::from_slice(&manifest()).unwrap()
+}
+
+pub(super) fn index_of(edit: Edit<'_>) -> Index {
+    let mut value = serde_json::from_slice(&manifest()).unwrap();
+    edit(&mut value);
+    Index::from_slice(&serde_json::to_vec(&value).unwrap()).unwrap()
 }
 
 pub(super) fn release(id: &str, yaml: &str, base: Option<&Release>) -> Release {
-    let index = index();
+    of_index(id, yaml, base, index())
+}
+
+pub(super) fn release_of(id: &str, yaml: &str, base: Option<&Release>, edit: Edit<'_>) -> Release {
+    of_index(id, yaml, base, index_of(edit))
+}
+
+fn of_index(id: &str, yaml: &str, base: Option<&Release>, index: Index) -> Release {
     let compiled = compile(&CompileInput {
         id: &ReleaseId::parse(id).unwrap(),
         index: &index,
@@ -58,8 +77,11 @@ impl World {
     }
 
     pub(super) fn with(yaml: &str) -> Self {
+        Self::on(release("r1", yaml, None))
+    }
+
+    pub(super) fn on(release: Release) -> Self {
         let now: Timestamp = "2026-11-22T10:00:00Z".parse().unwrap();
-        let release = release("r1", yaml, None);
         let mut world = Self { board: Board::new(now), release, now, plans: Vec::new(), lines: Vec::new(), swaps: 0 };
         let nonce = Nonce::parse("1").unwrap();
         let settings = TaskSettings::default();
@@ -126,6 +148,12 @@ impl World {
             batch_id: Some(batch.to_owned()),
         };
         self.tell(&Input::Loads(&[Load::Loaded(event)]));
+    }
+
+    /// A person's word, said now.
+    pub(super) fn ask(&mut self, ask: Ask) {
+        let asked = Asked { event_id: format!("asked {}", self.swaps), time: self.now, ask };
+        self.tell(&Input::Loads(&[Load::Asked(asked)]));
     }
 
     pub(super) fn last_plan(&self) -> Plan {

@@ -19,6 +19,7 @@ pub mod events;
 pub mod logging;
 pub mod queue;
 pub mod schedules;
+mod stop_class;
 pub mod store;
 pub mod task_definitions;
 mod task_facts;

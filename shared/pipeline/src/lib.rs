@@ -21,6 +21,7 @@ mod project;
 mod release;
 mod report;
 mod set;
+mod stop;
 mod values;
 
 pub use board::{
@@ -30,7 +31,7 @@ pub use board::{
 pub use cause::{BadCause, Cause};
 pub use compile::{CompileError, CompileInput, compile};
 pub use decide::{
-    Context, Decision, Input, Load, MARGIN, MOST_ATTEMPTS, PATIENCE, RECENT_KEPT, Stop, decide, long_gone,
+    Context, Decision, Input, Load, MARGIN, MOST_ATTEMPTS, PATIENCE, RECENT_KEPT, Stop, decide, long_gone, waits_for,
 };
 pub use ids::{BadName, DatasetName, JobName, NodeId, Nonce, ReleaseId, RunId, compact};
 pub use ledger::{About, FailedNode, LedgerHeader, LedgerLine, LedgerObject, LedgerOutcome, RunCause, ledger_key};
@@ -48,4 +49,5 @@ pub use project::{
 pub use release::{COMPILED_VERSION, Compiled, Dataset, Job, ReadyPolicy, Release, ReleaseError};
 pub use report::{Claim, NodeResult, NodeStatus, Outcome, RESULT_VERSION, RunResult, StepResult};
 pub use set::Set;
+pub use stop::StopClass;
 pub use values::{Span, Words};

@@ -18,6 +18,7 @@ impl Conductor {
             attempt,
             task_arn: facts.task_arn.clone(),
             reason: reason(facts),
+            class: facts.class(),
             exit_code: facts.exit_code,
             claim,
             result,

@@ -1,6 +1,6 @@
 //! The sweep: finds what any lost event, lost reply or dead function left, and does it (L9).
 
-use landfall_pipeline::{AttemptState, Board, Input, Run, RunId, Stop, long_gone};
+use landfall_pipeline::{AttemptState, Board, Input, Run, RunId, Stop, StopClass, long_gone};
 
 use super::{ConductError, Conductor, Deadline};
 use crate::clock;
@@ -52,6 +52,7 @@ impl Conductor {
             attempt: number,
             task_arn: task_arn.to_owned(),
             reason: "ECS does not know its task any more, and told nobody that it stopped".to_owned(),
+            class: StopClass::Gone,
             exit_code: None,
             claim,
             result: self.result(id, number).await?,

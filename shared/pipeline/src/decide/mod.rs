@@ -20,12 +20,13 @@ mod waiting;
 
 pub(crate) use admit::due;
 pub use settle::long_gone;
+pub use waiting::waits_for;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     About, Board, Claim, DatasetLoaded, JobName, LedgerLine, LedgerOutcome, NONCES_KEPT, Nonce, ObjectEvent, Plan,
-    Release, RunId, RunResult, TaskSettings, ledger_key,
+    Release, RunId, RunResult, StopClass, TaskSettings, ledger_key,
 };
 
 /// An event is covered only if it is older than the read point by more than this: S3's event times have whole seconds, and clocks differ.
@@ -151,6 +152,8 @@ pub struct Stop {
     pub task_arn: String,
     /// In words, from the stop code, the reason and the exit code.
     pub reason: String,
+    /// The same, told apart by what can be done about it.
+    pub class: StopClass,
     /// The container's exit code, where there is one.
     pub exit_code: Option<i32>,
     /// The claim of the attempt and S3's time of it.

@@ -3,4 +3,5 @@
 mod loads;
 mod releases;
 mod runs;
+mod stops;
 mod world;

@@ -60,11 +60,59 @@ impl<'a> Chain<'a> {
     /// The next older object; none after the first one ever.
     pub async fn next(&mut self) -> Result<Option<LedgerObject>, StateError> {
         let Some(key) = self.next.take() else { return Ok(None) };
-        let there = self.state.get(&key).await?.ok_or_else(|| StateError::Broken(self.state.address(&key)))?;
-        let object = LedgerObject::from_jsonl(&String::from_utf8_lossy(&there.bytes))
-            .map_err(|source| StateError::Unreadable { address: self.state.address(&key), source })?;
+        let object = object(self.state, &key).await?;
         self.next.clone_from(&object.header.previous);
         Ok(Some(object))
+    }
+}
+
+async fn object(state: &Store, key: &str) -> Result<LedgerObject, StateError> {
+    let there = state.get(key).await?.ok_or_else(|| StateError::Broken(state.address(key)))?;
+    LedgerObject::from_jsonl(&String::from_utf8_lossy(&there.bytes))
+        .map_err(|source| StateError::Unreadable { address: state.address(key), source })
+}
+
+/// The newest part of the ledger: read backwards as far as somebody asks and no further than a bound, each object once.
+#[derive(Debug)]
+pub struct Past {
+    state: Store,
+    next: Option<String>,
+    read: Vec<LedgerObject>,
+    most: usize,
+    cut: bool,
+}
+
+impl Past {
+    /// From the object that the board names, at most so many objects.
+    pub fn new(state: Store, board: &Board, most: usize) -> Self {
+        Self { state, next: board.ledger.clone(), read: Vec::new(), most, cut: false }
+    }
+
+    /// The object so many before the newest; none beyond the first one ever, and none beyond the bound.
+    pub async fn object(&mut self, back: usize) -> Result<Option<&LedgerObject>, StateError> {
+        while self.read.len() <= back {
+            let Some(key) = self.next.take() else { return Ok(None) };
+            if self.read.len() >= self.most {
+                self.cut = true;
+                self.next = Some(key);
+                return Ok(None);
+            }
+            let object = object(&self.state, &key).await?;
+            self.next.clone_from(&object.header.previous);
+            self.read.push(object);
+        }
+        Ok(self.read.get(back))
+    }
+
+    /// A plain line if somebody asked for more than the bound allows.
+    pub fn cut(&self) -> Option<String> {
+        let oldest = self.read.last().filter(|_| self.cut)?;
+        Some(format!(
+            "this is from the newest {} objects of the ledger, back to {}; what is older was not read: query it where it lies (s3://{}/ledger/)",
+            self.read.len(),
+            oldest.header.at.strftime("%Y-%m-%d %H:%M:%S UTC"),
+            self.state.bucket()
+        ))
     }
 }
 

@@ -4,22 +4,25 @@ mod model;
 mod object;
 mod run;
 
+use std::{fmt::Write as _, path::PathBuf};
+
 use jiff::Timestamp;
 use landfall_cloud::Store;
 use landfall_pipeline::{
     About, Board, Cause, DatasetName, Debt, LedgerLine, LedgerOutcome, Release, ReleaseError, RunId,
 };
+use tokio::sync::Mutex;
 
 use crate::{
     args::WhyArgs,
-    ledger::{self, Chain, StateError},
+    ledger::{self, Past, StateError},
     stack::{Stack, StackError},
     terminal::{Terminal, count},
     text::printable,
 };
 
-/// How far back the ledger is read: objects of the ledger, each with the events of one batch.
-const FURTHEST: usize = 20_000;
+/// How far back the ledger is read: objects of it, each with the events of one batch. One takes some 20 ms to read.
+const FURTHEST: usize = 2_000;
 
 /// An explanation that cannot be given.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +61,18 @@ pub(crate) struct Evidence {
     pub(crate) board: Board,
     pub(crate) release: Option<Release>,
     pub(crate) landing: String,
+    /// Where a task's own output lies.
+    pub(crate) logs: Logs,
+    past: Mutex<Past>,
+}
+
+/// Where a task's own output lies.
+#[derive(Debug)]
+pub(crate) enum Logs {
+    /// In the folder of the local stack.
+    Here(PathBuf),
+    /// In a log group of `CloudWatch`.
+    Group(String),
 }
 
 /// Explains.
@@ -69,20 +84,39 @@ pub async fn run(terminal: &Terminal, args: &WhyArgs) -> Result<(), WhyError> {
 
 /// The explanation, as `landfall why` prints it.
 pub async fn explain(stack: &Stack, what: &str) -> Result<String, WhyError> {
+    explain_from(stack, what, FURTHEST).await
+}
+
+/// The same, from at most so many objects of the ledger.
+pub async fn explain_from(stack: &Stack, what: &str, furthest: usize) -> Result<String, WhyError> {
     let state = stack.state()?;
     let board = ledger::board(&state).await?;
     let release = load_release(&state, &board).await?;
-    let evidence = Evidence { state, board, release, landing: stack.output("LandingBucket")?.to_owned() };
+    let logs = match &stack.local {
+        Some(local) => Logs::Here(local.folder.clone()),
+        None => Logs::Group(stack.output("TaskLogGroup")?.to_owned()),
+    };
+    let past = Mutex::new(Past::new(state.clone(), &board, furthest));
+    let landing = stack.output("LandingBucket")?.to_owned();
+    let evidence = Evidence { state, board, release, landing, logs, past };
+    let mut text = answer(stack, &evidence, what).await?;
+    if let Some(cut) = evidence.past.into_inner().cut() {
+        let _ = write!(text, "\n\n{cut}");
+    }
+    Ok(text)
+}
+
+async fn answer(stack: &Stack, evidence: &Evidence, what: &str) -> Result<String, WhyError> {
     if let Some(rest) = what.strip_prefix("s3://") {
         let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
-        return object::explain(stack, &evidence, bucket, key).await;
+        return object::explain(stack, evidence, bucket, key).await;
     }
     if let Ok(id) = RunId::parse(what)
-        && let Some(words) = run::explain(&evidence, &id).await?
+        && let Some(words) = run::explain(evidence, &id).await?
     {
         return Ok(words);
     }
-    model::explain(&evidence, what).await
+    model::explain(evidence, what).await
 }
 
 /// The release in place, compiled; none before the first.
@@ -102,11 +136,11 @@ pub(crate) async fn search(
     mut take: impl FnMut(&LedgerLine) -> bool,
     enough: impl Fn(&[LedgerLine]) -> bool,
 ) -> Result<Vec<LedgerLine>, WhyError> {
-    let mut chain = Chain::new(&evidence.state, &evidence.board);
+    let mut past = evidence.past.lock().await;
     let mut found = Vec::new();
-    for _ in 0..FURTHEST {
-        let Some(object) = chain.next().await? else { break };
-        found.extend(object.lines.into_iter().rev().filter(|line| take(line)));
+    for back in 0.. {
+        let Some(object) = past.object(back).await? else { break };
+        found.extend(object.lines.iter().rev().filter(|line| take(line)).cloned());
         if enough(&found) {
             break;
         }

@@ -1,17 +1,24 @@
 //! How a node of the project stands.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _};
 
-use landfall_pipeline::{About, LedgerLine, NodeId, Plan, Release, RunId, RunResult};
+use jiff::Timestamp;
+use landfall_pipeline::{
+    About, Claim, DatasetName, LedgerLine, LedgerOutcome, NodeId, NodeResult, Plan, Release, RunId, RunResult,
+    waits_for,
+};
 
 use super::{Evidence, WhyError, debt_in_words, is_end, search};
 use crate::{
     ledger::document,
+    story::first_lines,
     text::{list, node_name, printable},
 };
 
 /// How many runs are looked through for one that had the node.
 const MOST_RUNS: usize = 200;
+/// How much of dbt's message is told.
+const MESSAGE_LINES: usize = 14;
 
 pub(super) async fn explain(evidence: &Evidence, what: &str) -> Result<String, WhyError> {
     let unknown = |hint: String| WhyError::Unknown { what: printable(what), hint };
@@ -27,23 +34,36 @@ pub(super) async fn explain(evidence: &Evidence, what: &str) -> Result<String, W
     let id = *id;
     let Some(ordinal) = release.ordinal(id) else { return Err(unknown(String::new())) };
     let mut text = id.to_string();
-    let loads: Vec<&str> = release
+    let loads: Vec<&DatasetName> = release
         .compiled
         .datasets
         .iter()
         .filter(|(_, dataset)| dataset.nodes.contains(ordinal))
-        .map(|(name, _)| name.as_str())
+        .map(|(name, _)| name)
         .collect();
     let _ = match loads.as_slice() {
         [] => write!(text, "\n  no load runs it"),
-        loads => write!(text, "\n  it runs at loads of {}", list(loads, 10)),
+        loads => {
+            let names: Vec<&str> = loads.iter().map(|name| name.as_str()).collect();
+            write!(text, "\n  it runs at loads of {}", list(&names, 10))
+        }
     };
-    if let Some(node) = release.index.get(id.as_str())
-        && node.relation_name().is_some()
-    {
-        let built =
-            if evidence.board.built.contains(ordinal) { "it was built before" } else { "it was never built yet" };
-        let _ = write!(text, "\n  {built}");
+    let history = history(evidence, id).await?;
+    match &history.built {
+        Some(built) => text.push_str(&built_in_words(evidence, id, built, &loads).await?),
+        None if release.index.get(id.as_str()).is_some_and(|node| node.relation_name().is_some()) => {
+            text.push_str(if evidence.board.built.contains(ordinal) {
+                "\n  it is there; no run that was looked at built it"
+            } else {
+                "\n  it was never built yet"
+            });
+        }
+        None => {}
+    }
+    if let Some(last) = history.last.filter(|last| history.built.as_ref().is_none_or(|built| built.run != last.run)) {
+        text.push_str(&last_in_words(id, &last));
+    } else if history.built.is_none() {
+        text.push_str("\n  no run has had it yet");
     }
     for (cause, debt) in evidence.board.owed.iter().filter(|(_, debt)| debt.nodes.contains(ordinal)) {
         let _ = write!(
@@ -56,22 +76,8 @@ pub(super) async fn explain(evidence: &Evidence, what: &str) -> Result<String, W
     for (run, _) in evidence.board.runs.iter().filter(|(_, run)| run.nodes.contains(ordinal)) {
         let _ = write!(text, "\n  it is in the live run {run}");
     }
-    match last_run(evidence, id).await? {
-        Some((run, line, result)) => {
-            let at = line.at.strftime("%Y-%m-%d %H:%M:%S UTC");
-            let _ = write!(text, "\n  the last run that had it: {run}, settled {at}");
-            let node = result.as_ref().and_then(|result| result.nodes.iter().find(|node| node.id == *id));
-            match node {
-                Some(node) => {
-                    let _ = write!(text, "\n    dbt's status: {:?} after {:.1} s", node.status, node.seconds);
-                    if let Some(message) = &node.message {
-                        let _ = write!(text, "\n    {}", printable(message.trim()));
-                    }
-                }
-                None => text.push_str("\n    dbt said nothing of it there"),
-            }
-        }
-        None => text.push_str("\n  no run has had it yet"),
+    if let Some(reason) = waits_for(release, &evidence.board, ordinal) {
+        let _ = write!(text, "\n  it {}", printable(&reason));
     }
     Ok(text)
 }
@@ -85,25 +91,136 @@ fn matching<'r>(release: &'r Release, what: &str) -> Vec<&'r NodeId> {
     nodes.iter().filter(|id| node_name(id.as_str()) == what && release.index.get(id.as_str()).is_some()).collect()
 }
 
-/// The newest settled run whose plan has the node.
-async fn last_run(
-    evidence: &Evidence,
-    id: &NodeId,
-) -> Result<Option<(RunId, LedgerLine, Option<RunResult>)>, WhyError> {
+/// What runs did with a node.
+#[derive(Default)]
+struct History {
+    /// The newest settled run whose plan has it.
+    last: Option<Had>,
+    /// The newest that built it.
+    built: Option<Had>,
+}
+
+/// A settled run whose plan has the node.
+#[derive(Clone)]
+struct Had {
+    run: RunId,
+    plan: Plan,
+    settled: Timestamp,
+    /// The attempt in which dbt spoke of the node, and what it said.
+    said: Option<(RunResult, NodeResult)>,
+}
+
+async fn history(evidence: &Evidence, id: &NodeId) -> Result<History, WhyError> {
     let ends = search(evidence, is_end, |found| found.len() >= MOST_RUNS).await?;
+    let mut history = History::default();
     for line in ends {
         let About::Run { run, attempt, .. } = &line.about else { continue };
         let Some(plan) = document::<Plan>(&evidence.state, &Plan::key(run)).await? else { continue };
-        if plan.nodes.iter().any(|node| node.id == *id) {
-            // A later attempt may have left the node out, because it was done: then an earlier one says.
-            for attempt in (1..=*attempt).rev() {
-                let result = document::<RunResult>(&evidence.state, &RunResult::key(run, attempt)).await?;
-                if result.as_ref().is_some_and(|result| result.nodes.iter().any(|node| node.id == *id)) {
-                    return Ok(Some((run.clone(), line.clone(), result)));
-                }
+        if !plan.nodes.iter().any(|node| node.id == *id) {
+            continue;
+        }
+        let mut said = None;
+        // A later attempt may have left the node out, because it was done: then an earlier one says.
+        for attempt in (1..=*attempt).rev() {
+            let result = document::<RunResult>(&evidence.state, &RunResult::key(run, attempt)).await?;
+            let node = result.as_ref().and_then(|result| result.nodes.iter().find(|node| node.id == *id)).cloned();
+            if let (Some(result), Some(node)) = (result, node) {
+                said = Some((result, node));
+                break;
             }
-            return Ok(Some((run.clone(), line.clone(), None)));
+        }
+        let had = Had { run: run.clone(), plan, settled: line.at, said };
+        let built = had.said.as_ref().is_some_and(|(_, node)| node.status.is_success());
+        history.last.get_or_insert_with(|| had.clone());
+        if built {
+            history.built = Some(had);
+            break;
         }
     }
-    Ok(None)
+    Ok(history)
+}
+
+/// When it was built, and from which loads.
+async fn built_in_words(
+    evidence: &Evidence,
+    id: &NodeId,
+    built: &Had,
+    loads: &[&DatasetName],
+) -> Result<String, WhyError> {
+    let Some((result, node)) = &built.said else { return Ok(String::new()) };
+    let time = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
+    let word = if id.as_str().starts_with("test.") { "passed" } else { "built" };
+    let mut text = format!(
+        "\n  last {word} {} by run {}, attempt {}, in {:.1} s",
+        time(result.finished_at),
+        built.run,
+        result.attempt,
+        node.seconds
+    );
+    for cause in &built.plan.causes {
+        let _ = write!(text, "\n    for {}, load {}: {}", cause.cause, cause.generation, printable(&cause.reason));
+    }
+    // What had landed before the run's first attempt began to read, it has read.
+    let Some(read_point) = evidence.state.head_last_modified(&Claim::key(&built.run, 1)).await? else {
+        return Ok(text);
+    };
+    let _ = write!(text, "\n    it was built from what had landed by {}", time(read_point));
+    for (name, line) in newest_loads(evidence, loads, read_point).await? {
+        let (About::Object { generation: Some(load), .. } | About::Loaded { generation: Some(load), .. }) = &line.about
+        else {
+            continue;
+        };
+        let what = match &line.about {
+            About::Object { key, .. } => printable(key),
+            _ => "a loader's word".to_owned(),
+        };
+        let _ = write!(text, "\n      {name}: up to load {load}, the last of it {what} ({})", time(line.at));
+    }
+    Ok(text)
+}
+
+/// The newest event of each of these datasets that opened or joined a load before that time.
+async fn newest_loads(
+    evidence: &Evidence,
+    datasets: &[&DatasetName],
+    before: Timestamp,
+) -> Result<BTreeMap<DatasetName, LedgerLine>, WhyError> {
+    let mut newest: BTreeMap<DatasetName, LedgerLine> = BTreeMap::new();
+    let missing = std::cell::Cell::new(datasets.len());
+    let take = |line: &LedgerLine| {
+        let name = match &line.about {
+            About::Object { dataset: Some(name), .. } => name.clone(),
+            About::Loaded { dataset, .. } => match DatasetName::parse(dataset.as_str()) {
+                Ok(name) => name,
+                Err(_) => return false,
+            },
+            _ => return false,
+        };
+        let counts = line.outcome == LedgerOutcome::Mapped && line.at <= before && datasets.contains(&&name);
+        if counts && !newest.contains_key(&name) {
+            newest.insert(name, line.clone());
+            missing.set(missing.get().saturating_sub(1));
+        }
+        false
+    };
+    search(evidence, take, |_| missing.get() == 0).await?;
+    Ok(newest)
+}
+
+/// A run that had it and did not build it.
+fn last_in_words(id: &NodeId, last: &Had) -> String {
+    let at = last.settled.strftime("%Y-%m-%d %H:%M:%S UTC");
+    let mut text = format!("\n  the last run that had it: {}, settled {at}", last.run);
+    match &last.said {
+        Some((_, node)) => {
+            let _ = write!(text, "\n    dbt's status: {:?} after {:.1} s", node.status, node.seconds);
+            if let Some(message) = &node.message {
+                let _ = write!(text, "\n    {}", first_lines(message, MESSAGE_LINES).join("\n    "));
+            }
+        }
+        None => {
+            let _ = write!(text, "\n    dbt said nothing of {} there", node_name(id.as_str()));
+        }
+    }
+    text
 }

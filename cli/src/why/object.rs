@@ -19,6 +19,7 @@ pub(super) async fn explain(stack: &Stack, evidence: &Evidence, bucket: &str, ke
         return unheard(stack, evidence, bucket, key, &name).await;
     }
     let mut text = name;
+    text.push_str(&there_now(stack, bucket, key, lines.first()).await);
     for (number, line) in lines.iter().enumerate() {
         if number == 1 {
             text.push_str("\n\nbefore that:");
@@ -81,6 +82,17 @@ async fn aftermath(evidence: &Evidence, dataset: &DatasetName, generation: u64) 
         _ => text.push_str("\n\nnothing is owed for it any more: everything it concerns has been built since"),
     }
     Ok(text)
+}
+
+/// Whether the object is still the one that the ledger's newest line tells of. A bucket that we may not look into says nothing either way.
+async fn there_now(stack: &Stack, bucket: &str, key: &str, newest: Option<&LedgerLine>) -> String {
+    match (stack.store(bucket).head_last_modified(key).await, newest) {
+        (Ok(None), _) => "\n(no such object is there any more)".to_owned(),
+        (Ok(Some(at)), Some(line)) if at > line.at => {
+            format!("\n(it was written again {at}, and that event is still on its way)")
+        }
+        (Ok(Some(_)) | Err(_), _) => String::new(),
+    }
 }
 
 /// The ledger has not heard of it.

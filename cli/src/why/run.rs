@@ -2,11 +2,12 @@
 
 use std::fmt::Write as _;
 
-use landfall_pipeline::{About, LedgerLine, LedgerOutcome, NodeStatus, Outcome, Plan, RunId, RunResult};
+use landfall_pipeline::{About, LedgerLine, LedgerOutcome, NodeStatus, Outcome, Plan, RunId, RunResult, StopClass};
 
-use super::{Evidence, WhyError, search};
+use super::{Evidence, Logs, WhyError, search};
 use crate::{
     ledger::document,
+    local::task_log,
     story::{explain_plan, first_lines},
     terminal::{count, seconds},
     text::{list, node_name, printable},
@@ -31,7 +32,7 @@ pub(super) async fn explain(evidence: &Evidence, id: &RunId) -> Result<Option<St
     }
     let mut attempts = 1;
     for line in &lines {
-        let About::Run { attempt, task_arn, .. } = &line.about else { continue };
+        let About::Run { attempt, task_arn, class, .. } = &line.about else { continue };
         attempts = attempts.max(*attempt);
         let at = line.at.strftime("%H:%M:%S");
         let detail = first_lines(&line.detail, MESSAGE_LINES).join("\n      ");
@@ -47,10 +48,25 @@ pub(super) async fn explain(evidence: &Evidence, id: &RunId) -> Result<Option<St
             _ => detail,
         };
         let _ = write!(text, "\n  {at}  {words}");
+        // Of a success only its nodes are of interest.
+        let class = class.filter(|_| line.outcome != LedgerOutcome::Succeeded);
+        if let Some(class) = class.filter(|class| *class != StopClass::Exited) {
+            let _ = write!(text, "\n            its task: {}", class.words());
+            if let Some(way_out) = class.way_out() {
+                let _ = write!(text, "; {way_out}");
+            }
+        }
+        if let (LedgerOutcome::Started, Some(arn)) = (line.outcome, task_arn) {
+            let _ = write!(text, "\n            its output: {}", evidence.logs.of(arn));
+        }
     }
     for attempt in 1..=attempts {
         if let Some(result) = document::<RunResult>(&evidence.state, &RunResult::key(id, attempt)).await? {
             let _ = write!(text, "\n{}", attempt_in_words(&result));
+            if !result.artifacts.is_empty() {
+                let prefix = evidence.state.address(&Plan::attempt_prefix(id, attempt));
+                let _ = write!(text, "\n  its artifacts: {prefix} ({})", list(&result.artifacts, 10));
+            }
         }
     }
     if let Some(run) = evidence.board.runs.get(id) {
@@ -63,6 +79,19 @@ pub(super) async fn explain(evidence: &Evidence, id: &RunId) -> Result<Option<St
         );
     }
     Ok(Some(text))
+}
+
+impl Logs {
+    /// Of this task.
+    fn of(&self, task_arn: &str) -> String {
+        match self {
+            Self::Here(folder) => task_log(folder, task_arn).display().to_string(),
+            // The stream's prefix and the container's name, both as in template.yaml.
+            Self::Group(group) => {
+                format!("log group {group}, stream dbt/dbt/{}", task_arn.rsplit('/').next().unwrap_or(task_arn))
+            }
+        }
+    }
 }
 
 fn attempt_in_words(result: &RunResult) -> String {

@@ -42,8 +42,8 @@ impl Fault {
         self.status == Some(403) || self.code.as_deref().is_some_and(|code| code.starts_with("AccessDenied"))
     }
 
-    /// Whether AWS asks for patience and has done nothing. ECS and EC2 also say so in the words of another error.
-    pub fn is_throttled(&self) -> bool {
+    /// Whether AWS's own name of the error is one for too many calls: nothing was done, whatever the status.
+    pub fn is_named_throttling(&self) -> bool {
         const CODES: [&str; 8] = [
             "Throttling",
             "ThrottlingException",
@@ -54,11 +54,14 @@ impl Fault {
             "SlowDown",
             "LimitExceededException",
         ];
+        self.status == Some(429) || self.code.as_deref().is_some_and(|code| CODES.contains(&code))
+    }
+
+    /// Whether AWS asks for patience and has done nothing. ECS and EC2 also say so in the words of another error.
+    pub fn is_throttled(&self) -> bool {
         const WORDS: [&str; 4] = ["rate exceeded", "request limit exceeded", "throttl", "too many requests"];
         let message = self.message.to_lowercase();
-        self.status == Some(429)
-            || self.code.as_deref().is_some_and(|code| CODES.contains(&code))
-            || (self.status.is_some() && WORDS.iter().any(|words| message.contains(words)))
+        self.is_named_throttling() || (self.status.is_some() && WORDS.iter().any(|words| message.contains(words)))
     }
 
     /// Whether the call may have had its effect all the same: no answer, an answer cut short, or a fault on AWS's side.

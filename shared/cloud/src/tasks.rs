@@ -1,17 +1,17 @@
 //! ECS tasks: start, describe, stop.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_sdk_ecs::{
     config::retry::RetryConfig,
     error::SdkError,
     operation::run_task::{RunTaskError, RunTaskOutput},
     types::{
-        AssignPublicIp, AwsVpcConfiguration, ContainerOverride, KeyValuePair, LaunchType, NetworkConfiguration,
-        PropagateTags, Tag, TaskOverride,
+        AssignPublicIp, AwsVpcConfiguration, CapacityProviderStrategyItem, ContainerOverride, KeyValuePair, LaunchType,
+        NetworkConfiguration, PropagateTags, Tag, TaskOverride,
     },
 };
-use landfall_pipeline::RunTaskCall;
+use landfall_pipeline::{Capacity, RunTaskCall};
 
 pub use landfall_conductor::{Described, Refusal, RunOutcome};
 
@@ -19,10 +19,14 @@ use crate::{CallError, Fault, task_facts};
 
 /// How often `RunTask` is tried before its caller hears of it. Each try is the same call with the same token.
 const TRIES: u32 = 3;
+/// After so long it is not tried again: the function has other things to do, and the next one makes the same call.
+const ENOUGH: Duration = Duration::from_secs(15);
 /// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTasks.html>
 const MOST_DESCRIBED: usize = 100;
 /// The tag by which a bill or a console tells whose task it is.
 const RUN_TAG: &str = "landfall:run";
+/// One of the cluster's capacity providers in template.yaml.
+const SPOT: &str = "FARGATE_SPOT";
 
 /// The tasks of one cluster. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -52,7 +56,7 @@ impl Tasks {
     /// The SDK's retries are off: it would forget that an earlier try's reply was lost, and a refusal of the last try would then pass for "no
     /// task exists". Needs `ecs:RunTask`, `ecs:TagResource` and `iam:PassRole` for the task's two roles.
     pub async fn run(&self, call: &RunTaskCall) -> RunOutcome {
-        let (mut lost_a_reply, mut tried) = (false, 0);
+        let (mut lost_a_reply, mut tried, began) = (false, 0, Instant::now());
         loop {
             tried += 1;
             let outcome = match self.run_once(call).await {
@@ -67,7 +71,7 @@ impl Tasks {
                 }
                 RunOutcome::Refused { class, .. } => *class == Refusal::Throttled,
             };
-            if !again || tried >= TRIES {
+            if !again || tried >= TRIES || began.elapsed() > ENOUGH {
                 return match outcome {
                     RunOutcome::Refused { reason, .. } if lost_a_reply => RunOutcome::Unknown {
                         error: format!("an earlier reply to the same call was lost; then: {reason}"),
@@ -96,12 +100,21 @@ impl Tasks {
             call.environment.iter().map(|(name, value)| KeyValuePair::builder().name(name).value(value).build());
         let container =
             ContainerOverride::builder().name(&settings.container).set_environment(Some(environment.collect())).build();
+        // A launch type and a strategy exclude each other.
+        let (launch_type, strategy) = match call.capacity {
+            Capacity::OnDemand => (Some(LaunchType::Fargate), None),
+            Capacity::Spot => {
+                let spot = CapacityProviderStrategyItem::builder().capacity_provider(SPOT).weight(1).build();
+                (None, Some(vec![spot.map_err(SdkError::construction_failure)?]))
+            }
+        };
         self.ecs
             .run_task()
             .cluster(&settings.cluster)
             .task_definition(&settings.task_definition)
             .count(1)
-            .launch_type(LaunchType::Fargate)
+            .set_launch_type(launch_type)
+            .set_capacity_provider_strategy(strategy)
             .network_configuration(NetworkConfiguration::builder().awsvpc_configuration(network).build())
             .overrides(TaskOverride::builder().container_overrides(container).build())
             .client_token(&call.client_token)
@@ -179,11 +192,18 @@ fn of_answer(answer: RunTaskOutput) -> RunOutcome {
 /// The reasons in `failures[]`. <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/api_failures_messages.html>
 fn of_failure(reason: &str) -> Refusal {
     let low = reason.to_lowercase();
-    if low.contains("throttl") || low.contains("rate exceeded") || low.contains("request limit exceeded") {
+    if ["throttl", "rate exceeded", "request limit exceeded", "too many"].iter().any(|words| low.contains(words)) {
         Refusal::Throttled
-    } else if low.starts_with("resource") || low.starts_with("agent") || speaks_of_capacity(&low) {
+    } else if ["resource", "agent", "no container instances", "no active instances", "empty capacity provider"]
+        .iter()
+        .any(|word| low.starts_with(word))
+        || speaks_of_capacity(&low)
+    {
         Refusal::Capacity
-    } else if ["attribute", "missing", "inactive", "location"].iter().any(|word| low.starts_with(word)) {
+    } else if ["attribute", "missing", "inactive", "location", "memberof", "access denied", "blocked"]
+        .iter()
+        .any(|word| low.starts_with(word))
+    {
         Refusal::Configuration
     } else {
         Refusal::Other
@@ -210,7 +230,8 @@ fn of_error(error: &RunTaskFailure, cluster: &str) -> RunOutcome {
         return RunOutcome::Refused { class: Refusal::Configuration, reason };
     }
     let fault = Fault::of(error);
-    if fault.is_ambiguous() && !fault.is_throttled() {
+    // A fault on AWS's side may have come after the task, even if it speaks of throttling.
+    if fault.is_ambiguous() && !fault.is_named_throttling() {
         return RunOutcome::Unknown { error: fault.to_string() };
     }
     RunOutcome::Refused { class: of_fault(&fault), reason: fault.to_string() }

@@ -9,6 +9,7 @@ use landfall_cloud::events::{
     DocsOwed, LoadMessage, ScheduleEvent, parse_docs_owed, parse_load_message, parse_release_offered, parse_schedule,
     parse_task_stopped,
 };
+use landfall_pipeline::StopClass;
 use serde_json::Value;
 
 const STACK: &str = "shop";
@@ -104,6 +105,34 @@ fn every_stopped_task_is_told_apart() {
         assert_eq!(facts.exit_code, code, "{name}");
         assert_eq!(facts.stop_code.as_deref(), value["detail"]["stopCode"].as_str(), "{name}");
     }
+}
+
+#[test]
+fn every_stopped_task_has_the_class_of_its_name() {
+    let classes: Vec<(String, StopClass)> = samples("task-stopped")
+        .into_iter()
+        .map(|(name, value)| (name, parse_task_stopped(&value, "dbt").unwrap().class()))
+        .collect();
+    let expected = [
+        ("by-user", StopClass::UserInitiated),
+        ("dbt-failed", StopClass::Exited),
+        ("failed-to-start", StopClass::ImageMissing),
+        ("host-lost", StopClass::HostLost),
+        ("image-denied", StopClass::ImageDenied),
+        ("killed", StopClass::Killed),
+        ("log-group-missing", StopClass::Logs),
+        ("no-capacity", StopClass::Capacity),
+        ("no-exit-code", StopClass::NoExitCode),
+        ("no-network", StopClass::Network),
+        ("not-ours", StopClass::Exited),
+        ("out-of-memory", StopClass::OutOfMemory),
+        ("scaling-of-a-service", StopClass::UserInitiated),
+        ("secret-denied", StopClass::Secrets),
+        ("spot-interruption", StopClass::SpotInterruption),
+        ("succeeded", StopClass::Exited),
+    ];
+    let expected = expected.map(|(name, class)| (format!("task-stopped-{name}.json"), class));
+    assert_eq!(classes, expected);
 }
 
 #[test]

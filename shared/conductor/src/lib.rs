@@ -8,6 +8,7 @@ mod observe;
 mod offer;
 mod perform;
 mod ports;
+mod stop_class;
 mod sweep;
 mod task_facts;
 

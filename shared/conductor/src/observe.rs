@@ -16,6 +16,7 @@ impl<P: Ports> Conductor<P> {
             attempt,
             task_arn: facts.task_arn.clone(),
             reason: reason(facts),
+            class: facts.class(),
             exit_code: facts.exit_code,
             claim,
             result,

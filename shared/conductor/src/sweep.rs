@@ -1,6 +1,6 @@
 //! The sweep: finds what any lost event, lost reply or dead function left, and does it (L9).
 
-use landfall_pipeline::{AttemptState, Board, Input, Run, RunId, Stop, long_gone};
+use landfall_pipeline::{AttemptState, Board, Input, Run, RunId, Stop, StopClass, long_gone};
 
 use crate::{ConductError, Conductor, Deadline, Ports};
 
@@ -53,6 +53,7 @@ impl<P: Ports> Conductor<P> {
             attempt: number,
             task_arn: task_arn.to_owned(),
             reason: "ECS does not know its task any more, and told nobody that it stopped".to_owned(),
+            class: StopClass::Gone,
             exit_code: None,
             claim,
             result: self.ports.result(id, number).await?,

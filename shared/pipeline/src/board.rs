@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Cause, DatasetName, JobName, LedgerOutcome, Nonce, ReleaseId, RunCause, RunId, Set};
+use crate::{Cause, DatasetName, JobName, LedgerOutcome, Nonce, ReleaseId, RunCause, RunId, Set, StopClass};
 
 /// The version of board.json that this code reads and writes.
 pub const BOARD_VERSION: u32 = 1;
@@ -70,6 +70,9 @@ pub struct Announcement {
     pub outcome: LedgerOutcome,
     /// For people.
     pub detail: String,
+    /// How its last attempt's task stopped, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<StopClass>,
     /// What it was for.
     pub causes: Vec<RunCause>,
 }
@@ -297,6 +300,12 @@ pub struct Attempt {
     /// Once void, the run ends instead of being tried again.
     #[serde(default)]
     pub give_up: bool,
+    /// How its task stopped, once it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<StopClass>,
+    /// How the last task of the attempts before stopped: what does not mend itself is not tried a third time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class_before: Option<StopClass>,
 }
 
 /// Where an attempt stands.

@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Ask, Cause, DatasetName, JobName, NodeId, NodeStatus, Nonce, ReleaseId, RunId};
+use crate::{Ask, Cause, DatasetName, JobName, NodeId, NodeStatus, Nonce, ReleaseId, RunId, StopClass};
 
 /// One object of the ledger: a header line, then one line an event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -108,6 +108,9 @@ pub enum About {
         /// The task, once known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         task_arn: Option<String>,
+        /// How the attempt's task stopped, if one did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        class: Option<StopClass>,
         /// What it pays.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         causes: Vec<RunCause>,

@@ -26,6 +26,7 @@ mod release;
 mod report;
 pub mod safeguards;
 mod set;
+mod stop;
 mod values;
 
 pub use board::{
@@ -36,7 +37,7 @@ pub use cause::{BadCause, Cause};
 pub use compile::{CompileError, CompileInput, compile};
 pub use decide::{
     ASKS_KEPT, COUNTED_KEPT, Context, Decision, GROUPS_CLOSED, GROUPS_OPEN, Input, Load, MARGIN, MOST_ATTEMPTS,
-    PATIENCE, RECENT_KEPT, Stop, decide, long_gone,
+    PATIENCE, RECENT_KEPT, Stop, decide, long_gone, waits_for,
 };
 pub use ids::{BadName, DatasetName, JobName, NodeId, Nonce, ReleaseId, RunId, compact};
 pub use ledger::{About, FailedNode, LedgerHeader, LedgerLine, LedgerObject, LedgerOutcome, RunCause, ledger_key};
@@ -55,4 +56,5 @@ pub use ready::{MOST_COUNTED, OnDelete, Ready, ReadyPolicy};
 pub use release::{COMPILED_VERSION, Compiled, Dataset, Job, Release, ReleaseError};
 pub use report::{Claim, NodeResult, NodeStatus, Outcome, RESULT_VERSION, RunResult, StepResult};
 pub use set::Set;
+pub use stop::StopClass;
 pub use values::{Span, Words};

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{Cause, NodeId, ReleaseId, RunId};
+use crate::{Capacity, Cause, NodeId, ReleaseId, RunId};
 
 /// The version of plan.json that this code writes; a reader refuses any other.
 pub const PLAN_VERSION: u32 = 1;
@@ -43,6 +43,9 @@ pub struct Plan {
     pub reads: Vec<String>,
     /// The run is stopped by its own supervisor after so many seconds.
     pub timeout_seconds: u32,
+    /// How its tasks are bought.
+    #[serde(default)]
+    pub capacity: Capacity,
     /// Where and how the task runs.
     pub task: TaskSettings,
 }
@@ -150,6 +153,8 @@ pub struct RunTaskCall {
     pub client_token: String,
     /// The run id.
     pub started_by: String,
+    /// How this very task is bought.
+    pub capacity: Capacity,
     /// The container's override: a few short strings whatever the selection's size.
     pub environment: BTreeMap<String, String>,
 }
@@ -172,6 +177,8 @@ impl Plan {
             settings: self.task.clone(),
             client_token: client_token(&self.run_id, attempt),
             started_by: self.run_id.to_string(),
+            // What was interrupted, or found no room, is not interrupted twice.
+            capacity: if attempt == 1 { self.capacity } else { Capacity::OnDemand },
             environment: BTreeMap::from([
                 (PLAN_VARIABLE.to_owned(), plan),
                 (ATTEMPT_VARIABLE.to_owned(), attempt.to_string()),

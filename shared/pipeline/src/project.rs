@@ -198,11 +198,15 @@ impl Default for RunsConfig {
 }
 
 /// How tasks are bought.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Capacity {
     /// Fargate at its list price, never taken away.
+    #[default]
     OnDemand,
+    /// A run's first attempt on Fargate Spot, which is cheaper and may be taken away after a warning of two minutes; its other attempts on
+    /// demand. <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-capacity-providers.html>
+    Spot,
 }
 
 /// Whether runs may share the warehouse.

@@ -4,7 +4,10 @@
 #![cfg(test)]
 
 mod bad_input;
+mod burst;
 mod interruption;
 mod loads;
+mod losses;
+mod shared_mart;
 mod words;
 mod world;

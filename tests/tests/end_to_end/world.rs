@@ -1,6 +1,7 @@
 //! A whole stack on this machine, with the example project released: the emulator, the deployed template, the real binaries, real dbt.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     process::Command,
     time::{Duration, Instant},
@@ -43,6 +44,15 @@ impl Drop for Folder {
 impl World {
     /// Deploys under a name of its own and releases a copy of the example, to which `edit` may do what it likes.
     pub(crate) async fn start(name: &str, edit: impl FnOnce(&Path)) -> Self {
+        Self::start_with(name, "example", |project, _| edit(project)).await
+    }
+
+    /// The same with any project of this repository. `edit` may set variables of the project too.
+    pub(crate) async fn start_with(
+        name: &str,
+        from: &str,
+        edit: impl FnOnce(&Path, &mut BTreeMap<String, String>),
+    ) -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
         let home = Home::at(root);
         let terminal = Terminal::silent();
@@ -53,7 +63,7 @@ impl World {
             name: format!("test-{name}"),
             port: 0,
             landing_buckets: Vec::new(),
-            parameters: std::collections::BTreeMap::new(),
+            parameters: BTreeMap::new(),
             home: home.clone(),
         };
         let stack = LocalStack::start(&terminal, &options, &environments).await.unwrap();
@@ -63,8 +73,8 @@ impl World {
         let mut variables = stack.project_variables();
         variables.insert("DUCKDB_PATH".to_owned(), warehouse.to_string_lossy().into_owned());
         let project = tempfile::tempdir().unwrap();
-        copy(&home.join("example"), project.path());
-        edit(project.path());
+        copy(&home.join(from), project.path());
+        edit(project.path(), &mut variables);
         let python = venv.program("python");
         let dbt = Dbt { program: venv.program("dbt"), profiles: None, target: Some("local".to_owned()), variables };
         stack.release(&terminal, project.path(), &dbt).await.unwrap();
@@ -159,13 +169,51 @@ impl World {
         assert!(output.status.success(), "{function}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
+    /// Lets time pass for the stack, as its schedule does each minute.
+    pub(crate) fn sweep(&self) {
+        self.invoke("OnSchedule", r#"{"sweep":true}"#);
+    }
+
+    /// The processes of this stack whose program has this name and whose environment holds these words.
+    pub(crate) fn processes(&self, program: &str, words: &[&str]) -> Vec<u32> {
+        // With the environment of each: the words of a task or a function that nothing else has.
+        let output = Command::new("ps").args(["axeww", "-o", "pid=,command="]).output().unwrap();
+        let endpoint = format!("AWS_ENDPOINT_URL={} ", self.stack.state.endpoint);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let ours = text.lines().filter_map(|line| {
+            let (pid, command) = line.trim_start().split_once(' ')?;
+            let named = command.split_whitespace().next()?.ends_with(program);
+            let all = format!("{command} ");
+            (named && all.contains(&endpoint) && words.iter().all(|word| all.contains(word)))
+                .then(|| pid.parse().unwrap())
+        });
+        ours.collect()
+    }
+
     /// One number or text from the warehouse, by DuckDB itself.
     pub(crate) fn ask(&self, sql: &str) -> String {
-        let code =
-            "import duckdb, sys; print(duckdb.connect(sys.argv[1], read_only=True).execute(sys.argv[2]).fetchone()[0])";
-        let output = Command::new(&self.python).args(["-c", code]).arg(&self.warehouse).arg(sql).output().unwrap();
+        self.ask_of(&self.warehouse, sql)
+    }
+
+    /// One number or text from files, by DuckDB itself.
+    pub(crate) fn ask_files(&self, sql: &str) -> String {
+        self.ask_of(Path::new(":memory:"), sql)
+    }
+
+    fn ask_of(&self, database: &Path, sql: &str) -> String {
+        let code = "import duckdb, sys\n\
+            print(duckdb.connect(sys.argv[1], read_only=sys.argv[1] != ':memory:').execute(sys.argv[2]).fetchone()[0])";
+        let output = Command::new(&self.python).args(["-c", code]).arg(database).arg(sql).output().unwrap();
         assert!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+}
+
+/// A signal to processes that this test's stack started.
+pub(crate) fn signal(name: &str, processes: &[u32]) {
+    for pid in processes {
+        let sent = Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()).status().unwrap();
+        assert!(sent.success(), "kill -{name} {pid}");
     }
 }
 

@@ -8,7 +8,7 @@ use landfall_cloud::{
     Clients, Config, TaskFacts,
     tasks::{Refusal, RunOutcome, Stopping},
 };
-use landfall_pipeline::{RunTaskCall, TaskSettings};
+use landfall_pipeline::{Capacity, RunTaskCall, TaskSettings};
 
 use crate::launched::{Emulator, launch};
 
@@ -70,6 +70,7 @@ async fn a_task_of_a_pinned_image_is_started_once_and_seen_to_its_end() {
         },
         client_token: "run-1-attempt-2".to_owned(),
         started_by: "run-1".to_owned(),
+        capacity: Capacity::OnDemand,
         environment: BTreeMap::from([
             ("LANDFALL_PLAN".to_owned(), "s3://state/runs/run-1/plan.json".to_owned()),
             ("LANDFALL_ATTEMPT".to_owned(), "2".to_owned()),

@@ -3,9 +3,10 @@
 use std::{
     fmt::Write as _,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
-use aws_config::{BehaviorVersion, Region};
+use aws_config::{BehaviorVersion, Region, timeout::TimeoutConfig};
 use aws_sdk_s3::config::Credentials;
 use landfall_cloud::Clients;
 use serde_json::Value;
@@ -51,6 +52,8 @@ pub(crate) enum Reply {
     },
     /// The request was read whole; then the line goes dead.
     Cut,
+    /// The request was read whole; the line stays open, and nothing ever comes.
+    Silence,
 }
 
 impl Reply {
@@ -129,16 +132,22 @@ impl Stub {
     }
 
     pub(crate) async fn clients(&self) -> Clients {
-        clients(&self.endpoint).await
+        clients(&self.endpoint, TimeoutConfig::disabled()).await
+    }
+
+    /// Clients that wait for an answer no longer than that.
+    pub(crate) async fn hasty_clients(&self, patience: Duration) -> Clients {
+        clients(&self.endpoint, TimeoutConfig::builder().operation_attempt_timeout(patience).build()).await
     }
 }
 
 /// Clients that speak to this endpoint alone.
-async fn clients(endpoint: &str) -> Clients {
+async fn clients(endpoint: &str, timeouts: TimeoutConfig) -> Clients {
     let sdk = aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new("eu-west-1"))
         .credentials_provider(Credentials::new("test", "test", None, None, "tests"))
         .endpoint_url(endpoint)
+        .timeout_config(timeouts)
         .load()
         .await;
     Clients::new(sdk, true).unwrap()
@@ -150,7 +159,11 @@ async fn serve(line: TcpStream, handler: Arc<Mutex<Handler>>, seen: Arc<Mutex<Ve
         let reply = (handler.lock().unwrap())(&request);
         let head_only = request.method == "HEAD";
         seen.lock().unwrap().push(request);
-        let Reply::Answer { status, headers, body } = reply else { return };
+        let (status, headers, body) = match reply {
+            Reply::Answer { status, headers, body } => (status, headers, body),
+            Reply::Cut => return,
+            Reply::Silence => std::future::pending().await,
+        };
         let mut answer = format!("HTTP/1.1 {status} Said\r\ncontent-length: {}\r\n", body.len());
         for (name, value) in headers {
             let _ = write!(answer, "{name}: {value}\r\n");

@@ -1,13 +1,13 @@
 //! ECS: the call as it stands on the wire, and every way in which `RunTask` says no, or says nothing.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use landfall_cloud::{
     Config, Tasks,
     events::parse_task_stopped,
     tasks::{Refusal, RunOutcome, Stopping},
 };
-use landfall_pipeline::{RunTaskCall, TaskSettings};
+use landfall_pipeline::{Capacity, RunTaskCall, TaskSettings};
 use serde_json::{Value, json};
 
 use crate::stub::{Reply, Request, Stub};
@@ -15,7 +15,7 @@ use crate::stub::{Reply, Request, Stub};
 const CLUSTER: &str = "arn:aws:ecs:eu-west-1:111122223333:cluster/shop";
 const TASK: &str = "arn:aws:ecs:eu-west-1:111122223333:task/shop/0123456789abcdef";
 
-async fn tasks(stub: &Stub) -> Tasks {
+fn config() -> Config {
     let lookup = |name: &str| {
         let value = match name {
             "LANDFALL_STACK" | "LANDFALL_STATE_BUCKET" => "shop",
@@ -25,7 +25,11 @@ async fn tasks(stub: &Stub) -> Tasks {
         };
         Some(value.to_owned())
     };
-    stub.clients().await.tasks(&Config::read(lookup).unwrap()).unwrap()
+    Config::read(lookup).unwrap()
+}
+
+async fn tasks(stub: &Stub) -> Tasks {
+    stub.clients().await.tasks(&config()).unwrap()
 }
 
 fn call() -> RunTaskCall {
@@ -41,6 +45,7 @@ fn call() -> RunTaskCall {
         },
         client_token: "token-of-attempt-1".to_owned(),
         started_by: "20261122t171417z-9f3a2c1b-0".to_owned(),
+        capacity: Capacity::OnDemand,
         environment: BTreeMap::from([
             ("LANDFALL_PLAN".to_owned(), "s3://shop-state/runs/r/plan.json".to_owned()),
             ("LANDFALL_ATTEMPT".to_owned(), "1".to_owned()),
@@ -95,11 +100,101 @@ async fn the_call_is_exactly_the_plans() {
 }
 
 #[tokio::test]
-async fn a_failure_inside_an_answer_with_200_is_a_refusal() {
-    let (outcome, seen) = run(vec![failure("Capacity is unavailable at this time. Please try again later")]).await;
-    assert_eq!(refused(&outcome), Refusal::Capacity);
-    assert_eq!(seen.len(), 1);
-    assert_eq!(refused(&run(vec![failure("RESOURCE:CPU")]).await.0), Refusal::Capacity);
+async fn a_spot_task_is_asked_for_by_its_capacity_provider_and_not_by_a_launch_type() {
+    let stub = Stub::script(vec![started()]).await;
+    tasks(&stub).await.run(&RunTaskCall { capacity: Capacity::Spot, ..call() }).await;
+    let asked = stub.seen()[0].json();
+    let strategy = json!([{ "capacityProvider": "FARGATE_SPOT", "weight": 1, "base": 0 }]);
+    assert_eq!(asked["capacityProviderStrategy"], strategy);
+    assert!(asked.get("launchType").is_none(), "ECS takes one or the other: {asked}");
+}
+
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/api_failures_messages.html>
+#[tokio::test]
+async fn each_failure_inside_an_answer_with_200_leads_to_what_can_be_done() {
+    for (reason, class, calls) in [
+        ("RESOURCE:CPU", Refusal::Capacity, 1),
+        ("RESOURCE:MEMORY", Refusal::Capacity, 1),
+        ("RESOURCE:ENI", Refusal::Capacity, 1),
+        ("AGENT", Refusal::Capacity, 1),
+        ("Capacity is unavailable at this time. Please try again later", Refusal::Capacity, 1),
+        ("EMPTY CAPACITY PROVIDER", Refusal::Capacity, 1),
+        ("No Container Instances were found in your cluster.", Refusal::Capacity, 1),
+        ("You've reached the limit on the number of tasks you can run concurrently", Refusal::Capacity, 1),
+        ("Rate exceeded", Refusal::Throttled, 3),
+        ("Request limit exceeded.", Refusal::Throttled, 3),
+        ("ATTRIBUTE", Refusal::Configuration, 1),
+        ("LOCATION", Refusal::Configuration, 1),
+        ("MISSING", Refusal::Configuration, 1),
+        ("INACTIVE", Refusal::Configuration, 1),
+        ("MemberOf placement constraint unsatisfied.", Refusal::Configuration, 1),
+        ("A WORD OF THE FUTURE", Refusal::Other, 1),
+    ] {
+        let (outcome, seen) = run((0..calls).map(|_| failure(reason)).collect()).await;
+        assert_eq!((refused(&outcome), seen.len()), (class, calls), "{reason}");
+        assert!(matches!(&outcome, RunOutcome::Refused { reason: told, .. } if told.contains(reason)), "{outcome:?}");
+    }
+}
+
+/// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html#API_RunTask_Errors>
+#[tokio::test]
+async fn each_error_leads_to_what_can_be_done() {
+    let vcpus = "You've reached the limit on the number of vCPUs you can run concurrently";
+    let subnets = "Error retrieving subnet information for [subnet-1]: Request limit exceeded.";
+    let trust =
+        "ECS was unable to assume the role 'arn:aws:iam::111122223333:role/shop' that was provided for this task.";
+    for (code, message, class, calls) in [
+        ("ClientException", vcpus, Refusal::Capacity, 1),
+        ("ClientException", "Capacity is unavailable at this time.", Refusal::Capacity, 1),
+        ("ThrottlingException", "Rate exceeded", Refusal::Throttled, 3),
+        ("ClientException", "Too many concurrent attempts to create a new task. Rate exceeded", Refusal::Throttled, 3),
+        ("InvalidParameterException", subnets, Refusal::Throttled, 3),
+        ("InvalidParameterException", "No Fargate configuration exists for given values.", Refusal::Configuration, 1),
+        ("ClientException", "TaskDefinition is inactive", Refusal::Configuration, 1),
+        ("ClientException", trust, Refusal::Configuration, 1),
+        ("ClusterNotFoundException", "Cluster not found.", Refusal::Configuration, 1),
+        ("AccessDeniedException", "not authorized to perform: iam:PassRole", Refusal::Configuration, 1),
+        ("BlockedException", "Your account is currently blocked", Refusal::Configuration, 1),
+        ("PlatformUnknownException", "the platform version does not exist", Refusal::Configuration, 1),
+        ("PlatformTaskDefinitionIncompatibilityException", "not on this platform", Refusal::Configuration, 1),
+        ("UnsupportedFeatureException", "not in this region", Refusal::Configuration, 1),
+        ("ConflictException", "the token was used, and ECS names no task", Refusal::Other, 1),
+        ("ExpiredTokenException", "The security token included in the request is expired", Refusal::Other, 1),
+        ("FutureException", "hm", Refusal::Other, 1),
+    ] {
+        let (outcome, seen) = run((0..calls).map(|_| Reply::error(400, code, message)).collect()).await;
+        assert_eq!((refused(&outcome), seen.len()), (class, calls), "{code}: {message}");
+        assert!(matches!(&outcome, RunOutcome::Refused { reason, .. } if reason.contains(message)), "{outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_fault_on_awss_side_proves_nothing_even_if_it_speaks_of_throttling() {
+    for (status, message) in
+        [(500, "Service Unavailable. Please try again later."), (500, "Rate exceeded"), (503, "busy")]
+    {
+        let (outcome, seen) = run((0..3).map(|_| Reply::error(status, "ServerException", message)).collect()).await;
+        assert!(matches!(&outcome, RunOutcome::Unknown { .. }), "{message}: {outcome:?}");
+        assert_eq!(seen.len(), 3, "the identical call may be repeated");
+    }
+    // By name it is throttling, and nothing was done.
+    let busy = || Reply::error(503, "ThrottlingException", "Rate exceeded");
+    assert_eq!(refused(&run(vec![busy(), busy(), busy()]).await.0), Refusal::Throttled);
+}
+
+#[tokio::test]
+async fn a_call_that_is_never_answered_may_have_started_the_task() {
+    let stub = Stub::script(vec![Reply::Silence, started()]).await;
+    let tasks = stub.hasty_clients(Duration::from_millis(300)).await.tasks(&config()).unwrap();
+    let outcome = tasks.run(&call()).await;
+    assert_eq!(outcome, RunOutcome::Started { task_arn: TASK.to_owned() }, "asked again with the same token");
+    let seen = stub.seen();
+    assert_eq!(seen.len(), 2);
+    assert_eq!(seen[0].body, seen[1].body);
+    let stub = Stub::script(vec![Reply::Silence, Reply::Silence, Reply::Silence]).await;
+    let tasks = stub.hasty_clients(Duration::from_millis(300)).await.tasks(&config()).unwrap();
+    let outcome = tasks.run(&call()).await;
+    assert!(matches!(outcome, RunOutcome::Unknown { .. }), "{outcome:?}");
 }
 
 #[tokio::test]
@@ -124,20 +219,6 @@ async fn throttling_in_the_words_of_an_invalid_parameter_is_tried_again() {
     assert_eq!(seen[0].body, seen[1].body, "the very same call");
     let (outcome, seen) = run(vec![hidden(), hidden(), hidden()]).await;
     assert_eq!((refused(&outcome), seen.len()), (Refusal::Throttled, 3));
-}
-
-#[tokio::test]
-async fn a_call_that_never_can_succeed_is_made_once() {
-    for (code, message) in [
-        ("InvalidParameterException", "No Fargate configuration exists for given values."),
-        ("ClientException", "TaskDefinition is inactive"),
-        ("ClusterNotFoundException", "Cluster not found."),
-        ("AccessDeniedException", "not authorized to perform: iam:PassRole"),
-    ] {
-        let (outcome, seen) = run(vec![Reply::error(400, code, message)]).await;
-        assert_eq!((refused(&outcome), seen.len()), (Refusal::Configuration, 1), "{code}");
-        assert!(matches!(&outcome, RunOutcome::Refused { reason, .. } if reason.contains(message)), "{outcome:?}");
-    }
 }
 
 #[tokio::test]

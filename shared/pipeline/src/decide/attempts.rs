@@ -5,6 +5,17 @@ use jiff::SignedDuration;
 use super::{Deciding, MOST_ATTEMPTS};
 use crate::{About, Announcement, Attempt, AttemptState, LedgerOutcome, Run, RunCause, RunId, Stuck};
 
+/// What the attempt before came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Again {
+    /// Its task never ran dbt.
+    NeverRan,
+    /// Its task was ended before it was done.
+    Broken,
+    /// dbt said that something failed.
+    Failed,
+}
+
 impl Deciding<'_> {
     /// The live attempt with this number.
     fn attempt(&mut self, run: &RunId, number: u32) -> Option<&mut Run> {
@@ -17,6 +28,7 @@ impl Deciding<'_> {
             attempt: run.attempt.number,
             release: Some(run.release.clone()),
             task_arn: run.attempt.task_arn.clone(),
+            class: run.attempt.class,
             causes: Vec::new(),
             nodes: run.done.len(),
             failed: Vec::new(),
@@ -70,16 +82,22 @@ impl Deciding<'_> {
             return self.end(run_id, LedgerOutcome::Failed, detail.clone(), Some(&detail));
         }
         let why = run.attempt.before.last().cloned().unwrap_or_else(|| "nobody knew whether it was started".to_owned());
-        self.again(run_id, &why, false, SignedDuration::ZERO);
+        self.again(run_id, &why, Again::NeverRan, SignedDuration::ZERO);
     }
 
     /// The next attempt of a run, later each time, and no earlier than `drain` from now.
-    pub(super) fn again(&mut self, run_id: &RunId, why: &str, failed_rung: bool, drain: SignedDuration) {
+    pub(super) fn again(&mut self, run_id: &RunId, why: &str, after: Again, drain: SignedDuration) {
         let now = self.now;
         let Some(run) = self.board.runs.get_mut(run_id) else { return };
         let about = Self::about(run_id, run);
         let number = run.attempt.number + 1;
-        let pause = if failed_rung { 30 } else { 5_i64.saturating_mul(1 << run.attempt.number.min(6)) };
+        let tries = run.attempt.number.min(MOST_ATTEMPTS);
+        let pause = match after {
+            // Want of room, of a network or of a registry seldom passes within seconds.
+            Again::NeverRan => 8_i64.saturating_mul(4_i64.saturating_pow(tries)),
+            Again::Broken => 5_i64.saturating_mul(1 << tries),
+            Again::Failed => 30,
+        };
         let pause = pause.max(drain.as_secs());
         let mut before = std::mem::take(&mut run.attempt.before);
         if before.last().is_none_or(|last| last != why) {
@@ -93,8 +111,10 @@ impl Deciding<'_> {
             task_arn: None,
             running_since: None,
             before,
-            failed_rung: run.attempt.failed_rung + u32::from(failed_rung),
+            failed_rung: run.attempt.failed_rung + u32::from(after == Again::Failed),
             give_up: false,
+            class: None,
+            class_before: run.attempt.class.or(run.attempt.class_before),
         };
         let detail = format!("{why}; attempt {number} follows in {pause} s");
         self.line(format!("run/{run_id}/{}/over", number - 1), about, LedgerOutcome::Retried, detail);
@@ -140,6 +160,7 @@ impl Deciding<'_> {
             attempt: run.attempt.number,
             outcome,
             detail: detail.clone(),
+            class: run.attempt.class,
             causes: run.causes.clone(),
         });
         let mut about = Self::about(run_id, &run);

@@ -23,16 +23,17 @@ mod tests;
 mod waiting;
 
 pub(crate) use admit::due;
-pub(crate) use leases::Leases;
 pub use asked::ASKS_KEPT;
 pub use gather::{COUNTED_KEPT, GROUPS_CLOSED, GROUPS_OPEN};
+pub(crate) use leases::Leases;
 pub use settle::long_gone;
+pub use waiting::waits_for;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     About, Asked, Board, Claim, DatasetLoaded, JobName, LedgerLine, LedgerOutcome, NONCES_KEPT, Nonce, ObjectEvent,
-    Plan, Release, RunId, RunResult, TaskSettings, invariants, ledger_key, safeguards,
+    Plan, Release, RunId, RunResult, StopClass, TaskSettings, invariants, ledger_key, safeguards,
 };
 
 /// An event is covered only if it is older than the read point by more than this: S3's event times have whole seconds, and clocks differ.
@@ -162,6 +163,8 @@ pub struct Stop {
     pub task_arn: String,
     /// In words, from the stop code, the reason and the exit code.
     pub reason: String,
+    /// The same, told apart by what can be done about it.
+    pub class: StopClass,
     /// The container's exit code, where there is one.
     pub exit_code: Option<i32>,
     /// The claim of the attempt and S3's time of it.

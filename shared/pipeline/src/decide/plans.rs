@@ -37,6 +37,7 @@ impl Deciding<'_> {
             writes: release.relation_keys(&leases.writes),
             reads: release.relation_keys(&leases.reads),
             timeout_seconds: u32::try_from(release.compiled.runs.timeout.0.as_secs()).unwrap_or(u32::MAX),
+            capacity: release.compiled.runs.capacity,
             task: TaskSettings {
                 task_definition: release
                     .compiled
@@ -57,6 +58,7 @@ impl Deciding<'_> {
             attempt: 1,
             release: Some(release.id().clone()),
             task_arn: None,
+            class: None,
             causes: causes.clone(),
             nodes: split.run.len(),
             failed: Vec::new(),
@@ -89,6 +91,8 @@ impl Deciding<'_> {
                 before: Vec::new(),
                 failed_rung: 0,
                 give_up: false,
+                class: None,
+                class_before: None,
             },
         };
         self.board.runs.insert(run_id, run);

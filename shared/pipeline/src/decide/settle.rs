@@ -4,12 +4,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Deciding, MOST_ATTEMPTS, Stop,
+    attempts::Again,
     land::{covered_by, forget_covered},
     leases::Leases,
 };
 use crate::{
     About, AttemptState, Cause, Claim, DocsOwed, Draining, FailedNode, LedgerOutcome, NodeStatus, Outcome, Release,
-    RetryRung, Run, RunId, RunResult, Set, graph::Kind,
+    RetryRung, Run, RunId, RunResult, Set, StopClass, graph::Kind,
 };
 
 /// How many failing nodes a ledger line names; result.json has them all.
@@ -28,7 +29,10 @@ impl Deciding<'_> {
                     return self.unmatched(stop, "the attempt has another task");
                 }
                 run.attempt.state = AttemptState::Voiding;
-                let why = format!("attempt {} never came to run: {}", stop.attempt, stop.reason);
+                run.attempt.class = Some(stop.class);
+                run.attempt.give_up |= no_third_time(run, stop.class);
+                let why =
+                    format!("attempt {} never came to run: {} ({})", stop.attempt, stop.class.words(), stop.reason);
                 if run.attempt.before.last() != Some(&why) {
                     run.attempt.before.push(why);
                 }
@@ -43,10 +47,12 @@ impl Deciding<'_> {
             .result
             .as_ref()
             .filter(|r| r.run_id == stop.run && r.attempt == stop.attempt && r.task_arn == stop.task_arn);
+        let class = class_of(stop, result);
+        run.attempt.class = Some(class);
         self.pay(&stop.run, result);
         self.owe_docs(stop, result);
         let held = self.board.runs.get(&stop.run).map(Leases::held_by);
-        self.conclude(stop, result);
+        self.conclude(stop, class, result);
         if let Some(held) = held.filter(|_| !self.board.runs.contains_key(&stop.run)) {
             self.drain(&stop.run, held);
         }
@@ -71,6 +77,7 @@ impl Deciding<'_> {
             attempt: stop.attempt,
             release: None,
             task_arn: Some(stop.task_arn.clone()),
+            class: Some(stop.class),
             causes: Vec::new(),
             nodes: 0,
             failed: Vec::new(),
@@ -150,11 +157,12 @@ impl Deciding<'_> {
         }
     }
 
-    fn conclude(&mut self, stop: &Stop, result: Option<&RunResult>) {
+    fn conclude(&mut self, stop: &Stop, class: StopClass, result: Option<&RunResult>) {
         let Some(run) = self.board.runs.get(&stop.run) else { return };
         let remaining = run.nodes.minus(&run.done);
         let outcome = result.map(|result| result.outcome);
-        if remaining.is_empty() && matches!(outcome, Some(Outcome::Succeeded) | None) {
+        // Nothing but the task's own word, given last, is a success: no exit code, and no silence.
+        if remaining.is_empty() && outcome == Some(Outcome::Succeeded) {
             let detail = format!("{} nodes done", run.done.len());
             return self.end(&stop.run, LedgerOutcome::Succeeded, detail, None);
         }
@@ -164,13 +172,14 @@ impl Deciding<'_> {
             let detail = format!("{why}; a newer release takes over what is left");
             return self.end_with(&stop.run, LedgerOutcome::Failed, detail, None, failed);
         }
-        let rung = self.release.and_then(|release| rung(release, run, outcome, &failed, &remaining));
+        let rung = self.release.and_then(|release| rung(release, run, outcome, class, &failed, &remaining));
         match rung {
             Some(_) if self.superseded(run) => {
                 let detail = format!("{why}; newer loads take over what is left");
                 self.end_with(&stop.run, LedgerOutcome::Failed, detail, None, failed);
             }
-            Some(rung) => self.again(&stop.run, &why, rung == RetryRung::Failed, self.drain_time()),
+            Some(RetryRung::Relaunch) => self.again(&stop.run, &why, Again::Broken, self.drain_time()),
+            Some(RetryRung::Failed) => self.again(&stop.run, &why, Again::Failed, self.drain_time()),
             None => self.end_with(&stop.run, LedgerOutcome::Failed, why.clone(), Some(&why), failed),
         }
     }
@@ -196,12 +205,15 @@ fn rung(
     release: &Release,
     run: &Run,
     outcome: Option<Outcome>,
+    class: StopClass,
     failed: &[FailedNode],
     remaining: &Set,
 ) -> Option<RetryRung> {
     let allowed = |rung| release.compiled.retry.contains(&rung) && run.attempt.number < MOST_ATTEMPTS;
     match outcome {
-        None | Some(Outcome::Interrupted) => allowed(RetryRung::Relaunch).then_some(RetryRung::Relaunch),
+        None | Some(Outcome::Interrupted) => {
+            (allowed(RetryRung::Relaunch) && !no_third_time(run, class)).then_some(RetryRung::Relaunch)
+        }
         Some(Outcome::Failed) => {
             // A test that failed fails again on the same data; so does nothing else that was skipped for it.
             let is_test = |node: &FailedNode| {
@@ -218,6 +230,20 @@ fn rung(
     }
 }
 
+/// dbt may be killed under a supervisor that lives on and reports it: then ECS sees a program that ended by itself.
+fn class_of(stop: &Stop, result: Option<&RunResult>) -> StopClass {
+    let killed = |result: &RunResult| {
+        result.outcome == Outcome::Failed
+            && result.steps.iter().any(|step| step.step != "docs" && step.exit_code.is_none())
+    };
+    if stop.class == StopClass::Exited && result.is_some_and(killed) { StopClass::Killed } else { stop.class }
+}
+
+/// Whether the run's task stopped before in the same way, and that way does not mend itself: two tasks have shown it.
+fn no_third_time(run: &Run, class: StopClass) -> bool {
+    !class.mends_itself() && run.attempt.class_before == Some(class)
+}
+
 fn failed_nodes(result: &RunResult) -> Vec<FailedNode> {
     let failures = result.nodes.iter().filter(|node| node.status.is_failure());
     failures
@@ -232,7 +258,7 @@ fn failed_nodes(result: &RunResult) -> Vec<FailedNode> {
 
 fn why(stop: &Stop, result: Option<&RunResult>, failed: &[FailedNode]) -> String {
     let Some(result) = result else {
-        return format!("its task stopped without a result: {}", stop.reason);
+        return format!("its task stopped without a result: {} ({})", stop.class.words(), stop.reason);
     };
     if !result.breach.is_empty() {
         let ids: Vec<&str> = result.breach.iter().map(crate::NodeId::as_str).take(3).collect();

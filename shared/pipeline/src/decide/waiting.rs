@@ -59,6 +59,11 @@ pub(crate) fn split(release: &Release, board: &Board, candidates: &Set, loading:
     Split { run, waiting }
 }
 
+/// What a node would wait for, were it to run now and alone; none if nothing is missing.
+pub fn waits_for(release: &Release, board: &Board, node: u32) -> Option<String> {
+    split(release, board, &[node].into_iter().collect(), &BTreeSet::new()).waiting.remove(&node)
+}
+
 /// Why a parent is not there, if it is not.
 fn missing(
     release: &Release,

@@ -6,4 +6,5 @@ mod leases;
 mod loads;
 mod releases;
 mod runs;
+mod stops;
 mod world;

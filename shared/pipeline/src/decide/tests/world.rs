@@ -8,7 +8,7 @@ use landfall_manifest::Index;
 use crate::{
     Ask, Asked, Board, Claim, CompileInput, Context, DatasetLoaded, Decision, Input, LedgerLine, Load, NodeId,
     NodeResult, NodeStatus, Nonce, ObjectEvent, Outcome, Plan, Project, RESULT_VERSION, Release, ReleaseId, RunId,
-    RunResult, StepResult, Stop, TaskSettings, compile, decide,
+    RunResult, StepResult, Stop, StopClass, TaskSettings, compile, decide,
 };
 
 pub(super) const PROJECT: &str = r#"
@@ -212,6 +212,7 @@ impl World {
             attempt,
             task_arn: arn.clone(),
             reason: "exit code 0".to_owned(),
+            class: StopClass::Exited,
             exit_code: Some(0),
             claim: Some((Claim::Task { task_arn: arn }, self.now)),
             result: Some(result),

@@ -72,6 +72,9 @@ pub fn arguments(step: &Step, docs: &Docs, folders: Folders<'_>) -> Result<Vec<S
         Step::Freshness { select, .. } => expressions(&mut arguments, "--select", select)?,
         Step::Build(Selection { select, exclude, .. }) | Step::Test(Selection { select, exclude, .. }) => {
             arguments.extend(["--indirect-selection".to_owned(), "empty".to_owned()]);
+            if matches!(step, Step::Build(selection) if selection.full_refresh) {
+                arguments.push("--full-refresh".to_owned());
+            }
             expressions(&mut arguments, "--select", select)?;
             expressions(&mut arguments, "--exclude", exclude)?;
         }
@@ -118,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_build_names_exactly_its_selection() {
-        let selection = Selection { nodes: Vec::new(), select: words("tag:a+ fqn:b"), exclude: Vec::new() };
+        let selection = Selection { select: words("tag:a+ fqn:b"), ..Selection::default() };
         assert_eq!(
             of(&Step::Build(selection.clone()), &Docs::Nothing).unwrap(),
             words("build --project-dir /p --target-path /t --indirect-selection empty --select tag:a+ fqn:b")
@@ -130,6 +133,15 @@ mod tests {
                 "test --project-dir /p --target-path /t --indirect-selection empty --select tag:a+ fqn:b --exclude tag:c"
             )
         );
+    }
+
+    #[test]
+    fn a_full_refresh_is_said_where_the_plan_says_it() {
+        let selection = Selection { select: words("fqn:a"), full_refresh: true, ..Selection::default() };
+        let all = of(&Step::Build(selection.clone()), &Docs::Nothing).unwrap();
+        assert!(all.ends_with(&words("--indirect-selection empty --full-refresh --select fqn:a")), "{all:?}");
+        let tests = of(&Step::Test(selection), &Docs::Nothing).unwrap();
+        assert!(!tests.contains(&"--full-refresh".to_owned()), "{tests:?}");
     }
 
     #[test]

@@ -37,7 +37,7 @@ fn narrow(selection: &Selection, done: &BTreeSet<NodeId>, expressions: &BTreeMap
         left.iter().map(|id| expressions.get(id).map(|text| (*text).to_owned())).collect();
     match select {
         Some(select) if left.len() < selection.nodes.len() => {
-            Some(Selection { nodes: left, select, exclude: Vec::new() })
+            Some(Selection { nodes: left, select, exclude: Vec::new(), full_refresh: selection.full_refresh })
         }
         _ => Some(selection.clone()),
     }
@@ -104,6 +104,7 @@ mod tests {
             nodes: vec![id("model.s.a"), id("model.s.b"), id("test.s.t")],
             select: vec!["tag:x+".to_owned()],
             exclude: vec!["tag:y".to_owned()],
+            full_refresh: true,
         })
     }
 
@@ -125,6 +126,7 @@ mod tests {
             nodes: vec![id("model.s.b"), id("test.s.t")],
             select: vec!["fqn:model.s.b".to_owned(), "fqn:test.s.t".to_owned()],
             exclude: Vec::new(),
+            full_refresh: true,
         };
         assert_eq!(left, [load(), Step::Build(selection), Step::Docs]);
     }

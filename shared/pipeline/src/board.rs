@@ -187,6 +187,12 @@ pub struct Debt {
     /// Whether the dataset's own operations (`before`) were done for this generation.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub before_done: bool,
+    /// What its next run builds anew from nothing, because it failed.
+    #[serde(default, skip_serializing_if = "Set::is_empty")]
+    pub refresh: Set,
+    /// Whether this generation has come to that: it does so once.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub refreshed: bool,
     /// Present when it failed: it waits for new data, a new release or a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stuck: Option<Stuck>,
@@ -208,6 +214,8 @@ impl Debt {
             warning: None,
             planned: false,
             before_done: false,
+            refresh: Set::new(),
+            refreshed: false,
             stuck: None,
         }
     }

@@ -6,8 +6,8 @@ use landfall_manifest::{Index, Node, ResourceType};
 use landfall_select::{Command, Dialect, IndirectSelection, Request, State, select};
 
 use crate::{
-    Dataset, DatasetConfig, DatasetName, FirstRelease, Hooks, Job, JobConfig, JobName, Location, NodeId, Project,
-    Release, ReleaseId, Set, Warehouse, Words,
+    Dataset, DatasetConfig, DatasetName, FirstRelease, Hooks, Job, JobConfig, JobName, JobSelection, Location, NodeId,
+    Project, Release, ReleaseId, RetryRung, Set, Warehouse, Words,
     graph::{Kind, kind, relation_key},
     locations::uris,
     meta::Meta,
@@ -47,6 +47,7 @@ pub fn compile(input: &CompileInput<'_>) -> Result<Compiled, CompileError> {
     let datasets = compiler.datasets();
     let jobs = input.project.jobs.iter().map(|(name, job)| (name.clone(), compiler.job(name, job))).collect();
     let owes = compiler.owes();
+    let may_refresh = compiler.may_refresh();
     if !compiler.problems.is_empty() {
         return Err(CompileError { problems: compiler.problems });
     }
@@ -68,6 +69,7 @@ pub fn compile(input: &CompileInput<'_>) -> Result<Compiled, CompileError> {
         runs: project.runs.clone(),
         limits: project.limits.clone(),
         retry: project.retry.clone(),
+        may_refresh,
         docs: project.docs.clone(),
         // Hooks run in every dbt command: what they write, every run writes.
         exclusive: project.runs.hooks == Hooks::Exclusive
@@ -300,6 +302,33 @@ impl<'a> Compiler<'a> {
             build,
             select: select_words.join("; "),
         }
+    }
+
+    /// Incremental models that nobody protects from being built anew.
+    fn may_refresh(&mut self) -> Set {
+        let mut all = Set::new();
+        for rung in &self.input.project.retry {
+            let RetryRung::FullRefresh(JobSelection { select, exclude }) = rung else { continue };
+            let exclude = exclude.as_ref().map(|words| words.0.clone()).unwrap_or_default();
+            let named = self.selected("retry.full_refresh", &select.0, &exclude, Command::Build, &[Kind::Model]);
+            let may = |ordinal: &u32| {
+                let id = usize::try_from(*ordinal).ok().and_then(|at| self.nodes.get(at));
+                id.and_then(|id| self.input.index.get(id.as_str())).is_some_and(|node| {
+                    node.resource_type() == ResourceType::Model
+                        && node.materialized() == Some("incremental")
+                        && node.full_refresh() != Some(false)
+                        && !Meta::of(&node).unwrap_or_default().protected
+                })
+            };
+            let may: Set = named.iter().filter(may).collect();
+            if may.is_empty() {
+                self.problems.push(format!(
+                    "retry.full_refresh: {select} selects no incremental model that may be built anew (full_refresh: false and meta.landfall.protected forbid it)"
+                ));
+            }
+            all = all.union(&may);
+        }
+        all
     }
 
     fn owes(&mut self) -> Set {

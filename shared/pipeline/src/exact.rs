@@ -55,7 +55,7 @@ pub(crate) fn selection(
     if let Some((words, exclude)) = shorter {
         let exclude: Vec<String> = exclude.iter().cloned().chain(never()).collect();
         if evaluate(index, words, &exclude, command).is_some_and(|got| got == wanted) {
-            return Ok(Selection { nodes: ids, select: words.to_vec(), exclude });
+            return Ok(Selection { nodes: ids, select: words.to_vec(), exclude, full_refresh: false });
         }
     }
     let words: Vec<String> = wanted.iter().filter_map(|ix| index.node(*ix)).map(|node| expression(&node)).collect();
@@ -66,7 +66,7 @@ pub(crate) fn selection(
         got = evaluate(index, &words, &exclude, command).unwrap_or_default();
     }
     if got == wanted {
-        return Ok(Selection { nodes: ids, select: words, exclude });
+        return Ok(Selection { nodes: ids, select: words, exclude, full_refresh: false });
     }
     let names = |set: Vec<&NodeIx>| {
         let ids: Vec<&str> =

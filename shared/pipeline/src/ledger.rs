@@ -126,6 +126,11 @@ pub enum About {
         /// For what.
         asked: Ask,
     },
+    /// The board itself was restored.
+    Board {
+        /// Its epoch since.
+        epoch: u64,
+    },
     /// A text that is no event.
     Other {
         /// Its first characters.
@@ -171,7 +176,7 @@ pub enum LedgerOutcome {
     Ignored,
     /// It could not be read, and went to the dead-letter queue.
     Malformed,
-    /// A release was put into place, or a person's word was followed.
+    /// A release was put into place, a person's word was followed, or a board was restored.
     Accepted,
     /// A release, a schedule or a person's word was turned down.
     Refused,

@@ -36,8 +36,8 @@ pub use board::{
 pub use cause::{BadCause, Cause};
 pub use compile::{CompileError, CompileInput, compile};
 pub use decide::{
-    ASKS_KEPT, COUNTED_KEPT, Context, Decision, GROUPS_CLOSED, GROUPS_OPEN, Input, Load, MARGIN, MOST_ATTEMPTS,
-    PATIENCE, RECENT_KEPT, Stop, decide, long_gone, waits_for,
+    ASKS_KEPT, COUNTED_KEPT, Context, Decision, EPOCH_JUMP, FoundClaim, FoundRun, GROUPS_CLOSED, GROUPS_OPEN, Input,
+    Load, MARGIN, MOST_ATTEMPTS, PATIENCE, RECENT_KEPT, Stop, decide, long_gone, waits_for,
 };
 pub use ids::{BadName, DatasetName, JobName, NodeId, Nonce, ReleaseId, RunId, compact};
 pub use ledger::{About, FailedNode, LedgerHeader, LedgerLine, LedgerObject, LedgerOutcome, RunCause, ledger_key};

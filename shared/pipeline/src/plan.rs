@@ -122,6 +122,9 @@ pub struct Selection {
     /// `--exclude`, one argument an element.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exclude: Vec<String>,
+    /// `--full-refresh`: incremental models are built anew from nothing. Only in a [`Step::Build`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub full_refresh: bool,
 }
 
 /// The parts of `RunTask` that do not change from attempt to attempt.

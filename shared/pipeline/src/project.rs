@@ -244,13 +244,16 @@ impl Default for LimitsConfig {
 }
 
 /// A rung of the retry ladder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RetryRung {
     /// The task never started, or was lost or stopped before it was done: again, what remains.
     Relaunch,
     /// dbt failed on a node (not on a test): again, once, what failed and what was skipped for it.
     Failed,
+    /// An incremental model failed by itself: it is built anew from nothing, once, if it is selected here. Never a snapshot or a seed, nor a model
+    /// with `full_refresh: false` or `meta: { landfall: { protected: true } }`, nor after a failing test, a time-out or a denied right.
+    FullRefresh(JobSelection),
 }
 
 fn default_retry() -> Vec<RetryRung> {

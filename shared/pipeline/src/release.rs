@@ -48,6 +48,9 @@ pub struct Compiled {
     pub limits: LimitsConfig,
     /// From landfall.yml.
     pub retry: Vec<RetryRung>,
+    /// Models that the rung `full_refresh` may build anew from nothing.
+    #[serde(default, skip_serializing_if = "Set::is_empty")]
+    pub may_refresh: Set,
     /// From landfall.yml.
     pub docs: DocsConfig,
     /// One run at a time holds the whole warehouse.

@@ -111,6 +111,9 @@ impl Deciding<'_> {
     /// Only what does the same on the same release merges, with the same flags: a load that must do something first, and a job, have runs of their
     /// own. dbt's vars are the release's, and so the same for all.
     fn signature(&self, release: &Release, cause: &Cause) -> String {
+        if self.board.owed.get(cause).is_some_and(|debt| !debt.refresh.is_empty()) {
+            return "full refresh".to_owned();
+        }
         match cause {
             Cause::Load(name) if loads_first(&self.board, release, cause) => format!("before {name}"),
             Cause::Job(job) => format!("job {job}"),

@@ -89,7 +89,7 @@ impl Deciding<'_> {
                 Some(stuck) if stuck.approval => unapproved = true,
                 Some(stuck) => {
                     freed.push(format!("{} nodes of {cause}", stuck.nodes.len()));
-                    debt.stuck = None;
+                    (debt.stuck, debt.refreshed) = (None, false);
                 }
                 None => {}
             }

@@ -140,13 +140,18 @@ impl Deciding<'_> {
         stuck: Option<&str>,
         failed: Vec<crate::FailedNode>,
     ) {
+        let release = self.release;
         let Some(run) = self.board.runs.remove(run_id) else { return };
         let remaining = run.nodes.minus(&run.done);
         for RunCause { cause, generation, .. } in &run.causes {
             let Some(debt) = self.board.owed.get_mut(cause).filter(|debt| debt.generation == *generation) else {
                 continue;
             };
-            let left = debt.nodes.intersection(&remaining);
+            let mut left = debt.nodes.intersection(&remaining);
+            if let Some(release) = release.filter(|_| !debt.refresh.is_empty()) {
+                // These are tried again, and what was left out because of them.
+                left = left.minus(&debt.refresh).minus(&release.graph().descendants(&debt.refresh, &left));
+            }
             if let (Some(reason), false) = (&stuck, left.is_empty()) {
                 let (run, reason) = (Some(run_id.clone()), (*reason).to_owned());
                 debt.stuck = Some(Stuck { run, reason, nodes: left, approval: false });

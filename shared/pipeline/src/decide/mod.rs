@@ -5,7 +5,8 @@
 //! - [`admit`]: debts that are ready become runs, as leases allow (L3, L4, L9). [`queue`]: what keeps them. [`waiting`]: nodes whose
 //!   parents were never built.
 //! - [`attempts`]: a task started, was refused, was voided. [`settle`]: a task stopped; debts are paid or tried again (L2, L6, L7).
-//! - [`releases`], [`jobs`]: the other causes. [`asked`]: a person's word.
+//!   [`refresh`]: or built anew from nothing.
+//! - [`releases`], [`jobs`]: the other causes. [`asked`]: a person's word. [`recover`]: a board that was restored.
 
 mod admit;
 mod asked;
@@ -16,6 +17,8 @@ mod land;
 mod leases;
 mod plans;
 mod queue;
+mod recover;
+mod refresh;
 mod releases;
 mod settle;
 #[cfg(test)]
@@ -26,6 +29,7 @@ pub(crate) use admit::due;
 pub use asked::ASKS_KEPT;
 pub use gather::{COUNTED_KEPT, GROUPS_CLOSED, GROUPS_OPEN};
 pub(crate) use leases::Leases;
+pub use recover::{EPOCH_JUMP, FoundClaim, FoundRun};
 pub use settle::long_gone;
 pub use waiting::waits_for;
 
@@ -111,6 +115,11 @@ pub enum Input<'a> {
     },
     /// A task stopped.
     Stopped(Box<Stop>),
+    /// The board was restored from an older version of it.
+    Recover {
+        /// Every run whose plan may still matter.
+        found: Vec<FoundRun>,
+    },
     /// The event bus was told of these runs.
     Announced {
         /// Runs.
@@ -215,6 +224,7 @@ pub fn decide(board: &Board, input: &Input<'_>, context: &Context<'_>) -> Decisi
         Input::Voided { run, attempt } => state.voided(run, *attempt),
         Input::Claimed { run, attempt, task_arn } => state.claimed(run, *attempt, task_arn),
         Input::Stopped(stop) => state.stopped(stop),
+        Input::Recover { found } => state.recover(found),
         Input::Announced { runs } => state.board.announce.retain(|told| !runs.contains(&told.run)),
         Input::Published { runs } => state.published(runs),
     }
@@ -243,7 +253,7 @@ impl Deciding<'_> {
         let changed = !self.lines.is_empty() || self.board != *before;
         if changed {
             self.board.now = self.now;
-            self.board.seq = before.seq + 1;
+            self.board.seq = self.board.seq.max(before.seq) + 1;
             self.board.nonces.push_back(self.context.nonce.clone());
             while self.board.nonces.len() > NONCES_KEPT {
                 self.board.nonces.pop_front();

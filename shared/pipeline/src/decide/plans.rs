@@ -6,6 +6,7 @@ use super::{
     Deciding,
     gather::Wait,
     queue::{Candidate, loads_first},
+    refresh::builds,
     waiting::Split,
 };
 use crate::{
@@ -52,7 +53,7 @@ impl Deciding<'_> {
             .iter()
             .filter_map(|cause| Some(format!("; {cause}: {}", self.board.owed.get(cause)?.warning.as_ref()?)))
             .collect();
-        let causes: Vec<RunCause> = group.causes.iter().filter_map(|cause| self.take(cause)).collect();
+        let causes: Vec<RunCause> = group.causes.iter().filter_map(|cause| self.take(cause, &split.run)).collect();
         let about = About::Run {
             run: run_id.clone(),
             attempt: 1,
@@ -101,11 +102,12 @@ impl Deciding<'_> {
     }
 
     /// Marks a debt as planned.
-    fn take(&mut self, cause: &Cause) -> Option<RunCause> {
+    fn take(&mut self, cause: &Cause, planned: &Set) -> Option<RunCause> {
         let debt = self.board.owed.get_mut(cause)?;
         let first = !debt.planned;
         debt.planned = true;
         debt.warning = None;
+        debt.refresh = debt.refresh.minus(planned);
         let generation = debt.generation;
         let tail = debt.calm_at.take().filter(|at| *at > self.now);
         if let Cause::Load(name) = cause {
@@ -175,6 +177,12 @@ impl Deciding<'_> {
         if executed.is_empty() {
             return Ok(steps);
         }
+        let refresh = self.to_refresh(group);
+        if !refresh.is_empty() {
+            steps.extend(builds(release, &executed, &refresh)?);
+            steps.extend(release.compiled.docs.publish.then_some(Step::Docs));
+            return Ok(steps);
+        }
         let shorter = words.as_ref().map(|(select, exclude)| (select.as_slice(), exclude.as_slice()));
         if tests_only {
             steps.push(Step::Test(exact::selection(release, &executed, Command::Test, None)?));
@@ -202,10 +210,12 @@ impl Deciding<'_> {
 fn reason(cause: &Cause, debt: &Debt) -> String {
     let again = match (&debt.warning, debt.planned) {
         (Some(warning), _) => format!(" (warning: {warning})"),
+        (None, true) if !debt.refresh.is_empty() => ", continued: what failed is built anew from nothing".to_owned(),
         (None, true) => ", continued: what waited can run now".to_owned(),
         (None, false) => String::new(),
     };
     match cause {
+        Cause::Load(_) if debt.events == 0 => format!("{}{again}", debt.last),
         Cause::Load(_) if debt.events > 1 => {
             format!("{} events of it came, the last {}{again}", debt.events, debt.last)
         }

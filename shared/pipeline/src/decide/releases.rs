@@ -103,6 +103,7 @@ impl<'a> Deciding<'a> {
                 dataset.nodes.clone()
             };
             debt.stuck = None;
+            (debt.refresh, debt.refreshed) = (Set::new(), false);
         }
         for cause in dropped {
             let Some(debt) = self.board.owed.remove(&cause) else { continue };

@@ -180,7 +180,15 @@ impl Deciding<'_> {
             }
             Some(RetryRung::Relaunch) => self.again(&stop.run, &why, Again::Broken, self.drain_time()),
             Some(RetryRung::Failed) => self.again(&stop.run, &why, Again::Failed, self.drain_time()),
-            None => self.end_with(&stop.run, LedgerOutcome::Failed, why.clone(), Some(&why), failed),
+            Some(RetryRung::FullRefresh(_)) | None => {
+                let anew = self.mark_refresh(&stop.run, result);
+                let follows = self.release.filter(|_| !anew.is_empty()).map(|release| {
+                    let names: Vec<String> = release.ids(&anew).iter().take(3).map(ToString::to_string).collect();
+                    format!("; a full refresh of {} follows", names.join(", "))
+                });
+                let detail = format!("{why}{}", follows.unwrap_or_default());
+                self.end_with(&stop.run, LedgerOutcome::Failed, detail, Some(&why), failed);
+            }
         }
     }
 
@@ -209,7 +217,7 @@ fn rung(
     failed: &[FailedNode],
     remaining: &Set,
 ) -> Option<RetryRung> {
-    let allowed = |rung| release.compiled.retry.contains(&rung) && run.attempt.number < MOST_ATTEMPTS;
+    let allowed = |rung: RetryRung| release.compiled.retry.contains(&rung) && run.attempt.number < MOST_ATTEMPTS;
     match outcome {
         None | Some(Outcome::Interrupted) => {
             (allowed(RetryRung::Relaunch) && !no_third_time(run, class)).then_some(RetryRung::Relaunch)

@@ -4,6 +4,8 @@ mod asked;
 mod gather;
 mod leases;
 mod loads;
+mod recover;
+mod refresh;
 mod releases;
 mod runs;
 mod stops;

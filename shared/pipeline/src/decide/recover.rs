@@ -1,0 +1,157 @@
+//! A board that was restored from an older version: what it does not know is made harmless, and what may have been lost is owed again.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use jiff::Timestamp;
+
+use super::Deciding;
+use crate::{
+    About, Attempt, AttemptState, Cause, DatasetName, Debt, LedgerOutcome, Plan, Release, Run, RunCause, RunId, Set,
+};
+
+/// Generations and the board's number begin anew so far above those of the epoch before: the lost boards cannot have come there.
+pub const EPOCH_JUMP: u64 = 1_000_000_000;
+
+/// A run whose plan lies in the state bucket, as the restorer found it.
+///
+/// Before it tells the decider, the restorer looks at every plan that may still matter (all of the last days, and of every run on the restored
+/// board), and puts `void` (`If-None-Match: *`) to the claim of each of the run's attempts up to [`super::MOST_ATTEMPTS`]. Where a task's claim
+/// was there first, it stands here; where every attempt is void, no task can ever run the plan (L7).
+#[derive(Debug, Clone, PartialEq)]
+pub struct FoundRun {
+    /// Its plan.
+    pub plan: Plan,
+    /// The newest of its attempts that a task has claimed, unless that task is known to have stopped.
+    pub claimed: Option<FoundClaim>,
+}
+
+/// A claim that was there first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundClaim {
+    /// Which attempt.
+    pub attempt: u32,
+    /// The task.
+    pub task_arn: String,
+    /// S3's time of the claim.
+    pub claimed_at: Timestamp,
+}
+
+impl Deciding<'_> {
+    /// Raises the epoch; drops runs that nobody claimed, adopts those that somebody did, and owes every dataset again.
+    ///
+    /// - A claimed run holds its relations until its task is proven stopped, like any live run. It pays only what the board knows to be its:
+    ///   debts that the restored board already had in that run's plan. It is not tried again.
+    /// - A run of the restored board that was not found at all stays as it is: nobody has looked at its claim.
+    /// - Every dataset that the board or a found plan knows as loaded is owed again, whole, with its operations (`before`); nothing counts as
+    ///   covered that came before. A dataset whose very first load only the lost board knew and nobody planned is not known here: its objects'
+    ///   events are over, and `landfall load NAME` says that it is there.
+    pub(super) fn recover(&mut self, found: &[FoundRun]) {
+        self.board.epoch += 1;
+        let floor = self.board.epoch.saturating_mul(EPOCH_JUMP);
+        self.board.seq = self.board.seq.max(floor);
+        let (mut adopted, mut dropped) = (0, 0);
+        for run in found {
+            match &run.claimed {
+                Some(claim) => adopted += usize::from(self.adopt_run(run, claim)),
+                None => dropped += usize::from(self.drop_run(&run.plan.run_id)),
+            }
+        }
+        let owed = self.owe_all(found, floor);
+        // Debts of before the restoration that are no dataset's: nobody pays them but runs that the board knew.
+        self.forget_payers();
+        let about = About::Board { epoch: self.board.epoch };
+        let detail = format!(
+            "the board was restored: {adopted} runs live on, {dropped} that no task had claimed are dropped, {owed} datasets are owed again"
+        );
+        self.line(format!("board/{}", self.board.epoch), about, LedgerOutcome::Accepted, detail);
+    }
+
+    fn drop_run(&mut self, run: &RunId) -> bool {
+        let known = self.board.runs.contains_key(run);
+        if known {
+            self.end(run, LedgerOutcome::Dropped, "the board was restored, and no task had claimed it", None);
+        }
+        known
+    }
+
+    fn adopt_run(&mut self, found: &FoundRun, claim: &FoundClaim) -> bool {
+        let FoundClaim { attempt, task_arn, claimed_at } = claim;
+        let attempt = Attempt {
+            number: *attempt,
+            since: *claimed_at,
+            not_before: *claimed_at,
+            state: AttemptState::Running,
+            task_arn: Some(task_arn.clone()),
+            running_since: Some(*claimed_at),
+            before: Vec::new(),
+            failed_rung: 0,
+            give_up: false,
+        };
+        if let Some(run) = self.board.runs.get_mut(&found.plan.run_id) {
+            let before = std::mem::take(&mut run.attempt.before);
+            run.attempt = Attempt { before, failed_rung: run.attempt.failed_rung, ..attempt };
+            return true;
+        }
+        let Some(release) = self.release else { return false };
+        let run = adopted(release, &found.plan, attempt);
+        self.board.runs.insert(found.plan.run_id.clone(), run);
+        true
+    }
+
+    fn owe_all(&mut self, found: &[FoundRun], floor: u64) -> usize {
+        let planned = found.iter().flat_map(|run| &run.plan.causes).filter_map(|planned| match &planned.cause {
+            Cause::Load(name) => Some(name.clone()),
+            _ => None,
+        });
+        let mut names: BTreeSet<DatasetName> = planned.collect();
+        let known = self.board.datasets.iter().filter(|(_, state)| state.loaded || state.generation > 0);
+        names.extend(known.map(|(name, _)| name.clone()));
+        let mut owed = 0;
+        for name in names {
+            let state = self.board.datasets.entry(name.clone()).or_default();
+            state.covered_to = None;
+            state.recent = BTreeMap::new();
+            state.groups = Default::default();
+            state.generation = state.generation.max(floor) + 1;
+            let Some(dataset) = self.release.and_then(|release| release.dataset(&name)) else { continue };
+            let debt = Debt {
+                events: 0,
+                ..Debt::new(state.generation, self.now, dataset.nodes.clone(), "the board was restored".to_owned())
+            };
+            self.board.owed.insert(Cause::Load(name), debt);
+            owed += 1;
+        }
+        owed
+    }
+
+    /// Leaves each run only the causes whose debts are the very ones it planned.
+    fn forget_payers(&mut self) {
+        let owed = &self.board.owed;
+        for run in self.board.runs.values_mut() {
+            run.causes.retain(|c| owed.get(&c.cause).is_some_and(|debt| debt.generation == c.generation));
+        }
+    }
+}
+
+/// A run that the board did not know: it pays nothing, and holds what its plan says.
+fn adopted(release: &Release, plan: &Plan, attempt: Attempt) -> Run {
+    let ordinals: HashMap<&str, u32> = release.compiled.relations.iter().map(String::as_str).zip(0..).collect();
+    let known =
+        |keys: &[String]| -> Set { keys.iter().filter_map(|key| ordinals.get(key.as_str()).copied()).collect() };
+    let (writes, reads) = (known(&plan.writes), known(&plan.reads));
+    let holds_unknown = writes.len() < plan.writes.len() || reads.len() < plan.reads.len();
+    Run {
+        planned_at: plan.created_at,
+        release: plan.release.clone(),
+        causes: Vec::<RunCause>::new(),
+        nodes: release.set(plan.nodes.iter().map(|node| &node.id)),
+        done: Set::new(),
+        writes,
+        reads,
+        exclusive: release.compiled.exclusive,
+        holds_unknown,
+        read_point: None,
+        timeout_seconds: plan.timeout_seconds,
+        attempt,
+    }
+}

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use landfall_pipeline::{AttemptState, Board, Cause, Debt, Release, Run, RunId};
+use landfall_cloud::clock;
+use landfall_pipeline::{AttemptState, Cause, Debt, Release, Run, RunId, Waiting, waits};
 
 use super::CommandError;
 use crate::{
@@ -30,6 +31,19 @@ pub(super) async fn run(terminal: &Terminal, args: &StatusArgs) -> Result<(), Co
     ));
     if board.paused_all {
         terminal.say("everything is paused: nothing new runs before `landfall resume`");
+    }
+    if let Some(limit) = &board.limit_reached {
+        let runs = count(usize::try_from(limit.runs).unwrap_or(usize::MAX), "run", "runs");
+        terminal.say(format!(
+            "LIMIT: {runs} were planned in a day (limits.runs_per_day); nothing new runs before {}",
+            limit.until
+        ));
+    }
+    if let Some(dead) = &board.dead_letters {
+        terminal.say(format!(
+            "DEAD LETTERS since {}: {} of loads, {} of functions; the stack's outputs name the queues",
+            dead.since, dead.loads, dead.functions
+        ));
     }
     if let Some(release) = &release {
         terminal.heading("Datasets");
@@ -60,8 +74,9 @@ pub(super) async fn run(terminal: &Terminal, args: &StatusArgs) -> Result<(), Co
     if board.owed.is_empty() {
         terminal.say("  nothing");
     }
+    let waits = release.as_ref().map(|release| waits(&board, release, clock::now())).unwrap_or_default();
     for (cause, debt) in &board.owed {
-        terminal.say(owed(cause, debt, &board, release.as_ref()));
+        terminal.say(owed(cause, debt, &waits, release.as_ref()));
     }
     terminal.heading("Live runs");
     if board.runs.is_empty() {
@@ -85,8 +100,9 @@ pub(super) async fn run(terminal: &Terminal, args: &StatusArgs) -> Result<(), Co
     Ok(())
 }
 
-fn owed(cause: &Cause, debt: &Debt, board: &Board, release: Option<&Release>) -> String {
-    let mut text = format!("  {cause}, load {}: {}", debt.generation, debt_in_words(cause, debt, board));
+fn owed(cause: &Cause, debt: &Debt, waits: &[Waiting], release: Option<&Release>) -> String {
+    let parts = debt_in_words(waits, cause, debt, |_| true);
+    let mut text = format!("  {cause}, load {}: {}", debt.generation, parts.join("\n    "));
     if let Some(release) = release {
         let ids = release.ids(&debt.nodes);
         let models: Vec<&str> =

@@ -6,10 +6,9 @@ mod run;
 
 use std::{fmt::Write as _, path::PathBuf};
 
-use jiff::Timestamp;
-use landfall_cloud::Store;
+use landfall_cloud::{Store, clock};
 use landfall_pipeline::{
-    About, Board, Cause, DatasetName, Debt, LedgerLine, LedgerOutcome, Release, ReleaseError, RunId,
+    About, Board, Cause, DatasetName, Debt, LedgerLine, LedgerOutcome, Release, ReleaseError, RunId, Waiting, waits,
 };
 use tokio::sync::Mutex;
 
@@ -60,6 +59,7 @@ pub(crate) struct Evidence {
     pub(crate) state: Store,
     pub(crate) board: Board,
     pub(crate) release: Option<Release>,
+    pub(crate) waits: Vec<Waiting>,
     pub(crate) landing: String,
     /// Where a task's own output lies.
     pub(crate) logs: Logs,
@@ -98,7 +98,8 @@ pub async fn explain_from(stack: &Stack, what: &str, furthest: usize) -> Result<
     };
     let past = Mutex::new(Past::new(state.clone(), &board, furthest));
     let landing = stack.output("LandingBucket")?.to_owned();
-    let evidence = Evidence { state, board, release, landing, logs, past };
+    let waits = release.as_ref().map(|release| waits(&board, release, clock::now())).unwrap_or_default();
+    let evidence = Evidence { state, board, release, waits, landing, logs, past };
     let mut text = answer(stack, &evidence, what).await?;
     if let Some(cut) = evidence.past.into_inner().cut() {
         let _ = write!(text, "\n\n{cut}");
@@ -176,42 +177,23 @@ pub(crate) async fn runs_of(
     Ok(lines)
 }
 
-/// Where a debt stands, and what will happen to it next.
-pub fn debt_in_words(cause: &Cause, debt: &Debt, board: &Board) -> String {
-    let nodes = count(debt.nodes.len(), "node", "nodes");
-    let live = board
-        .runs
+/// Where a debt stands, and what will happen to it next; of those nodes that `concerns` takes.
+pub fn debt_in_words(
+    waits: &[Waiting],
+    cause: &Cause,
+    debt: &Debt,
+    concerns: impl Fn(&Waiting) -> bool,
+) -> Vec<String> {
+    let parts: Vec<String> = waits
         .iter()
-        .find(|(_, run)| run.causes.iter().any(|c| c.cause == *cause && c.generation == debt.generation));
-    if let Some((id, _)) = live {
-        return format!("{nodes} are in run {id}");
-    }
-    let at = |time: Timestamp| time.strftime("%H:%M:%S UTC").to_string();
-    let stuck = debt.stuck.as_ref().map(|stuck| {
-        let run = stuck.run.as_ref().map(|run| format!(" in run {run}")).unwrap_or_default();
-        format!(
-            "{} did not get done{run} ({}) and wait for new data of the dataset, a new release or a person",
-            count(stuck.nodes.len(), "node", "nodes"),
-            printable(stuck.reason.trim())
-        )
-    });
-    let open = debt.stuck.as_ref().map_or(debt.nodes.len(), |stuck| debt.nodes.minus(&stuck.nodes).len());
-    let rest = match (debt.ready_at, debt.planned) {
-        _ if open == 0 => None,
-        (Some(ready), _) if ready > board.now => {
-            Some(format!("waits until {} for more objects of the same load", at(ready)))
-        }
-        (_, true) => Some(format!("{} wait for what they are built from", count(open, "node", "nodes"))),
-        _ => Some(format!(
-            "{} wait for their turn: another run holds what they write, or as many runs as allowed are live",
-            count(open, "node", "nodes")
-        )),
-    };
-    match (stuck, rest) {
-        (Some(stuck), Some(rest)) => format!("{stuck}; {rest}"),
-        (Some(one), None) | (None, Some(one)) => one,
-        (None, None) => format!("{nodes} are owed"),
-    }
+        .filter(|waiting| waiting.cause == *cause && concerns(waiting))
+        .map(|waiting| {
+            let why = printable(&waiting.why.to_string());
+            format!("{}: {why}", count(waiting.nodes.len(), "node", "nodes"))
+        })
+        .collect();
+    // Without its release the board's numbers have no names.
+    if parts.is_empty() { vec![count(debt.nodes.len(), "node", "nodes")] } else { parts }
 }
 
 /// Whether a line tells how a run ended.

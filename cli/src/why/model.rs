@@ -68,9 +68,9 @@ pub(super) async fn explain(evidence: &Evidence, what: &str) -> Result<String, W
     for (cause, debt) in evidence.board.owed.iter().filter(|(_, debt)| debt.nodes.contains(ordinal)) {
         let _ = write!(
             text,
-            "\n  it is owed for {cause}, load {}: {}",
+            "\n  it is owed for {cause}, load {}, with others: {}",
             debt.generation,
-            debt_in_words(cause, debt, &evidence.board)
+            debt_in_words(&evidence.waits, cause, debt, |waiting| waiting.nodes.contains(ordinal)).join("; ")
         );
     }
     for (run, _) in evidence.board.runs.iter().filter(|(_, run)| run.nodes.contains(ordinal)) {

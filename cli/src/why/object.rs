@@ -67,16 +67,17 @@ async fn aftermath(evidence: &Evidence, dataset: &DatasetName, generation: u64) 
         }
     }
     let cause = Cause::Load(dataset.clone());
+    let words = |debt| debt_in_words(&evidence.waits, &cause, debt, |_| true).join("; ");
     match evidence.board.owed.get(&cause) {
         Some(debt) if debt.generation == generation => {
-            let _ = write!(text, "\n\nstill owed for this load: {}", debt_in_words(&cause, debt, &evidence.board));
+            let _ = write!(text, "\n\nstill owed for this load: {}", words(debt));
         }
         Some(debt) if debt.generation > generation => {
             let _ = write!(
                 text,
                 "\n\na later load of {dataset} (load {}) has taken over what was still owed: {}",
                 debt.generation,
-                debt_in_words(&cause, debt, &evidence.board)
+                words(debt)
             );
         }
         _ => text.push_str("\n\nnothing is owed for it any more: everything it concerns has been built since"),

@@ -49,6 +49,7 @@ impl<P: Ports> Conductor<P> {
                 Ok(None)
             }
             Effect::Announce => self.announce(board, deadline).await.map(Some),
+            Effect::AnnounceLimit => self.announce_limit(board, deadline).await,
             Effect::PublishDocs => {
                 let detail = serde_json::json!({ "stack": self.ports.stack() });
                 self.ports.put_event("Docs Owed", &detail).await?;
@@ -132,6 +133,17 @@ impl<P: Ports> Conductor<P> {
         }
         let runs = board.announce.iter().map(|told| told.run.clone()).collect();
         self.commit(&Input::Announced { runs }, deadline).await
+    }
+
+    async fn announce_limit(&self, board: &Board, deadline: Deadline) -> Result<Option<Board>, ConductError> {
+        let Some(limit) = &board.limit_reached else { return Ok(None) };
+        let mut detail =
+            serde_json::to_value(limit).map_err(|source| ConductError::Json { what: "an event", source })?;
+        if let Some(fields) = detail.as_object_mut() {
+            fields.insert("stack".to_owned(), self.ports.stack().into());
+        }
+        self.ports.put_event("Limit Reached", &detail).await?;
+        self.commit(&Input::LimitAnnounced, deadline).await.map(Some)
     }
 }
 

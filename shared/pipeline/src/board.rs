@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Cause, DatasetName, JobName, LedgerOutcome, Nonce, ReleaseId, RunCause, RunId, Set, StopClass};
+use crate::{Cause, DatasetName, JobName, LedgerOutcome, NodeId, Nonce, ReleaseId, RunCause, RunId, Set, StopClass};
 
 /// The version of board.json that this code reads and writes.
 pub const BOARD_VERSION: u32 = 1;
@@ -57,6 +57,12 @@ pub struct Board {
     pub announce: Vec<Announcement>,
     /// Runs planned of late, for `limits.runs_per_day`.
     pub budget: Budget,
+    /// Present while that limit keeps something from running.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit_reached: Option<LimitReached>,
+    /// Present while messages lie in dead-letter queues.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dead_letters: Option<DeadLetters>,
 }
 
 /// A run that is over: the event `Run Settled`.
@@ -75,6 +81,9 @@ pub struct Announcement {
     pub class: Option<StopClass>,
     /// What it was for.
     pub causes: Vec<RunCause>,
+    /// What dbt executed in it outside the plan, at most 20 nodes: none, or there is something to look at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub breach: Vec<NodeId>,
 }
 
 /// What the board remembers of persons' words.
@@ -100,6 +109,31 @@ pub struct Budget {
     pub since: Timestamp,
     /// Runs planned in it.
     pub runs: u32,
+}
+
+/// `limits.runs_per_day` is a breaker, and a loud one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitReached {
+    /// Since when it keeps something from running.
+    pub since: Timestamp,
+    /// How many runs were planned in the window.
+    pub runs: u32,
+    /// When runs are planned again.
+    pub until: Timestamp,
+    /// Whether the event bus knows.
+    #[serde(default)]
+    pub told: bool,
+}
+
+/// Messages that nobody could handle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadLetters {
+    /// In the queue of what could not be read as a load.
+    pub loads: u64,
+    /// In the queue of the functions' failed calls.
+    pub functions: u64,
+    /// Since when there are any.
+    pub since: Timestamp,
 }
 
 /// A dataset's memory.
@@ -261,6 +295,9 @@ pub struct Run {
     /// The read point: S3's time of the first attempt's claim, once known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_point: Option<Timestamp>,
+    /// What dbt executed outside the plan in attempts already over, at most 20 nodes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub breach: Vec<NodeId>,
     /// Seconds that the container gives dbt.
     pub timeout_seconds: u32,
     /// The attempt that lives.
@@ -376,6 +413,8 @@ impl Board {
             docs: DocsState::default(),
             announce: Vec::new(),
             budget: Budget { since: now, runs: 0 },
+            limit_reached: None,
+            dead_letters: None,
         }
     }
 

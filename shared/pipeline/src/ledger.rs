@@ -120,6 +120,9 @@ pub enum About {
         /// What went wrong, at most 20 nodes.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         failed: Vec<FailedNode>,
+        /// What dbt executed outside the plan, at most 20 nodes.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        breach: Vec<NodeId>,
     },
     /// A person asked for something.
     Asked {
@@ -130,6 +133,11 @@ pub enum About {
     Board {
         /// Its epoch since.
         epoch: u64,
+    },
+    /// `limits.runs_per_day` keeps something from running.
+    Limit {
+        /// How many runs were planned in the window.
+        runs: u32,
     },
     /// A text that is no event.
     Other {

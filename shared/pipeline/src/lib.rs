@@ -30,14 +30,14 @@ mod stop;
 mod values;
 
 pub use board::{
-    Announcement, Asks, Attempt, AttemptState, BOARD_KEY, BOARD_VERSION, Board, BoardError, Budget, DatasetState, Debt,
-    DocsOwed, DocsState, Draining, Groups, NONCES_KEPT, OpenGroup, Run, Stuck,
+    Announcement, Asks, Attempt, AttemptState, BOARD_KEY, BOARD_VERSION, Board, BoardError, Budget, DatasetState,
+    DeadLetters, Debt, DocsOwed, DocsState, Draining, Groups, LimitReached, NONCES_KEPT, OpenGroup, Run, Stuck,
 };
 pub use cause::{BadCause, Cause};
 pub use compile::{CompileError, CompileInput, compile};
 pub use decide::{
     ASKS_KEPT, COUNTED_KEPT, Context, Decision, EPOCH_JUMP, FoundClaim, FoundRun, GROUPS_CLOSED, GROUPS_OPEN, Input,
-    Load, MARGIN, MOST_ATTEMPTS, PATIENCE, RECENT_KEPT, Stop, decide, long_gone, waits_for,
+    Load, MARGIN, MOST_ATTEMPTS, PATIENCE, RECENT_KEPT, Stop, Waiting, Why, decide, long_gone, waits, waits_for,
 };
 pub use ids::{BadName, DatasetName, JobName, NodeId, Nonce, ReleaseId, RunId, compact};
 pub use ledger::{About, FailedNode, LedgerHeader, LedgerLine, LedgerObject, LedgerOutcome, RunCause, ledger_key};

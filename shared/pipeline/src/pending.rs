@@ -40,6 +40,8 @@ pub enum Effect {
     },
     /// Tell the event bus of the runs that are over.
     Announce,
+    /// Tell the event bus that `limits.runs_per_day` is reached ([`Board::limit_reached`]).
+    AnnounceLimit,
     /// Tell publish-docs that docs are owed.
     PublishDocs,
     /// Wake on-load at that time: something becomes due then.
@@ -76,6 +78,9 @@ pub fn pending(board: &Board, release: Option<&Release>, now: Timestamp) -> Vec<
     if !board.announce.is_empty() {
         effects.push(Effect::Announce);
     }
+    if board.limit_reached.is_some_and(|limit| !limit.told) {
+        effects.push(Effect::AnnounceLimit);
+    }
     if !board.docs.owed.is_empty() && board.docs.not_before.is_none_or(|at| at <= now) {
         effects.push(Effect::PublishDocs);
     }
@@ -92,5 +97,6 @@ pub fn next_due(board: &Board, release: Option<&Release>, now: Timestamp) -> Opt
         board.runs.values().filter(|run| run.attempt.state == AttemptState::Starting).map(|run| run.attempt.not_before);
     let docs = board.docs.not_before.filter(|_| !board.docs.owed.is_empty());
     let drained = board.draining.iter().map(|draining| draining.until);
-    debts.chain(attempts).chain(docs).chain(drained).filter(|at| *at > now).min()
+    let limit = board.limit_reached.map(|limit| limit.until);
+    debts.chain(attempts).chain(docs).chain(drained).chain(limit).filter(|at| *at > now).min()
 }

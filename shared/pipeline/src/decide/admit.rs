@@ -9,7 +9,7 @@ use super::{
     Deciding,
     queue::{Candidate, Queue, loads_first, obstacle},
 };
-use crate::{Board, Budget, Cause, Debt, LedgerOutcome, Release};
+use crate::{About, Board, Budget, Cause, DeadLetters, Debt, LedgerOutcome, LimitReached, Release};
 
 /// When the debt may be planned; `None`: now, as far as time goes.
 pub(crate) fn due(board: &Board, release: &Release, cause: &Cause, debt: &Debt, now: Timestamp) -> Option<Timestamp> {
@@ -45,6 +45,7 @@ impl Deciding<'_> {
         }
         if now.duration_since(self.board.budget.since) >= SignedDuration::from_hours(24) {
             self.board.budget = Budget { since: now, runs: 0 };
+            self.board.limit_reached = None;
         }
     }
 
@@ -52,6 +53,9 @@ impl Deciding<'_> {
         let Some(release) = self.release.filter(|release| self.board.release.as_ref() == Some(release.id())) else {
             return;
         };
+        if self.board.budget.runs < release.compiled.limits.runs_per_day {
+            self.board.limit_reached = None;
+        }
         let queue = Queue::of(&self.board, release, self.now);
         for idle in &queue.idle {
             self.drop_idle_job(idle);
@@ -88,18 +92,42 @@ impl Deciding<'_> {
         let full = taken >= release.compiled.runs.max_parallel;
         let spent = self.board.budget.runs >= release.compiled.limits.runs_per_day;
         let kept = || obstacle(&self.board, release, &candidate.leases).or_else(|| queue.older(&candidate, youngest));
-        if candidate.causes.is_empty() || full || spent || kept().is_some() {
+        if candidate.causes.is_empty() || full || kept().is_some() {
+            return false;
+        }
+        if spent {
+            self.reach_limit();
             return false;
         }
         self.plan(release, &candidate);
         true
     }
 
+    /// Says so once a window: on the board, in the ledger, and (`pending`) on the event bus.
+    fn reach_limit(&mut self) {
+        if self.board.limit_reached.is_some() {
+            return;
+        }
+        let Budget { since, runs } = self.board.budget;
+        let until = since + SignedDuration::from_hours(24);
+        self.board.limit_reached = Some(LimitReached { since: self.now, runs, until, told: false });
+        let detail = format!(
+            "{runs} runs were planned since {since}, as many as limits.runs_per_day allows: what is owed waits until {until}, or for a release that allows more"
+        );
+        self.line(format!("limit/{since}"), About::Limit { runs }, LedgerOutcome::Refused, detail);
+    }
+
+    /// What the dead-letter queues hold.
+    pub(super) fn dead_letters(&mut self, loads: u64, functions: u64) {
+        let since = self.board.dead_letters.map_or(self.now, |known| known.since);
+        self.board.dead_letters = (loads > 0 || functions > 0).then_some(DeadLetters { loads, functions, since });
+    }
+
     /// A job whose every node waits has nothing to do this time.
     fn drop_idle_job(&mut self, idle: &Candidate) {
         for cause in &idle.causes {
             let (Cause::Job(job), Some(debt)) = (cause, self.board.owed.get(cause)) else { continue };
-            let about = crate::About::Schedule { job: job.clone(), scheduled_time: debt.last.clone() };
+            let about = About::Schedule { job: job.clone(), scheduled_time: debt.last.clone() };
             let event = format!("job/{job}/{}", debt.generation);
             self.board.owed.remove(cause);
             let why = idle.split.waiting.values().next();

@@ -32,6 +32,7 @@ impl Deciding<'_> {
             causes: Vec::new(),
             nodes: run.done.len(),
             failed: Vec::new(),
+            breach: run.breach.clone(),
         }
     }
 
@@ -167,6 +168,7 @@ impl Deciding<'_> {
             detail: detail.clone(),
             class: run.attempt.class,
             causes: run.causes.clone(),
+            breach: run.breach.clone(),
         });
         let mut about = Self::about(run_id, &run);
         if let About::Run { causes, failed: slot, .. } = &mut about {

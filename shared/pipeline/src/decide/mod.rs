@@ -2,7 +2,7 @@
 //! seconds, and each of its rules can be tried alone.
 //!
 //! - [`land`]: events of loads become debts, or are covered, unmapped, ignored (L1, L5). [`gather`]: how long they wait for more.
-//! - [`admit`]: debts that are ready become runs, as leases allow (L3, L4, L9). [`queue`]: what keeps them. [`waiting`]: nodes whose
+//! - [`admit`]: debts that are ready become runs, as leases allow (L3, L4, L9). [`queue`]: what keeps them; [`explain`]: in words. [`waiting`]: nodes whose
 //!   parents were never built.
 //! - [`attempts`]: a task started, was refused, was voided. [`settle`]: a task stopped; debts are paid or tried again (L2, L6, L7).
 //!   [`refresh`]: or built anew from nothing.
@@ -11,6 +11,7 @@
 mod admit;
 mod asked;
 mod attempts;
+mod explain;
 mod gather;
 mod jobs;
 mod land;
@@ -27,6 +28,7 @@ mod waiting;
 
 pub(crate) use admit::due;
 pub use asked::ASKS_KEPT;
+pub use explain::{Waiting, Why, waits};
 pub use gather::{COUNTED_KEPT, GROUPS_CLOSED, GROUPS_OPEN};
 pub(crate) use leases::Leases;
 pub use recover::{EPOCH_JUMP, FoundClaim, FoundRun};
@@ -120,6 +122,15 @@ pub enum Input<'a> {
         /// Every run whose plan may still matter.
         found: Vec<FoundRun>,
     },
+    /// How many messages lie in the dead-letter queues.
+    DeadLetters {
+        /// In that of the queue of loads.
+        loads: u64,
+        /// In that of the functions' failed calls.
+        functions: u64,
+    },
+    /// The event bus was told that `limits.runs_per_day` is reached.
+    LimitAnnounced,
     /// The event bus was told of these runs.
     Announced {
         /// Runs.
@@ -225,6 +236,12 @@ pub fn decide(board: &Board, input: &Input<'_>, context: &Context<'_>) -> Decisi
         Input::Claimed { run, attempt, task_arn } => state.claimed(run, *attempt, task_arn),
         Input::Stopped(stop) => state.stopped(stop),
         Input::Recover { found } => state.recover(found),
+        Input::DeadLetters { loads, functions } => state.dead_letters(*loads, *functions),
+        Input::LimitAnnounced => {
+            if let Some(limit) = &mut state.board.limit_reached {
+                limit.told = true;
+            }
+        }
         Input::Announced { runs } => state.board.announce.retain(|told| !runs.contains(&told.run)),
         Input::Published { runs } => state.published(runs),
     }

@@ -63,6 +63,7 @@ impl Deciding<'_> {
             causes: causes.clone(),
             nodes: split.run.len(),
             failed: Vec::new(),
+            breach: Vec::new(),
         };
         let waiting = match split.waiting.len() {
             0 => String::new(),
@@ -81,6 +82,7 @@ impl Deciding<'_> {
             exclusive: leases.exclusive,
             holds_unknown: false,
             read_point: None,
+            breach: Vec::new(),
             timeout_seconds: plan.timeout_seconds,
             attempt: Attempt {
                 number: 1,

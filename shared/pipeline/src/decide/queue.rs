@@ -161,6 +161,9 @@ pub(super) fn obstacle(board: &Board, release: &Release, leases: &Leases) -> Opt
 
 /// A relation in which the two meet; none if it is the whole warehouse.
 fn meeting(release: &Release, held: &Leases, wanted: &Leases) -> Option<String> {
+    if held.exclusive || wanted.exclusive {
+        return None;
+    }
     let both = [(&held.writes, &wanted.writes), (&held.writes, &wanted.reads), (&held.reads, &wanted.writes)];
     let relation = both.into_iter().find_map(|(held, wanted)| held.intersection(wanted).iter().next())?;
     release.compiled.relations.get(usize::try_from(relation).ok()?).cloned()

@@ -151,6 +151,7 @@ fn adopted(release: &Release, plan: &Plan, attempt: Attempt) -> Run {
         exclusive: release.compiled.exclusive,
         holds_unknown,
         read_point: None,
+        breach: Vec::new(),
         timeout_seconds: plan.timeout_seconds,
         attempt,
     }

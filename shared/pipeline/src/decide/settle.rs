@@ -9,12 +9,12 @@ use super::{
     leases::Leases,
 };
 use crate::{
-    About, AttemptState, Cause, Claim, DocsOwed, Draining, FailedNode, LedgerOutcome, NodeStatus, Outcome, Release,
-    RetryRung, Run, RunId, RunResult, Set, StopClass, graph::Kind,
+    About, AttemptState, Cause, Claim, DocsOwed, Draining, FailedNode, LedgerOutcome, NodeId, NodeStatus, Outcome,
+    Release, RetryRung, Run, RunId, RunResult, Set, StopClass, graph::Kind,
 };
 
-/// How many failing nodes a ledger line names; result.json has them all.
-const FAILED_NAMED: usize = 20;
+/// How many nodes that failed, or were not planned, a ledger line names; result.json has them all.
+const NODES_NAMED: usize = 20;
 
 impl Deciding<'_> {
     pub(super) fn stopped(&mut self, stop: &Stop) {
@@ -47,6 +47,10 @@ impl Deciding<'_> {
             .result
             .as_ref()
             .filter(|r| r.run_id == stop.run && r.attempt == stop.attempt && r.task_arn == stop.task_arn);
+        let breach = result.into_iter().flat_map(|result| &result.breach);
+        let new: Vec<NodeId> = breach.filter(|id| !run.breach.contains(id)).cloned().collect();
+        run.breach.extend(new);
+        run.breach.truncate(NODES_NAMED);
         let class = class_of(stop, result);
         run.attempt.class = Some(class);
         self.pay(&stop.run, result);
@@ -81,6 +85,7 @@ impl Deciding<'_> {
             causes: Vec::new(),
             nodes: 0,
             failed: Vec::new(),
+            breach: Vec::new(),
         };
         let detail = format!("a task stopped ({}) and settles nothing: {why}", stop.reason);
         self.line(
@@ -163,7 +168,8 @@ impl Deciding<'_> {
         let outcome = result.map(|result| result.outcome);
         // Nothing but the task's own word, given last, is a success: no exit code, and no silence.
         if remaining.is_empty() && outcome == Some(Outcome::Succeeded) {
-            let detail = format!("{} nodes done", run.done.len());
+            let breach = breach_in_words(&run.breach).map(|words| format!("; {words}")).unwrap_or_default();
+            let detail = format!("{} nodes done{breach}", run.done.len());
             return self.end(&stop.run, LedgerOutcome::Succeeded, detail, None);
         }
         let failed = result.map(failed_nodes).unwrap_or_default();
@@ -255,7 +261,7 @@ fn no_third_time(run: &Run, class: StopClass) -> bool {
 fn failed_nodes(result: &RunResult) -> Vec<FailedNode> {
     let failures = result.nodes.iter().filter(|node| node.status.is_failure());
     failures
-        .take(FAILED_NAMED)
+        .take(NODES_NAMED)
         .map(|node| FailedNode {
             id: node.id.clone(),
             status: node.status,
@@ -268,9 +274,8 @@ fn why(stop: &Stop, result: Option<&RunResult>, failed: &[FailedNode]) -> String
     let Some(result) = result else {
         return format!("its task stopped without a result: {} ({})", stop.class.words(), stop.reason);
     };
-    if !result.breach.is_empty() {
-        let ids: Vec<&str> = result.breach.iter().map(crate::NodeId::as_str).take(3).collect();
-        return format!("breach: dbt executed what was not planned: {}", ids.join(", "));
+    if let Some(breach) = breach_in_words(&result.breach) {
+        return breach;
     }
     let names: Vec<&str> = failed.iter().map(|node| node.id.as_str()).take(3).collect();
     match (result.outcome, names.as_slice()) {
@@ -290,6 +295,11 @@ fn why(stop: &Stop, result: Option<&RunResult>, failed: &[FailedNode]) -> String
         (Outcome::Broken, _) => format!("it could not run: {}", result.message.as_deref().unwrap_or("no message")),
         (Outcome::Succeeded, _) => "some planned nodes were not run".to_owned(),
     }
+}
+
+fn breach_in_words(breach: &[NodeId]) -> Option<String> {
+    let ids: Vec<&str> = breach.iter().map(NodeId::as_str).take(3).collect();
+    (!ids.is_empty()).then(|| format!("breach: dbt executed what was not planned: {}", ids.join(", ")))
 }
 
 /// Used by the sweep: whether a claim that old, of a task nobody finds any more, may be taken for stopped.

@@ -1,6 +1,7 @@
 //! The decider tried on the example project's own manifest.
 
 mod asked;
+mod explain;
 mod gather;
 mod leases;
 mod loads;

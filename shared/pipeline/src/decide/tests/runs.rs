@@ -1,5 +1,5 @@
 use super::world::{World, models};
-use crate::{AttemptState, Claim, Effect, Input, LedgerOutcome, NodeId, NodeStatus, Outcome, pending};
+use crate::{About, AttemptState, Claim, Effect, Input, LedgerOutcome, NodeId, NodeStatus, Outcome, next_due, pending};
 
 fn fail_on(name: &str) -> impl Fn(&NodeId) -> Option<NodeStatus> {
     move |id| Some(if id.as_str().contains(name) { NodeStatus::Error } else { NodeStatus::Success })
@@ -202,6 +202,48 @@ fn a_runaway_is_stopped_by_the_runs_of_a_day() {
     world.land("orders/x.csv");
     world.wait(2);
     assert_eq!(world.plans.len(), 2);
+    let limit = world.board.limit_reached.unwrap();
+    assert_eq!((limit.runs, limit.told), (2, false));
+    assert!(pending(&world.board, Some(&world.release), world.now).contains(&Effect::AnnounceLimit));
+    world.tell(&Input::LimitAnnounced);
+    assert!(!pending(&world.board, Some(&world.release), world.now).contains(&Effect::AnnounceLimit));
+    world.land("customers/x.csv");
+    world.wait(60);
+    assert_eq!(next_due(&world.board, Some(&world.release), world.now), Some(limit.until));
+    let told = world.lines.iter().filter(|line| matches!(line.about, About::Limit { .. })).count();
+    assert_eq!(told, 1, "once a window");
     world.wait(86_400);
     assert_eq!(world.plans.len(), 3, "nothing is lost by it");
+    assert_eq!(world.board.limit_reached, None);
+}
+
+#[test]
+fn what_dbt_executed_outside_the_plan_is_marked_and_announced() {
+    let mut world = World::new();
+    world.land("orders/a.csv");
+    world.wait(2);
+    let (run, attempt) = world.start();
+    let mut stop = world.stop_of(&run, attempt, Outcome::Succeeded, |_| Some(NodeStatus::Success));
+    let stray = NodeId::parse("model.jaffle.customer_cohorts").unwrap();
+    stop.result.as_mut().unwrap().breach = vec![stray.clone()];
+    world.stop(stop);
+    assert_eq!(world.board.announce.last().unwrap().breach, [stray.clone()]);
+    let settled = world.lines.iter().find(|line| line.event.ends_with("/settled")).unwrap();
+    assert!(matches!(&settled.about, About::Run { breach, .. } if *breach == [stray]));
+    assert!(settled.detail.contains("breach"), "{}", settled.detail);
+}
+
+#[test]
+fn dead_letters_stand_on_the_board_as_long_as_there_are_any() {
+    let mut world = World::new();
+    world.tell(&Input::DeadLetters { loads: 0, functions: 2 });
+    let since = world.board.dead_letters.unwrap().since;
+    world.now += jiff::SignedDuration::from_secs(60);
+    let seq = world.board.seq;
+    world.tell(&Input::DeadLetters { loads: 0, functions: 2 });
+    assert_eq!(world.board.seq, seq, "no news is no swap");
+    world.tell(&Input::DeadLetters { loads: 1, functions: 2 });
+    assert_eq!(world.board.dead_letters.unwrap().since, since);
+    world.tell(&Input::DeadLetters { loads: 0, functions: 0 });
+    assert_eq!(world.board.dead_letters, None);
 }

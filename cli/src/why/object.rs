@@ -113,7 +113,7 @@ async fn unheard(stack: &Stack, evidence: &Evidence, bucket: &str, key: &str, na
         }
     }
     if let Some(release) = &evidence.release {
-        let place = match release.locations().place(bucket, key) {
+        let place = match release.place(bucket, key) {
             Place::Dataset(dataset, location) => format!("if it lands it is a load of {dataset} ({location})"),
             Place::Nowhere(Some(nearest)) => {
                 format!("it would be under no dataset's location; the nearest is {nearest}")

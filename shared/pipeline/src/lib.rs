@@ -25,6 +25,8 @@ mod ready;
 mod release;
 mod report;
 pub mod safeguards;
+#[cfg(test)]
+mod schema;
 mod set;
 mod stop;
 mod values;

@@ -10,6 +10,7 @@ use crate::{DatasetName, JobName, OnDelete, Ready, Span, Words};
 
 /// landfall.yml, read and checked by itself; [`crate::compile`](crate::compile()) checks it against the manifest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Project {
     /// 1.
@@ -42,6 +43,7 @@ pub struct Project {
 
 /// What holds for every load.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Loads {
     /// A dataset also runs `tag:<dataset>+`.
@@ -72,6 +74,7 @@ impl Default for Loads {
 
 /// One dataset.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct DatasetConfig {
     /// A prefix in the landing bucket (`orders/`), or `s3://bucket/prefix/`; one or more.
@@ -96,6 +99,7 @@ pub struct DatasetConfig {
 
 /// `run-operation: MACRO`, perhaps with `args`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Operation {
     /// The macro.
@@ -108,6 +112,7 @@ pub struct Operation {
 
 /// One job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct JobConfig {
     /// `cron(...)` or `rate(...)` of [EventBridge Scheduler](https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html).
@@ -128,6 +133,7 @@ pub struct JobConfig {
 
 /// What a job selects.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct JobSelection {
     /// dbt's selection syntax.
@@ -139,6 +145,7 @@ pub struct JobSelection {
 
 /// What a new release owes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct ReleaseConfig {
     /// Evaluated against the release before.
@@ -157,6 +164,7 @@ impl Default for ReleaseConfig {
 
 /// What the very first release owes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FirstRelease {
     /// Everything.
@@ -167,6 +175,7 @@ pub enum FirstRelease {
 
 /// How runs run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct RunsConfig {
     /// At most so many at once.
@@ -199,6 +208,7 @@ impl Default for RunsConfig {
 
 /// How tasks are bought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Capacity {
     /// Fargate at its list price, never taken away.
@@ -211,6 +221,7 @@ pub enum Capacity {
 
 /// Whether runs may share the warehouse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Warehouse {
     /// One run at a time.
@@ -221,6 +232,7 @@ pub enum Warehouse {
 
 /// What on-run hooks (`on-run-start`, `on-run-end`) do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Hooks {
     /// They write tables.
@@ -231,6 +243,7 @@ pub enum Hooks {
 
 /// What stops a runaway.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct LimitsConfig {
     /// Runs planned in any 24 hours.
@@ -245,6 +258,7 @@ impl Default for LimitsConfig {
 
 /// A rung of the retry ladder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RetryRung {
     /// The task never started, or was lost or stopped before it was done: again, what remains.
@@ -262,6 +276,7 @@ fn default_retry() -> Vec<RetryRung> {
 
 /// The docs site.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct DocsConfig {
     /// Whether there is one.

@@ -16,6 +16,7 @@ const MORE_AT_MOST: SignedDuration = SignedDuration::from_hours(24);
 
 /// When a dataset counts as loaded. One policy at most; none is `quiet: 60s`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Ready {
     /// Nothing new came for so long (60 s unless said).
@@ -47,6 +48,7 @@ pub struct Ready {
 
 /// What the deletion of an object is to its dataset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum OnDelete {
     /// Nothing.
@@ -57,6 +59,7 @@ pub enum OnDelete {
 }
 
 impl OnDelete {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if hands a reference over")]
     pub(crate) fn is_ignore(&self) -> bool {
         *self == Self::Ignore
     }
@@ -166,10 +169,10 @@ impl ReadyPolicy {
     pub(crate) fn is_marker(&self, below: &str) -> bool {
         let Self::Marker { marker, .. } = self else { return false };
         let parts: Vec<&str> = below.split('/').collect();
-        match marker.contains('/') {
-            true => matches(marker, &parts),
-            false => parts.last().is_some_and(|last| Glob::new(marker).matches(last)),
+        if marker.contains('/') {
+            return matches(marker, &parts);
         }
+        parts.last().is_some_and(|last| Glob::new(marker).matches(last))
     }
 
     /// The group that an object of this key (its part below the location) counts for; none if it is in no group.

@@ -9,7 +9,7 @@ use crate::{
     DatasetName, DocsConfig, JobName, LimitsConfig, Location, NodeId, OnDelete, Operation, ReadyPolicy, ReleaseConfig,
     ReleaseId, RetryRung, RunsConfig, Set, Span,
     graph::{Graph, Vertex},
-    locations::Locations,
+    locations::{Locations, Place},
     meta::Meta,
 };
 
@@ -180,6 +180,17 @@ impl Release {
     /// Where things land.
     pub fn locations(&self) -> &Locations {
         &self.locations
+    }
+
+    /// Where an object belongs. A marker (`ready: { marker: ... }`) may have a name that no data has.
+    pub fn place(&self, bucket: &str, key: &str) -> Place<'_> {
+        let marked = self.locations.owner(bucket, key).filter(|(name, location)| {
+            self.dataset(name).is_some_and(|dataset| dataset.ready.is_marker(location.below(key)))
+        });
+        match marked {
+            Some((name, location)) => Place::Dataset(name, location),
+            None => self.locations.place(bucket, key),
+        }
     }
 
     /// A dataset by name.

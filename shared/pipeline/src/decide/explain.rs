@@ -91,7 +91,7 @@ impl fmt::Display for Why {
             Self::MinInterval(until) => {
                 write!(f, "wait until {}: the dataset ran a while ago (min_interval)", at(until))
             }
-            Self::Parents(reason) => f.write_str(reason),
+            Self::Parents(reason) | Self::Approval(reason) => f.write_str(reason),
             Self::Held { run, relation: Some(relation) } => write!(f, "wait for run {run}, which holds {relation}"),
             Self::Held { run, relation: None } => write!(f, "wait for run {run}, which holds the whole warehouse"),
             Self::Drain { run, until } => {
@@ -111,7 +111,6 @@ impl fmt::Display for Why {
                 let run = run.as_ref().map(|run| format!(" in run {run}")).unwrap_or_default();
                 write!(f, "did not get done{run}, and wait for new data, a new release or `landfall retry`: {reason}")
             }
-            Self::Approval(reason) => f.write_str(reason),
             Self::Next => f.write_str("run next"),
         }
     }
@@ -138,10 +137,8 @@ pub fn waits(board: &Board, release: &Release, now: Timestamp) -> Vec<Waiting> {
         }
         if let Some(stuck) = &debt.stuck {
             let reason = stuck.reason.trim().to_owned();
-            let why = match stuck.approval {
-                true => Why::Approval(reason),
-                false => Why::Stuck { run: stuck.run.clone(), reason },
-            };
+            let why =
+                if stuck.approval { Why::Approval(reason) } else { Why::Stuck { run: stuck.run.clone(), reason } };
             tell(debt.nodes.minus(&debt.open_nodes(release)), why);
         }
         if paused(board, cause) {

@@ -1,5 +1,7 @@
 //! Readiness: what an event means for how long its debt goes on waiting for more.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Deciding, land::hash};
@@ -109,7 +111,7 @@ impl Deciding<'_> {
         let now = self.now;
         let state = self.board.datasets.entry(name.clone()).or_default();
         let open = &mut state.groups.open;
-        let entry = open.entry(group.to_owned()).or_insert_with(|| OpenGroup { since: now, keys: Default::default() });
+        let entry = open.entry(group.to_owned()).or_insert_with(|| OpenGroup { since: now, keys: BTreeSet::new() });
         let mut key = hash(&["key", key]);
         key.truncate(12);
         entry.keys.insert(key);

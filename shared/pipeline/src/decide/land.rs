@@ -69,13 +69,7 @@ impl Deciding<'_> {
                 "no release is in place yet: run `landfall release`, then `landfall load` for what landed before";
             return self.line(&event.event_id, about(None, None), LedgerOutcome::Unmapped, detail);
         };
-        // A marker may have a name that no data has.
-        let marked = release.locations().owner(&event.bucket, &event.key).filter(|(name, location)| {
-            release.dataset(name).is_some_and(|dataset| dataset.ready.is_marker(location.below(&event.key)))
-        });
-        let place = release.locations().place(&event.bucket, &event.key);
-        let place = marked.map_or(place, |(name, location)| Place::Dataset(name, location));
-        let (name, location, dataset) = match place {
+        let (name, location, dataset) = match release.place(&event.bucket, &event.key) {
             Place::Dataset(name, location) => match release.dataset(name) {
                 Some(dataset) => (name, location, dataset),
                 None => return,

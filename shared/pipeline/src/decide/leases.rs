@@ -17,7 +17,7 @@ impl Leases {
     /// What running these nodes takes. The keys are relations and not node ids, so that a renamed model keeps its table. A dataset that its
     /// run loads itself is written, too.
     ///
-    /// The keys are lower-cased whatever the adapter quotes. Warehouses differ, and some (DuckDB, MySQL, SQL Server) ignore case even within
+    /// The keys are lower-cased whatever the adapter quotes. Warehouses differ, and some (DuckDB, SQL Server) ignore case even within
     /// quotes: two relations that differ in case alone wait for each other where they need not, and never are one that two runs write.
     pub(crate) fn of<'a>(release: &Release, nodes: &Set, causes: impl IntoIterator<Item = &'a Cause>) -> Self {
         let mut leases = Self { exclusive: release.compiled.exclusive, ..Self::default() };

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 
 use super::Deciding;
 use crate::{
-    About, Attempt, AttemptState, Cause, DatasetName, Debt, LedgerOutcome, Plan, Release, Run, RunCause, RunId, Set,
+    About, Attempt, AttemptState, Cause, DatasetName, Debt, Groups, LedgerOutcome, Plan, Release, Run, RunCause, RunId,
+    Set,
 };
 
 /// Generations and the board's number begin anew so far above those of the epoch before: the lost boards cannot have come there.
@@ -111,7 +112,7 @@ impl Deciding<'_> {
             let state = self.board.datasets.entry(name.clone()).or_default();
             state.covered_to = None;
             state.recent = BTreeMap::new();
-            state.groups = Default::default();
+            state.groups = Groups::default();
             state.generation = state.generation.max(floor) + 1;
             let Some(dataset) = self.release.and_then(|release| release.dataset(&name)) else { continue };
             let debt = Debt {

@@ -229,7 +229,8 @@ fn rung(
             (allowed(RetryRung::Relaunch) && !no_third_time(run, class)).then_some(RetryRung::Relaunch)
         }
         Some(Outcome::Failed) => {
-            // A test that failed fails again on the same data; so does nothing else that was skipped for it.
+            // A test that failed fails again on the same data; so does nothing else that was skipped for it. Where a model failed as well, the test
+            // comes along: without it dbt would build what the test holds back.
             let is_test = |node: &FailedNode| {
                 release
                     .ordinal(&node.id)

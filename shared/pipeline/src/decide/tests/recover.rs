@@ -5,7 +5,7 @@ use crate::{Board, FoundClaim, FoundRun, Input, LedgerOutcome, Plan, RunId};
 
 fn found(plan: &Plan, world: &World, claimed: bool) -> FoundRun {
     let task_arn = World::arn(&plan.run_id, 1);
-    let claimed = claimed.then(|| FoundClaim { attempt: 1, task_arn, claimed_at: world.now });
+    let claimed = claimed.then_some(FoundClaim { attempt: 1, task_arn, claimed_at: world.now });
     FoundRun { plan: plan.clone(), claimed }
 }
 

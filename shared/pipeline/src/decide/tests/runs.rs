@@ -227,7 +227,7 @@ fn what_dbt_executed_outside_the_plan_is_marked_and_announced() {
     let stray = NodeId::parse("model.jaffle.customer_cohorts").unwrap();
     stop.result.as_mut().unwrap().breach = vec![stray.clone()];
     world.stop(stop);
-    assert_eq!(world.board.announce.last().unwrap().breach, [stray.clone()]);
+    assert_eq!(world.board.announce.last().unwrap().breach, std::slice::from_ref(&stray));
     let settled = world.lines.iter().find(|line| line.event.ends_with("/settled")).unwrap();
     assert!(matches!(&settled.about, About::Run { breach, .. } if *breach == [stray]));
     assert!(settled.detail.contains("breach"), "{}", settled.detail);

@@ -84,6 +84,8 @@ impl Deciding<'_> {
             state: AttemptState::Running,
             task_arn: Some(task_arn.clone()),
             running_since: Some(*claimed_at),
+            class: None,
+            class_before: None,
             before: Vec::new(),
             failed_rung: 0,
             give_up: false,

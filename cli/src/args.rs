@@ -194,7 +194,7 @@ pub struct RetryArgs {
     /// A dataset, `release`, or a model that failed; unset: everything that failed
     #[arg(value_name = "WHAT", conflicts_with = "approve")]
     pub what: Option<String>,
-    /// Let a release run that changes more nodes than release.max_nodes
+    /// Let a release run that changes so many nodes that it waits for an approval
     #[arg(long)]
     pub approve: bool,
     /// Which stack.

@@ -80,7 +80,7 @@ pub enum CommandError {
 pub async fn run(terminal: &Terminal, verb: &Verb) -> Result<(), CommandError> {
     match verb {
         Verb::Local(args) => local::run(terminal, args).await,
-        Verb::Demo(args) => Ok(crate::demo::run(terminal, args).await?),
+        Verb::Demo(args) => Ok(Box::pin(crate::demo::run(terminal, args)).await?),
         Verb::Release(args) => release::run(terminal, args).await,
         Verb::Plan(args) => plan::run(terminal, args),
         Verb::Why(args) => Ok(crate::why::run(terminal, args).await?),

@@ -84,15 +84,12 @@ pub(super) fn of_record(record: &Value) -> Result<Told, String> {
     }
     // Configured as `s3:ObjectCreated:Put`, told as `ObjectCreated:Put`.
     let name = event_name.strip_prefix("s3:").unwrap_or(&event_name);
-    let told: Option<(&str, fn(ObjectEvent) -> Told)> = match name.split_once(':') {
-        Some(("ObjectCreated", reason)) => Some((reason, Told::Created)),
-        Some(("ObjectRemoved" | "LifecycleExpiration", reason)) => Some((reason, Told::Deleted)),
-        _ => None,
+    let (told, reason): (fn(ObjectEvent) -> Told, &str) = match name.split_once(':') {
+        Some(("ObjectCreated", reason)) => (Told::Created, reason),
+        Some(("ObjectRemoved" | "LifecycleExpiration", reason)) => (Told::Deleted, reason),
+        _ => return Ok(Told::Other { event_id, what: format!("aws:s3 {event_name}") }),
     };
-    match told {
-        Some((reason, told)) => event(event_id, event_time, bucket, object, Some(reason.to_owned())).map(told),
-        None => Ok(Told::Other { event_id, what: format!("aws:s3 {event_name}") }),
-    }
+    event(event_id, event_time, bucket, object, Some(reason.to_owned())).map(told)
 }
 
 /// A record bears no id; this one is the same whenever the record is delivered again.

@@ -149,7 +149,8 @@ fn our_own_wake_needs_no_id() {
 
 #[test]
 fn other_events_are_ignored_by_name() {
-    for (source, detail_type) in [("aws.s3", "Object Deleted"), ("aws.ec2", "Dataset Loaded"), ("me", "Object Created")]
+    for (source, detail_type) in
+        [("aws.s3", "Object Restore Completed"), ("aws.ec2", "Dataset Loaded"), ("me", "Object Created")]
     {
         let read = parse(&event(source, detail_type, json!({}))).unwrap();
         assert!(
@@ -338,5 +339,19 @@ fn a_persons_word_is_for_the_stack_it_names_and_wants_something_that_there_is() 
         json!({ "ask": "retry", "cause": "x" }),
     ] {
         assert!(read(wrong.clone()).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn a_deletion_is_told_apart_from_an_object_that_came() {
+    let mut gone = object_created("orders/a+b.csv");
+    gone["detail-type"] = "Object Deleted".into();
+    gone["detail"]["reason"] = "DeleteObject".into();
+    let read = parse(&gone).unwrap();
+    let [LoadMessage::Deleted(object)] = read.as_slice() else { panic!("{read:?}") };
+    assert_eq!((object.key.as_str(), object.reason.as_deref()), ("orders/a+b.csv", Some("DeleteObject")));
+    for (name, key) in [("ObjectRemoved:DeleteMarkerCreated", "a"), ("LifecycleExpiration:Delete", "a")] {
+        let read = parse(&notification(name, key)).unwrap();
+        assert!(matches!(read.as_slice(), [LoadMessage::Deleted(object)] if object.key == key), "{read:?}");
     }
 }

@@ -1,11 +1,16 @@
 //! Admission: which debts become runs now. Ready debts of equal steps merge into one run (L4); leases decide what may live at once (L3); the oldest
 //! that waits too long reserves its place (L9).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Deciding, PATIENCE, leases::Leases, waiting::split};
+use super::{
+    Deciding, PATIENCE,
+    leases::{Leases, Taken},
+    waiting::split,
+};
 use crate::{Board, Budget, Cause, DatasetName, Debt, LedgerOutcome, Release, Set};
 
 /// Debts that one run can pay, because it does the same for each of them.
@@ -17,13 +22,13 @@ pub(super) struct Group {
 
 impl Debt {
     /// What of it may be tried: not what failed, nor what is built from that.
-    fn open_nodes(&self, release: &Release) -> Set {
+    fn open_nodes(&self, release: &Release) -> Cow<'_, Set> {
         match &self.stuck {
             Some(stuck) => {
                 let open = self.nodes.minus(&stuck.nodes);
-                open.minus(&release.graph().descendants(&stuck.nodes, &self.nodes))
+                Cow::Owned(open.minus(&release.graph().descendants(&stuck.nodes, &self.nodes)))
             }
-            None => self.nodes.clone(),
+            None => Cow::Borrowed(&self.nodes),
         }
     }
 }
@@ -39,9 +44,9 @@ pub(crate) fn due(board: &Board, release: &Release, cause: &Cause, debt: &Debt, 
     ready.max(rested)
 }
 
-/// Whether a live run has this generation in its plan.
-pub(crate) fn live(board: &Board, cause: &Cause, generation: u64) -> bool {
-    board.runs.values().flat_map(|run| &run.causes).any(|c| c.cause == *cause && c.generation == generation)
+/// The generations that live runs have in their plans.
+fn live(board: &Board) -> HashSet<(&Cause, u64)> {
+    board.runs.values().flat_map(|run| &run.causes).map(|c| (&c.cause, c.generation)).collect()
 }
 
 impl Deciding<'_> {
@@ -69,7 +74,7 @@ impl Deciding<'_> {
         let Some(release) = self.release.filter(|release| self.board.release.as_ref() == Some(release.id())) else {
             return;
         };
-        let mut reserved: Vec<Leases> = Vec::new();
+        let live = live(&self.board);
         let mut groups: BTreeMap<String, Group> = BTreeMap::new();
         let mut ready: Vec<(Timestamp, Cause)> = self
             .board
@@ -78,17 +83,21 @@ impl Deciding<'_> {
             .filter(|(cause, debt)| {
                 due(&self.board, release, cause, debt, self.now).is_none()
                     && !debt.open_nodes(release).is_empty()
-                    && !live(&self.board, cause, debt.generation)
+                    && !live.contains(&(*cause, debt.generation))
             })
             .map(|(cause, debt)| (debt.since, cause.clone()))
             .collect();
+        if ready.is_empty() {
+            return;
+        }
         ready.sort();
+        let mut taken = Taken::by(release, self.board.runs.values());
         for (since, cause) in ready {
             let Some(debt) = self.board.owed.get(&cause) else { continue };
-            let leases = Leases::of(release, &debt.open_nodes(release), [&cause]);
-            if self.held(&leases) || reserved.iter().any(|other| other.conflict(&leases)) {
+            let nodes = debt.open_nodes(release);
+            if taken.holds_up(&nodes, &cause) {
                 if self.now.duration_since(since) > PATIENCE {
-                    reserved.push(leases);
+                    taken.reserve(&nodes, &cause);
                 }
                 continue;
             }
@@ -103,11 +112,10 @@ impl Deciding<'_> {
     }
 
     fn admit_group(&mut self, release: &Release, group: &Group) {
-        let candidates = group
-            .causes
-            .iter()
-            .filter_map(|cause| self.board.owed.get(cause))
-            .fold(Set::new(), |all, debt| all.union(&debt.open_nodes(release)));
+        let mut candidates = Set::new();
+        for debt in group.causes.iter().filter_map(|cause| self.board.owed.get(cause)) {
+            candidates.add(&debt.open_nodes(release));
+        }
         // A continued debt was loaded by the run before: only a new generation loads again.
         let loading: BTreeSet<&DatasetName> = group
             .causes

@@ -1,6 +1,6 @@
 # make demo    watch it work: files land, dbt runs, docs are published; needs Rust, Python 3.11 to 3.13 and a C compiler, nothing else
 # make test    every check and test
-# make bench   how long planning takes and how much memory; writes 1 GB into the target folder
+# make bench   how long planning and deciding take and how much memory; writes 1 GB into the target folder
 # make build   the command, the functions and the task, with the quick profile
 # make clean   remove everything that was built or installed here
 #
@@ -52,7 +52,7 @@ python-tests:
 
 # Without the shipped profile's whole-program optimisation, which takes longer than the benchmark.
 bench:
-	CARGO_PROFILE_BENCH_LTO=off CARGO_PROFILE_BENCH_CODEGEN_UNITS=16 $(CARGO) bench --locked -p landfall-select --bench planning
+	CARGO_PROFILE_BENCH_LTO=off CARGO_PROFILE_BENCH_CODEGEN_UNITS=16 $(CARGO) bench --locked -p landfall-select --bench planning -p landfall-pipeline --bench decide
 
 clean:
 	$(CARGO) clean

@@ -1,6 +1,7 @@
 //! The release's graph as the planner sees it: by ordinals of the dictionary, ephemeral models looked through.
 
 use std::collections::{BTreeSet, HashMap};
+use std::iter::zip;
 
 use crate::Set;
 use landfall_manifest::{Index, NodeIx, ResourceType};
@@ -23,7 +24,7 @@ pub(crate) enum Kind {
 }
 
 /// One node of the dictionary that the release has.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Vertex {
     /// Where it is in the index.
     pub(crate) ix: NodeIx,
@@ -31,16 +32,46 @@ pub(crate) struct Vertex {
     pub(crate) kind: Kind,
     /// The relation that it is or writes, by its ordinal.
     pub(crate) relation: Option<u32>,
-    /// Nodes that must exist before it can run; never ephemeral ones.
-    pub(crate) parents: Vec<u32>,
-    /// Nodes that need it.
-    pub(crate) children: Vec<u32>,
 }
 
 /// The graph: by ordinal; `None` where the release does not have the node any more.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Graph {
     vertices: Vec<Option<Vertex>>,
+    parents: Lists,
+    children: Lists,
+}
+
+/// A list of numbers for each number from 0, all in two blocks of memory.
+#[derive(Debug, Clone, Default)]
+struct Lists {
+    ends: Vec<usize>,
+    items: Vec<u32>,
+}
+
+impl Lists {
+    /// From pairs of a list's number, in rising order, and an item.
+    fn of_sorted(pairs: impl Iterator<Item = (u32, u32)>) -> Self {
+        let mut lists = Self::default();
+        for (list, item) in pairs {
+            lists.ends.resize((list as usize).max(lists.ends.len()), lists.items.len());
+            lists.items.push(item);
+            lists.ends.resize(list as usize + 1, lists.items.len());
+            if let Some(end) = lists.ends.last_mut() {
+                *end = lists.items.len();
+            }
+        }
+        lists
+    }
+
+    fn of(&self, list: u32) -> &[u32] {
+        let list = list as usize;
+        let start = list.checked_sub(1).map_or(Some(0), |before| self.ends.get(before).copied());
+        match (start, self.ends.get(list)) {
+            (Some(start), Some(end)) => self.items.get(start..*end).unwrap_or_default(),
+            _ => &[],
+        }
+    }
 }
 
 /// The planner's kind of a node, if it has one: unit tests, exposures, analyses and the like have none.
@@ -70,39 +101,41 @@ pub(crate) fn relation_key(node: &landfall_manifest::Node<'_>) -> Option<String>
 }
 
 impl Graph {
-    /// `nodes` and `relations` are the release's dictionaries: unique ids and relation keys by ordinal.
+    /// `nodes` are the unique ids of the release's dictionary with their ordinals, in the order of the ids; `relations` are the relation keys by
+    /// ordinal.
     pub(crate) fn new<'a>(
         index: &Index,
-        nodes: impl IntoIterator<Item = &'a str>,
+        nodes: impl ExactSizeIterator<Item = (&'a str, u32)>,
         relations: impl IntoIterator<Item = &'a str>,
     ) -> Self {
         let ordinal_of_relation: HashMap<&str, u32> = relations.into_iter().zip(0..).collect();
-        let mut ordinal_of: HashMap<NodeIx, u32> = HashMap::new();
-        let mut vertices: Vec<Option<Vertex>> = Vec::new();
-        for (id, ordinal) in nodes.into_iter().zip(0..) {
-            let vertex = index.get(id).and_then(|node| {
-                let kind = kind(&node)?;
-                let relation = relation_key(&node).and_then(|key| ordinal_of_relation.get(key.as_str()).copied());
-                ordinal_of.insert(node.ix, ordinal);
-                Some(Vertex { ix: node.ix, kind, relation, parents: Vec::new(), children: Vec::new() })
-            });
-            vertices.push(vertex);
-        }
-        let mut graph = Self { vertices };
-        let edges: Vec<(u32, BTreeSet<u32>)> = graph
-            .iter()
-            .map(|(ordinal, vertex)| (ordinal, graph.parents_through_ephemerals(index, vertex.ix, &ordinal_of)))
-            .collect();
-        for (child, parents) in edges {
-            for parent in &parents {
-                if let Some(vertex) = graph.get_mut(*parent) {
-                    vertex.children.push(child);
-                }
-            }
-            if let Some(vertex) = graph.get_mut(child) {
-                vertex.parents = parents.into_iter().collect();
+        let mut graph = Self { vertices: vec![None; nodes.len()], ..Self::default() };
+        let mut ordinal_of: Vec<Option<u32>> = vec![None; index.len()];
+        // Both are in the order of the ids: one walk finds each in the other.
+        let mut in_index = index.nodes().peekable();
+        for (id, ordinal) in nodes {
+            while in_index.next_if(|node| node.unique_id() < id).is_some() {}
+            let Some(node) = in_index.next_if(|node| node.unique_id() == id) else { continue };
+            let Some(kind) = kind(&node) else { continue };
+            let relation = relation_key(&node).and_then(|key| ordinal_of_relation.get(key.as_str()).copied());
+            if let (Some(vertex), Some(known)) =
+                (graph.vertices.get_mut(ordinal as usize), ordinal_of.get_mut(node.ix.position()))
+            {
+                *vertex = Some(Vertex { ix: node.ix, kind, relation });
+                *known = Some(ordinal);
             }
         }
+        let mut edges: Vec<(u32, u32)> = Vec::new();
+        for (ordinal, vertex) in graph.iter() {
+            let start = edges.len();
+            graph.parents_through_ephemerals(index, vertex.ix, &ordinal_of, |parent| edges.push((ordinal, parent)));
+            edges.get_mut(start..).unwrap_or_default().sort_unstable();
+        }
+        edges.dedup();
+        let mut downwards: Vec<(u32, u32)> = edges.iter().map(|(child, parent)| (*parent, *child)).collect();
+        downwards.sort_unstable();
+        graph.parents = Lists::of_sorted(edges.into_iter());
+        graph.children = Lists::of_sorted(downwards.into_iter());
         graph
     }
 
@@ -110,25 +143,34 @@ impl Graph {
         &self,
         index: &Index,
         ix: NodeIx,
-        ordinal_of: &HashMap<NodeIx, u32>,
-    ) -> BTreeSet<u32> {
-        let mut found = BTreeSet::new();
+        ordinal_of: &[Option<u32>],
+        mut found: impl FnMut(u32),
+    ) {
         let mut seen = BTreeSet::new();
-        let mut stack: Vec<NodeIx> = index.parents(ix).to_vec();
-        while let Some(parent) = stack.pop() {
-            if !seen.insert(parent) {
-                continue;
-            }
-            let Some(ordinal) = ordinal_of.get(&parent).copied() else { continue };
-            match self.get(ordinal).map(|vertex| vertex.kind) {
-                Some(Kind::Ephemeral) => stack.extend(index.parents(parent)),
-                Some(Kind::Test) | None => {}
-                Some(_) => {
-                    found.insert(ordinal);
+        let mut stack: Vec<NodeIx> = Vec::new();
+        let mut next = index.parents(ix);
+        loop {
+            for parent in next {
+                let Some(ordinal) = ordinal_of.get(parent.position()).copied().flatten() else { continue };
+                match self.get(ordinal).map(|vertex| vertex.kind) {
+                    Some(Kind::Ephemeral) if seen.insert(*parent) => stack.push(*parent),
+                    Some(Kind::Ephemeral | Kind::Test) | None => {}
+                    Some(_) => found(ordinal),
                 }
             }
+            let Some(ephemeral) = stack.pop() else { return };
+            next = index.parents(ephemeral);
         }
-        found
+    }
+
+    /// Nodes that must exist before this one can run, rising; never ephemeral ones.
+    pub(crate) fn parents(&self, ordinal: u32) -> &[u32] {
+        self.parents.of(ordinal)
+    }
+
+    /// Nodes that need this one, rising.
+    pub(crate) fn children(&self, ordinal: u32) -> &[u32] {
+        self.children.of(ordinal)
     }
 
     /// The node with this ordinal, if the release has it.
@@ -136,13 +178,9 @@ impl Graph {
         self.vertices.get(usize::try_from(ordinal).ok()?)?.as_ref()
     }
 
-    fn get_mut(&mut self, ordinal: u32) -> Option<&mut Vertex> {
-        self.vertices.get_mut(usize::try_from(ordinal).ok()?)?.as_mut()
-    }
-
     /// Every node that the release has.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Vertex)> {
-        self.vertices.iter().zip(0..).filter_map(|(vertex, ordinal)| Some((ordinal, vertex.as_ref()?)))
+        zip(&self.vertices, 0..).filter_map(|(vertex, ordinal)| Some((ordinal, vertex.as_ref()?)))
     }
 
     /// Those of `within` that are built from one of `from`, however far down, by ways that stay within.
@@ -150,8 +188,7 @@ impl Graph {
         let mut found = Set::new();
         let mut stack: Vec<u32> = from.iter().collect();
         while let Some(at) = stack.pop() {
-            let Some(vertex) = self.get(at) else { continue };
-            for child in &vertex.children {
+            for child in self.children(at) {
                 if within.contains(*child) && found.insert(*child) {
                     stack.push(*child);
                 }
@@ -170,7 +207,7 @@ impl Graph {
             if vertex.kind == Kind::Source {
                 found.insert(at);
             }
-            stack.extend(&vertex.parents);
+            stack.extend(self.parents(at));
         }
         found
     }

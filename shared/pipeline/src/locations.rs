@@ -1,5 +1,7 @@
 //! Which dataset an object belongs to: the longest prefix wins.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::DatasetName;
@@ -102,7 +104,10 @@ pub(crate) fn uris(text: &str) -> Vec<&str> {
     found
 }
 
-/// All locations of a release.
+/// How many of many locations are looked at for the nearest: those whose names begin most alike.
+const NEAR: usize = 16;
+
+/// All locations of a release, sorted.
 #[derive(Debug, Clone, Default)]
 pub struct Locations(Vec<(Location, DatasetName)>);
 
@@ -120,13 +125,12 @@ pub enum Place<'a> {
 impl Locations {
     /// Every location with its dataset.
     pub fn new(all: impl IntoIterator<Item = (Location, DatasetName)>) -> Self {
-        Self(all.into_iter().collect())
+        Self(all.into_iter().collect::<BTreeMap<_, _>>().into_iter().collect())
     }
 
     /// The dataset and the location that the object lies under, be it data or not.
     pub fn owner(&self, bucket: &str, key: &str) -> Option<(&DatasetName, &Location)> {
-        let holds = self.0.iter().filter(|(location, _)| location.holds(bucket, key));
-        holds.max_by_key(|(location, _)| location.prefix.len()).map(|(location, dataset)| (dataset, location))
+        self.longest(bucket, key).map(|(location, dataset)| (dataset, location))
     }
 
     /// Where the object belongs.
@@ -142,13 +146,42 @@ impl Locations {
         }
     }
 
+    /// How many locations sort before the one that has this prefix, or would have it; it included.
+    fn up_to(&self, bucket: &str, prefix: &[u8]) -> usize {
+        self.0
+            .partition_point(|(location, _)| (location.bucket.as_str(), location.prefix.as_bytes()) <= (bucket, prefix))
+    }
+
+    /// Of all prefixes of a key the longest sorts last, and none sorts after the key. Where what sorts there is no prefix, the longest can only
+    /// be within what it has in common with the key.
+    fn longest(&self, bucket: &str, key: &str) -> Option<&(Location, DatasetName)> {
+        let mut start = key.as_bytes();
+        loop {
+            let found = self.0.get(self.up_to(bucket, start).checked_sub(1)?)?;
+            let (location, _) = found;
+            if location.bucket != bucket || location.holds(bucket, key) {
+                return Some(found).filter(|_| location.bucket == bucket);
+            }
+            let common = location.prefix.bytes().zip(start).take_while(|(a, b)| a == *b).count();
+            // A prefix that ends within a folder's name holds nothing of the key: only shorter ones may.
+            let end = if common == location.prefix.len() { common.checked_sub(1)? } else { common };
+            start = start.get(..end)?;
+        }
+    }
+
+    /// For people who misspelt one. Of many locations only the neighbours are compared, because a batch may hold thousands of objects that
+    /// belong nowhere.
     fn nearest(&self, bucket: &str, key: &str) -> Option<&Location> {
         let folder = key.rfind('/').map_or("", |slash| key.get(..=slash).unwrap_or_default());
+        let folder: String = folder.chars().take(200).collect();
         let likeness = |location: &Location| {
             let same_bucket = if location.bucket == bucket { 1.0 } else { 0.0 };
-            same_bucket + strsim::normalized_damerau_levenshtein(&location.prefix, folder)
+            same_bucket + strsim::normalized_damerau_levenshtein(&location.prefix, &folder)
         };
-        self.0.iter().map(|(location, _)| location).max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
+        let first =
+            self.up_to(bucket, folder.as_bytes()).saturating_sub(NEAR / 2).min(self.0.len().saturating_sub(NEAR));
+        let near = self.0.iter().skip(first).take(NEAR);
+        near.map(|(location, _)| location).max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
     }
 }
 
@@ -199,6 +232,40 @@ mod tests {
         assert_eq!(place("plain/c.csv"), "x.p");
         assert!(place("plainer/c.csv").starts_with("Nowhere"));
         assert!(matches!(all.place("other", "a/c.csv"), Place::Nowhere(_)));
+    }
+
+    #[test]
+    fn the_longest_prefix_is_found_among_names_that_begin_alike() {
+        let prefixes = ["", "a", "a/", "a/b", "a/b/", "a/b/c", "a/bc/", "ab/", "a/b/c/d/", "b", "a-b/", "a.b/"];
+        let keys = [
+            "a",
+            "a/",
+            "a/b",
+            "a/bcd/x",
+            "a/b/c/d",
+            "a/b/c/d/e",
+            "a/b/cd/e",
+            "ab/x",
+            "a-b/x",
+            "a0",
+            "b/x",
+            "c",
+            "",
+            "é/x",
+        ];
+        // Every set of locations: each bit says whether its prefix is one.
+        for chosen in 0_usize..1 << prefixes.len() {
+            let few: Vec<Location> = (0..prefixes.len())
+                .filter(|bit| chosen & (1 << bit) != 0)
+                .map(|bit| Location { bucket: "land".to_owned(), prefix: prefixes[bit].to_owned() })
+                .collect();
+            let all = Locations::new(few.iter().map(|location| (location.clone(), name("x.y"))));
+            for key in keys {
+                let holding = few.iter().filter(|location| location.holds("land", key));
+                let longest = holding.max_by_key(|location| location.prefix.len());
+                assert_eq!(all.longest("land", key).map(|(location, _)| location), longest, "{key} in {few:?}");
+            }
+        }
     }
 
     #[test]

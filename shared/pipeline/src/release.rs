@@ -111,7 +111,8 @@ pub struct Release {
     pub index: Index,
     locations: Locations,
     graph: Graph,
-    ordinals: HashMap<NodeId, u32>,
+    /// Every ordinal, in the order of the node ids.
+    by_id: Vec<u32>,
     dataset_of_source: HashMap<u32, DatasetName>,
     extra_leases: HashMap<u32, Vec<u32>>,
 }
@@ -144,22 +145,25 @@ impl Release {
 
     /// Joins what was compiled with its index.
     pub fn new(compiled: Compiled, index: Index) -> Self {
+        let mut by_id: Vec<u32> = (0..).take(compiled.nodes.len()).collect();
+        let id_of = |ordinal: &u32| compiled.nodes.get(*ordinal as usize).map_or("", NodeId::as_str);
+        // Mostly sorted already, since each release adds its new nodes in the order of their ids.
+        by_id.sort_by(|a, b| id_of(a).cmp(id_of(b)));
         let graph = Graph::new(
             &index,
-            compiled.nodes.iter().map(NodeId::as_str),
+            by_id.iter().map(|ordinal| (id_of(ordinal), *ordinal)),
             compiled.relations.iter().map(String::as_str),
         );
-        let ordinals: HashMap<NodeId, u32> = compiled.nodes.iter().cloned().zip(0..).collect();
         let locations = Locations::new(
             compiled.datasets.iter().flat_map(|(name, d)| d.locations.iter().map(|l| (l.clone(), name.clone()))),
         );
-        let dataset_of_source = compiled
-            .datasets
-            .iter()
-            .filter_map(|(name, d)| Some((*ordinals.get(d.source.as_ref()?)?, name.clone())))
-            .collect();
         let extra_leases = extra_leases(&compiled, &index, &graph);
-        Self { compiled, index, locations, graph, ordinals, dataset_of_source, extra_leases }
+        let dataset_of_source = HashMap::new();
+        let mut release = Self { compiled, index, locations, graph, by_id, dataset_of_source, extra_leases };
+        let sources = release.compiled.datasets.iter();
+        release.dataset_of_source =
+            sources.filter_map(|(name, d)| Some((release.ordinal(d.source.as_ref()?)?, name.clone()))).collect();
+        release
     }
 
     /// The key of compiled.json in the state bucket.
@@ -219,7 +223,8 @@ impl Release {
 
     /// A node's ordinal.
     pub fn ordinal(&self, id: &NodeId) -> Option<u32> {
-        self.ordinals.get(id).copied()
+        let found = self.by_id.binary_search_by(|ordinal| self.id_of(*ordinal).cmp(&Some(id))).ok()?;
+        self.by_id.get(found).copied()
     }
 
     /// The node id of an ordinal, also of a node that the release does not have any more.

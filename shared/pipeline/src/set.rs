@@ -1,6 +1,6 @@
 //! Sets of numbers that stand for node ids or relations: the board's way to stay small at 100,000 nodes.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use roaring::RoaringBitmap;
@@ -8,10 +8,22 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// A set of ordinals of a release's dictionary. In JSON it is the base64 of a
 /// [roaring bitmap's portable form](https://github.com/RoaringBitmap/RoaringFormatSpec).
-#[derive(Clone, PartialEq, Default)]
-pub struct Set(RoaringBitmap);
+///
+/// A clone shares its memory until one of the two changes: a decision copies the board, and of thousands of sets changes a few.
+#[derive(Clone, Default)]
+pub struct Set(Arc<RoaringBitmap>);
+
+impl PartialEq for Set {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
+    }
+}
 
 impl Set {
+    fn of(bitmap: RoaringBitmap) -> Self {
+        Self(Arc::new(bitmap))
+    }
+
     /// The empty set.
     pub fn new() -> Self {
         Self::default()
@@ -34,12 +46,12 @@ impl Set {
 
     /// Puts the ordinal in; true if it was not there.
     pub fn insert(&mut self, ordinal: u32) -> bool {
-        self.0.insert(ordinal)
+        Arc::make_mut(&mut self.0).insert(ordinal)
     }
 
     /// Takes the ordinal out; true if it was there.
     pub fn remove(&mut self, ordinal: u32) -> bool {
-        self.0.remove(ordinal)
+        Arc::make_mut(&mut self.0).remove(ordinal)
     }
 
     /// In rising order.
@@ -47,22 +59,27 @@ impl Set {
         self.0.iter()
     }
 
+    /// Puts all of the other in.
+    pub fn add(&mut self, other: &Self) {
+        *Arc::make_mut(&mut self.0) |= &*other.0;
+    }
+
     /// What is in either.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
-        Self(&self.0 | &other.0)
+        Self::of(&*self.0 | &*other.0)
     }
 
     /// What is in both.
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
-        Self(&self.0 & &other.0)
+        Self::of(&*self.0 & &*other.0)
     }
 
     /// What is in this one alone.
     #[must_use]
     pub fn minus(&self, other: &Self) -> Self {
-        Self(&self.0 - &other.0)
+        Self::of(&*self.0 - &*other.0)
     }
 
     /// Whether anything is in both.
@@ -78,7 +95,7 @@ impl Set {
 
 impl FromIterator<u32> for Set {
     fn from_iter<I: IntoIterator<Item = u32>>(ordinals: I) -> Self {
-        Self(ordinals.into_iter().collect())
+        Self::of(ordinals.into_iter().collect())
     }
 }
 
@@ -100,7 +117,7 @@ impl<'de> Deserialize<'de> for Set {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
         let bytes = BASE64_STANDARD.decode(text.as_bytes()).map_err(D::Error::custom)?;
-        RoaringBitmap::deserialize_from(bytes.as_slice()).map(Self).map_err(D::Error::custom)
+        RoaringBitmap::deserialize_from(bytes.as_slice()).map(Self::of).map_err(D::Error::custom)
     }
 }
 

@@ -9,7 +9,7 @@ use landfall_manifest::{NodeIx, ResourceType};
 
 use crate::error::SelectError;
 use crate::graph::{Graph, NodeSet, Way};
-use crate::methods::{Search, text_of};
+use crate::methods::{Search, fqn::Names, text_of};
 use crate::request::{Command, Request};
 use crate::spec::{Criteria, Group, IndirectSelection, Method, Reach, Spec};
 use crate::yaml::Selectors;
@@ -35,6 +35,10 @@ pub(crate) struct Evaluation<'a> {
     selectors: &'a Selectors,
     /// What `selector:` found, by name; none while it is being looked for.
     named: HashMap<String, Option<NodeSet>>,
+    /// What many names of one selection found, in one pass.
+    names: Names<'a>,
+    /// What `resource_type:` found, which is asked for beside each of many names.
+    of_type: HashMap<String, NodeSet>,
     pub(crate) warnings: Vec<String>,
 }
 
@@ -45,7 +49,24 @@ impl<'a> Evaluation<'a> {
         types: &'a [ResourceType],
         selectors: &'a Selectors,
     ) -> Self {
-        Self { graph, request, types, selectors, named: HashMap::new(), warnings: Vec::new() }
+        Self {
+            graph,
+            request,
+            types,
+            selectors,
+            named: HashMap::new(),
+            names: Names::default(),
+            of_type: HashMap::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Looks for all names of a selection in one pass. Changes how long [`Self::run`] takes, and nothing else.
+    pub(crate) fn look_ahead(&mut self, spec: &'a Spec) {
+        let names = spec.criteria().into_iter().filter(|criteria| criteria.method == Method::Fqn);
+        let graph = &self.graph;
+        let members = graph.members.ones().filter_map(|position| graph.index.node(NodeIx(position as u32)));
+        self.names = Names::find(names.filter_map(|criteria| criteria.value.as_str()), members);
     }
 
     /// Evaluates a whole selection and keeps what the command would list.
@@ -132,10 +153,17 @@ impl<'a> Evaluation<'a> {
     }
 
     fn criteria(&mut self, criteria: &Criteria) -> Result<Found, SelectError> {
-        let matched = if criteria.method == Method::Selector {
-            self.selector(criteria)?
-        } else {
-            Search { index: self.graph.index, members: &self.graph.members, request: self.request }.find(criteria)?
+        let matched = match (criteria.method, criteria.value.as_str()) {
+            (Method::Selector, _) => self.selector(criteria)?,
+            (Method::ResourceType, Some(kind)) => match self.of_type.get(kind) {
+                Some(known) => known.clone(),
+                None => {
+                    let found = self.search(criteria)?;
+                    self.of_type.insert(kind.to_owned(), found.clone());
+                    found
+                }
+            },
+            _ => self.search(criteria)?,
         };
         let mut selected = matched.clone();
         if criteria.childrens_parents {
@@ -153,6 +181,11 @@ impl<'a> Evaluation<'a> {
             return Ok(Found { direct: selected, indirect: self.graph.empty() });
         }
         Ok(self.with_tests(&selected, criteria.indirect.unwrap_or(self.request.indirect)))
+    }
+
+    fn search(&self, criteria: &Criteria) -> Result<NodeSet, SelectError> {
+        let Self { graph, request, names, .. } = self;
+        Search { index: graph.index, members: &graph.members, request, names }.find(criteria)
     }
 
     /// Adds the tests that follow, and sets aside those that may follow later.

@@ -43,6 +43,7 @@ pub fn select(index: &Index, request: &Request<'_>) -> Result<Selected, SelectEr
     let types = request.types()?;
     let (spec, selectors) = spec_of(index, request)?;
     let mut evaluation = Evaluation::new(Graph::new(index), request, &types, &selectors);
+    evaluation.look_ahead(&spec);
     let found = evaluation.run(&spec)?;
     let nodes = found.ones().map(|position| NodeIx(position as u32)).collect();
     Ok(Selected { nodes, warnings: evaluation.warnings })

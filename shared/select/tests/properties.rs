@@ -97,6 +97,29 @@ fn expressions() -> impl Strategy<Value = String> {
         .prop_map(|(before, value, after)| format!("{before}{value}{}", if before == "@" { "" } else { after }))
 }
 
+/// The fqn of a model or seed, and the model's version.
+fn named_nodes() -> impl Strategy<Value = (Vec<String>, Option<u8>)> {
+    let segment = prop_oneof![4 => "[abc]", 1 => "[abc]\\.[abc]|[abc]_2|\\.|"];
+    (prop::collection::vec(segment, 0..5), prop_oneof![2 => Just(None), 1 => (1u8..3).prop_map(Some)])
+}
+
+fn of_nodes(nodes: &[(Vec<String>, Option<u8>)]) -> Index {
+    let nodes = nodes.iter().enumerate().map(|(number, (fqn, version))| {
+        let kind = if number % 3 == 2 { "seed" } else { "model" };
+        let node = json!({
+            "resource_type": kind, "name": format!("n{number}"), "package_name": "p", "fqn": fqn, "version": version,
+            "original_file_path": "models/n.sql", "raw_code": "select 1", "tags": [], "config": {"enabled": true},
+            "depends_on": {"macros": [], "nodes": []},
+        });
+        (format!("{kind}.p.n{number}"), node)
+    });
+    let manifest = json!({
+        "metadata": {"dbt_schema_version": "https://schemas.getdbt.com/dbt/manifest/v12.json", "project_name": "p"},
+        "nodes": nodes.collect::<serde_json::Map<_, _>>(),
+    });
+    Index::from_slice(manifest.to_string().as_bytes()).unwrap()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
@@ -130,6 +153,17 @@ proptest! {
         let (eager, buildable) = (by(IndirectSelection::Eager), by(IndirectSelection::Buildable));
         let (cautious, empty) = (by(IndirectSelection::Cautious), by(IndirectSelection::Empty));
         prop_assert!(empty.is_subset(&cautious) && cautious.is_subset(&buildable) && buildable.is_subset(&eager));
+    }
+
+    #[test]
+    fn a_name_finds_the_same_alone_and_beside_many_others(nodes in prop::collection::vec(named_nodes(), 1..8), names in prop::collection::vec("[a-c.]{0,5}|a\\.[a-c]_2|[ab]\\.1", 1..8)) {
+        let index = of_nodes(&nodes);
+        for name in &names {
+            let alone = Request::select(format!("fqn:{name}")).resource_type("model").resource_type("seed");
+            let mut beside = alone.clone();
+            beside.exclude = (0..16).map(|other| format!("fqn:elsewhere_{other}")).collect();
+            prop_assert_eq!(ids(&index, &beside), ids(&index, &alone), "{}", name);
+        }
     }
 
     #[test]

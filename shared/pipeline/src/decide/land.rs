@@ -1,7 +1,5 @@
 //! Events of loads: each gets exactly one outcome (L1), and a repeated one opens nothing (L5).
 
-use std::fmt::Write as _;
-
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
@@ -191,17 +189,18 @@ impl Deciding<'_> {
 
     /// Hashes that `covered_to` reaches are not needed; of the rest the newest are kept.
     fn forget(&mut self) {
-        let mut rest: Vec<(Timestamp, DatasetName, String)> = Vec::new();
-        for (name, state) in &mut self.board.datasets {
-            forget_covered(state);
-            rest.extend(state.recent.iter().map(|(hash, time)| (*time, name.clone(), hash.clone())));
-        }
-        let Some(over) = rest.len().checked_sub(RECENT_KEPT).filter(|over| *over > 0) else { return };
-        rest.sort();
-        for (_, name, hash) in rest.into_iter().take(over) {
-            if let Some(state) = self.board.datasets.get_mut(&name) {
-                state.recent.remove(&hash);
-            }
+        let datasets = &mut self.board.datasets;
+        datasets.values_mut().for_each(forget_covered);
+        let mut rest: Vec<(Timestamp, &DatasetName, &String)> = datasets
+            .iter()
+            .flat_map(|(name, state)| state.recent.iter().map(move |(hash, time)| (*time, name, hash)))
+            .collect();
+        let Some(last) = rest.len().checked_sub(RECENT_KEPT).and_then(|over| over.checked_sub(1)) else { return };
+        let (_, (time, name, hash), _) = rest.select_nth_unstable(last);
+        let newest_forgotten = (*time, name.clone(), hash.clone());
+        for (name, state) in datasets {
+            let (time, other, hash) = &newest_forgotten;
+            state.recent.retain(|own, at| (*at, name, own) > (*time, other, hash));
         }
     }
 }
@@ -224,8 +223,6 @@ pub(super) fn hash(parts: &[&str]) -> String {
         digest.update(part.len().to_le_bytes());
         digest.update(part.as_bytes());
     }
-    digest.finalize().iter().take(10).fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    let start = digest.finalize().iter().take(10).fold(0_u128, |start, byte| start << 8 | u128::from(*byte));
+    format!("{start:020x}")
 }

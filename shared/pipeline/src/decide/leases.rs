@@ -20,38 +20,20 @@ impl Leases {
     /// The keys are lower-cased whatever the adapter quotes. Warehouses differ, and some (DuckDB, SQL Server) ignore case even within
     /// quotes: two relations that differ in case alone wait for each other where they need not, and never are one that two runs write.
     pub(crate) fn of<'a>(release: &Release, nodes: &Set, causes: impl IntoIterator<Item = &'a Cause>) -> Self {
-        let mut leases = Self { exclusive: release.compiled.exclusive, ..Self::default() };
+        let (mut writes, mut reads) = (Vec::new(), Vec::new());
         for ordinal in nodes.iter() {
-            let Some(vertex) = release.vertex(ordinal) else { continue };
-            match (vertex.kind, vertex.relation) {
-                (Kind::Source, Some(relation)) => {
-                    leases.reads.insert(relation);
-                }
-                (_, Some(relation)) => {
-                    leases.writes.insert(relation);
-                }
-                (_, None) => {}
-            }
+            let (written, read) = of_node(release, ordinal);
+            writes.extend(written);
+            reads.extend(read);
             // What its owner says it writes besides.
-            for lease in release.extra_leases(ordinal) {
-                leases.writes.insert(*lease);
-            }
-            for parent in &vertex.parents {
-                if let Some(relation) = release.vertex(*parent).and_then(|parent| parent.relation) {
-                    leases.reads.insert(relation);
-                }
-            }
+            writes.extend(release.extra_leases(ordinal));
         }
-        for cause in causes {
-            let Cause::Load(name) = cause else { continue };
-            let Some(dataset) = release.dataset(name).filter(|dataset| !dataset.before.is_empty()) else { continue };
-            let source = dataset.source.as_ref().and_then(|id| release.ordinal(id)).and_then(|o| release.vertex(o));
-            if let Some(relation) = source.and_then(|vertex| vertex.relation) {
-                leases.writes.insert(relation);
-            }
-        }
-        leases.reads = leases.reads.minus(&leases.writes);
-        leases
+        writes.extend(causes.into_iter().filter_map(|cause| loaded_by_run(release, cause)));
+        writes.sort_unstable();
+        reads.sort_unstable();
+        let writes: Set = writes.into_iter().collect();
+        let reads: Set = reads.into_iter().collect();
+        Self { reads: reads.minus(&writes), writes, exclusive: release.compiled.exclusive }
     }
 
     /// What a live run holds.
@@ -67,4 +49,22 @@ impl Leases {
             || self.writes.meets(&other.reads)
             || self.reads.meets(&other.writes)
     }
+}
+
+/// The relation that running a node writes, and those that it reads.
+fn of_node(release: &Release, ordinal: u32) -> (Option<u32>, impl Iterator<Item = u32>) {
+    let vertex = release.vertex(ordinal);
+    let own = vertex.and_then(|vertex| vertex.relation);
+    let source = vertex.is_some_and(|vertex| vertex.kind == Kind::Source);
+    let parents = release.graph().parents(ordinal).iter();
+    let read = parents.filter_map(|parent| release.vertex(*parent).and_then(|parent| parent.relation));
+    (own.filter(|_| !source), read.chain(own.filter(|_| source)))
+}
+
+/// The relation of the dataset that a run for this cause loads itself.
+fn loaded_by_run(release: &Release, cause: &Cause) -> Option<u32> {
+    let Cause::Load(name) = cause else { return None };
+    let dataset = release.dataset(name).filter(|dataset| !dataset.before.is_empty())?;
+    let source = release.ordinal(dataset.source.as_ref()?)?;
+    release.vertex(source)?.relation
 }

@@ -54,7 +54,7 @@ impl<'a> Deciding<'a> {
         self.board.built = self.board.built.union(&release.compiled.existing);
         for (name, dataset) in &release.compiled.datasets {
             let source = dataset.source.as_ref().and_then(|id| release.ordinal(id));
-            let children = source.and_then(|source| release.vertex(source)).map(|vertex| vertex.children.as_slice());
+            let children = source.map(|source| release.graph().children(source));
             let read = children.unwrap_or_default().iter().any(|child| self.board.built.contains(*child));
             if read {
                 self.board.datasets.entry(name.clone()).or_default().loaded = true;

@@ -1,6 +1,6 @@
 //! Nodes whose turn has not come: something they are built from was never built.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::{Board, DatasetName, Release, Set, graph::Kind};
 
@@ -28,7 +28,7 @@ pub(crate) fn split(release: &Release, board: &Board, candidates: &Set, loading:
         if vertex.kind == Kind::Test {
             continue;
         }
-        for parent in &vertex.parents {
+        for parent in graph.parents(ordinal) {
             let seed = graph.get(*parent).is_some_and(|parent| parent.kind == Kind::Seed);
             if seed && !board.built.contains(*parent) {
                 run.insert(*parent);
@@ -37,19 +37,22 @@ pub(crate) fn split(release: &Release, board: &Board, candidates: &Set, loading:
     }
     let mut waiting = BTreeMap::new();
     let mut stack: Vec<(u32, String)> = Vec::new();
+    let mut reasons: HashMap<u32, Option<String>> = HashMap::new();
     for ordinal in run.iter() {
         if let Some(dataset) = unloaded(release, board, ordinal, loading) {
             stack.push((ordinal, format!("waits for the first load of {dataset}")));
         }
-        let parents = graph.get(ordinal).map(|vertex| vertex.parents.as_slice()).unwrap_or_default();
-        let missing = parents.iter().find_map(|parent| missing(release, board, &run, *parent, loading));
-        stack.extend(missing.map(|reason| (ordinal, reason)));
+        // Many nodes miss the same parent: why it is not there is found once.
+        let mut why = |parent: &u32| {
+            reasons.entry(*parent).or_insert_with(|| missing(release, board, &run, *parent, loading)).clone()
+        };
+        stack.extend(graph.parents(ordinal).iter().find_map(&mut why).map(|reason| (ordinal, reason)));
     }
     while let Some((ordinal, reason)) = stack.pop() {
         if !run.remove(ordinal) {
             continue;
         }
-        for child in graph.get(ordinal).map(|vertex| vertex.children.as_slice()).unwrap_or_default() {
+        for child in graph.children(ordinal) {
             if run.contains(*child) {
                 stack.push((*child, reason.clone()));
             }

@@ -1,7 +1,9 @@
 //! The default method: names and fully qualified names
 //! (<https://docs.getdbt.com/reference/node-selection/methods#fqn>).
 
-use landfall_manifest::{Node, ResourceType};
+use std::collections::HashMap;
+
+use landfall_manifest::{Node, NodeIx, ResourceType};
 
 use crate::dialect::Dialect;
 use crate::glob::Glob;
@@ -21,16 +23,16 @@ pub(crate) struct Pattern<'t> {
 impl<'t> Pattern<'t> {
     pub(crate) fn new(text: &'t str, dialect: Dialect) -> Self {
         let parts: Vec<&str> = text.split('.').collect();
-        let wild = parts.iter().position(|part| part.contains(['*', '?', '[', ']']));
+        let wild = parts.iter().position(|part| is_wild(part));
         let tail = wild.map(|at| (at, Glob::new(&parts.get(at..).unwrap_or_default().join("."))));
         let name = (dialect.bare_wildcard_matches_name && wild.is_some() && parts.len() == 1).then(|| Glob::new(text));
-        let joined = parts.get(parts.len().saturating_sub(2)..).unwrap_or_default().join("_");
+        let joined = joined(&parts);
         Self { text, parts, joined, tail, name }
     }
 
     /// Whether the node's fqn matches, with the package or without.
     pub(crate) fn matches(&self, node: Node<'_>) -> bool {
-        let versioned = node.resource_type() == ResourceType::Model && node.version().is_some();
+        let versioned = is_versioned(node);
         if !versioned && let Some(known) = self.at_a_glance(node) {
             return known;
         }
@@ -80,4 +82,79 @@ impl<'t> Pattern<'t> {
         let rest: Vec<&str> = flat().skip(*at).collect();
         glob.matches(&rest.join(".")) || self.name.as_ref().is_some_and(|glob| glob.matches(name))
     }
+}
+
+/// Fewer names than this are looked for one by one, each in a pass over all nodes.
+const FEW: usize = 8;
+
+/// Many names looked for in one pass: a selection of n names would else take n passes. It finds what [`Pattern`] finds.
+#[derive(Default)]
+pub(crate) struct Names<'t>(HashMap<&'t str, Vec<NodeIx>>);
+
+impl<'t> Names<'t> {
+    /// Looks for those of the values of `fqn:` that have no wildcard.
+    pub(crate) fn find<'i>(values: impl Iterator<Item = &'t str>, members: impl Iterator<Item = Node<'i>>) -> Self {
+        let mut found: HashMap<&str, Vec<NodeIx>> =
+            values.filter(|text| !is_wild(text)).map(|text| (text, Vec::new())).collect();
+        if found.len() < FEW {
+            return Self::default();
+        }
+        let mut versions: HashMap<String, Vec<&str>> = HashMap::new();
+        for text in found.keys() {
+            versions.entry(joined(&text.split('.').collect::<Vec<_>>())).or_default().push(text);
+        }
+        let mut fqn = String::new();
+        for node in members.filter(|node| node.resource_type() != ResourceType::Source) {
+            let mut hit = |text: &str| {
+                // A name may be found in more than one way; nodes come in rising order.
+                if let Some(nodes) = found.get_mut(text).filter(|nodes| nodes.last() != Some(&node.ix)) {
+                    nodes.push(node.ix);
+                }
+            };
+            let versioned = is_versioned(node);
+            let parts = node.fqn().len();
+            let ends = if versioned { 2 } else { 1 };
+            if let Some(name) = node.fqn().nth_back(ends - 1) {
+                hit(name);
+                if let Some(version) = node.fqn().next_back().filter(|_| versioned) {
+                    versions.get(&format!("{name}_{version}")).into_iter().flatten().for_each(|text| hit(text));
+                }
+            }
+            fqn.clear();
+            let mut without_package = 0;
+            for (at, segment) in node.fqn().enumerate() {
+                if at > 0 {
+                    fqn.push('.');
+                }
+                if at == 1 {
+                    without_package = fqn.len();
+                }
+                fqn.push_str(segment);
+            }
+            for (start, parts) in [(0, parts), (without_package, parts.saturating_sub(1))] {
+                let Some(text) = fqn.get(start..).filter(|_| parts >= ends) else { continue };
+                let dots = text.match_indices('.').map(|(dot, _)| dot);
+                dots.chain([text.len()]).filter_map(|end| text.get(..end)).for_each(&mut hit);
+            }
+        }
+        Self(found)
+    }
+
+    /// The nodes of a name; none if it was not looked for.
+    pub(crate) fn get(&self, text: &str) -> Option<&[NodeIx]> {
+        self.0.get(text).map(Vec::as_slice)
+    }
+}
+
+fn is_wild(text: &str) -> bool {
+    text.contains(['*', '?', '[', ']'])
+}
+
+fn is_versioned(node: Node<'_>) -> bool {
+    node.resource_type() == ResourceType::Model && node.version().is_some()
+}
+
+/// A versioned model's name may be written `m.v2` or `m_v2`.
+fn joined(parts: &[&str]) -> String {
+    parts.get(parts.len().saturating_sub(2)..).unwrap_or_default().join("_")
 }

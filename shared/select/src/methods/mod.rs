@@ -1,7 +1,7 @@
 //! What each method matches (<https://docs.getdbt.com/reference/node-selection/methods>).
 
 mod config;
-mod fqn;
+pub(crate) mod fqn;
 mod path;
 
 use std::collections::{HashMap, HashSet};
@@ -22,6 +22,7 @@ pub(crate) struct Search<'a> {
     pub(crate) index: &'a Index,
     pub(crate) members: &'a NodeSet,
     pub(crate) request: &'a Request<'a>,
+    pub(crate) names: &'a fqn::Names<'a>,
 }
 
 impl<'a> Search<'a> {
@@ -31,6 +32,11 @@ impl<'a> Search<'a> {
         let text = || text_of(criteria);
         match criteria.method {
             Method::Fqn => {
+                if let Some(nodes) = self.names.get(text()?) {
+                    let mut found = self.none();
+                    found.extend(nodes.iter().map(|ix| ix.position()));
+                    return Ok(found);
+                }
                 let pattern = fqn::Pattern::new(text()?, self.request.dialect);
                 Ok(self.keep(|node| node.resource_type() != R::Source && pattern.matches(node)))
             }

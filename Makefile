@@ -1,6 +1,10 @@
 # make demo    watch it work: files land, dbt runs, docs are published; needs Rust, Python 3.11 to 3.13 and a C compiler, nothing else
 # make test    every check and test
 # make bench   how long planning and deciding take and how much memory; writes 1 GB into the target folder
+# make size    how large the functions are, as they are shipped; the first time that takes half an hour
+# make bench-startup   and what starting each costs: CPU, memory, files
+# make deploy   sam build and sam deploy into your account; asks the first time (GUIDED=1: again), then goes by samconfig.toml
+# make destroy STACK=name   sam delete; says what is kept and how to remove it
 # make build   the command, the functions and the task, with the quick profile
 # make clean   remove everything that was built or installed here
 #
@@ -15,11 +19,14 @@ TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 PACKAGES := -p landfall -p landfall-task -p landfall-on-load -p landfall-on-schedule -p landfall-on-release \
   -p landfall-on-task-stopped -p landfall-publish-docs
 
-.PHONY: help demo build test bench clean preflight python-tests rust-tests
+# What is shipped to Lambda.
+FUNCTIONS := -p landfall-on-load -p landfall-on-schedule -p landfall-on-release -p landfall-on-task-stopped -p landfall-publish-docs
+
+.PHONY: help demo build release size deploy destroy test bench bench-startup clean preflight python-tests rust-tests
 .DEFAULT_GOAL := help
 
 help:
-	@sed -n '1,7s/^# *//p' Makefile
+	@sed -n '/^# make /s/^# *//p' Makefile
 
 demo: preflight
 	@test -x $(TARGET_DIR)/debug/landfall || echo "First the programs are built, once: about 4 minutes and 2 GB in $(TARGET_DIR)/ on two cores."
@@ -53,6 +60,24 @@ python-tests:
 # Without the shipped profile's whole-program optimisation, which takes longer than the benchmark.
 bench:
 	CARGO_PROFILE_BENCH_LTO=off CARGO_PROFILE_BENCH_CODEGEN_UNITS=16 $(CARGO) bench --locked -p landfall-select --bench planning -p landfall-pipeline --bench decide
+
+# With the shipped profile, whose whole-program optimisation takes its time: about 25 minutes of two cores from nothing.
+release:
+	$(CARGO) build --locked --release $(FUNCTIONS) -p landfall-startup --bin landfall-on-load --bin landfall-on-schedule \
+	  --bin landfall-on-release --bin landfall-on-task-stopped --bin landfall-publish-docs --bin no-sdk
+
+# The measuring itself needs no optimising.
+size: release
+	$(CARGO) run --quiet --locked -p landfall-startup --bin startup -- $(TARGET_DIR)/release --sizes
+
+bench-startup: release
+	$(CARGO) run --quiet --locked -p landfall-startup --bin startup -- $(TARGET_DIR)/release
+
+deploy:
+	@CARGO="$(CARGO)" STACK="$(STACK)" CONFIG_ENV="$(CONFIG_ENV)" GUIDED="$(GUIDED)" SAM="$(SAM)" sh scripts/deploy.sh
+
+destroy:
+	@STACK="$(STACK)" CONFIG_ENV="$(CONFIG_ENV)" SAM="$(SAM)" sh scripts/destroy.sh
 
 clean:
 	$(CARGO) clean

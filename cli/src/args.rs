@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{select::SelectArgs, stack::StackChoice};
 
@@ -30,6 +30,10 @@ pub enum Verb {
     Why(WhyArgs),
     /// Show the datasets, what is owed and why it waits, live runs, and the docs
     Status(StatusArgs),
+    /// Examine a deployed stack and its project: what is wrong, and the fix of each
+    Doctor(DoctorArgs),
+    /// Check landfall.yml against a manifest, before it is released
+    Check(CheckArgs),
     /// Say that a dataset's rows are in the warehouse: the event `Dataset Loaded`
     Load(LoadArgs),
     /// Plan no runs any more, of a dataset or at all; what lands is kept as owed, and what runs goes on
@@ -161,6 +165,52 @@ pub struct StatusArgs {
     /// Which stack.
     #[command(flatten)]
     pub stack: StackChoice,
+}
+
+/// `landfall doctor`.
+#[derive(Debug, Clone, Args)]
+pub struct DoctorArgs {
+    /// Switch `EventBridge` on for landing buckets that lack it: shows the change to the bucket's notifications, keeps what is there, and asks
+    #[arg(long)]
+    pub fix: bool,
+    /// With --fix: do not ask
+    #[arg(long, requires = "fix")]
+    pub yes: bool,
+    /// Check this manifest and its landfall.yml too, before they are released
+    #[arg(long, value_name = "FILE")]
+    pub manifest: Option<PathBuf>,
+    /// landfall.yml; unset: the one beside the manifest's target folder, if there is one
+    #[arg(long, value_name = "FILE", requires = "manifest")]
+    pub landfall_yml: Option<PathBuf>,
+    /// How the findings are printed
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub output: Output,
+    /// Which stack.
+    #[command(flatten)]
+    pub stack: StackChoice,
+}
+
+/// `landfall check`.
+#[derive(Debug, Clone, Args)]
+pub struct CheckArgs {
+    /// dbt's manifest.json, as `dbt parse` leaves it in target/
+    #[arg(long, value_name = "FILE")]
+    pub manifest: PathBuf,
+    /// landfall.yml; unset: the one beside the manifest's target folder, if there is one
+    #[arg(long, value_name = "FILE")]
+    pub landfall_yml: Option<PathBuf>,
+    /// How the findings are printed
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub output: Output,
+}
+
+/// For whom findings are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// People
+    Text,
+    /// Programs
+    Json,
 }
 
 /// `landfall load`.

@@ -3,13 +3,14 @@
 //! - [`local`]: a whole stack on this machine. [`release`]: a project put into place. [`stack`]: a deployed stack, here or in AWS.
 //! - [`process`]: children that never outlive us. [`setup`]: what the machine must have. [`terminal`]: what people see.
 //! - [`ledger`], [`story`]: what happened, and what happens, in words.
-//! - [`dbt`]: the user's dbt and its profile. [`docs_server`]: the published docs in a browser.
+//! - [`doctor`]: a deployed stack and its project, examined. [`dbt`]: the user's dbt and its profile. [`docs_server`]: the published docs in a browser.
 
 pub mod args;
 pub mod commands;
 pub mod dbt;
 pub mod demo;
 pub mod docs_server;
+pub mod doctor;
 pub mod environment;
 pub mod home;
 pub mod ledger;

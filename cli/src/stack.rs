@@ -195,6 +195,12 @@ impl Stack {
         self.clients.store(bucket)
     }
 
+    /// S3 itself, for what concerns a bucket rather than its objects.
+    pub fn s3(&self) -> aws_sdk_s3::Client {
+        let path_style = self.sdk.endpoint_url().is_some();
+        aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(&self.sdk).force_path_style(path_style).build())
+    }
+
     /// All clients.
     pub fn clients(&self) -> &Clients {
         &self.clients

@@ -9,9 +9,9 @@ mod release;
 mod status;
 
 use crate::{
-    args::Verb, dbt::DbtError, demo::DemoError, docs_server::DocsError, home::NoHome, ledger::StateError,
-    local::LocalError, release::ReleaseError, select::SelectCommandError, stack::StackError, story::StoryError,
-    terminal::Terminal, why::WhyError,
+    args::Verb, dbt::DbtError, demo::DemoError, docs_server::DocsError, doctor::DoctorError, home::NoHome,
+    ledger::StateError, local::LocalError, release::ReleaseError, select::SelectCommandError, stack::StackError,
+    story::StoryError, terminal::Terminal, why::WhyError,
 };
 
 pub(crate) use local::{binaries, follow};
@@ -29,6 +29,9 @@ pub enum CommandError {
     /// See there.
     #[error(transparent)]
     Docs(#[from] DocsError),
+    /// See there.
+    #[error(transparent)]
+    Doctor(#[from] DoctorError),
     /// See there.
     #[error(transparent)]
     Home(#[from] NoHome),
@@ -85,6 +88,8 @@ pub async fn run(terminal: &Terminal, verb: &Verb) -> Result<(), CommandError> {
         Verb::Plan(args) => plan::run(terminal, args),
         Verb::Why(args) => Ok(crate::why::run(terminal, args).await?),
         Verb::Status(args) => status::run(terminal, args).await,
+        Verb::Doctor(args) => Ok(crate::doctor::run(terminal, args).await?),
+        Verb::Check(args) => Ok(crate::doctor::check(terminal, args)?),
         Verb::Load(args) => load::run(terminal, args).await,
         Verb::Pause(args) => ask::pause(terminal, args, true).await,
         Verb::Resume(args) => ask::pause(terminal, args, false).await,

@@ -9,7 +9,7 @@ use super::CommandError;
 use crate::{
     args::StatusArgs,
     docs_server,
-    ledger::{self},
+    ledger::{self, StateError},
     stack::Stack,
     story::nodes_in_words,
     terminal::{Terminal, count},
@@ -20,12 +20,20 @@ use crate::{
 pub(super) async fn run(terminal: &Terminal, args: &StatusArgs) -> Result<(), CommandError> {
     let stack = Stack::open(&args.stack).await?;
     let state = stack.state()?;
-    let board = ledger::board(&state).await?;
+    let board = match ledger::board(&state).await {
+        Ok(board) => board,
+        // A stack that was only deployed; a lost board looks the same, and the way out is another.
+        Err(StateError::NoBoard(address)) => {
+            terminal.say(not_released_yet(&stack.name, &address));
+            return Ok(());
+        }
+        Err(error) => return Err(error.into()),
+    };
     let release = why::load_release(&state, &board).await?;
     terminal.say(format!(
         "stack {}, release {}, board {} of {}",
         stack.name,
-        board.release.as_ref().map_or("none yet (`landfall release`)", |release| release.as_str()),
+        board.release.as_ref().map_or("none yet", |release| release.as_str()),
         board.seq,
         board.now
     ));
@@ -44,6 +52,9 @@ pub(super) async fn run(terminal: &Terminal, args: &StatusArgs) -> Result<(), Co
             "DEAD LETTERS since {}: {} of loads, {} of functions; the stack's outputs name the queues",
             dead.since, dead.loads, dead.functions
         ));
+    }
+    if board.release.is_none() {
+        terminal.say(next_steps(&stack.name));
     }
     if let Some(release) = &release {
         terminal.heading("Datasets");
@@ -98,6 +109,20 @@ pub(super) async fn run(terminal: &Terminal, args: &StatusArgs) -> Result<(), Co
     };
     terminal.say(format!("  {published}{behind}"));
     Ok(())
+}
+
+fn not_released_yet(stack: &str, board: &str) -> String {
+    format!(
+        "stack {stack} is deployed, and nothing was released to it yet\n{}\nIf it did run before, its board {board} is lost: restore it from the bucket's versions instead",
+        next_steps(stack)
+    )
+}
+
+/// From a deployed stack to the first run.
+fn next_steps(stack: &str) -> String {
+    format!(
+        "\nNext:\n  1. build the image of your dbt project (container/Dockerfile says how), and push it to a registry of yours\n  2. landfall release --project DIR --target NAME --stack {stack} --image REPOSITORY@sha256:...\n  3. landfall doctor --stack {stack}\nThen a file that lands starts a run."
+    )
 }
 
 fn owed(cause: &Cause, debt: &Debt, waits: &[Waiting], release: Option<&Release>) -> String {

@@ -4,7 +4,7 @@ use std::{sync::OnceLock, time::Duration};
 
 use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 
-use crate::{Bus, Config, ConfigError, Queue, Schedules, Store, Tasks, task_definitions::TaskDefinitions};
+use crate::{Bus, Config, ConfigError, Queue, Schedules, Store, Tasks, http, task_definitions::TaskDefinitions};
 
 /// The clients could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -39,7 +39,11 @@ impl Clients {
             .connect_timeout(Duration::from_secs(3))
             .operation_attempt_timeout(Duration::from_secs(20))
             .build();
-        let sdk = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts).load().await;
+        let sdk = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http::shared())
+            .timeout_config(timeouts)
+            .load()
+            .await;
         Self::new(sdk, config.path_style())
     }
 

@@ -16,6 +16,7 @@ pub mod conductor;
 pub mod config;
 mod error;
 pub mod events;
+mod http;
 pub mod logging;
 pub mod queue;
 pub mod schedules;

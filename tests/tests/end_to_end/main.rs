@@ -8,6 +8,7 @@ mod burst;
 mod interruption;
 mod loads;
 mod losses;
+mod operate;
 mod shared_mart;
 mod words;
 mod world;

@@ -53,6 +53,29 @@ impl World {
         from: &str,
         edit: impl FnOnce(&Path, &mut BTreeMap<String, String>),
     ) -> Self {
+        let world = Self::deployed(name, from).await;
+        let mut variables = world.variables();
+        edit(world.project.path(), &mut variables);
+        world.release(variables).await;
+        world
+    }
+
+    /// What the project is told of where it is.
+    pub(crate) fn variables(&self) -> BTreeMap<String, String> {
+        let mut variables = self.stack.project_variables();
+        variables.insert("DUCKDB_PATH".to_owned(), self.warehouse.to_string_lossy().into_owned());
+        variables
+    }
+
+    /// Releases the project as it is now.
+    pub(crate) async fn release(&self, variables: BTreeMap<String, String>) {
+        let program = self.python.with_file_name("dbt");
+        let dbt = Dbt { program, profiles: None, target: Some("local".to_owned()), variables };
+        self.stack.release(&Terminal::silent(), self.project.path(), &dbt).await.unwrap();
+    }
+
+    /// Deploys under a name of its own, with a copy of a project of this repository, and releases nothing.
+    pub(crate) async fn deployed(name: &str, from: &str) -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
         let home = Home::at(root);
         let terminal = Terminal::silent();
@@ -70,14 +93,9 @@ impl World {
         let warehouse = stack.state.folder.join("warehouse");
         std::fs::create_dir_all(&warehouse).unwrap();
         let warehouse = warehouse.join("jaffle.duckdb");
-        let mut variables = stack.project_variables();
-        variables.insert("DUCKDB_PATH".to_owned(), warehouse.to_string_lossy().into_owned());
         let project = tempfile::tempdir().unwrap();
         copy(&home.join(from), project.path());
-        edit(project.path(), &mut variables);
         let python = venv.program("python");
-        let dbt = Dbt { program: venv.program("dbt"), profiles: None, target: Some("local".to_owned()), variables };
-        stack.release(&terminal, project.path(), &dbt).await.unwrap();
         let sam_python = environments.sam.program("python");
         let folder = Folder(stack.state.folder.clone());
         Self { stack, project, warehouse, python, sam_python, _folder: folder }
@@ -150,7 +168,22 @@ impl World {
         ledger::document(&store, &RunResult::key(run, attempt)).await.unwrap().unwrap()
     }
 
-    /// Calls a function of the stack and waits for its answer. By boto3, which the SAM CLI brings, rather than by one more SDK crate.
+    /// What a script prints: boto3 comes with the SAM CLI, and saves one more SDK crate.
+    pub(crate) fn boto3(&self, code: &str, arguments: &[&str]) -> String {
+        let output = Command::new(&self.sam_python)
+            .args(["-c", code])
+            .args(arguments)
+            .env("AWS_ENDPOINT_URL", &self.stack.state.endpoint)
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .env("AWS_DEFAULT_REGION", landfall::local::aws::REGION)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// Calls a function of the stack and waits for its answer.
     pub(crate) fn invoke(&self, function: &str, payload: &str) {
         let code = "import boto3, sys\n\
             client = boto3.client('lambda')\n\
@@ -158,15 +191,7 @@ impl World {
             name = next(n for n in names if sys.argv[1] in n)\n\
             answer = client.invoke(FunctionName=name, Payload=sys.argv[2])\n\
             sys.exit(answer['Payload'].read().decode() if answer.get('FunctionError') else 0)";
-        let output = Command::new(&self.sam_python)
-            .args(["-c", code, function, payload])
-            .env("AWS_ENDPOINT_URL", &self.stack.state.endpoint)
-            .env("AWS_ACCESS_KEY_ID", "test")
-            .env("AWS_SECRET_ACCESS_KEY", "test")
-            .env("AWS_DEFAULT_REGION", landfall::local::aws::REGION)
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{function}: {}", String::from_utf8_lossy(&output.stderr));
+        self.boto3(code, &[function, payload]);
     }
 
     /// Lets time pass for the stack, as its schedule does each minute.
@@ -243,7 +268,7 @@ pub(crate) fn models(plan: &Plan) -> Vec<&str> {
 }
 
 /// Beside this test, where cargo put them: `make test` builds them first.
-fn binaries() -> PathBuf {
+pub(crate) fn binaries() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     test.ancestors().nth(2).unwrap().to_owned()
 }

@@ -131,13 +131,18 @@ impl Stub {
         self.seen.lock().unwrap().clone()
     }
 
+    /// `http://127.0.0.1:PORT`.
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
     pub(crate) async fn clients(&self) -> Clients {
-        clients(&self.endpoint, TimeoutConfig::disabled()).await
+        clients(self.endpoint(), TimeoutConfig::disabled()).await
     }
 
     /// Clients that wait for an answer no longer than that.
     pub(crate) async fn hasty_clients(&self, patience: Duration) -> Clients {
-        clients(&self.endpoint, TimeoutConfig::builder().operation_attempt_timeout(patience).build()).await
+        clients(self.endpoint(), TimeoutConfig::builder().operation_attempt_timeout(patience).build()).await
     }
 }
 

@@ -1,0 +1,141 @@
+//! The task definition of the release in place, and its image, as far as the registry tells.
+
+use aws_sdk_ecr::types::ImageIdentifier;
+use aws_sdk_ecs::types::TaskDefinitionStatus;
+use aws_sdk_s3::error::ProvideErrorMetadata as _;
+use landfall_pipeline::Release;
+
+use super::{Deployed, Report, state::FIRST_RELEASE};
+use crate::stack::Stack;
+
+const DEFINITION: &str = "task definition";
+const IMAGE: &str = "image";
+/// Of the container that runs dbt.
+const CONTAINER: &str = "dbt";
+
+/// An image in ECR.
+#[derive(Debug, Clone, PartialEq)]
+struct EcrImage {
+    account: String,
+    region: String,
+    repository: String,
+    /// By a digest or a tag.
+    id: ImageIdentifier,
+}
+
+/// Looks at the definition that the next run takes.
+pub async fn examine(report: &mut Report, stack: &Stack, deployed: &Deployed, release: Option<&Release>) {
+    let pinned = release.and_then(|release| release.compiled.task_definition.as_ref());
+    let Some(name) = pinned.or_else(|| deployed.resources.get("TaskDefinition")) else {
+        return report.note(DEFINITION, "not looked at: the stack's resources could not be listed");
+    };
+    let client = aws_sdk_ecs::Client::new(stack.sdk());
+    let answer = match client.describe_task_definition().task_definition(name).send().await {
+        Ok(answer) => answer,
+        Err(error) if error.as_service_error().is_some_and(|error| error.code() == Some("ClientException")) => {
+            return report.broken(DEFINITION, format!("{name} does not exist"), "release the project again");
+        }
+        Err(error) => return report.unseen(DEFINITION, "ecs:DescribeTaskDefinition", name, &error),
+    };
+    let Some(definition) = answer.task_definition else {
+        return report.broken(DEFINITION, format!("{name} does not exist"), "release the project again");
+    };
+    if definition.status() == Some(&TaskDefinitionStatus::Active) {
+        report.good(DEFINITION, format!("{name} is active"));
+    } else {
+        let says = format!("{name} is not active: it was deregistered");
+        report.broken(DEFINITION, says, "release the project again, which registers a new one");
+    }
+    let container = definition.container_definitions().iter().find(|it| it.name() == Some(CONTAINER));
+    match container.and_then(|container| container.image()) {
+        Some(image) => self::image(report, stack, deployed, image).await,
+        None => report.broken(
+            DEFINITION,
+            format!("{name} has no container {CONTAINER}"),
+            "deploy this version of template.yaml (`make deploy`)",
+        ),
+    }
+}
+
+async fn image(report: &mut Report, stack: &Stack, deployed: &Deployed, image: &str) {
+    if image.starts_with("image.invalid/") {
+        return report.next(IMAGE, "none was named yet", FIRST_RELEASE.replace("STACK", &stack.name));
+    }
+    if !image.contains("@sha256:") {
+        report.warning(
+            IMAGE,
+            format!("{image} is named by a tag, behind which another image may stand tomorrow"),
+            "release with --image REPOSITORY@sha256:..., the digest that `docker push` prints",
+        );
+    }
+    let Some(there) = in_ecr(image) else {
+        return report.note(IMAGE, format!("{image} is not in ECR, so whether it can be pulled only a run tells"));
+    };
+    if !deployed.account.is_empty() && (&there.account, &there.region) != (&deployed.account, &deployed.region) {
+        report.warning(
+            IMAGE,
+            format!(
+                "{image} is of account {} in {}: the task's execution role may pull from its own account and Region alone",
+                there.account, there.region
+            ),
+            "push the image to a repository of the stack's own account and Region",
+        );
+    }
+    let region = aws_sdk_ecr::config::Region::new(there.region.clone());
+    let ecr = aws_sdk_ecr::Client::from_conf(aws_sdk_ecr::config::Builder::from(stack.sdk()).region(region).build());
+    let asked = ecr.describe_images().registry_id(&there.account).repository_name(&there.repository);
+    match asked.image_ids(there.id).send().await {
+        Ok(_) => report.good(IMAGE, format!("{image} is in its repository")),
+        Err(error) => match error.as_service_error().and_then(|error| error.code()) {
+            Some("ImageNotFoundException" | "RepositoryNotFoundException") => report.broken(
+                IMAGE,
+                format!("{image} does not exist: no task will start"),
+                "push it, or release with an image that exists; let the repository's lifecycle rules spare what releases name",
+            ),
+            _ => report.unseen(IMAGE, "ecr:DescribeImages", &there.repository, &error),
+        },
+    }
+}
+
+/// `111122223333.dkr.ecr.eu-west-1.amazonaws.com/dbt@sha256:...` or `:tag`; none for other registries.
+fn in_ecr(image: &str) -> Option<EcrImage> {
+    let (host, rest) = image.split_once('/')?;
+    let mut parts = host.split('.');
+    let account = parts.next().filter(|text| text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()))?;
+    if (parts.next(), parts.next()) != (Some("dkr"), Some("ecr")) {
+        return None;
+    }
+    let region = parts.next()?;
+    let id = ImageIdentifier::builder();
+    let (repository, id) = match rest.split_once('@') {
+        Some((name, digest)) => (name.split_once(':').map_or(name, |(name, _)| name), id.image_digest(digest)),
+        None => match rest.split_once(':') {
+            Some((name, tag)) => (name, id.image_tag(tag)),
+            None => (rest, id.image_tag("latest")),
+        },
+    };
+    Some(EcrImage {
+        account: account.to_owned(),
+        region: region.to_owned(),
+        repository: repository.to_owned(),
+        id: id.build(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_in_ecr_is_told_from_others() {
+        let image = in_ecr("111122223333.dkr.ecr.eu-west-1.amazonaws.com/team/dbt@sha256:0a").unwrap();
+        assert_eq!((image.account.as_str(), image.region.as_str()), ("111122223333", "eu-west-1"));
+        assert_eq!((image.repository.as_str(), image.id.image_digest()), ("team/dbt", Some("sha256:0a")));
+        let tagged = in_ecr("111122223333.dkr.ecr.cn-north-1.amazonaws.com.cn/dbt:v7").unwrap();
+        assert_eq!((tagged.repository.as_str(), tagged.id.image_tag()), ("dbt", Some("v7")));
+        let both = in_ecr("111122223333.dkr.ecr.eu-west-1.amazonaws.com/dbt:v7@sha256:0a").unwrap();
+        assert_eq!((both.repository.as_str(), both.id.image_digest()), ("dbt", Some("sha256:0a")));
+        assert_eq!(in_ecr("ghcr.io/acme/dbt@sha256:0a"), None);
+        assert_eq!(in_ecr("dbt:latest"), None);
+    }
+}

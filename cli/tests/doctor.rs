@@ -1,0 +1,288 @@
+//! `landfall doctor` on a stack whose every answer is written here.
+
+// Tells clippy that helpers are tests too.
+#![cfg(test)]
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
+
+use landfall::{
+    doctor::{Finding, Report, Verdict, examine, landing::Fix},
+    stack::{LocalState, Stack},
+    terminal::Terminal,
+};
+use landfall_cloud::clock;
+use landfall_pipeline::Board;
+use serde_json::json;
+
+#[path = "../../shared/cloud/tests/wire/stub.rs"]
+#[expect(dead_code, reason = "the wire tests use more of it")]
+mod stub;
+
+use stub::{Reply, Request, Stub};
+
+const QUEUE: &str = "<QueueConfiguration><Id>q</Id><Queue>arn:aws:sqs:eu-west-1:111122223333:theirs</Queue>\
+    <Event>s3:ObjectCreated:*</Event><Filter><S3Key><FilterRule><Name>prefix</Name><Value>in/</Value></FilterRule></S3Key></Filter></QueueConfiguration>";
+const EVENT_BRIDGE: &str = "<EventBridgeConfiguration></EventBridgeConfiguration>";
+const IMAGE: &str = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/dbt@sha256:0a0a";
+
+/// What AWS would answer.
+#[derive(Debug, Clone)]
+struct Answers {
+    status: &'static str,
+    versioning: &'static str,
+    /// The inside of the landing bucket's notification configuration.
+    notifications: String,
+    /// HEAD of the landing bucket: with the expected owner, and without.
+    landing: (u16, u16),
+    image: &'static str,
+    image_exists: bool,
+    sweep: &'static str,
+    dead_letters: u32,
+    /// An If-None-Match that is not heeded.
+    careless: bool,
+    board: bool,
+}
+
+impl Default for Answers {
+    fn default() -> Self {
+        Self {
+            status: "CREATE_COMPLETE",
+            versioning: "<Status>Enabled</Status>",
+            notifications: format!("{QUEUE}{EVENT_BRIDGE}"),
+            landing: (200, 200),
+            image: IMAGE,
+            image_exists: true,
+            sweep: "ENABLED",
+            dead_letters: 0,
+            careless: false,
+            board: true,
+        }
+    }
+}
+
+fn xml(status: u16, body: &str) -> Reply {
+    Reply::Answer { status, headers: vec![("content-type", "application/xml".to_owned())], body: body.to_owned() }
+}
+
+impl Answers {
+    fn answer(&mut self, request: &Request) -> Reply {
+        let body = String::from_utf8_lossy(&request.body).into_owned();
+        let target = request.target.as_str();
+        match request.operation() {
+            "DescribeTaskDefinition" => {
+                return Reply::json(
+                    200,
+                    &json!({ "taskDefinition": { "taskDefinitionArn": "arn:td", "status": "ACTIVE",
+                    "containerDefinitions": [{ "name": "dbt", "image": self.image }] } }),
+                );
+            }
+            "DescribeImages" if self.image_exists => return Reply::json(200, &json!({ "imageDetails": [{}] })),
+            "DescribeImages" => return Reply::error(400, "ImageNotFoundException", "no such image"),
+            "GetQueueAttributes" => {
+                let depth = self.dead_letters.to_string();
+                return Reply::json(200, &json!({ "Attributes": { "ApproximateNumberOfMessages": depth } }));
+            }
+            _ => {}
+        }
+        if body.contains("Action=DescribeStacks") {
+            return self.stacks();
+        }
+        if body.contains("Action=ListStackResources") {
+            return resources();
+        }
+        if target.starts_with("/schedules/sweep") {
+            return Reply::json(200, &json!({ "Name": "sweep", "State": self.sweep }));
+        }
+        self.s3(request, &body)
+    }
+
+    fn s3(&mut self, request: &Request, body: &str) -> Reply {
+        let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
+        let has = |name: &str| query.split('&').any(|part| part.split('=').next() == Some(name));
+        match (request.method.as_str(), path.trim_end_matches('/')) {
+            ("GET", _) if has("versioning") => {
+                xml(200, &format!("<VersioningConfiguration>{}</VersioningConfiguration>", self.versioning))
+            }
+            ("GET", _) if has("publicAccessBlock") => xml(
+                200,
+                "<PublicAccessBlockConfiguration><BlockPublicAcls>true</BlockPublicAcls><IgnorePublicAcls>true</IgnorePublicAcls>\
+                 <BlockPublicPolicy>true</BlockPublicPolicy><RestrictPublicBuckets>true</RestrictPublicBuckets></PublicAccessBlockConfiguration>",
+            ),
+            ("GET", _) if has("notification") => {
+                xml(200, &format!("<NotificationConfiguration>{}</NotificationConfiguration>", self.notifications))
+            }
+            ("PUT", _) if has("notification") => {
+                let inside = body.split_once('>').map_or(body, |(_, rest)| rest);
+                self.notifications = inside.replace("</NotificationConfiguration>", "");
+                xml(200, "")
+            }
+            ("HEAD", "/acme-landing") => {
+                let owned = request.header("x-amz-expected-bucket-owner").is_some();
+                let status = if owned { self.landing.0 } else { self.landing.1 };
+                xml(status, "")
+            }
+            ("GET", "/shop-state/board.json") if self.board => {
+                let board = Board::new(clock::now()).to_json().unwrap();
+                Reply::object("b", &String::from_utf8(board).unwrap())
+            }
+            ("PUT", _) if request.header("if-match").is_some() => Reply::xml_error(412, "PreconditionFailed"),
+            ("PUT", _) if body.starts_with('1') || self.careless => Reply::written("d"),
+            ("PUT", _) => Reply::xml_error(412, "PreconditionFailed"),
+            ("DELETE", _) => xml(204, ""),
+            // What is compared with after a 412.
+            ("GET", path) if path.starts_with("/shop-state/doctor/") => Reply::object("d", "1"),
+            _ => Reply::xml_error(404, "NoSuchKey"),
+        }
+    }
+
+    fn stacks(&self) -> Reply {
+        let parameter = |name: &str, value: &str| {
+            format!("<member><ParameterKey>{name}</ParameterKey><ParameterValue>{value}</ParameterValue></member>")
+        };
+        let parameters = [parameter("LandingBuckets", "acme-landing"), parameter("SubnetIds", "subnet-1")].concat();
+        xml(
+            200,
+            &format!(
+                "<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>shop</StackName>\
+                 <StackId>arn:aws:cloudformation:eu-west-1:111122223333:stack/shop/1</StackId>\
+                 <CreationTime>2026-11-22T17:00:00Z</CreationTime><StackStatus>{}</StackStatus>\
+                 <Parameters>{parameters}</Parameters></member></Stacks></DescribeStacksResult></DescribeStacksResponse>",
+                self.status
+            ),
+        )
+    }
+}
+
+fn resources() -> Reply {
+    let one = |logical: &str, physical: &str| {
+        format!(
+            "<member><LogicalResourceId>{logical}</LogicalResourceId><PhysicalResourceId>{physical}</PhysicalResourceId>\
+             <ResourceType>x</ResourceType><ResourceStatus>CREATE_COMPLETE</ResourceStatus>\
+             <LastUpdatedTimestamp>2026-11-22T17:00:00Z</LastUpdatedTimestamp></member>"
+        )
+    };
+    let all = [one("TaskDefinition", "arn:td"), one("SweepSchedule", "sweep"), one("SweepScheduleGroup", "group")];
+    xml(
+        200,
+        &format!(
+            "<ListStackResourcesResponse><ListStackResourcesResult><StackResourceSummaries>{}</StackResourceSummaries>\
+             </ListStackResourcesResult></ListStackResourcesResponse>",
+            all.concat()
+        ),
+    )
+}
+
+/// The findings, and what was asked.
+async fn report(answers: Answers, fix: bool) -> (Report, Vec<Request>) {
+    let answers = Arc::new(Mutex::new(answers));
+    let stub = Stub::start(move |request| answers.lock().unwrap().answer(request)).await;
+    let url = |name: &str| format!("{}/111122223333/{name}", stub.endpoint());
+    let outputs: BTreeMap<String, String> = [
+        ("StateBucket", "shop-state".to_owned()),
+        ("LandingBucket", "acme-landing".to_owned()),
+        ("DocsBucket", "shop-docs".to_owned()),
+        ("LoadsDeadLetterQueueUrl", url("loads-dead")),
+        ("FunctionDeadLetterQueueUrl", url("function-dead")),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into();
+    let stack = Stack::emulated(LocalState {
+        name: "shop".to_owned(),
+        stack: "shop".to_owned(),
+        endpoint: stub.endpoint().to_owned(),
+        outputs,
+        landing_buckets: Vec::new(),
+        folder: PathBuf::new(),
+        dbt: None,
+        docs: None,
+    })
+    .unwrap();
+    let terminal = Terminal::silent();
+    let report = examine(&stack, fix.then_some(Fix { terminal: &terminal, yes: true })).await.unwrap();
+    (report, stub.seen())
+}
+
+fn only(report: &Report, verdict: Verdict) -> Vec<&Finding> {
+    report.findings.iter().filter(|finding| finding.verdict == verdict).collect()
+}
+
+/// The one thing that is so, which says this and has a fix that says that.
+async fn finds(answers: Answers, verdict: Verdict, says: &str, fix: &str) {
+    let (report, _) = report(answers, false).await;
+    let found = only(&report, verdict);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    let text = found[0].to_string();
+    assert!(found[0].says.contains(says), "{text}");
+    assert!(found[0].fix.as_ref().unwrap().contains(fix), "{text}");
+}
+
+#[tokio::test]
+async fn a_healthy_stack_has_nothing_broken_and_is_left_as_it_was() {
+    let (report, seen) = report(Answers::default(), false).await;
+    assert_eq!(only(&report, Verdict::Broken), Vec::<&Finding>::new());
+    assert_eq!(only(&report, Verdict::Warning), Vec::<&Finding>::new());
+    let written: Vec<&str> =
+        seen.iter().filter(|it| matches!(it.method.as_str(), "PUT" | "DELETE")).map(|it| it.target.as_str()).collect();
+    assert!(written.iter().all(|target| target.starts_with("/shop-state/doctor/")), "{written:?}");
+    assert!(written.len() == 4, "a write, two refused ones, and a deletion: {written:?}");
+}
+
+#[tokio::test]
+async fn what_is_broken_is_found_with_its_fix() {
+    let good = Answers::default;
+    finds(Answers { status: "ROLLBACK_COMPLETE", ..good() }, Verdict::Broken, "ROLLBACK", "deleted and deployed anew")
+        .await;
+    finds(Answers { versioning: "", ..good() }, Verdict::Broken, "not versioned", "switch versioning on").await;
+    finds(Answers { careless: true, ..good() }, Verdict::Broken, "that it should refuse", "If-None-Match").await;
+    finds(Answers { image_exists: false, ..good() }, Verdict::Broken, "does not exist", "push it").await;
+    finds(Answers { sweep: "DISABLED", ..good() }, Verdict::Broken, "is disabled", "enable it").await;
+    finds(Answers { landing: (404, 404), ..good() }, Verdict::Broken, "does not exist", "LandingBuckets").await;
+    let deaf = Answers { notifications: QUEUE.to_owned(), ..good() };
+    finds(deaf, Verdict::Broken, "does not send its events", "--fix").await;
+}
+
+#[tokio::test]
+async fn what_only_a_person_can_judge_is_a_warning() {
+    let good = Answers::default;
+    let (letters, _) = report(Answers { dead_letters: 3, ..good() }, false).await;
+    let letters = only(&letters, Verdict::Warning);
+    assert_eq!(letters.len(), 2, "one for each queue: {letters:#?}");
+    assert!(letters.iter().all(|it| it.says.starts_with("3 messages")), "{letters:#?}");
+    finds(Answers { landing: (403, 200), ..good() }, Verdict::Warning, "another account", "events/cross-account").await;
+    finds(Answers { landing: (403, 403), ..good() }, Verdict::Warning, "you may not see it", "s3:ListBucket").await;
+    let tagged = "ghcr.io/acme/dbt:latest";
+    finds(Answers { image: tagged, ..good() }, Verdict::Warning, "behind which another image", "sha256").await;
+}
+
+#[tokio::test]
+async fn before_the_first_release_it_says_what_comes_next() {
+    let first = Answers { board: false, image: "image.invalid/landfall/no-image-yet", ..Answers::default() };
+    let (report, _) = report(first, false).await;
+    assert_eq!(only(&report, Verdict::Broken), Vec::<&Finding>::new(), "a stack without a release is not broken");
+    let next: Vec<&Finding> = report.findings.iter().filter(|it| it.about == "board" || it.about == "image").collect();
+    assert_eq!(next.len(), 2);
+    assert!(next.iter().all(|it| it.fix.as_ref().unwrap().contains("landfall release")), "{next:#?}");
+}
+
+#[tokio::test]
+async fn a_deaf_bucket_is_mended_and_keeps_what_it_had() {
+    let deaf = Answers { notifications: QUEUE.to_owned(), ..Answers::default() };
+    let (report, seen) = report(deaf, true).await;
+    assert_eq!(only(&report, Verdict::Broken), Vec::<&Finding>::new());
+    let puts: Vec<&Request> =
+        seen.iter().filter(|it| it.method == "PUT" && it.target.contains("notification")).collect();
+    assert_eq!(puts.len(), 1);
+    let body = String::from_utf8_lossy(&puts[0].body).into_owned();
+    for part in [
+        "arn:aws:sqs:eu-west-1:111122223333:theirs",
+        "<Value>in/</Value>",
+        "s3:ObjectCreated:*",
+        "EventBridgeConfiguration",
+    ] {
+        assert!(body.contains(part), "{part} in {body}");
+    }
+}

@@ -1,0 +1,139 @@
+//! One start of a function, measured from outside. Time is measured everywhere; CPU, memory and open files come from `/proc`, so on Linux alone.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use serde_json::json;
+
+use crate::{RuntimeApi, RuntimeApiError, functions};
+
+/// A start took this long when something is wrong, not when the machine is busy.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A start could not be measured.
+#[derive(Debug, thiserror::Error)]
+pub enum MeasureError {
+    /// The stub.
+    #[error("{}: {source}", program.display())]
+    Function {
+        /// Which.
+        program: PathBuf,
+        /// Why.
+        source: RuntimeApiError,
+    },
+    /// The program.
+    #[error("cannot start {}: {source}", program.display())]
+    Start {
+        /// Which.
+        program: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// From exec to the first request for work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Started {
+    /// By the clock on the wall, the making of the process included.
+    pub time: Duration,
+    /// Of all its threads.
+    pub cpu: Option<Duration>,
+    /// Resident, in bytes.
+    pub memory: Option<u64>,
+}
+
+/// One start.
+pub async fn start(program: &Path) -> Result<Started, MeasureError> {
+    let of = |source| MeasureError::Function { program: program.to_owned(), source };
+    let mut api = RuntimeApi::start().await.map_err(of)?;
+    let began = Instant::now();
+    let child = spawn(program, &mut functions::command(program, api.address()))?;
+    let ready = api.ready(PATIENCE).await.map_err(of)?;
+    let id = child.id().unwrap_or_default();
+    Ok(Started { time: ready - began, cpu: cpu(id), memory: memory(id) })
+}
+
+/// The CPU of the first event on top, up to the first call of AWS, which nobody answers: making the HTTP connector and signing a request. `endpoint` is
+/// one at which nothing listens. Only for `on-load`, whose empty batch makes it read the board.
+pub async fn first_call(program: &Path, endpoint: &str) -> Result<Option<Duration>, MeasureError> {
+    let of = |source| MeasureError::Function { program: program.to_owned(), source };
+    let mut api = RuntimeApi::start().await.map_err(of)?;
+    let mut command = functions::command(program, api.address());
+    command.env("AWS_ENDPOINT_URL", endpoint).env("AWS_MAX_ATTEMPTS", "1");
+    let child = spawn(program, &mut command)?;
+    api.ready(PATIENCE).await.map_err(of)?;
+    let id = child.id().unwrap_or_default();
+    let before = cpu(id);
+    api.invoke(&json!({ "Records": [] }), PATIENCE).await.map_err(of)?;
+    Ok(before.zip(cpu(id)).map(|(before, after)| after.saturating_sub(before)))
+}
+
+/// The files that are opened up to the first request for work, by `strace`; none where that is not installed.
+pub async fn files(program: &Path, folder: &Path) -> Result<Option<Vec<String>>, MeasureError> {
+    let of = |source| MeasureError::Function { program: program.to_owned(), source };
+    let mut api = RuntimeApi::start().await.map_err(of)?;
+    let log = folder.join("strace.log");
+    let plain = functions::command(program, api.address());
+    let mut command = tokio::process::Command::new("strace");
+    command.args(["-f", "-qq", "-e", "trace=open,openat,openat2", "-o"]).arg(&log).arg(program);
+    command.env_clear().kill_on_drop(true);
+    for (name, value) in plain.as_std().get_envs() {
+        if let Some(value) = value {
+            command.env(name, value);
+        }
+    }
+    // To find strace; the function reads no PATH.
+    command.env("PATH", "/usr/local/bin:/usr/bin:/bin");
+    let Ok(child) = spawn(Path::new("strace"), &mut command) else { return Ok(None) };
+    let ready = api.ready(PATIENCE).await;
+    drop(child);
+    ready.map_err(of)?;
+    let text = std::fs::read_to_string(&log)
+        .map_err(|source| MeasureError::Start { program: PathBuf::from("strace"), source })?;
+    Ok(Some(text.lines().filter_map(opened).collect()))
+}
+
+/// The file of a line such as `12 openat(AT_FDCWD, "/etc/ld.so.cache", O_RDONLY|O_CLOEXEC) = 3`; none if there was no such file.
+fn opened(line: &str) -> Option<String> {
+    let (call, result) = line.rsplit_once(" = ")?;
+    let file = call.split('"').nth(1)?;
+    (!result.starts_with('-')).then(|| file.to_owned())
+}
+
+fn spawn(program: &Path, command: &mut tokio::process::Command) -> Result<tokio::process::Child, MeasureError> {
+    // What it logs would stand among the figures.
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().map_err(|source| MeasureError::Start { program: program.to_owned(), source })
+}
+
+/// Nanoseconds on a CPU, of all threads. <https://docs.kernel.org/scheduler/sched-stats.html>
+fn cpu(id: u32) -> Option<Duration> {
+    let mut sum = 0_u64;
+    for thread in std::fs::read_dir(format!("/proc/{id}/task")).ok()? {
+        let text = std::fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
+        sum += text.split_whitespace().next()?.parse::<u64>().ok()?;
+    }
+    Some(Duration::from_nanos(sum))
+}
+
+fn memory(id: u32) -> Option<u64> {
+    let text = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_counts_that_was_there() {
+        let line = r#"12 openat(AT_FDCWD, "/etc/ld.so.cache", O_RDONLY|O_CLOEXEC) = 3"#;
+        assert_eq!(opened(line).as_deref(), Some("/etc/ld.so.cache"));
+        assert_eq!(opened(r#"12 openat(AT_FDCWD, "/x", O_RDONLY) = -1 ENOENT (No such file or directory)"#), None);
+        assert_eq!(opened("12 +++ exited with 0 +++"), None);
+    }
+}

@@ -1,0 +1,162 @@
+//! The Lambda Runtime API as a function sees it: it asks for work, is given an event, and says what came of it.
+//! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
+
+use std::{
+    convert::Infallible,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+
+use http_body_util::{BodyExt as _, Full};
+use hyper::{
+    Method, Request, Response, StatusCode,
+    body::{Bytes, Incoming},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::{
+    net::TcpListener,
+    sync::{Mutex, mpsc},
+    task::JoinHandle,
+};
+
+/// What the template gives the shortest-lived functions.
+const TIME_OUT: Duration = Duration::from_mins(1);
+const PREFIX: &str = "/2018-06-01/runtime/";
+
+/// The stub could not do its part.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeApiError {
+    /// No port.
+    #[error("cannot listen on 127.0.0.1: {0}")]
+    Listen(#[from] std::io::Error),
+    /// The function did not ask for work, or gave no answer.
+    #[error("the function {what} within {waited:?}")]
+    Silent {
+        /// What it did not do.
+        what: &'static str,
+        /// How long.
+        waited: Duration,
+    },
+}
+
+/// What a function said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// It did it; the body as it sent it.
+    Done(String),
+    /// It failed on this event.
+    Failed(String),
+    /// It could not start.
+    NotStarted(String),
+}
+
+#[derive(Debug)]
+struct Shared {
+    /// Told whenever a function asks for work.
+    asked: mpsc::UnboundedSender<Instant>,
+    work: Mutex<mpsc::UnboundedReceiver<String>>,
+    answers: mpsc::UnboundedSender<Answer>,
+}
+
+/// The stub, on a free port of 127.0.0.1, for one function at a time. Dropping it ends it.
+#[derive(Debug)]
+pub struct RuntimeApi {
+    address: String,
+    asked: mpsc::UnboundedReceiver<Instant>,
+    work: mpsc::UnboundedSender<String>,
+    answers: mpsc::UnboundedReceiver<Answer>,
+    accepting: JoinHandle<()>,
+}
+
+impl Drop for RuntimeApi {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+impl RuntimeApi {
+    /// Listens.
+    pub async fn start() -> Result<Self, RuntimeApiError> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let address = listener.local_addr()?.to_string();
+        let (tell_asked, asked) = mpsc::unbounded_channel();
+        let (work, take_work) = mpsc::unbounded_channel();
+        let (tell_answer, answers) = mpsc::unbounded_channel();
+        let shared = Arc::new(Shared { asked: tell_asked, work: Mutex::new(take_work), answers: tell_answer });
+        let accepting = tokio::spawn(async move {
+            loop {
+                let Ok((stream, _)) = listener.accept().await else { continue };
+                let shared = Arc::clone(&shared);
+                tokio::spawn(async move {
+                    let service = service_fn(move |request| {
+                        let shared = Arc::clone(&shared);
+                        async move { Ok::<_, Infallible>(answer(&shared, request).await) }
+                    });
+                    // A function that is killed breaks its connection.
+                    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+                });
+            }
+        });
+        Ok(Self { address, asked, work, answers, accepting })
+    }
+
+    /// For `AWS_LAMBDA_RUNTIME_API`.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// When the function asked for work for the first time since this was last called. It waits for its event until [`RuntimeApi::invoke`].
+    pub async fn ready(&mut self, patience: Duration) -> Result<Instant, RuntimeApiError> {
+        let silent = RuntimeApiError::Silent { what: "did not ask for work", waited: patience };
+        tokio::time::timeout(patience, self.asked.recv()).await.ok().flatten().ok_or(silent)
+    }
+
+    /// Gives the function an event, and waits for what it says.
+    pub async fn invoke(&mut self, event: &Value, patience: Duration) -> Result<Answer, RuntimeApiError> {
+        let silent = || RuntimeApiError::Silent { what: "gave no answer", waited: patience };
+        self.work.send(event.to_string()).map_err(|_| silent())?;
+        tokio::time::timeout(patience, self.answers.recv()).await.ok().flatten().ok_or_else(silent)
+    }
+}
+
+async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    let path = request.uri().path().strip_prefix(PREFIX).unwrap_or_default().to_owned();
+    if request.method() == Method::GET && path == "invocation/next" {
+        return next(shared).await;
+    }
+    let body = match request.into_body().collect().await {
+        Ok(body) => String::from_utf8_lossy(&body.to_bytes()).into_owned(),
+        Err(_) => return said(StatusCode::BAD_REQUEST),
+    };
+    let heard = match path.as_str() {
+        "init/error" => Answer::NotStarted(body),
+        path if path.ends_with("/response") => Answer::Done(body),
+        path if path.ends_with("/error") => Answer::Failed(body),
+        _ => return said(StatusCode::NOT_FOUND),
+    };
+    let _ = shared.answers.send(heard);
+    said(StatusCode::ACCEPTED)
+}
+
+#[expect(clippy::disallowed_methods, reason = "Lambda's own clock, not ours")]
+async fn next(shared: &Shared) -> Response<Full<Bytes>> {
+    let _ = shared.asked.send(Instant::now());
+    let Some(event) = shared.work.lock().await.recv().await else { return said(StatusCode::GONE) };
+    let deadline = SystemTime::now() + TIME_OUT;
+    let deadline = deadline.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_millis());
+    let response = Response::builder()
+        .header("lambda-runtime-aws-request-id", "8476a536-e9f4-11e8-9739-2dfe598c3fcd")
+        .header("lambda-runtime-deadline-ms", deadline.to_string())
+        .header("lambda-runtime-invoked-function-arn", "arn:aws:lambda:eu-west-1:111122223333:function:shop")
+        .body(Full::from(event));
+    response.unwrap_or_else(|_| said(StatusCode::INTERNAL_SERVER_ERROR))
+}
+
+fn said(status: StatusCode) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from("{}"));
+    *response.status_mut() = status;
+    response
+}

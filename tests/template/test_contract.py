@@ -31,7 +31,7 @@ FUNCTIONS = {
 }
 OUTPUTS = {
     "StateBucket", "LandingBucket", "DocsBucket", "LoadsQueueUrl", "LoadsDeadLetterQueueUrl", "FunctionDeadLetterQueueUrl", "Cluster",
-    "TaskFamily", "TaskLogGroup",
+    "TaskFamily", "TaskLogGroup", "Repository", "AlarmTopicArn", "DashboardName", "DocsUrl",
 }
 
 

@@ -150,6 +150,8 @@ impl LocalStack {
         let mut parameters = options.parameters.clone();
         // Batches are for cost and for ten thousand objects; here a person waits.
         parameters.entry("BatchWindow").or_insert_with(|| "0".to_owned());
+        // The binaries were built for this machine.
+        parameters.entry("Architecture").or_insert_with(|| architecture().to_owned());
         if !options.landing_buckets.is_empty() {
             buckets::make(&sdk, &options.landing_buckets).await?;
             parameters.insert("LandingBuckets", options.landing_buckets.join(","));
@@ -279,6 +281,11 @@ pub async fn release_locally(
 pub fn task_log(folder: &Path, task_arn: &str) -> PathBuf {
     let id = task_arn.rsplit('/').next().unwrap_or(task_arn);
     folder.join("emulator/tasks").join(format!("{id}.log"))
+}
+
+/// Lambda's word for this machine's processor.
+fn architecture() -> &'static str {
+    if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" }
 }
 
 /// `CloudFormation` takes letters, digits and hyphens, starting with a letter, at most 128; bucket names are made of it, so short and lower-case.

@@ -2,7 +2,12 @@
 
 import itertools
 import json
+import os
+import subprocess
+import sys
+import tempfile
 import unittest
+from pathlib import Path
 
 import translated
 from cfnlint.api import ManualArgs, lint
@@ -71,6 +76,16 @@ class Lint(unittest.TestCase):
         found += findings(json.dumps(translated.translate(translated.source())))
         for rule, of, _ in ON_PURPOSE:
             self.assertTrue(any(finding.startswith(rule) and of in finding for finding in found), rule)
+
+    def test_the_sam_cli_has_no_finding(self) -> None:
+        sam = Path(sys.executable).with_name("sam")
+        with tempfile.TemporaryDirectory() as folder:
+            quiet = {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "eu-west-1", "HOME": folder, "__SAM_CLI_APP_DIR": folder}
+            done = subprocess.run(
+                [sam, "validate", "--lint", "--template-file", translated.TEMPLATE, "--region", "eu-west-1"],
+                capture_output=True, text=True, timeout=300, check=False, cwd=folder, env={**os.environ, **quiet},
+            )
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
     def test_it_would_see_a_misspelt_action_and_an_unknown_reference(self) -> None:
         source = translated.source()

@@ -8,6 +8,8 @@ mod burst;
 mod interruption;
 mod loads;
 mod losses;
+mod rights;
 mod shared_mart;
+mod stack;
 mod words;
 mod world;

@@ -84,6 +84,16 @@ class Events(unittest.TestCase):
         asked["detail-type"] = "Landfall Asked"
         self.assertEqual([rule for rule, pattern in self.patterns.items() if matches(pattern, asked)], ["DatasetLoadedRule"])
 
+    def test_deletions_are_delivered_only_if_that_is_wanted(self) -> None:
+        template = translated.translate(translated.source())
+        event = json.loads(json.dumps(self.samples["object-created.json"]))
+        for detail_type, wanted, delivered in [
+            ("Object Deleted", "ignore", False), ("Object Deleted", "deliver", True), ("Object Created", "deliver", True),
+        ]:
+            event["detail-type"] = detail_type
+            pattern = rules.pattern(translated.resolve(template, {"Deletions": wanted})["Resources"]["ObjectLandedRule"]["Properties"])
+            self.assertEqual(matches(pattern, event), delivered, (detail_type, wanted))
+
     def test_with_prefixes_only_what_begins_with_one_is_delivered_of_any_of_the_buckets(self) -> None:
         given = {"LandingBuckets": "acme-landing,acme-second", "LandingPrefixes": "orders/,raw/it's (new)/"}
         resolved = translated.resolve(translated.translate(translated.source()), given)

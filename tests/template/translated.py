@@ -37,6 +37,7 @@ PSEUDO = {
 CHOICES: dict[str, list[str]] = {
     "LandingBuckets": ["", "acme-landing", "acme-landing,acme-second"],
     "LandingPrefixes": ["", "raw/orders/,raw/payments/"],
+    "Deletions": ["ignore", "deliver"],
     "SubnetIds": ["", "subnet-0aaa,subnet-0bbb"],
     "AssignPublicIp": ["auto", "true", "false"],
     "BatchWindow": ["5", "0"],

@@ -51,7 +51,8 @@ mod tests {
     fn debt(since: Timestamp, planned: bool, stuck: bool) -> Debt {
         let mut debt = Debt::new(1, since, Set::new(), "s3://landing/orders/1.csv".to_owned());
         debt.planned = planned;
-        debt.stuck = stuck.then(|| Stuck { run: None, reason: "a test failed".to_owned(), nodes: Set::new(), approval: false });
+        debt.stuck =
+            stuck.then(|| Stuck { run: None, reason: "a test failed".to_owned(), nodes: Set::new(), approval: false });
         debt
     }
 

@@ -3,6 +3,7 @@
 These hold what no emulator shows: who may pass which role, what is public, which hop could lose an event.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -23,6 +24,9 @@ PASSABLE = {
     "<SchedulerRole.Arn>": "scheduler.amazonaws.com",
 }
 
+# NoEcho, and yet no secret: a hash, for the code of a CloudFront Function.
+HASHES = {"DocsCredentialsSha256"}
+
 # The queues that are dead-letter queues: they need none themselves.
 DEAD_LETTERS = {"LoadsDeadLetterQueue", "FunctionDeadLetterQueue"}
 
@@ -37,13 +41,24 @@ def listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
+def value_of(template: Template, parameter: str) -> str:
+    """The value that a resolved template was made with."""
+    return str(template["Parameters"][parameter].get("Default", ""))
+
+
+def pattern(rule: dict[str, Any]) -> dict[str, Any]:
+    """The event pattern of a rule, which may be given as JSON text."""
+    given = rule["EventPattern"]
+    return json.loads(given) if isinstance(given, str) else given
+
+
 def role_statements(template: Template) -> Iterator[tuple[str, dict[str, Any]]]:
     """Each statement of a role's or a managed policy, with the id of the resource it stands in."""
     for name, role in of_type(template, "AWS::IAM::Role").items():
         for policy in role.get("Policies", []):
             for statement in policy["PolicyDocument"]["Statement"]:
                 yield name, statement
-    for name, policy in of_type(template, "AWS::IAM::ManagedPolicy").items():
+    for name, policy in (of_type(template, "AWS::IAM::ManagedPolicy") | of_type(template, "AWS::IAM::Policy")).items():
         for statement in policy["PolicyDocument"]["Statement"]:
             yield name, statement
 
@@ -100,17 +115,19 @@ def roles_are_passed_by_name_to_one_service(template: Template) -> Iterator[Find
 
 def tasks_run_in_one_family_and_cluster(template: Template) -> Iterator[Finding]:
     family = of_type(template, "AWS::ECS::TaskDefinition")["TaskDefinition"]["Family"]
+    given = value_of(template, "ClusterArn")
+    cluster, name_of_cluster = given or "<Cluster.Arn>", given.partition("/")[2] or "<Cluster>"
     for name, statement in role_statements(template):
         actions = {action for action in listed(statement["Action"]) if action in ("ecs:RunTask", "ecs:StopTask", "ecs:DescribeTasks")}
         if not actions:
             continue
         where = f"{name}.{statement.get('Sid')}"
-        if statement.get("Condition", {}).get("ArnEquals", {}).get("ecs:cluster") != "<Cluster.Arn>":
+        if statement.get("Condition", {}).get("ArnEquals", {}).get("ecs:cluster") != cluster:
             yield f"{where} is not held to the cluster"
         for resource in listed(statement["Resource"]):
             if "ecs:RunTask" in actions and not resource.endswith(f":task-definition/{family}:*"):
                 yield f"{where} runs {resource}"
-            if "ecs:RunTask" not in actions and not resource.endswith(":task/<Cluster>/*"):
+            if "ecs:RunTask" not in actions and not resource.endswith(f":task/{name_of_cluster}/*"):
                 yield f"{where} reaches {resource}"
 
 
@@ -129,7 +146,7 @@ def only_services_assume_roles(template: Template) -> Iterator[Finding]:
 
 def task_never_writes_where_data_lands(template: Template) -> Iterator[Finding]:
     policy = of_type(template, "AWS::IAM::Role")["TaskRole"]["Policies"][0]["PolicyDocument"]["Statement"]
-    rule = of_type(template, "AWS::Events::Rule")["ObjectLandedRule"]["EventPattern"]["detail"]["bucket"]["name"]
+    rule = pattern(of_type(template, "AWS::Events::Rule")["ObjectLandedRule"])["detail"]["bucket"]["name"]
     landing = {bucket if bucket.startswith("<") else f"arn:aws:s3:::{bucket}" for bucket in rule}
     denied = {
         resource
@@ -174,8 +191,46 @@ def buckets_are_private(template: Template) -> Iterator[Finding]:
         ):
             yield f"{name} may be used without TLS"
         for statement in statements:
-            if statement["Effect"] == "Allow":
+            if statement["Effect"] == "Allow" and not (name == "DocsBucket" and _is_for_our_distribution(template, statement)):
                 yield f"{name} is opened by its policy: {statement.get('Sid')}"
+
+
+def _is_for_our_distribution(template: Template, statement: dict[str, Any]) -> bool:
+    return (
+        value_of(template, "DocsAccess") != "private"
+        and statement["Principal"] == {"Service": "cloudfront.amazonaws.com"}
+        and statement["Action"] == "s3:GetObject"
+        and statement["Condition"] == {"StringEquals": {"aws:SourceArn": "arn:aws:cloudfront::111122223333:distribution/<DocsDistribution>"}}
+    )
+
+
+def docs_are_shown_only_to_whom_the_parameter_says(template: Template) -> Iterator[Finding]:
+    access = value_of(template, "DocsAccess")
+    distributions = of_type(template, "AWS::CloudFront::Distribution")
+    if access == "private":
+        for kind in ("Distribution", "Function", "OriginAccessControl"):
+            for name in of_type(template, f"AWS::CloudFront::{kind}"):
+                yield f"{name} is made though the docs are private"
+        return
+    guard = {"basic": "DocsPasswordFunction", "ip": "DocsAddressFunction", "public": None}[access]
+    for name, distribution in distributions.items():
+        config = distribution["DistributionConfig"]
+        for origin in config["Origins"]:
+            if origin.get("OriginAccessControlId") != "<DocsOriginAccessControl>":
+                yield f"{name} reads {origin['Id']} without its access control"
+        for behavior in [config["DefaultCacheBehavior"], *config.get("CacheBehaviors", [])]:
+            where = f"{name} {behavior.get('PathPattern', '*')}"
+            if behavior["ViewerProtocolPolicy"] != "redirect-to-https":
+                yield f"{where} answers without TLS"
+            asked = [(a["EventType"], a["FunctionARN"]) for a in behavior["FunctionAssociations"]]
+            if asked != ([("viewer-request", f"<{guard}.FunctionARN>")] if guard else []):
+                yield f"{where} does not ask {guard}"
+    for name, control in of_type(template, "AWS::CloudFront::OriginAccessControl").items():
+        config = control["OriginAccessControlConfig"]
+        if (config["SigningBehavior"], config["SigningProtocol"]) != ("always", "sigv4"):
+            yield f"{name} does not sign"
+    if not distributions:
+        yield "there is no distribution"
 
 
 def buckets_outlive_the_stack(template: Template) -> Iterator[Finding]:
@@ -311,8 +366,18 @@ def no_secret_stands_in_the_open(template: Template) -> Iterator[Finding]:
         for container in definition["ContainerDefinitions"]:
             if container.get("Environment"):
                 yield f"{name} has plain environment variables"
+            for secret in container.get("Secrets", []):
+                if not secret["ValueFrom"].startswith("arn:aws:secretsmanager:"):
+                    yield f"{name} has the secret {secret['Name']} by value"
+                elif not any(
+                    where == "SecretsPolicy"
+                    and statement["Action"] == "secretsmanager:GetSecretValue"
+                    and ":".join(secret["ValueFrom"].split(":")[:7]) in statement["Resource"]
+                    for where, statement in role_statements(template)
+                ):
+                    yield f"{name} has the secret {secret['Name']}, which its execution role may not fetch"
     for name, parameter in template["Parameters"].items():
-        if parameter.get("NoEcho"):
+        if parameter.get("NoEcho") and name not in HASHES:
             yield f"{name} is a secret given as a parameter"
 
 
@@ -323,6 +388,79 @@ def nothing_is_there_to_be_paid_while_idle(template: Template) -> Iterator[Findi
     for name, endpoint in of_type(template, "AWS::EC2::VPCEndpoint").items():
         if endpoint.get("VpcEndpointType") != "Gateway":
             yield f"{name} is paid by the hour"
+
+
+def every_alarm_is_told_and_every_hop_has_one(template: Template) -> Iterator[Finding]:
+    alarms = of_type(template, "AWS::CloudWatch::Alarm")
+    made = {
+        (transformation["MetricNamespace"], transformation["MetricName"])
+        for metric_filter in of_type(template, "AWS::Logs::MetricFilter").values()
+        for transformation in metric_filter["MetricTransformations"]
+    }
+    watched: set[Any] = set()
+    for name, alarm in alarms.items():
+        if alarm.get("AlarmActions") != ["<AlarmTopic>"]:
+            yield f"{name} tells nobody"
+        own = not alarm["Namespace"].startswith("AWS/")
+        if own and (alarm["Namespace"], alarm["MetricName"]) not in made:
+            yield f"{name} watches {alarm['MetricName']}, which no filter makes"
+        watched |= {(alarm["MetricName"], dimension["Value"]) for dimension in alarm.get("Dimensions", [])}
+        watched |= {alarm["MetricName"]} if own else set()
+    for queue in DEAD_LETTERS:
+        if ("ApproximateNumberOfMessagesVisible", f"<{queue}.QueueName>") not in watched:
+            yield f"nobody hears of dead letters in {queue}"
+    for function in of_type(template, "AWS::Lambda::Function"):
+        if ("Errors", f"<{function}>") not in watched:
+            yield f"nobody hears of errors of {function}"
+    for metric in ("OldestOwedSeconds", "RunsFailed", "RunsBreached", "RunsInWindow"):
+        if metric not in watched:
+            yield f"no alarm watches {metric}"
+    senders = [statement for policy in of_type(template, "AWS::SNS::TopicPolicy").values() for statement in policy["PolicyDocument"]["Statement"]]
+    if [sender["Principal"] for sender in senders] != [{"Service": "cloudwatch.amazonaws.com"}]:
+        yield "others than alarms may publish to the topic, or alarms may not"
+    if any(sender["Condition"].get("StringEquals") != {"aws:SourceAccount": "111122223333"} for sender in senders):
+        yield "alarms of other accounts may publish to the topic"
+
+
+# Where a resource's physical name may be given; everything else is named by CloudFormation.
+NAMES = {
+    "LogGroupName", "Family", "BucketName", "QueueName", "FunctionName", "RoleName", "ManagedPolicyName", "TopicName", "AlarmName", "DashboardName",
+    "RepositoryName", "ClusterName", "Name",
+}
+
+
+def several_stacks_fit_into_an_account(template: Template) -> Iterator[Finding]:
+    for name, resource in template["Resources"].items():
+        properties = resource.get("Properties", {})
+        given = [(key, properties[key]) for key in NAMES & set(properties)]
+        given += [("Name", config["Name"]) for config in [properties.get("OriginAccessControlConfig")] if config]
+        for key, value in given:
+            if "shop" not in value and not value.startswith("<"):
+                yield f"{name} has the fixed {key} {value}"
+
+
+def the_account_s_rules_hold_for_every_role(template: Template) -> Iterator[Finding]:
+    boundary, path = value_of(template, "PermissionsBoundaryArn") or None, value_of(template, "RolePath")
+    for name, role in of_type(template, "AWS::IAM::Role").items():
+        if role.get("PermissionsBoundary") != boundary:
+            yield f"{name} is not held by the boundary"
+    for name, role in (of_type(template, "AWS::IAM::Role") | of_type(template, "AWS::IAM::ManagedPolicy")).items():
+        if role.get("Path") != path:
+            yield f"{name} does not lie at the path"
+
+
+def only_pushed_images_of_one_repository_are_pulled(template: Template) -> Iterator[Finding]:
+    given = value_of(template, "EcrRepositoryUri")
+    repositories = of_type(template, "AWS::ECR::Repository")
+    if bool(given) == bool(repositories):
+        yield "a repository is made although one is given, or none is there"
+    for name, repository in repositories.items():
+        if repository.get("ImageTagMutability") != "IMMUTABLE" or str(repository.get("ImageScanningConfiguration", {}).get("ScanOnPush")).lower() != "true":
+            yield f"{name} lets tags move, or does not scan"
+    wanted = "arn:aws:ecr:eu-central-1:444455556666:repository/data/dbt" if given else "<Repository.Arn>"
+    pulling = [listed(statement["Resource"]) for _, statement in role_statements(template) if "ecr:BatchGetImage" in listed(statement["Action"])]
+    if pulling != [[wanted]]:
+        yield f"images are pulled from {pulling}"
 
 
 RULES: list[Callable[[Template], Iterator[Finding]]] = [
@@ -341,4 +479,9 @@ RULES: list[Callable[[Template], Iterator[Finding]]] = [
     logs_end,
     no_secret_stands_in_the_open,
     nothing_is_there_to_be_paid_while_idle,
+    docs_are_shown_only_to_whom_the_parameter_says,
+    every_alarm_is_told_and_every_hop_has_one,
+    several_stacks_fit_into_an_account,
+    the_account_s_rules_hold_for_every_role,
+    only_pushed_images_of_one_repository_are_pulled,
 ]

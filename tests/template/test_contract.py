@@ -31,7 +31,7 @@ FUNCTIONS = {
 }
 OUTPUTS = {
     "StateBucket", "LandingBucket", "DocsBucket", "LoadsQueueUrl", "LoadsDeadLetterQueueUrl", "FunctionDeadLetterQueueUrl", "Cluster",
-    "TaskFamily", "TaskLogGroup",
+    "TaskFamily", "TaskLogGroup", "Repository", "AlarmTopicArn", "DashboardName", "DocsUrl",
 }
 
 
@@ -80,6 +80,41 @@ class Contract(unittest.TestCase):
         self.assertEqual(
             next(s for s in reading if s["Sid"] == "ReadLanded")["Resource"], ["arn:aws:s3:::acme-landing/*", "arn:aws:s3:::acme-second/*"]
         )
+
+    def test_a_given_cluster_reaches_functions_rights_and_rule(self) -> None:
+        arn = "arn:aws:ecs:eu-west-1:111122223333:cluster/shared"
+        resolved = translated.resolve(self.template, {"ClusterArn": arn})
+        self.assertEqual([name for name, r in resolved["Resources"].items() if r["Type"] == "AWS::ECS::Cluster"], [])
+        for name, function in rules.of_type(resolved, "AWS::Lambda::Function").items():
+            self.assertEqual(function["Environment"]["Variables"].get("LANDFALL_CLUSTER", arn), arn, name)
+        pattern = rules.pattern(resolved["Resources"]["TaskStoppedRule"]["Properties"])
+        self.assertEqual(pattern["detail"]["clusterArn"], [arn])
+        self.assertEqual(resolved["Outputs"]["Cluster"]["Value"], arn)
+
+    def test_secrets_reach_the_container_by_reference_and_only_they_may_be_fetched(self) -> None:
+        given = {name: translated.CHOICES[name][1] for name in ("SecretArn1", "SecretArn2", "KmsKeyArns")}
+        resolved = translated.resolve(self.template, given)
+        (container,) = resolved["Resources"]["TaskDefinition"]["Properties"]["ContainerDefinitions"]
+        whole = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:"
+        self.assertEqual(container["Secrets"], [
+            {"Name": "DBT_PASSWORD", "ValueFrom": f"{whole}warehouse-AbCdEf:password::"}, {"Name": "DBT_KEY", "ValueFrom": f"{whole}data/key-AbCdEf"},
+        ])
+        fetch, decrypt = resolved["Resources"]["SecretsPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+        self.assertEqual(fetch["Resource"], [f"{whole}warehouse-AbCdEf", f"{whole}data/key-AbCdEf"])
+        self.assertEqual(decrypt["Condition"], {"StringEquals": {"kms:ViaService": "secretsmanager.eu-west-1.amazonaws.com"}})
+        self.assertNotIn("SecretsPolicy", translated.resolve(self.template)["Resources"])
+
+    def test_keys_are_for_those_that_read_and_write_buckets_and_the_first_encrypts_those_made_here(self) -> None:
+        resolved = translated.resolve(self.template, {"KmsKeyArns": translated.CHOICES["KmsKeyArns"][1], "DocsAccess": "ip"})
+        for name, role in rules.of_type(resolved, "AWS::IAM::Role").items():
+            uses = "<KeysPolicy>" in role.get("ManagedPolicyArns", [])
+            self.assertEqual(uses, name not in ("ExecutionRole", "SchedulerRole"), name)
+        keys = {}
+        for name, bucket in rules.of_type(resolved, "AWS::S3::Bucket").items():
+            (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+            keys[name] = rule["ServerSideEncryptionByDefault"].get("KMSMasterKeyID")
+        one = "arn:aws:kms:eu-west-1:111122223333:key/one"
+        self.assertEqual(keys, {"StateBucket": one, "LandingBucket": one, "DocsBucket": None}, "CloudFront reads the docs without a key")
 
     def test_a_network_of_its_own_gives_the_task_a_public_address(self) -> None:
         variables = translated.resolve(self.template)["Resources"]["OnLoadFunction"]["Properties"]["Environment"]["Variables"]

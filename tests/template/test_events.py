@@ -34,6 +34,8 @@ def _one(item: Any, event: dict[str, Any], key: str) -> bool:
         return event.get(key) == DEPLOYED.get(item, item)
     (operator, operand), = item.items()
     match operator:
+        case "prefix":
+            return key in event and event[key].startswith(operand)
         case "exists":
             return (key in event) == (operand is True or operand == "true")
         case "anything-but":
@@ -51,7 +53,7 @@ class Events(unittest.TestCase):
         rows = re.findall(r"^\| `([^`]+\.json)` \| ([^|]+) \|", (folder / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
         cls.described = {name: receiver.strip() for name, receiver in rows}
         resolved = translated.resolve(translated.translate(translated.source()))
-        cls.patterns = {name: rule["EventPattern"] for name, rule in rules.of_type(resolved, "AWS::Events::Rule").items()}
+        cls.patterns = {name: rules.pattern(rule) for name, rule in rules.of_type(resolved, "AWS::Events::Rule").items()}
 
     def test_every_sample_is_described(self) -> None:
         self.assertEqual(set(self.described), set(self.samples))
@@ -76,6 +78,33 @@ class Events(unittest.TestCase):
                      "task-stopped-succeeded.json"):
             with self.subTest(changed=name):
                 self.assertEqual([rule for rule, pattern in self.patterns.items() if matches(pattern, other[name])], [])
+
+    def test_a_person_s_word_takes_the_way_of_a_load(self) -> None:
+        asked = json.loads(json.dumps(self.samples["dataset-loaded.json"]))
+        asked["detail-type"] = "Landfall Asked"
+        self.assertEqual([rule for rule, pattern in self.patterns.items() if matches(pattern, asked)], ["DatasetLoadedRule"])
+
+    def test_deletions_are_delivered_only_if_that_is_wanted(self) -> None:
+        template = translated.translate(translated.source())
+        event = json.loads(json.dumps(self.samples["object-created.json"]))
+        for detail_type, wanted, delivered in [
+            ("Object Deleted", "ignore", False), ("Object Deleted", "deliver", True), ("Object Created", "deliver", True),
+        ]:
+            event["detail-type"] = detail_type
+            pattern = rules.pattern(translated.resolve(template, {"Deletions": wanted})["Resources"]["ObjectLandedRule"]["Properties"])
+            self.assertEqual(matches(pattern, event), delivered, (detail_type, wanted))
+
+    def test_with_prefixes_only_what_begins_with_one_is_delivered_of_any_of_the_buckets(self) -> None:
+        given = {"LandingBuckets": "acme-landing,acme-second", "LandingPrefixes": "orders/,raw/it's (new)/"}
+        resolved = translated.resolve(translated.translate(translated.source()), given)
+        pattern = rules.pattern(resolved["Resources"]["ObjectLandedRule"]["Properties"])
+        event = json.loads(json.dumps(self.samples["object-created.json"]))
+        for bucket, key, delivered in [
+            ("acme-landing", "orders/1.csv", True), ("acme-second", "raw/it's (new)/1.csv", True), ("acme-second", "raw/orders/1.csv", False),
+            ("other", "orders/1.csv", False),
+        ]:
+            event["detail"]["bucket"]["name"], event["detail"]["object"]["key"] = bucket, key
+            self.assertEqual(matches(pattern, event), delivered, (bucket, key))
 
     def test_no_write_of_ours_triggers_a_load(self) -> None:
         for bucket in ("shop-statebucket-1a2b3c4d", "shop-docsbucket-1a2b3c4d"):

@@ -159,6 +159,51 @@ def add_a_nat(r: Resources) -> None:
     r["Nat"] = {"Type": "AWS::EC2::NatGateway", "Properties": {"SubnetId": {"Ref": "SubnetA"}}}
 
 
+def ask_nobody_for_versions(r: Resources) -> None:
+    r["DocsDistribution"]["Properties"]["DistributionConfig"]["CacheBehaviors"][0]["FunctionAssociations"] = []
+
+
+def show_docs_though_private(r: Resources) -> None:
+    for name in ("DocsOriginAccessControl", "DocsDistribution"):
+        del r[name]["Condition"]
+
+
+def tell_nobody(r: Resources) -> None:
+    del r["OldestOwedAlarm"]["Properties"]["AlarmActions"]
+
+
+def watch_what_is_not_made(r: Resources) -> None:
+    r["RunsFailedAlarm"]["Properties"]["MetricName"] = "RunFailed"
+
+
+def forget_a_function_s_errors(r: Resources) -> None:
+    del r["OnReleaseErrorsAlarm"]
+
+
+def fix_a_name(r: Resources) -> None:
+    r["TaskLogGroup"]["Properties"]["LogGroupName"] = "/landfall/dbt"
+
+
+def forget_the_boundary(r: Resources) -> None:
+    del r["ExecutionRole"]["Properties"]["PermissionsBoundary"]
+
+
+def forget_the_path(r: Resources) -> None:
+    del r["RunPolicy"]["Properties"]["Path"]
+
+
+def pull_from_anywhere(r: Resources) -> None:
+    first_statement(r["ExecutionRole"], "PullImage")["Resource"] = {"Fn::Sub": "arn:aws:ecr:eu-west-1:${AWS::AccountId}:repository/*"}
+
+
+def let_tags_move(r: Resources) -> None:
+    r["Repository"]["Properties"]["ImageTagMutability"] = "MUTABLE"
+
+
+def forbid_the_first_secret(r: Resources) -> None:
+    first_statement(r["SecretsPolicy"], "FetchSecrets")["Resource"].pop(0)
+
+
 CHANGES: list[tuple[Callable[[Resources], None], str]] = [
     (share_a_role, "each_function_has_its_own_role"),
     (grant_all_actions, "no_right_is_unbounded"),
@@ -194,7 +239,26 @@ CHANGES: list[tuple[Callable[[Resources], None], str]] = [
     (show_a_resolved_secret, "no_secret_stands_in_the_open"),
     (give_the_task_plain_variables, "no_secret_stands_in_the_open"),
     (add_a_nat, "nothing_is_there_to_be_paid_while_idle"),
+    (ask_nobody_for_versions, "docs_are_shown_only_to_whom_the_parameter_says"),
+    (show_docs_though_private, "docs_are_shown_only_to_whom_the_parameter_says"),
+    (tell_nobody, "every_alarm_is_told_and_every_hop_has_one"),
+    (watch_what_is_not_made, "every_alarm_is_told_and_every_hop_has_one"),
+    (forget_a_function_s_errors, "every_alarm_is_told_and_every_hop_has_one"),
+    (fix_a_name, "several_stacks_fit_into_an_account"),
+    (forget_the_boundary, "the_account_s_rules_hold_for_every_role"),
+    (forget_the_path, "the_account_s_rules_hold_for_every_role"),
+    (pull_from_anywhere, "only_pushed_images_of_one_repository_are_pulled"),
+    (let_tags_move, "only_pushed_images_of_one_repository_are_pulled"),
+    (forbid_the_first_secret, "no_secret_stands_in_the_open"),
 ]
+# Those that show only with other parameters than the defaults.
+GIVEN = {
+    "batch_without_a_window": {"BatchWindow": "0"},
+    "ask_nobody_for_versions": {"DocsAccess": "basic"},
+    "forget_the_boundary": {"PermissionsBoundaryArn": translated.CHOICES["PermissionsBoundaryArn"][1]},
+    "forget_the_path": {"RolePath": "/data/"},
+    "forbid_the_first_secret": {"SecretArn1": translated.CHOICES["SecretArn1"][1]},
+}
 
 
 class Rules(unittest.TestCase):
@@ -215,7 +279,9 @@ class Rules(unittest.TestCase):
             with self.subTest(change=change.__name__):
                 source = copy.deepcopy(translated.source())
                 change(source["Resources"])
-                resolved = translated.resolve(translated.translate(source), {"BatchWindow": "0"})
+                given = GIVEN.get(change.__name__, {})
+                self.assertEqual(_findings(by_name[rule], translated.resolve(self.template, given)), [], "found without the change")
+                resolved = translated.resolve(translated.translate(source), given)
                 self.assertNotEqual(_findings(by_name[rule], resolved), [])
 
     def test_no_rule_is_without_a_change_that_it_catches(self) -> None:

@@ -26,6 +26,7 @@ TEMPLATE = CHECKOUT / "template.yaml"
 
 PSEUDO = {
     "AWS::StackName": "shop",
+    "AWS::StackId": "arn:aws:cloudformation:eu-west-1:111122223333:stack/shop/0a1b2c3d-1111-2222-3333-444455556666",
     "AWS::AccountId": "111122223333",
     "AWS::Region": "eu-west-1",
     "AWS::Partition": "aws",
@@ -35,20 +36,62 @@ PSEUDO = {
 # Values that switch a condition or are taken apart somewhere.
 CHOICES: dict[str, list[str]] = {
     "LandingBuckets": ["", "acme-landing", "acme-landing,acme-second"],
+    "LandingPrefixes": ["", "raw/orders/,raw/payments/"],
+    "Deletions": ["ignore", "deliver"],
     "SubnetIds": ["", "subnet-0aaa,subnet-0bbb"],
-    "AssignPublicIp": ["auto", "true"],
-    "BatchWindow": ["0", "5"],
-    "Architecture": ["x86_64", "arm64"],
+    "AssignPublicIp": ["auto", "true", "false"],
+    "BatchWindow": ["5", "0"],
+    "ClusterArn": ["", "arn:aws:ecs:eu-west-1:111122223333:cluster/shared"],
+    "EcrRepositoryUri": ["", "444455556666.dkr.ecr.eu-central-1.amazonaws.com/data/dbt"],
+    "TaskRolePolicyArns": ["", "arn:aws:iam::aws:policy/AmazonAthenaFullAccess,arn:aws:iam::111122223333:policy/lake"],
+    "SecretArn1": ["", "DBT_PASSWORD=arn:aws:secretsmanager:eu-west-1:111122223333:secret:warehouse-AbCdEf:password::"],
+    "SecretArn2": ["", "DBT_KEY=arn:aws:secretsmanager:eu-west-1:111122223333:secret:data/key-AbCdEf"],
+    "SecretArn3": ["", "C=arn:aws:secretsmanager:eu-west-1:111122223333:secret:c-AbCdEf"],
+    "SecretArn4": ["", "D=arn:aws:secretsmanager:eu-west-1:111122223333:secret:d-AbCdEf"],
+    "SecretArn5": ["", "E=arn:aws:secretsmanager:eu-west-1:111122223333:secret:e-AbCdEf"],
+    "KmsKeyArns": ["", "arn:aws:kms:eu-west-1:111122223333:key/one,arn:aws:kms:eu-west-1:111122223333:key/two"],
+    "PermissionsBoundaryArn": ["", "arn:aws:iam::111122223333:policy/boundary"],
+    "RolePath": ["/", "/data/"],
+    "AlarmEmail": ["", "data@example.com"],
+    "DocsAccess": ["private", "basic", "ip", "public"],
+    "Architecture": ["arm64", "x86_64"],
 }
-COMBINATIONS = [dict(zip(CHOICES, values)) for values in itertools.product(*CHOICES.values())]
+# What belongs to a choice without being one.
+WITH_DOCS = {"DocsCredentialsSha256": "0" * 64, "DocsAllowedIps": "203.0.113.0/24,2001:db8::/32"}
 
-# The combinations that make other resources; the rest only puts other values in. Each value of each choice is in one at least.
-SHAPES = [
-    {"LandingBuckets": "", "SubnetIds": "", "AssignPublicIp": "auto", "BatchWindow": "5"},
-    {"LandingBuckets": "acme-landing,acme-second", "SubnetIds": "", "AssignPublicIp": "true", "BatchWindow": "0"},
-    {"LandingBuckets": "", "SubnetIds": "subnet-0aaa,subnet-0bbb", "AssignPublicIp": "true", "BatchWindow": "5"},
-    {"LandingBuckets": "acme-landing", "SubnetIds": "subnet-0aaa,subnet-0bbb", "AssignPublicIp": "auto", "BatchWindow": "0"},
-]
+
+def _pairs(row: dict[str, str]) -> set[tuple[tuple[str, str], tuple[str, str]]]:
+    return set(itertools.combinations(row.items(), 2))
+
+
+def _pairwise() -> list[dict[str, str]]:
+    """Rows in which each value of each choice meets each value of each other: nearly all conditions depend on one parameter, none on more
+    than two, so every set of resources that a condition makes, and every two of them together, is in some row."""
+    names = list(CHOICES)
+    missing = {
+        ((one, left), (other, right))
+        for one, other in itertools.combinations(names, 2)
+        for left, right in itertools.product(CHOICES[one], CHOICES[other])
+    }
+    rows = [{name: values[0] for name, values in CHOICES.items()}]
+    missing -= _pairs(rows[0])
+    while missing:
+        row = dict(min(missing))
+        for name in names:
+            if name not in row:
+                row[name] = max(CHOICES[name], key=lambda value: _gain(names, row, name, value, missing))
+        rows.append({name: row[name] for name in names})
+        missing -= _pairs(rows[-1])
+    return rows
+
+
+def _gain(names: list[str], row: dict[str, str], name: str, value: str, missing: set) -> int:
+    longer = {**row, name: value}
+    return len(_pairs({key: longer[key] for key in names if key in longer}) & missing)
+
+
+# The first is the template's defaults.
+COMBINATIONS = [{**row, **WITH_DOCS} for row in _pairwise()]
 
 
 class _NoManagedPolicies:
@@ -101,6 +144,11 @@ def choose(template: dict[str, Any], given: dict[str, str] | None = None) -> dic
         parameter = chosen["Parameters"][name]
         parameter["Default"] = int(value) if parameter["Type"] == "Number" else value
     return chosen
+
+
+def holds(template: dict[str, Any], condition: str, given: dict[str, str]) -> bool:
+    """Whether a condition is met with these parameters."""
+    return _Conditions(template["Conditions"], parameters(template, given)).holds(condition)
 
 
 def resolve(template: dict[str, Any], given: dict[str, str] | None = None) -> dict[str, Any]:

@@ -28,7 +28,7 @@ pub(super) struct DeployOptions<'a> {
 pub(super) async fn deploy(terminal: &Terminal, options: &DeployOptions<'_>) -> Result<(), LocalError> {
     let build = options.folder.join("sam-build");
     let mut phase = terminal.begin("sam build, with the functions' ready binaries");
-    let mut sam = sam(options);
+    let mut sam = sam(options.sam, options.folder, options.endpoint);
     sam.args(["build", "--template-file"]).arg(options.home.join("template.yaml"));
     sam.arg("--build-dir").arg(&build).env("LANDFALL_BIN_DIR", options.binaries);
     let log = options.folder.join("logs/sam-build.log");
@@ -41,7 +41,7 @@ pub(super) async fn deploy(terminal: &Terminal, options: &DeployOptions<'_>) -> 
     phase.done("");
 
     let mut phase = terminal.begin("sam deploy template.yaml to the emulator, IAM enforced");
-    let mut sam = self::sam(options);
+    let mut sam = self::sam(options.sam, options.folder, options.endpoint);
     sam.args(["deploy", "--stack-name", options.stack, "--resolve-s3", "--template-file"]);
     sam.arg(build.join("template.yaml"));
     sam.args(["--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--no-fail-on-empty-changeset"]);
@@ -65,14 +65,20 @@ pub(super) async fn deploy(terminal: &Terminal, options: &DeployOptions<'_>) -> 
     std::fs::remove_dir_all(&build).map_err(|source| LocalError::files(&build, source))
 }
 
-fn sam(options: &DeployOptions<'_>) -> tokio::process::Command {
-    let mut sam = process::command(options.sam.program("sam"));
-    let nowhere = options.folder.join("no-aws-profile");
-    aws::point_at(&mut sam, options.endpoint, &nowhere);
+/// Deletes the stack, and the zipped functions that `sam deploy` kept for it.
+pub(super) async fn delete(venv: &Venv, folder: &Path, endpoint: &str, stack: &str) -> Result<(), LocalError> {
+    let mut sam = sam(venv, folder, endpoint);
+    sam.args(["delete", "--stack-name", stack, "--no-prompts", "--region", aws::REGION]);
+    process::run_logged(&mut sam, "sam delete", &folder.join("logs/sam-delete.log"), |_| {}).await?;
+    Ok(())
+}
+
+fn sam(venv: &Venv, folder: &Path, endpoint: &str) -> tokio::process::Command {
+    let mut sam = process::command(venv.program("sam"));
+    let nowhere = folder.join("no-aws-profile");
+    aws::point_at(&mut sam, endpoint, &nowhere);
     // Settings of the checkout's samconfig.toml are for a real account; the SAM CLI would also keep a file in the user's home.
-    sam.env("PYTHONUNBUFFERED", "1")
-        .env("SAM_CLI_POLL_DELAY", "0.3")
-        .env("__SAM_CLI_APP_DIR", options.folder.join("sam-home"));
-    sam.current_dir(options.folder);
+    sam.env("PYTHONUNBUFFERED", "1").env("SAM_CLI_POLL_DELAY", "0.3").env("__SAM_CLI_APP_DIR", folder.join("sam-home"));
+    sam.current_dir(folder);
     sam
 }

@@ -147,26 +147,10 @@ impl LocalStack {
 
         let stack_name = stack_name(&options.name);
         let sdk = stack::emulated_sdk(&emulator.endpoint);
-        let mut parameters = options.parameters.clone();
-        // Batches are for cost and for ten thousand objects; here a person waits.
-        parameters.entry("BatchWindow").or_insert_with(|| "0".to_owned());
         if !options.landing_buckets.is_empty() {
             buckets::make(&sdk, &options.landing_buckets).await?;
-            parameters.insert("LandingBuckets", options.landing_buckets.join(","));
         }
-        deploy::deploy(
-            terminal,
-            &deploy::DeployOptions {
-                home: options.home.root(),
-                sam: &environments.sam,
-                binaries: &options.binaries,
-                folder: &folder,
-                endpoint: &emulator.endpoint,
-                stack: &stack_name,
-                parameters,
-            },
-        )
-        .await?;
+        deploy_template(terminal, options, environments, &folder, &emulator.endpoint).await?;
         let outputs = stack::outputs(&sdk, &stack_name).await?;
         let landing_buckets = match options.landing_buckets.as_slice() {
             [] => outputs.get("LandingBucket").cloned().into_iter().collect(),
@@ -185,6 +169,21 @@ impl LocalStack {
         let stack = Stack::emulated(state.clone())?;
         let task = options.binaries.join("landfall-task");
         Ok(Self { stack, state, emulator, images, task, published: None, _lock: lock })
+    }
+
+    /// Deploys again, with other parameters: an update of the stack. Its outputs stay as they were read first.
+    pub async fn update(
+        &self,
+        terminal: &Terminal,
+        options: &LocalOptions,
+        environments: &Environments,
+    ) -> Result<(), LocalError> {
+        deploy_template(terminal, options, environments, &self.state.folder, &self.state.endpoint).await
+    }
+
+    /// Deletes the stack as anybody would, by `sam delete`.
+    pub async fn delete(&self, environments: &Environments) -> Result<(), LocalError> {
+        deploy::delete(&environments.sam, &self.state.folder, &self.state.endpoint, &self.state.stack).await
     }
 
     /// The variables by which a project finds what is emulated.
@@ -279,6 +278,40 @@ pub async fn release_locally(
 pub fn task_log(folder: &Path, task_arn: &str) -> PathBuf {
     let id = task_arn.rsplit('/').next().unwrap_or(task_arn);
     folder.join("emulator/tasks").join(format!("{id}.log"))
+}
+
+/// `sam build` and `sam deploy` with the parameters that are right here.
+async fn deploy_template(
+    terminal: &Terminal,
+    options: &LocalOptions,
+    environments: &Environments,
+    folder: &Path,
+    endpoint: &str,
+) -> Result<(), LocalError> {
+    let mut parameters = options.parameters.clone();
+    // Batches are for cost and for ten thousand objects; here a person waits.
+    parameters.entry("BatchWindow").or_insert_with(|| "0".to_owned());
+    // The binaries were built for this machine.
+    parameters.entry("Architecture").or_insert_with(|| architecture().to_owned());
+    if !options.landing_buckets.is_empty() {
+        parameters.insert("LandingBuckets", options.landing_buckets.join(","));
+    }
+    let stack = stack_name(&options.name);
+    let options = deploy::DeployOptions {
+        home: options.home.root(),
+        sam: &environments.sam,
+        binaries: &options.binaries,
+        folder,
+        endpoint,
+        stack: &stack,
+        parameters,
+    };
+    deploy::deploy(terminal, &options).await
+}
+
+/// Lambda's word for this machine's processor.
+fn architecture() -> &'static str {
+    if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" }
 }
 
 /// `CloudFormation` takes letters, digits and hyphens, starting with a letter, at most 128; bucket names are made of it, so short and lower-case.

@@ -3,7 +3,7 @@
 use jiff::{Timestamp, Unit};
 use landfall_cloud::{
     clock,
-    conductor::{ConductError, Conductor, Deadline},
+    conductor::{ConductError, Conductor, Deadline, log_gauges},
     events::{Malformed, ScheduleEvent, parse_schedule},
 };
 use landfall_pipeline::Input;
@@ -27,7 +27,7 @@ pub async fn handle(conductor: &Conductor, input: Value, deadline: u64) -> Resul
         ScheduleEvent::Sweep => match Box::pin(conductor.sweep(deadline)).await {
             // Before the first release there is no board, and nothing to sweep: that is no error every minute.
             Err(error @ ConductError::NoBoard { .. }) => tracing::warn!(%error, "nothing to sweep"),
-            other => drop(other?),
+            other => log_gauges(&other?, clock::now()),
         },
         ScheduleEvent::Job { job, scheduled_time } => {
             let scheduled_time = scheduled_time.map_or_else(|| minute(clock::now()), |time| time.to_string());

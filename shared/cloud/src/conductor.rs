@@ -15,7 +15,7 @@ use landfall_conductor::{Described, Ports, PutNew, RunOutcome, Swap};
 
 use crate::{Bus, CallError, Clients, Config, ConfigError, ConnectError, Queue, Store, StoreError, Tasks, clock};
 
-pub use landfall_conductor::{ConductError, Deadline, Offered, ReleaseParts};
+pub use landfall_conductor::{ConductError, Deadline, Offered, ReleaseParts, log_gauges};
 
 /// The loop over AWS.
 pub type Conductor = landfall_conductor::Conductor<Aws>;

@@ -4,6 +4,7 @@
 
 mod answers;
 mod commit;
+mod gauges;
 mod observe;
 mod offer;
 mod perform;
@@ -21,6 +22,7 @@ use jiff::{SignedDuration, Timestamp};
 use landfall_pipeline::{Board, BoardError, Release, ReleaseError, ReleaseId};
 
 pub use answers::{Described, PutNew, Refusal, RunOutcome, Swap};
+pub use gauges::log_gauges;
 pub use offer::{Offered, ReleaseParts};
 pub use ports::Ports;
 pub use task_facts::TaskFacts;

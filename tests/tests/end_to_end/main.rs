@@ -9,6 +9,8 @@ mod interruption;
 mod loads;
 mod losses;
 mod operate;
+mod rights;
 mod shared_mart;
+mod stack;
 mod words;
 mod world;

@@ -11,7 +11,7 @@ use landfall::{
     dbt::Dbt,
     home::Home,
     ledger::{self, Chain},
-    local::{self, LocalOptions, LocalStack},
+    local::{self, Environments, LocalOptions, LocalStack},
     terminal::Terminal,
 };
 use landfall_pipeline::{About, Board, LedgerLine, LedgerOutcome, Plan, RunId, RunResult};
@@ -24,6 +24,8 @@ pub(crate) struct World {
     pub(crate) stack: LocalStack,
     pub(crate) project: tempfile::TempDir,
     pub(crate) warehouse: PathBuf,
+    pub(crate) options: LocalOptions,
+    pub(crate) environments: Environments,
     python: PathBuf,
     sam_python: PathBuf,
     /// After the stack: fields are dropped in their order.
@@ -98,7 +100,7 @@ impl World {
         let python = venv.program("python");
         let sam_python = environments.sam.program("python");
         let folder = Folder(stack.state.folder.clone());
-        Self { stack, project, warehouse, python, sam_python, _folder: folder }
+        Self { stack, project, warehouse, options, environments, python, sam_python, _folder: folder }
     }
 
     /// Puts a file of the example into the landing bucket.
@@ -213,6 +215,22 @@ impl World {
                 .then(|| pid.parse().unwrap())
         });
         ours.collect()
+    }
+
+    /// What a script of boto3's says, given as a file and arguments; its standard output.
+    pub(crate) fn script(&self, script: &Path, arguments: &[&str]) -> String {
+        let output = Command::new(&self.sam_python)
+            .arg(script)
+            .args(arguments)
+            .env("AWS_ENDPOINT_URL", &self.stack.state.endpoint)
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .env("AWS_DEFAULT_REGION", landfall::local::aws::REGION)
+            .output()
+            .unwrap();
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{}:\n{out}\n{err}", script.display());
+        out.into_owned()
     }
 
     /// One number or text from the warehouse, by DuckDB itself.

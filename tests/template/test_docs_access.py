@@ -1,0 +1,60 @@
+"""The CloudFront Functions of the docs site, run by Node: what they let through and what they turn away. CloudFront's own JavaScript runtime
+is smaller than Node, so what it lacks must not be used: that is held by a list of words."""
+
+import base64
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import unittest
+
+import translated
+
+CREDENTIALS = "reader:correct horse: battery"
+GIVEN = {"DocsCredentialsSha256": hashlib.sha256(CREDENTIALS.encode()).hexdigest(), "DocsAllowedIps": "203.0.113.0/24,198.51.100.7/32,2001:db8:7::/48"}
+# https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/functions-javascript-runtime-20.html
+LACKING = r"\bimport\b|\beval\b|\bclass\b|BigInt|\bfor\s*\(.*\bof\b|\?\.|\?\?|const \[|const \{|\basync\b|setTimeout|fetch"
+
+
+def code(function: str) -> str:
+    access = {"DocsPasswordFunction": "basic", "DocsAddressFunction": "ip"}[function]
+    resolved = translated.resolve(translated.translate(translated.source()), {**GIVEN, "DocsAccess": access})
+    return resolved["Resources"][function]["Properties"]["FunctionCode"]
+
+
+@unittest.skipUnless(shutil.which("node"), "no node on PATH: the code of the CloudFront Functions is not run")
+class Run(unittest.TestCase):
+    def answers(self, function: str, requests: list[dict]) -> list[bool]:
+        """For each event whether the request goes on."""
+        script = f"{code(function)}\nconsole.log(JSON.stringify({json.dumps(requests)}.map((event) => handler(event))))"
+        done = subprocess.run(["node", "-e", script], capture_output=True, text=True, timeout=60, check=True)
+        return ["statusCode" not in answer for answer in json.loads(done.stdout)]
+
+    def test_only_the_right_password_lets_in(self) -> None:
+        def event(*authorization: str) -> dict:
+            return {"request": {"headers": {"authorization": {"value": value} for value in authorization}}}
+
+        right = base64.b64encode(CREDENTIALS.encode()).decode()
+        wrong = base64.b64encode(b"reader:wrong").decode()
+        events = [event(f"Basic {right}"), event(f"basic {right}"), event(f"Basic {wrong}"), event("Basic "), event(f"Bearer {right}"), event()]
+        self.assertEqual(self.answers("DocsPasswordFunction", events), [True, True, False, False, False, False])
+
+    def test_only_an_address_in_a_block_lets_in(self) -> None:
+        asked = {
+            "203.0.113.0": True, "203.0.113.255": True, "203.0.112.255": False, "198.51.100.7": True, "198.51.100.8": False,
+            "2001:db8:7::1": True, "2001:0db8:0007:ffff:1:2:3:4": True, "2001:db8:8::1": False, "::1": False, "::": False,
+        }
+        events = [{"viewer": {"ip": address}, "request": {}} for address in asked]
+        self.assertEqual(self.answers("DocsAddressFunction", events), list(asked.values()))
+
+
+class Written(unittest.TestCase):
+    def test_they_use_nothing_that_the_runtime_lacks_and_fit_into_it(self) -> None:
+        for function in ("DocsPasswordFunction", "DocsAddressFunction"):
+            self.assertIsNone(re.search(LACKING, code(function)))
+            self.assertLess(len(code(function).encode()), 10_000)
+
+
+if __name__ == "__main__":
+    unittest.main()

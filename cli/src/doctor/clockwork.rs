@@ -88,7 +88,7 @@ fn judge_lateness(report: &mut Report, board: &Board, now: Timestamp) {
     let fix = "read the log group /landfall/STACK/on-schedule for its errors, and see that the function on-schedule is not throttled";
     match (starting, waiting) {
         (Some((run, _)), _) => {
-            report.broken(SWEEP, format!("run {run} should have started long ago, and no sweep took it up"), fix)
+            report.broken(SWEEP, format!("run {run} should have started long ago, and no sweep took it up"), fix);
         }
         (None, Some((cause, _))) => {
             report.broken(SWEEP, format!("{cause} has been ready for long, and no sweep started its run"), fix);

@@ -156,7 +156,7 @@ async fn switch_on(
     for line in notifications::lines(seen) {
         fix.terminal.say(format!("    {line}"));
     }
-    fix.terminal.say("  + everything to Amazon EventBridge".to_owned());
+    fix.terminal.say("  + everything to Amazon EventBridge");
     if !fix.yes && !fix.terminal.confirm("Write that?").await {
         return Err("not written: it was not confirmed (--yes does not ask)".to_owned());
     }

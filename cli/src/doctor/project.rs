@@ -28,7 +28,11 @@ pub fn check(report: &mut Report, manifest: &[u8], settings: Option<&str>, landi
             }
         }
         Err(error) => {
-            report.broken(PROJECT, error.to_string(), "mend the file that it names: a release of this would be refused")
+            report.broken(
+                PROJECT,
+                error.to_string(),
+                "mend the file that it names: a release of this would be refused",
+            );
         }
     }
 }

@@ -155,14 +155,15 @@ impl<'a> Evaluation<'a> {
     fn criteria(&mut self, criteria: &Criteria) -> Result<Found, SelectError> {
         let matched = match (criteria.method, criteria.value.as_str()) {
             (Method::Selector, _) => self.selector(criteria)?,
-            (Method::ResourceType, Some(kind)) => match self.of_type.get(kind) {
-                Some(known) => known.clone(),
-                None => {
+            (Method::ResourceType, Some(kind)) => {
+                if let Some(known) = self.of_type.get(kind) {
+                    known.clone()
+                } else {
                     let found = self.search(criteria)?;
                     self.of_type.insert(kind.to_owned(), found.clone());
                     found
                 }
-            },
+            }
             _ => self.search(criteria)?,
         };
         let mut selected = matched.clone();

@@ -46,25 +46,15 @@ pub async fn run(world: Shared, arn: String, run: RunId, attempt: u32) -> i32 {
         }
     };
     for _ in 0..5 {
-        let (fate, result) = (step(&world, Call::Write).await, result.clone());
-        let mut now = world.borrow_mut();
-        let put = || {
-            now.results.entry((run.clone(), attempt)).or_insert(result);
-        };
-        match fate {
-            Fate::Done => {
-                put();
-                break;
-            }
-            Fate::ReplyLost => put(),
-            Fate::Dies => {
-                put();
-                drop(now);
-                die().await;
-            }
-            Fate::Refused | Fate::Late(_) | Fate::Conflict => {}
+        let fate = step(&world, Call::Write).await;
+        if matches!(fate, Fate::Done | Fate::ReplyLost | Fate::Dies) {
+            world.borrow_mut().results.entry((run.clone(), attempt)).or_insert_with(|| result.clone());
         }
-        drop(now);
+        match fate {
+            Fate::Done => break,
+            Fate::Dies => die().await,
+            Fate::ReplyLost | Fate::Refused | Fate::Late(_) | Fate::Conflict => {}
+        }
         wait(&world, SECOND).await;
     }
     i32::from(outcome != Outcome::Succeeded)
@@ -91,30 +81,21 @@ async fn claims(world: &Shared, arn: &str, run: &RunId, attempt: u32) -> bool {
     }
     for _ in 0..7 {
         let fate = step(world, Call::Conditional).await;
-        let mut now = world.borrow_mut();
+        if matches!(fate, Fate::Done | Fate::ReplyLost | Fate::Dies) {
+            world.borrow_mut().claim(&key, &claim);
+        }
         match fate {
-            Fate::Done => {
-                now.claim(&key, &claim);
-                return now.claims.get(&key).is_some_and(|(there, _)| *there == claim);
-            }
-            Fate::ReplyLost => {
-                now.claim(&key, &claim);
-            }
+            Fate::Done => return world.borrow().claims.get(&key).is_some_and(|(there, _)| *there == claim),
             Fate::Late(after) => {
                 let (key, claim) = (key.clone(), claim.clone());
                 let effect = move |world: &mut World| {
                     world.claim(&key, &claim);
                 };
-                now.later(after, Happening::Effect(Box::new(effect)));
+                world.borrow_mut().later(after, Happening::Effect(Box::new(effect)));
             }
-            Fate::Dies => {
-                now.claim(&key, &claim);
-                drop(now);
-                die().await;
-            }
-            Fate::Refused | Fate::Conflict => {}
+            Fate::Dies => die().await,
+            Fate::ReplyLost | Fate::Refused | Fate::Conflict => {}
         }
-        drop(now);
         wait(world, SECOND).await;
         if let Some(Some(there)) = read(world, |world| world.claims.get(&key).map(|(there, _)| there.clone())).await {
             return there == claim;

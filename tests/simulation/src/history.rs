@@ -235,7 +235,7 @@ impl History {
         }
         match happening {
             Happening::Resume(process) => self.resume(process),
-            Happening::Outside(outside) => self.from_outside(outside),
+            Happening::Outside(outside) => self.comes(outside),
             Happening::Arrives(message) => {
                 let mut world = self.world.borrow_mut();
                 let after = (message.visible_at - world.now).max(0);
@@ -266,7 +266,7 @@ impl History {
         true
     }
 
-    fn from_outside(&mut self, outside: Outside) {
+    fn comes(&mut self, outside: Outside) {
         let mut world = self.world.borrow_mut();
         let first = world.scenario.versions.first().map(|version| version.sources.clone()).unwrap_or_default();
         match outside {
@@ -336,7 +336,7 @@ impl History {
         let process = self.processes.len();
         if let Some(task) = world.tasks.get_mut(arn) {
             task.process = Some(process);
-            task.facts.last_status = "RUNNING".to_owned();
+            "RUNNING".clone_into(&mut task.facts.last_status);
         }
         let (shared, name) = (Rc::clone(&self.world), arn.to_owned());
         let future: Running = Box::pin(async move { Ended::Exited(container::run(shared, name, run, attempt).await) });

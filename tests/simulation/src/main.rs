@@ -61,20 +61,20 @@ fn main() -> io::Result<ExitCode> {
             }
             return Ok(ExitCode::SUCCESS);
         }
-        Some(name) => match mutants::by_name(name) {
-            Some(safeguard) => Some(safeguard),
-            None => {
+        Some(name) => {
+            let Some(safeguard) = mutants::by_name(name) else {
                 writeln!(out, "there is no mutant {name}: --mutant list names them")?;
                 return Ok(ExitCode::from(2));
-            }
-        },
+            };
+            Some(safeguard)
+        }
     };
     if let Some(seed) = arguments.replay {
         return replay(&mut out, seed, off);
     }
     let began = Instant::now();
     let sum = all(&arguments, off);
-    let seconds = began.elapsed().as_secs_f64();
+    let (seconds, milliseconds) = (began.elapsed().as_secs_f64(), began.elapsed().as_millis().max(1));
     writeln!(
         out,
         "{} histories, {} happenings, {} swaps of the board, {} runs",
@@ -84,7 +84,7 @@ fn main() -> io::Result<ExitCode> {
     for (kind, count) in &sum.struck {
         writeln!(out, "  {count:>10}  {kind}")?;
     }
-    writeln!(out, "{seconds:.1} s, {:.0} histories a second", sum.histories as f64 / seconds.max(0.001))?;
+    writeln!(out, "{seconds:.1} s, {} histories a second", u128::from(sum.histories) * 1000 / milliseconds)?;
     if let Some(worst) = &sum.worst {
         tell(&mut out, worst, off)?;
     }

@@ -56,21 +56,20 @@ impl SimPorts {
         act: impl FnOnce(&mut World) -> T + 'static,
     ) -> Result<T, ConductError> {
         let fate = step(&self.world, call).await;
-        let mut world = self.world.borrow_mut();
         match fate {
-            Fate::Done => Ok(act(&mut world)),
+            Fate::Done => Ok(act(&mut self.world.borrow_mut())),
             Fate::Refused | Fate::Conflict => Err(lost(what)),
             Fate::ReplyLost => {
-                act(&mut world);
+                act(&mut self.world.borrow_mut());
                 Err(lost(what))
             }
             Fate::Late(after) => {
-                world.later(after, Happening::Effect(Box::new(move |world| drop(act(world)))));
+                let effect = Happening::Effect(Box::new(move |world| drop(act(world))));
+                self.world.borrow_mut().later(after, effect);
                 Err(lost(what))
             }
             Fate::Dies => {
-                act(&mut world);
-                drop(world);
+                act(&mut self.world.borrow_mut());
                 die().await
             }
         }

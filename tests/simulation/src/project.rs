@@ -1,6 +1,6 @@
 //! Small dbt projects, and the ways in which a new release changes them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fastrand::Rng;
 use landfall_manifest::Index;
@@ -108,12 +108,13 @@ impl Project {
         let mut next = self.clone();
         for _ in 0..rng.usize(1..=2) {
             let at = rng.usize(..next.nodes.len());
+            let Some(there) = next.nodes.get_mut(at) else { continue };
             match rng.u32(..10) {
-                0..5 => next.nodes[at].code = number,
-                5..8 if next.nodes[at].kind != Kind::Test => {
-                    let old = next.nodes[at].name.clone();
+                0..5 => there.code = number,
+                5..8 if there.kind != Kind::Test => {
+                    let old = there.name.clone();
                     let new = format!("{old}_{number}");
-                    next.nodes[at].name.clone_from(&new);
+                    there.name.clone_from(&new);
                     for node in &mut next.nodes {
                         for parent in node.parents.iter_mut().filter(|parent| **parent == old) {
                             parent.clone_from(&new);
@@ -121,22 +122,23 @@ impl Project {
                     }
                 }
                 8 => {
-                    let parent = next.nodes[rng.usize(..next.nodes.len())].clone();
-                    if parent.kind != Kind::Test {
-                        next.nodes.push(node(Kind::Model, &format!("added_{number}"), &[&parent.name]));
+                    let parent = there.name.clone();
+                    if there.kind != Kind::Test {
+                        next.nodes.push(node(Kind::Model, &format!("added_{number}"), &[&parent]));
                     }
                 }
                 _ => {
-                    let leaf = |node: &Node| !next.nodes.iter().any(|other| other.parents.contains(&node.name));
-                    if next.nodes.len() > 4 && leaf(&next.nodes[at]) {
+                    let name = there.name.clone();
+                    let leaf = !next.nodes.iter().any(|other| other.parents.contains(&name));
+                    if next.nodes.len() > 4 && leaf {
                         next.nodes.remove(at);
                     }
                 }
             }
         }
         // Names must stay unique: a rename and an addition of one release may meet.
-        let mut seen = BTreeMap::new();
-        next.nodes.retain(|node| seen.insert(node.name.clone(), ()).is_none());
+        let mut seen = BTreeSet::new();
+        next.nodes.retain(|node| seen.insert(node.name.clone()));
         next
     }
 

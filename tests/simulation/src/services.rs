@@ -128,7 +128,7 @@ impl World {
         let now = self.now;
         let Some(task) = self.tasks.get_mut(arn).filter(|task| task.stopped.is_none()) else { return };
         task.stopped = Some(now);
-        task.facts.last_status = "STOPPED".to_owned();
+        "STOPPED".clone_into(&mut task.facts.last_status);
         task.facts.stopped_at = Some(at(now));
         task.facts.version += 1;
         let facts = task.facts.clone();

@@ -202,6 +202,15 @@ pub struct World {
 /// When every history begins.
 const BEGINNING: i64 = 1_795_000_000_000;
 
+/// For the trace.
+struct Seconds(Ms);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{}.{:03}", self.0 / 1000, self.0.rem_euclid(1000)))
+    }
+}
+
 /// Virtual time as the product's.
 pub fn at(ms: Ms) -> Timestamp {
     Timestamp::from_millisecond(BEGINNING + ms).unwrap_or_default()
@@ -280,7 +289,7 @@ impl World {
     pub fn say(&mut self, what: impl FnOnce() -> String) {
         let now = self.now;
         if let Some(trace) = &mut self.trace {
-            trace.push(format!("{:>9.3} s  {}", now as f64 / 1000.0, what()));
+            trace.push(format!("{:>9} s  {}", Seconds(now), what()));
         }
     }
 

@@ -45,7 +45,8 @@ fn described() -> Vec<(String, String)> {
         let name = cells.next()?.strip_suffix('`')?;
         Some((name.to_owned(), cells.next()?.to_owned()))
     });
-    rows.filter(|(name, _)| name.ends_with(".json")).collect()
+    rows.filter(|(name, _)| std::path::Path::new(name).extension().is_some_and(|extension| extension == "json"))
+        .collect()
 }
 
 /// As the queue would hand it over.

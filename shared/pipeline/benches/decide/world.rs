@@ -1,5 +1,7 @@
 //! A large project in a bad hour: 100,000 nodes and 2,000 datasets, all of them owing, with 20 live runs.
 
+use std::fmt::Write as _;
+
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
@@ -64,7 +66,7 @@ fn landfall_yml(index: &Index) -> String {
     let sources = index.nodes().filter(|node| node.resource_type() == ResourceType::Source);
     for source in sources.filter(|source| !index.children(source.ix).is_empty()).take(DATASETS) {
         let (system, table) = (source.source_name().unwrap(), source.name());
-        yaml.push_str(&format!("  {system}.{table}: {{ location: \"{system}/{table}/\" }}\n"));
+        writeln!(yaml, "  {system}.{table}: {{ location: \"{system}/{table}/\" }}").unwrap();
     }
     yaml
 }
@@ -125,7 +127,7 @@ fn run(release: &Release, number: usize) -> (RunId, Run) {
         let model =
             id.find("model_").and_then(|at| id.get(at + 6..at + 12)).and_then(|text| text.parse::<usize>().ok());
         model.is_some_and(|model| {
-            model % generate::FAMILIES == number % generate::FAMILIES && model / generate::FAMILIES % 2 == 0
+            model % generate::FAMILIES == number % generate::FAMILIES && (model / generate::FAMILIES).is_multiple_of(2)
         })
     };
     let nodes: Set =
@@ -137,7 +139,7 @@ fn run(release: &Release, number: usize) -> (RunId, Run) {
         generation: 41,
         first: true,
     });
-    let id = RunId::new(now() - SignedDuration::from_mins(number as i64), &nonce(number), 0);
+    let id = RunId::new(now() - SignedDuration::from_mins(i64::try_from(number).unwrap()), &nonce(number), 0);
     let run = Run {
         planned_at: now(),
         release: release.id().clone(),

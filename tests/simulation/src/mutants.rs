@@ -1,13 +1,13 @@
 //! Safeguards by the names that `--mutant` takes.
 //!
-//! Three of the protocol's are not here, because no history of this simulation can tell them apart, and are held by other tests: a board that
+//! Four of the protocol's are not here, because no history of this simulation can tell them apart, and are held by other tests: a board that
 //! would be made anew (no history loses it), unfenced docs (publish-docs is simulated as a success, its merge and pointer have tests of their
-//! own), and patience (no history goes on loading for long enough to starve anything; `decide/tests` have it).
+//! own), a node that is paid though it was built before its parent (`decide/tests` have it), and patience (no history goes on loading for long enough to starve anything; `decide/tests` have it).
 
 use landfall_pipeline::safeguards::Safeguard;
 
 /// Name, what is switched off, and what that means.
-pub const ALL: [(&str, Safeguard, &str); 19] = [
+pub const ALL: [(&str, Safeguard, &str); 18] = [
     ("no-lease", Safeguard::Lease, "runs that meet in a relation live at once"),
     ("lease-by-node-id", Safeguard::LeaseByRelation, "a renamed model is another lease"),
     (
@@ -27,7 +27,6 @@ pub const ALL: [(&str, Safeguard, &str); 19] = [
     ("unsafe-merge", Safeguard::EqualMerges, "runs of unequal steps merge"),
     ("no-sweep", Safeguard::Sweep, "nobody looks after lost events"),
     ("release-debt-lost", Safeguard::ReleaseDebt, "a new release forgets what the one before owed"),
-    ("built-early", Safeguard::BuiltInOrder, "a node built before its parent is paid"),
     ("no-repetition", Safeguard::Repetition, "an event delivered twice is two loads"),
     ("endless-retry", Safeguard::AttemptsEnd, "attempts never end"),
     ("parents-unasked", Safeguard::ParentsFirst, "a node runs though its parent was never built"),

@@ -232,6 +232,26 @@ impl Ports for Aws {
         Ok(self.acting()?.tasks.describe(arns).await?)
     }
 
+    async fn stop_task(&self, arn: &str, reason: &str) -> Result<(), ConductError> {
+        self.acting()?.tasks.stop(arn, reason).await?;
+        Ok(())
+    }
+
+    /// By the template's order: the queue of loads' own comes first.
+    async fn dead_letters(&self) -> Result<Option<(u64, u64)>, ConductError> {
+        let (Some(acting), Some((loads, functions))) =
+            (&self.acting, self.config.dead_letter_queue_urls().split_first())
+        else {
+            return Ok(None);
+        };
+        let of_loads = acting.queue.depth(loads).await?.waiting;
+        let mut of_functions = 0;
+        for url in functions {
+            of_functions += acting.queue.depth(url).await?.waiting;
+        }
+        Ok(Some((of_loads, of_functions)))
+    }
+
     async fn wake(&self, at: Timestamp) -> Result<(), ConductError> {
         Ok(self.acting()?.queue.wake(at, clock::now()).await?)
     }

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use landfall_pipeline::{Board, Context, Decision, Input, LedgerHeader, LedgerObject, Nonce, Plan, decide};
+use landfall_pipeline::{
+    Board, Context, Decision, Input, LedgerHeader, LedgerObject, Nonce, Plan, decide,
+    safeguards::{Safeguard, keeps},
+};
 
 use crate::{ConductError, Conductor, Deadline, Ports, PutNew, Swap};
 
@@ -13,7 +16,7 @@ impl<P: Ports> Conductor<P> {
         let mut tried: Vec<Nonce> = Vec::new();
         loop {
             let (board, etag) = self.board().await?;
-            if tried.iter().any(|nonce| board.nonces.contains(nonce)) {
+            if keeps(Safeguard::OwnNonce) && tried.iter().any(|nonce| board.nonces.contains(nonce)) {
                 return Ok(board);
             }
             if u32::try_from(tried.len()).is_ok_and(|tries| tries > 0) {

@@ -45,7 +45,9 @@ impl<P: Ports> Conductor<P> {
             Effect::StartTask { run, attempt } => self.start(run, *attempt, deadline).await,
             Effect::Void { run, attempt } => self.void(run, *attempt, deadline).await.map(Some),
             Effect::StopTask { run, attempt, task_arn } => {
-                tracing::warn!(%run, attempt, task_arn, "this task is far beyond its time and should be stopped");
+                tracing::warn!(%run, attempt, task_arn, "this task is far beyond its time, and is stopped");
+                let reason = format!("Landfall: attempt {attempt} of {run} is far beyond runs.timeout");
+                self.ports.stop_task(task_arn, &reason).await?;
                 Ok(None)
             }
             Effect::Announce => self.announce(board, deadline).await.map(Some),

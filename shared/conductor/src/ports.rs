@@ -54,6 +54,12 @@ pub trait Ports {
     /// What ECS knows of tasks. Reads only.
     async fn describe_tasks(&self, arns: &[String]) -> Result<Described, ConductError>;
 
+    /// Asks ECS to stop a task: it is not stopped yet when this returns.
+    async fn stop_task(&self, arn: &str, reason: &str) -> Result<(), ConductError>;
+
+    /// How many messages the dead-letter queues hold: of loads, and of functions. None where the function does not know the queues. Reads only.
+    async fn dead_letters(&self) -> Result<Option<(u64, u64)>, ConductError>;
+
     /// Sends the message that wakes on-load at that time, or earlier.
     async fn wake(&self, at: Timestamp) -> Result<(), ConductError>;
     /// Puts an event of ours on the bus.

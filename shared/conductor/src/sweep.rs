@@ -7,7 +7,16 @@ use crate::{ConductError, Conductor, Deadline, Ports};
 impl<P: Ports> Conductor<P> {
     /// Lets time pass, does what the board asks, and asks ECS about every live task: the event of one that stopped may have been lost.
     pub async fn sweep(&self, deadline: Deadline) -> Result<Board, ConductError> {
-        let mut board = Box::pin(self.conduct(&Input::Tick, deadline)).await?;
+        let input = match self.ports.dead_letters().await {
+            Ok(Some((loads, functions))) => Input::DeadLetters { loads, functions },
+            Ok(None) => Input::Tick,
+            // How many dead letters there are keeps nothing from going on.
+            Err(error) => {
+                tracing::warn!(%error, "the dead letters were not counted");
+                Input::Tick
+            }
+        };
+        let mut board = Box::pin(self.conduct(&input, deadline)).await?;
         let running: Vec<(RunId, Run)> = board
             .runs
             .iter()

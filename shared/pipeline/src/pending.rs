@@ -3,7 +3,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{AttemptState, Board, Release, RunId, decide::due};
+use crate::safeguards::{Safeguard, keeps};
+use crate::{AttemptState, Board, Release, Run, RunId, decide::due};
 
 /// The identical `RunTask` may be repeated for so long after the attempt was decided; after that it may only be made void, because the
 /// client token may have been forgotten. <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html>
@@ -51,6 +52,11 @@ pub enum Effect {
     },
 }
 
+/// A task that runs so long should have ended by its own supervisor's clock.
+pub(crate) fn overdue_after(run: &Run) -> SignedDuration {
+    SignedDuration::from_secs(run.timeout_seconds.into()) + OVERDUE_AFTER
+}
+
 /// What is to be done now.
 pub fn pending(board: &Board, release: Option<&Release>, now: Timestamp) -> Vec<Effect> {
     let now = now.max(board.now);
@@ -59,6 +65,7 @@ pub fn pending(board: &Board, release: Option<&Release>, now: Timestamp) -> Vec<
         let (run_id, attempt) = (id.clone(), run.attempt.number);
         let overdue = now.duration_since(run.attempt.since) > REPEAT_FOR;
         match run.attempt.state {
+            AttemptState::Starting if !keeps(Safeguard::EffectsFromBoard) && board.now > run.attempt.since => {}
             AttemptState::Starting if overdue => effects.push(Effect::Void { run: run_id, attempt }),
             AttemptState::Starting if run.attempt.not_before <= now => {
                 effects.push(Effect::StartTask { run: run_id, attempt });
@@ -66,9 +73,9 @@ pub fn pending(board: &Board, release: Option<&Release>, now: Timestamp) -> Vec<
             AttemptState::Voiding => effects.push(Effect::Void { run: run_id, attempt }),
             AttemptState::Running => {
                 let since = run.attempt.running_since.unwrap_or(run.attempt.since);
-                let most = SignedDuration::from_secs(run.timeout_seconds.into()) + OVERDUE_AFTER;
                 // No wake is asked for it: the sweep, which comes every minute, is soon enough.
-                if let (Some(task_arn), true) = (&run.attempt.task_arn, now.duration_since(since) > most) {
+                if let (Some(task_arn), true) = (&run.attempt.task_arn, now.duration_since(since) > overdue_after(run))
+                {
                     effects.push(Effect::StopTask { run: run_id, attempt, task_arn: task_arn.clone() });
                 }
             }

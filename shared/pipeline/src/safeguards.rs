@@ -28,16 +28,12 @@ pub enum Safeguard {
     OwnNonce,
     /// The board is replaced only if it is the one that was read.
     CompareAndSwap,
-    /// A missing board is never made anew.
-    BoardNeverMade,
     /// Only what does the same merges into one run.
     EqualMerges,
     /// The oldest that waits too long reserves its place.
     Patience,
     /// The sweep comes every minute.
     Sweep,
-    /// Docs are merged by age, and the pointer moves by compare-and-swap.
-    DocsFence,
     /// A release owes what the one before still owed.
     ReleaseDebt,
     /// A node that was built before a parent of the same debt is not paid.
@@ -52,7 +48,7 @@ pub enum Safeguard {
 
 impl Safeguard {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 20] = [
         Self::Lease,
         Self::LeaseByRelation,
         Self::LeaseUntilStopped,
@@ -65,11 +61,9 @@ impl Safeguard {
         Self::EffectsFromBoard,
         Self::OwnNonce,
         Self::CompareAndSwap,
-        Self::BoardNeverMade,
         Self::EqualMerges,
         Self::Patience,
         Self::Sweep,
-        Self::DocsFence,
         Self::ReleaseDebt,
         Self::BuiltInOrder,
         Self::Repetition,

@@ -120,7 +120,8 @@ fn hold(world: &mut World, arn: &str, plan: &Plan, attempt: u32) {
         run: plan.run_id.clone(),
         attempt,
         task_arn: arn.to_owned(),
-        writes: plan.writes.clone(),
+        // What is written, whatever the leases say.
+        writes: plan.nodes.iter().filter_map(|node| node.relation.clone()).collect(),
         reads: plan.reads.clone(),
         exclusive,
         from: world.now,
@@ -199,8 +200,7 @@ impl Dbt<'_> {
             if interrupted {
                 return Outcome::Interrupted;
             }
-            let hangs = self.world.borrow().tasks.get(self.arn).is_some_and(|task| task.facts.version == 0);
-            if !hangs && self.world.borrow().now - begun > timeout {
+            if self.world.borrow().now - begun > timeout {
                 return Outcome::TimedOut;
             }
             let skipped = node.parents.iter().any(|parent| failed.contains(parent));
@@ -222,6 +222,14 @@ impl Dbt<'_> {
             (self.reads(&mut world, node, names), world.rng.i64(SECOND..20 * SECOND))
         };
         wait(self.world, time).await;
+        let hangs = {
+            let mut world = self.world.borrow_mut();
+            let rate = world.scenario.rates.task_hangs;
+            world.strikes(rate / 4, "a task hangs")
+        };
+        if hangs {
+            wait(self.world, HANGS).await;
+        }
         let mut world = self.world.borrow_mut();
         let rate = world.scenario.rates.node_fails;
         if world.strikes(rate, "a node fails") {
@@ -229,6 +237,9 @@ impl Dbt<'_> {
         }
         world.say(|| format!("{}: {} of {} has seen {seen:?}", self.arn, node.name, self.run));
         world.content.insert(content_key(node), seen);
+        if node.kind != Kind::Test {
+            world.codes.insert(content_key(node), node.code);
+        }
         NodeStatus::Success
     }
 

@@ -275,9 +275,12 @@ impl History {
                 let number = world.number();
                 let event = format!("event-{number}");
                 let (now, key) = (world.now, format!("{dataset}/{object}.csv"));
+                // S3 counts from the start of an upload: its time may be older than the moment from which the object is read.
+                let most = world.scenario.skew;
+                let begun = now - world.rng.i64(0..=most);
                 let load = Load::Object(ObjectEvent {
                     event_id: event.clone(),
-                    time: at(whole(now)),
+                    time: at(whole(begun)),
                     bucket: LANDING.to_owned(),
                     key,
                     version_id: None,
@@ -520,6 +523,12 @@ async fn invoke(
     match function {
         Function::OnLoad(batch) => {
             let loads: Vec<Load> = batch.into_iter().filter_map(|message| message.load).collect();
+            for load in &loads {
+                if let Load::Object(ObjectEvent { event_id, .. }) | Load::Loaded(DatasetLoaded { event_id, .. }) = load
+                {
+                    *world.borrow_mut().received.entry(event_id.clone()).or_default() += 1;
+                }
+            }
             let input = if loads.is_empty() { Input::Tick } else { Input::Loads(&loads) };
             conductor.conduct(&input, deadline).await?;
         }

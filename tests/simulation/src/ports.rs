@@ -232,6 +232,20 @@ impl Ports for SimPorts {
         self.read("DescribeTasks", |world| world.describe(arns)).await
     }
 
+    async fn stop_task(&self, arn: &str, _: &str) -> Result<(), ConductError> {
+        let arn = arn.to_owned();
+        self.write("StopTask", Call::Write, move |world| {
+            world.later(0, Happening::TaskInterrupted(arn.clone()));
+            // SIGTERM, and SIGKILL after the container's stopTimeout.
+            world.later(2 * crate::scenario::MINUTE, Happening::TaskKilled(arn));
+        })
+        .await
+    }
+
+    async fn dead_letters(&self) -> Result<Option<(u64, u64)>, ConductError> {
+        self.read("GetQueueAttributes", |world| Some((world.dead.len() as u64, 0))).await
+    }
+
     async fn wake(&self, time: Timestamp) -> Result<(), ConductError> {
         self.write("a wake", Call::Write, move |world| {
             let visible_at = ms(time).clamp(world.now, world.now + 15 * crate::scenario::MINUTE);

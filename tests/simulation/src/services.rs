@@ -14,7 +14,8 @@ use crate::{
 impl World {
     /// `PutObject` of the board with `If-Match`: whether it was done.
     pub fn swap(&mut self, etag: &str, board: Board) -> bool {
-        if self.board.as_ref().is_none_or(|(_, there)| there.to_string() != etag) {
+        let same = self.board.as_ref().is_some_and(|(_, there)| there.to_string() == etag);
+        if !same && safeguards::keeps(safeguards::Safeguard::CompareAndSwap) {
             self.say(|| "a swap of the board is refused: 412".to_owned());
             return false;
         }
@@ -27,6 +28,13 @@ impl World {
         let before = self.board.as_ref().map(|(before, _)| Rc::clone(before));
         for broken in invariants::of_step(before.as_deref(), &board) {
             self.violated(broken.invariant, broken.what);
+        }
+        for (id, run) in &board.runs {
+            let task = run.attempt.task_arn.as_ref().and_then(|arn| self.tasks.get(arn));
+            if let Some(other) = task.and_then(|task| task.facts.attempt).filter(|it| *it != run.attempt.number) {
+                let what = format!("attempt {} of {id} has the task of attempt {other}", run.attempt.number);
+                self.violated("L7", what);
+            }
         }
         if board.ledger != before.as_ref().and_then(|before| before.ledger.clone())
             && let Some(key) = &board.ledger

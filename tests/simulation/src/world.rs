@@ -183,12 +183,16 @@ pub struct World {
     /// Client tokens: the task, and when it was given out.
     pub tokens: HashMap<String, (String, Ms)>,
 
+    /// How often each event was handed to on-load.
+    pub received: BTreeMap<String, u32>,
     /// What landed.
     pub landed: Vec<Landed>,
     /// Objects of each dataset that were there before, by number: a key may be written again.
     pub delivered: BTreeMap<String, u32>,
     /// What relations and tests hold.
     pub content: HashMap<String, Seen>,
+    /// The code that each of them was last built with.
+    pub codes: HashMap<String, u32>,
     /// What tasks hold, and held.
     pub holds: Vec<Hold<Ms>>,
     /// Attempts whose tasks ran dbt: the ARN.
@@ -254,9 +258,11 @@ impl World {
             numbers: 0,
             tasks: BTreeMap::new(),
             tokens: HashMap::new(),
+            received: BTreeMap::new(),
             landed: Vec::new(),
             delivered: BTreeMap::new(),
             content: HashMap::new(),
+            codes: HashMap::new(),
             holds: Vec::new(),
             ran: BTreeMap::new(),
             announced: BTreeMap::new(),

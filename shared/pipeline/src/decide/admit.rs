@@ -9,6 +9,7 @@ use super::{
     Deciding,
     queue::{Candidate, Queue, loads_first, obstacle},
 };
+use crate::safeguards::{Safeguard, keeps};
 use crate::{About, Board, Budget, Cause, DeadLetters, Debt, LedgerOutcome, LimitReached, Release};
 
 /// When the debt may be planned; `None`: now, as far as time goes.
@@ -143,6 +144,7 @@ impl Deciding<'_> {
             return "full refresh".to_owned();
         }
         match cause {
+            _ if !keeps(Safeguard::EqualMerges) => "anything".to_owned(),
             Cause::Load(name) if loads_first(&self.board, release, cause) => format!("before {name}"),
             Cause::Job(job) => format!("job {job}"),
             Cause::Load(_) | Cause::Release | Cause::Person => "build".to_owned(),

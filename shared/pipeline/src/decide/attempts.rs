@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 
 use super::{Deciding, MOST_ATTEMPTS};
+use crate::safeguards::{Safeguard, keeps};
 use crate::{About, Announcement, Attempt, AttemptState, LedgerOutcome, Run, RunCause, RunId, Stuck};
 
 /// What the attempt before came to.
@@ -56,6 +57,9 @@ impl Deciding<'_> {
         run.attempt.state = AttemptState::Voiding;
         run.attempt.give_up = !hopeful;
         run.attempt.before.push(format!("attempt {number} could not be started: {reason}"));
+        if !keeps(Safeguard::VoidBeforeNext) {
+            self.voided(run_id, number);
+        }
     }
 
     pub(super) fn claimed(&mut self, run_id: &RunId, number: u32, task_arn: &str) {
@@ -78,7 +82,7 @@ impl Deciding<'_> {
         if current.as_ref() != Some(&run.release) {
             return self.end(run_id, LedgerOutcome::Dropped, "a newer release took its place before it began", None);
         }
-        if run.attempt.give_up || number >= MOST_ATTEMPTS {
+        if run.attempt.give_up || (number >= MOST_ATTEMPTS && keeps(Safeguard::AttemptsEnd)) {
             let detail = run.attempt.before.last().cloned().unwrap_or_else(|| "it could not be started".to_owned());
             return self.end(run_id, LedgerOutcome::Failed, detail.clone(), Some(&detail));
         }

@@ -1,9 +1,10 @@
 //! Events of loads: each gets exactly one outcome (L1), and a repeated one opens nothing (L5).
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
 use super::{Deciding, Load, MARGIN, RECENT_KEPT, gather::What};
+use crate::safeguards::{Safeguard, keeps};
 use crate::{
     About, Cause, Dataset, DatasetLoaded, DatasetName, DatasetState, Debt, LedgerOutcome, ObjectEvent, OnDelete, Place,
     ReadyPolicy,
@@ -160,7 +161,7 @@ impl Deciding<'_> {
     /// An event is covered iff the board knows it, or a run that planned the whole dataset began to read later than it, less the margin.
     fn open_or_join(&mut self, name: &DatasetName, dataset: &Dataset, event: &Mapped<'_>) -> End {
         let state = self.board.datasets.entry(name.clone()).or_default();
-        if state.recent.contains_key(&event.hash) {
+        if state.recent.contains_key(&event.hash) && keeps(Safeguard::Repetition) {
             return End::Covered("delivered before");
         }
         if state.covered_to.is_some_and(|covered| event.time < covered) {
@@ -214,7 +215,7 @@ pub(super) fn forget_covered(state: &mut DatasetState) {
 
 /// What `covered_to` becomes by a read point.
 pub(super) fn covered_by(read_point: Timestamp) -> Timestamp {
-    read_point - MARGIN
+    if keeps(Safeguard::Margin) { read_point - MARGIN } else { read_point + SignedDuration::from_secs(1) }
 }
 
 pub(super) fn hash(parts: &[&str]) -> String {

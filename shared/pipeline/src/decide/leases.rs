@@ -1,5 +1,6 @@
 //! Leases: what a run may write, and what it must be able to read undisturbed (L3).
 
+use crate::safeguards::{Safeguard, keeps};
 use crate::{Cause, Release, Run, Set, graph::Kind};
 
 /// What a run holds while it lives.
@@ -54,7 +55,10 @@ impl Leases {
 /// The relation that running a node writes, and those that it reads.
 fn of_node(release: &Release, ordinal: u32) -> (Option<u32>, impl Iterator<Item = u32>) {
     let vertex = release.vertex(ordinal);
-    let own = vertex.and_then(|vertex| vertex.relation);
+    let own = match vertex.and_then(|vertex| vertex.relation) {
+        Some(_) if !keeps(Safeguard::LeaseByRelation) => Some(u32::MAX - ordinal),
+        own => own,
+    };
     let source = vertex.is_some_and(|vertex| vertex.kind == Kind::Source);
     let parents = release.graph().parents(ordinal).iter();
     let read = parents.filter_map(|parent| release.vertex(*parent).and_then(|parent| parent.relation));

@@ -11,7 +11,11 @@ use super::{
     leases::Leases,
     waiting::{Split, split},
 };
-use crate::{Board, Cause, DatasetName, Debt, Release, RunId, Set};
+use crate::{
+    Board, Cause, DatasetName, Debt, Release, RunId, Set,
+    pending::overdue_after,
+    safeguards::{Safeguard, keeps},
+};
 
 /// What keeps a cause from running although its time has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,7 +125,7 @@ impl Queue {
                 queue.clear.push(candidate);
                 continue;
             };
-            if now.duration_since(since) > PATIENCE {
+            if now.duration_since(since) > PATIENCE && keeps(Safeguard::Patience) {
                 queue.reserved.push((since, cause.clone(), candidate.leases.clone()));
             }
             queue.blocked.push((candidate, obstacle));
@@ -146,6 +150,10 @@ impl Queue {
 /// What on the board keeps these leases from being taken.
 pub(super) fn obstacle(board: &Board, release: &Release, leases: &Leases) -> Option<Obstacle> {
     for (id, run) in &board.runs {
+        let overdue = run.attempt.running_since.is_some_and(|since| board.now > since + overdue_after(run));
+        if !keeps(Safeguard::Lease) || (overdue && !keeps(Safeguard::LeaseUntilStopped)) {
+            continue;
+        }
         let held = Leases::held_by(run);
         if run.holds_unknown || held.conflict(leases) {
             return Some(Obstacle::Run { run: id.clone(), relation: meeting(release, &held, leases) });

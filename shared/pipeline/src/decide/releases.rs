@@ -1,6 +1,7 @@
 //! Releases: a new version of the project takes its place, and owes what differs.
 
 use super::Deciding;
+use crate::safeguards::{Safeguard, keeps};
 use crate::{
     About, AttemptState, Cause, Debt, FirstRelease, LedgerOutcome, Release, ReleaseId, Set, Stuck, graph::Kind,
 };
@@ -65,7 +66,8 @@ impl<'a> Deciding<'a> {
     /// The nodes that differ from the release before, plus what that one still owed: a failed release run is never forgotten.
     fn owe_release(&mut self, release: &Release, force: bool) {
         let before = self.board.owed.remove(&Cause::Release);
-        let left = before.as_ref().map(|debt| debt.nodes.clone()).unwrap_or_default();
+        let left = before.as_ref().filter(|_| keeps(Safeguard::ReleaseDebt));
+        let left = left.map(|debt| debt.nodes.clone()).unwrap_or_default();
         let nodes = present(release, &release.compiled.owes.union(&left));
         if nodes.is_empty() {
             return;

@@ -8,6 +8,7 @@ use super::{
     land::{covered_by, forget_covered},
     leases::Leases,
 };
+use crate::safeguards::{Safeguard, keeps};
 use crate::{
     About, AttemptState, Cause, Claim, DocsOwed, Draining, FailedNode, LedgerOutcome, NodeId, NodeStatus, Outcome,
     Release, RetryRung, Run, RunId, RunResult, Set, StopClass, graph::Kind,
@@ -136,12 +137,16 @@ impl Deciding<'_> {
                 debt.planned = true;
                 (debt.ready_at, debt.at_most, debt.calm_at) = (None, None, None);
             }
-            if debt.generation == cause.generation {
+            if debt.generation == cause.generation || !keeps(Safeguard::Generation) {
                 debt.before_done |= loaded_itself;
                 // What was built, for another cause, before something that it is built from and that this cause still owes, is not paid: it
                 // has not seen this cause's data.
-                let left = debt.nodes.minus(&done);
-                let early = release.graph().descendants(&left, &debt.nodes);
+                let left = if keeps(Safeguard::Debt) { debt.nodes.minus(&done) } else { Set::new() };
+                let early = if keeps(Safeguard::BuiltInOrder) {
+                    release.graph().descendants(&left, &debt.nodes)
+                } else {
+                    Set::new()
+                };
                 debt.nodes = left.union(&early);
             }
         }
@@ -223,7 +228,9 @@ fn rung(
     failed: &[FailedNode],
     remaining: &Set,
 ) -> Option<RetryRung> {
-    let allowed = |rung: RetryRung| release.compiled.retry.contains(&rung) && run.attempt.number < MOST_ATTEMPTS;
+    let allowed = |rung: RetryRung| {
+        release.compiled.retry.contains(&rung) && (run.attempt.number < MOST_ATTEMPTS || !keeps(Safeguard::AttemptsEnd))
+    };
     match outcome {
         None | Some(Outcome::Interrupted) => {
             (allowed(RetryRung::Relaunch) && !no_third_time(run, class)).then_some(RetryRung::Relaunch)

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use crate::safeguards::{Safeguard, keeps};
 use crate::{Board, DatasetName, Release, Set, graph::Kind};
 
 /// What of a selection can run now.
@@ -47,6 +48,9 @@ pub(crate) fn split(release: &Release, board: &Board, candidates: &Set, loading:
             reasons.entry(*parent).or_insert_with(|| missing(release, board, &run, *parent, loading)).clone()
         };
         stack.extend(graph.parents(ordinal).iter().find_map(&mut why).map(|reason| (ordinal, reason)));
+    }
+    if !keeps(Safeguard::ParentsFirst) {
+        stack.clear();
     }
     while let Some((ordinal, reason)) = stack.pop() {
         if !run.remove(ordinal) {

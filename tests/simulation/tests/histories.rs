@@ -1,0 +1,38 @@
+//! Some histories in each run of the tests; many more by `cargo run --release -p simulation -- --histories 1000000`.
+
+use simulation::{
+    history::{Less, run},
+    mutants,
+};
+
+/// As many as a test in the development profile has time for.
+const HISTORIES: u64 = 400;
+/// Within so many histories a safeguard that is switched off is missed.
+const WITHIN: u64 = 10_000;
+
+#[test]
+fn no_history_of_faults_breaks_an_invariant() {
+    for seed in 1..=HISTORIES {
+        let report = run(seed, None, &Less::default(), false);
+        assert!(report.violations.is_empty(), "--replay {seed}: {:?}", report.violations);
+    }
+}
+
+#[test]
+fn a_history_is_the_same_each_time_that_it_is_run() {
+    let once = run(7, None, &Less::default(), true);
+    assert!(once.trace.len() > 10);
+    assert_eq!(once.trace, run(7, None, &Less::default(), true).trace);
+}
+
+#[test]
+fn every_safeguard_that_is_switched_off_is_missed() {
+    let unseen: Vec<&str> = mutants::ALL
+        .iter()
+        .filter(|(_, safeguard, _)| {
+            !(1..=WITHIN).any(|seed| !run(seed, Some(*safeguard), &Less::default(), false).violations.is_empty())
+        })
+        .map(|(name, ..)| *name)
+        .collect();
+    assert!(unseen.is_empty(), "nobody misses {}", unseen.join(", "));
+}

@@ -179,7 +179,7 @@ class Build(unittest.TestCase):
         done = self.make("OnLoadFunction", CARGO=str(cargo), CARGO_TARGET_DIR=str(self.scratch / "target"))
         self.assertEqual(done.returncode, 0, done.stderr)
         called = (self.artifacts / "called").read_text(encoding="utf-8").strip()
-        self.assertEqual(called, f"{translated.CHECKOUT} build --locked --profile release -p landfall-on-load")
+        self.assertEqual(called, f"{translated.CHECKOUT} build --locked --profile release --package landfall-on-load")
         self.assertEqual((self.artifacts / "bootstrap").read_text(encoding="utf-8"), "built\n")
 
     def test_the_makefile_has_a_target_for_each_function_and_each_is_a_crate(self) -> None:

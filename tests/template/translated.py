@@ -131,14 +131,11 @@ def choose(template: dict[str, Any], given: dict[str, str] | None = None) -> dic
     """The translation with its conditions decided: no `Fn::If`, no resource that would not be made. Still lintable."""
     chosen = copy.deepcopy(template)
     conditions = _Conditions(chosen.get("Conditions", {}), parameters(chosen, given))
-    kept = {
-        name: resource for name, resource in chosen["Resources"].items() if "Condition" not in resource or conditions.holds(resource["Condition"])
-    }
-    for resource in kept.values():
-        resource.pop("Condition", None)
-    chosen["Resources"] = kept
     for section in ("Resources", "Outputs"):
-        chosen[section] = _prune(chosen[section], conditions)
+        kept = {name: it for name, it in chosen[section].items() if "Condition" not in it or conditions.holds(it["Condition"])}
+        for it in kept.values():
+            it.pop("Condition", None)
+        chosen[section] = _prune(kept, conditions)
     chosen.pop("Conditions", None)
     for name, value in (given or {}).items():  # the lint follows defaults: they must be those of the branch that was taken
         parameter = chosen["Parameters"][name]

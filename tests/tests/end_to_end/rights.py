@@ -37,6 +37,7 @@ NOT_SHOWN = {
     ("RunPolicy", "TagTasksAtTheirStart"): "the emulator asks nobody for tags",
     ("OnReleaseRole", "TagImagesAtTheirRegistration"): "the emulator asks nobody for tags",
     ("BoardPolicy", "SeeWhatIsNotThere"): "the emulator answers 404 for what is not there, whoever asks",
+    ("TaskRole", "SeeWhatIsNotThere"): "the emulator answers 404 for what is not there, whoever asks",
     ("PublishDocsRole", "SeeWhichDocsAreNotThere"): "the emulator answers 404 for what is not there, whoever asks",
     ("OnReleaseRole", "PassSchedulerRole"): "the emulator asks for PassRole at RunTask alone",
     ("OnScheduleRole", "ReadLedger"): "the sweep does not read the ledger yet",
@@ -139,11 +140,6 @@ def sweep(board: dict[str, Any]) -> Callable[[], dict[str, str]]:
     return drive
 
 
-def sweep_without_a_board() -> dict[str, str]:
-    s3.delete_object(Bucket=STATE, Key="board.json")
-    return call("OnScheduleFunction", {"sweep": True})
-
-
 def land() -> dict[str, str]:
     restore(SETTLED)
     now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -182,12 +178,6 @@ def publish() -> dict[str, str]:
         "version": "0", "id": str(uuid.uuid4()), "detail-type": "Docs Owed", "source": "landfall", "account": "111122223333",
         "time": "2026-11-22T17:16:29Z", "region": "eu-west-1", "resources": [], "detail": {"stack": STACK},
     })
-
-
-def publish_the_first() -> dict[str, str]:
-    for item in s3.list_objects_v2(Bucket=resources["DocsBucket"]).get("Contents", []):
-        s3.delete_object(Bucket=resources["DocsBucket"], Key=item["Key"])
-    return publish()
 
 
 def emulator_log(do: Callable[[], Any], wanted: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-//! Leases seen from outside: by S3's time of each claim and ECS's time of each task's end, not by what the board says.
+//! Leases seen from outside: by S3's time of each claim and ECS's times of each task, not by what the board says.
 
 use jiff::Timestamp;
 use landfall_pipeline::{Claim, LedgerOutcome, Plan, RunId};
@@ -34,6 +34,9 @@ async fn held(world: &World, run: &RunId) -> Held {
     let ecs = aws_sdk_ecs::Client::new(world.stack.stack.sdk());
     let cluster = world.stack.stack.output("Cluster").unwrap();
     let tasks = ecs.describe_tasks().cluster(cluster).tasks(arn).send().await.unwrap().tasks.unwrap_or_default();
+    // S3's time has whole seconds; a task cannot have claimed anything before ECS made it.
+    let made = Timestamp::from_nanosecond(tasks[0].created_at().unwrap().as_nanos()).unwrap();
+    let from = from.max(made);
     let stopped = tasks[0].stopped_at().unwrap();
     let to = Timestamp::from_nanosecond(stopped.as_nanos()).unwrap();
     Held { run: run.clone(), writes, reads, from, to }

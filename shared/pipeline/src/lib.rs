@@ -9,6 +9,7 @@
 mod board;
 mod cause;
 mod compile;
+mod debt;
 mod decide;
 mod exact;
 mod graph;
@@ -33,10 +34,11 @@ mod values;
 
 pub use board::{
     Announcement, Asks, Attempt, AttemptState, BOARD_KEY, BOARD_VERSION, Board, BoardError, Budget, DatasetState,
-    DeadLetters, Debt, DocsOwed, DocsState, Draining, Groups, LimitReached, NONCES_KEPT, OpenGroup, Run, Stuck,
+    DeadLetters, DocsOwed, DocsState, Draining, Groups, LimitReached, NONCES_KEPT, OpenGroup, Run,
 };
 pub use cause::{BadCause, Cause};
 pub use compile::{CompileError, CompileInput, compile};
+pub use debt::{Debt, Stuck};
 pub use decide::{
     ASKS_KEPT, COUNTED_KEPT, Context, Decision, EPOCH_JUMP, FoundClaim, FoundRun, GROUPS_CLOSED, GROUPS_OPEN, Input,
     Load, MARGIN, MOST_ATTEMPTS, PATIENCE, RECENT_KEPT, Stop, Waiting, Why, decide, long_gone, waits, waits_for,

@@ -172,17 +172,7 @@ impl World {
 
     /// What a script prints: boto3 comes with the SAM CLI, and saves one more SDK crate.
     pub(crate) fn boto3(&self, code: &str, arguments: &[&str]) -> String {
-        let output = Command::new(&self.sam_python)
-            .args(["-c", code])
-            .args(arguments)
-            .env("AWS_ENDPOINT_URL", &self.stack.state.endpoint)
-            .env("AWS_ACCESS_KEY_ID", "test")
-            .env("AWS_SECRET_ACCESS_KEY", "test")
-            .env("AWS_DEFAULT_REGION", landfall::local::aws::REGION)
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+        self.python_of_sam(&[&["-c", code], arguments].concat()).trim().to_owned()
     }
 
     /// Calls a function of the stack and waits for its answer.
@@ -219,8 +209,11 @@ impl World {
 
     /// What a script of boto3's says, given as a file and arguments; its standard output.
     pub(crate) fn script(&self, script: &Path, arguments: &[&str]) -> String {
+        self.python_of_sam(&[&[&*script.to_string_lossy()], arguments].concat())
+    }
+
+    fn python_of_sam(&self, arguments: &[&str]) -> String {
         let output = Command::new(&self.sam_python)
-            .arg(script)
             .args(arguments)
             .env("AWS_ENDPOINT_URL", &self.stack.state.endpoint)
             .env("AWS_ACCESS_KEY_ID", "test")
@@ -229,7 +222,7 @@ impl World {
             .output()
             .unwrap();
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert!(output.status.success(), "{}:\n{out}\n{err}", script.display());
+        assert!(output.status.success(), "{arguments:?}:\n{out}\n{err}");
         out.into_owned()
     }
 

@@ -1,0 +1,72 @@
+//! The functions' handlers, as their crates have them, and what a release is made of.
+
+use std::{collections::BTreeSet, rc::Rc};
+
+use landfall_conductor::{ConductError, Conductor, Deadline, Offered, ReleaseParts};
+use landfall_pipeline::{DatasetLoaded, Input, JobName, Load, ObjectEvent, Project as Yaml, ReleaseId};
+
+use crate::{exec::Shared, ports::SimPorts, project::LANDING, world::Function};
+
+/// A function's handler, as its crate has it.
+pub(super) async fn invoke(
+    conductor: &Conductor<SimPorts>,
+    function: Function,
+    deadline: Deadline,
+    world: &Shared,
+) -> Result<(), ConductError> {
+    match function {
+        Function::OnLoad(batch) => {
+            let loads: Vec<Load> = batch.into_iter().filter_map(|message| message.load).collect();
+            for load in &loads {
+                if let Load::Object(ObjectEvent { event_id, .. }) | Load::Loaded(DatasetLoaded { event_id, .. }) = load
+                {
+                    *world.borrow_mut().received.entry(event_id.clone()).or_default() += 1;
+                }
+            }
+            let input = if loads.is_empty() { Input::Tick } else { Input::Loads(&loads) };
+            conductor.conduct(&input, deadline).await?;
+        }
+        Function::Sweep => {
+            conductor.sweep(deadline).await?;
+        }
+        Function::Job(scheduled_time) => {
+            let job = JobName::parse("qa").unwrap_or_else(|error| unreachable!("{error}"));
+            conductor.conduct(&Input::Schedule { job, scheduled_time }, deadline).await?;
+        }
+        Function::OnTaskStopped(facts) => {
+            if let Some(stop) = conductor.observe(&facts).await? {
+                conductor.conduct(&Input::Stopped(Box::new(stop)), deadline).await?;
+            }
+        }
+        Function::OnRelease(version) => {
+            let parts = parts(world, version);
+            if let Offered::InPlace(_, board) = conductor.offer(&parts, deadline).await? {
+                conductor.perform(*board, deadline).await?;
+            }
+        }
+        Function::PublishDocs => {
+            let (board, _) = conductor.board().await?;
+            let runs = board.docs.owed.into_iter().map(|owed| owed.run).collect();
+            conductor.commit(&Input::Published { runs }, deadline).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The release of a version of the project.
+fn parts(world: &Shared, version: usize) -> ReleaseParts {
+    let mut world = world.borrow_mut();
+    let id = ReleaseId::parse(format!("r{version}")).unwrap_or_else(|error| unreachable!("{error}"));
+    world.version_of.insert(id.clone(), version);
+    let scenario = Rc::clone(&world.scenario);
+    let project = scenario.versions.get(version).unwrap_or_else(|| unreachable!("a version of the scenario"));
+    ReleaseParts {
+        id,
+        index: project.index().unwrap_or_else(|error| unreachable!("{error}")),
+        project: Yaml::from_yaml(&scenario.yaml).unwrap_or_else(|error| unreachable!("{error}")),
+        existing: BTreeSet::new(),
+        task_definition: None,
+        landing_bucket: Some(LANDING.to_owned()),
+        force: false,
+    }
+}

@@ -1,7 +1,9 @@
 //! The ledger as a chain: from the board backwards, each object names the one before it. What is off the chain was never committed.
 
 use landfall_cloud::{Store, StoreError};
-use landfall_pipeline::{BOARD_KEY, Board, BoardError, LedgerLine, LedgerObject};
+use landfall_pipeline::{
+    BOARD_KEY, Board, BoardError, LedgerLine, LedgerObject, Release, ReleaseError, ReleaseId, StoredBoard,
+};
 
 /// State that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +27,14 @@ pub enum StateError {
         /// Why.
         source: serde_json::Error,
     },
+    /// The compiled release.
+    #[error("release {id}: {source}")]
+    Release {
+        /// Which.
+        id: ReleaseId,
+        /// Why.
+        source: ReleaseError,
+    },
     /// A link of the chain is gone.
     #[error("{0} is missing, though the board's chain names it: restore it from the bucket's versions")]
     Broken(String),
@@ -32,8 +42,27 @@ pub enum StateError {
 
 /// The board as it is.
 pub async fn board(state: &Store) -> Result<Board, StateError> {
+    standing(state).await.map(|(board, _)| board)
+}
+
+/// The board as it is, and the release in place, compiled: none before the first, or where its files are gone.
+pub async fn standing(state: &Store) -> Result<(Board, Option<Release>), StateError> {
     let there = state.get(BOARD_KEY).await?.ok_or_else(|| StateError::NoBoard(state.address(BOARD_KEY)))?;
-    Ok(Board::from_json(&there.bytes)?)
+    let stored = StoredBoard::from_json(&there.bytes)?;
+    let release = match stored.release() {
+        Some(id) => release(state, id).await?,
+        None => None,
+    };
+    Ok((stored.with(release.as_ref())?, release))
+}
+
+async fn release(state: &Store, id: &ReleaseId) -> Result<Option<Release>, StateError> {
+    let compiled = state.get(&Release::compiled_key(id)).await?;
+    let index = state.get(&Release::index_key(id)).await?;
+    let (Some(compiled), Some(index)) = (compiled, index) else { return Ok(None) };
+    Release::load(&compiled.bytes, &index.bytes)
+        .map(Some)
+        .map_err(|source| StateError::Release { id: id.clone(), source })
 }
 
 /// A JSON document of the state bucket; none if there is none.

@@ -13,7 +13,6 @@ use crate::{
     stack::Stack,
     terminal::Terminal,
     text::{node_name, printable},
-    why,
 };
 
 pub(super) async fn pause(terminal: &Terminal, args: &PauseArgs, on: bool) -> Result<(), CommandError> {
@@ -33,8 +32,7 @@ pub(super) async fn retry(terminal: &Terminal, args: &RetryArgs) -> Result<(), C
         (None, false) => vec![Ask::Retry { cause: None }],
         (Some(what), false) => {
             let state = stack.state()?;
-            let board = ledger::board(&state).await?;
-            let release = why::load_release(&state, &board).await?;
+            let (board, release) = ledger::standing(&state).await?;
             let causes = meant(what, &board, release.as_ref());
             if causes.is_empty() {
                 return Err(CommandError::NothingStuck(printable(what)));

@@ -138,8 +138,8 @@ fn place<'a>(buckets: &'a [String], file: &Path) -> Option<(&'a str, String)> {
 /// A folder for each dataset, so that a person sees where files go; a line for each.
 async fn make_folders(stack: &LocalStack, landing: &Path) -> Result<Vec<String>, CommandError> {
     let state = stack.stack.state()?;
-    let board = crate::ledger::board(&state).await?;
-    let Some(release) = crate::why::load_release(&state, &board).await? else { return Ok(Vec::new()) };
+    let (_, release) = crate::ledger::standing(&state).await?;
+    let Some(release) = release else { return Ok(Vec::new()) };
     let mut lines = Vec::new();
     std::fs::create_dir_all(landing).map_err(|source| LocalError::files(landing, source))?;
     let first = stack.state.landing_buckets.first();

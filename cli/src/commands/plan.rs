@@ -163,7 +163,7 @@ fn settle(board: &mut Board, release: &Release) {
     for (_, run) in std::mem::take(&mut board.runs) {
         for cause in &run.causes {
             if let Some(debt) = board.owed.get_mut(&cause.cause) {
-                debt.nodes = debt.nodes.minus(&run.nodes);
+                debt.nodes = debt.nodes.minus(&run.nodes).into();
             }
             if let Cause::Load(name) = &cause.cause {
                 board.datasets.entry(name.clone()).or_default().loaded |= release.dataset(name).is_some();

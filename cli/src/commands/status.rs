@@ -14,14 +14,14 @@ use crate::{
     story::nodes_in_words,
     terminal::{Terminal, count},
     text::{list, node_name, printable},
-    why::{self, debt_in_words},
+    why::debt_in_words,
 };
 
 pub(super) async fn run(terminal: &Terminal, args: &StatusArgs) -> Result<(), CommandError> {
     let stack = Stack::open(&args.stack).await?;
     let state = stack.state()?;
-    let board = match ledger::board(&state).await {
-        Ok(board) => board,
+    let (board, release) = match ledger::standing(&state).await {
+        Ok(standing) => standing,
         // A stack that was only deployed; a lost board looks the same, and the way out is another.
         Err(StateError::NoBoard(address)) => {
             terminal.say(not_released_yet(&stack.name, &address));
@@ -29,7 +29,6 @@ pub(super) async fn run(terminal: &Terminal, args: &StatusArgs) -> Result<(), Co
         }
         Err(error) => return Err(error.into()),
     };
-    let release = why::load_release(&state, &board).await?;
     terminal.say(format!(
         "stack {}, release {}, board {} of {}",
         stack.name,

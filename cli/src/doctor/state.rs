@@ -5,10 +5,13 @@ use aws_sdk_s3::{
     types::{BucketVersioningStatus, PublicAccessBlockConfiguration},
 };
 use landfall_cloud::{Store, StoreError, clock, store::PutNew, store::Swap};
-use landfall_pipeline::{BOARD_KEY, Board, Release};
+use landfall_pipeline::{Board, Release};
 
 use super::{DoctorError, Report};
-use crate::{stack::Stack, why};
+use crate::{
+    ledger::{self, StateError},
+    stack::Stack,
+};
 
 const BUCKET: &str = "state bucket";
 const BOARD: &str = "board";
@@ -102,47 +105,32 @@ fn judge_conditional_writes(report: &mut Report, state: &Store, tried: Result<bo
 
 async fn read(report: &mut Report, stack: &Stack, state: &Store) -> Found {
     let next = FIRST_RELEASE.replace("STACK", &stack.name);
-    let board = match state.get(BOARD_KEY).await {
-        Ok(Some(there)) => Board::from_json(&there.bytes),
-        Ok(None) => {
+    let (board, release) = match ledger::standing(state).await {
+        Ok(standing) => standing,
+        Err(StateError::NoBoard(address)) => {
             report.next(
                 BOARD,
                 "there is none: nothing was released yet, or it was lost",
-                format!(
-                    "{next}; if there was a board before, restore {} from the bucket's versions instead",
-                    state.address(BOARD_KEY)
+                format!("{next}; if there was a board before, restore {address} from the bucket's versions instead"),
+            );
+            return Found::default();
+        }
+        Err(error) => {
+            let (of, fix) = match &error {
+                StateError::Store(_) => {
+                    (BOARD, "have s3:GetObject and s3:ListBucket on the state bucket added to your own policy")
+                }
+                StateError::Release { .. } => (RELEASE, "release the project again"),
+                _ => (
+                    BOARD,
+                    "use the landfall command and the functions of one version; else restore it from the bucket's versions",
                 ),
-            );
-            return Found::default();
-        }
-        Err(error) => {
-            report.broken(
-                BOARD,
-                error.to_string(),
-                "have s3:GetObject and s3:ListBucket on the state bucket added to your own policy",
-            );
-            return Found::default();
-        }
-    };
-    let board = match board {
-        Ok(board) => board,
-        Err(error) => {
-            report.broken(
-                BOARD,
-                error.to_string(),
-                "use the landfall command and the functions of one version; else restore it from the bucket's versions",
-            );
+            };
+            report.broken(of, error.to_string(), fix);
             return Found::default();
         }
     };
     report.good(BOARD, format!("version {}, number {} of {}", board.version, board.seq, board.now));
-    let release = match why::load_release(state, &board).await {
-        Ok(release) => release,
-        Err(error) => {
-            report.broken(RELEASE, error.to_string(), "release the project again");
-            return Found { board: Some(board), release: None };
-        }
-    };
     match (&board.release, &release) {
         (None, _) => report.next(RELEASE, "none is in place yet", next),
         (Some(id), Some(_)) => report.good(RELEASE, format!("{id} is in place")),

@@ -1,7 +1,7 @@
 //! The release's objects, release.json last: its arrival is what `on-release` hears.
 
 use landfall_cloud::{Store, clock, store::PutNew};
-use landfall_pipeline::{BOARD_KEY, Board, ReleaseId, compact};
+use landfall_pipeline::{BOARD_KEY, Board, ReleaseId, StoredBoard, compact};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
@@ -23,15 +23,15 @@ struct ReleaseDocument<'a> {
 /// the functions.
 pub(super) async fn ensure_board(state: &Store) -> Result<bool, ReleaseError> {
     if let Some(there) = state.get(BOARD_KEY).await? {
-        return Ok(Board::from_json(&there.bytes)?.release.is_none());
+        return Ok(StoredBoard::from_json(&there.bytes)?.release().is_none());
     }
     let board = Board::new(clock::now());
     match state.put_new(BOARD_KEY, &board.to_json()?, "application/json").await? {
         PutNew::Created { .. } => Ok(true),
         PutNew::Exists => {
             let there = state.get(BOARD_KEY).await?;
-            let there = there.map(|there| Board::from_json(&there.bytes)).transpose()?;
-            Ok(there.is_none_or(|board| board.release.is_none()))
+            let there = there.map(|there| StoredBoard::from_json(&there.bytes)).transpose()?;
+            Ok(there.is_none_or(|board| board.release().is_none()))
         }
     }
 }

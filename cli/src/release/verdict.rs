@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use landfall_cloud::Store;
-use landfall_pipeline::{BOARD_KEY, Board, ReleaseId};
+use landfall_pipeline::{BOARD_KEY, ReleaseId, StoredBoard};
 use serde::Deserialize;
 
 use super::ReleaseError;
@@ -26,9 +26,9 @@ pub(super) async fn wait(stack: &Stack, state: &Store, id: &ReleaseId) -> Result
     let refused = format!("releases/{id}/refused.json");
     while began.elapsed() < patience {
         if let Some(board) = state.get(BOARD_KEY).await? {
-            let board = Board::from_json(&board.bytes)?;
+            let board = StoredBoard::from_json(&board.bytes)?;
             // A newer one may have taken its place already.
-            if board.release.as_ref().is_some_and(|there| there >= id) {
+            if board.release().is_some_and(|there| there >= id) {
                 return Ok(());
             }
         }

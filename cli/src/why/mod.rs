@@ -8,7 +8,7 @@ use std::{fmt::Write as _, path::PathBuf};
 
 use landfall_cloud::{Store, clock};
 use landfall_pipeline::{
-    About, Board, Cause, DatasetName, Debt, LedgerLine, LedgerOutcome, Release, ReleaseError, RunId, Waiting, waits,
+    About, Board, Cause, DatasetName, Debt, LedgerLine, LedgerOutcome, Release, RunId, Waiting, waits,
 };
 use tokio::sync::Mutex;
 
@@ -35,14 +35,6 @@ pub enum WhyError {
     /// S3.
     #[error(transparent)]
     Store(#[from] landfall_cloud::StoreError),
-    /// The compiled release.
-    #[error("release {id}: {source}")]
-    Release {
-        /// Which.
-        id: String,
-        /// Why.
-        source: ReleaseError,
-    },
     /// The words mean nothing that there is.
     #[error("{what} is neither an object (s3://bucket/key), nor a run, nor a node of the release in place{hint}")]
     Unknown {
@@ -90,8 +82,7 @@ pub async fn explain(stack: &Stack, what: &str) -> Result<String, WhyError> {
 /// The same, from at most so many objects of the ledger.
 pub async fn explain_from(stack: &Stack, what: &str, furthest: usize) -> Result<String, WhyError> {
     let state = stack.state()?;
-    let board = ledger::board(&state).await?;
-    let release = load_release(&state, &board).await?;
+    let (board, release) = ledger::standing(&state).await?;
     let logs = match &stack.local {
         Some(local) => Logs::Here(local.folder.clone()),
         None => Logs::Group(stack.output("TaskLogGroup")?.to_owned()),
@@ -118,17 +109,6 @@ async fn answer(stack: &Stack, evidence: &Evidence, what: &str) -> Result<String
         return Ok(words);
     }
     model::explain(evidence, what).await
-}
-
-/// The release in place, compiled; none before the first.
-pub async fn load_release(state: &Store, board: &Board) -> Result<Option<Release>, WhyError> {
-    let Some(id) = &board.release else { return Ok(None) };
-    let compiled = state.get(&format!("releases/{id}/compiled.json")).await?;
-    let index = state.get(&format!("releases/{id}/index.bin")).await?;
-    let (Some(compiled), Some(index)) = (compiled, index) else { return Ok(None) };
-    Release::load(&compiled.bytes, &index.bytes)
-        .map(Some)
-        .map_err(|source| WhyError::Release { id: id.to_string(), source })
 }
 
 /// Every committed line that the filter takes, newest first, until it says that it has enough.

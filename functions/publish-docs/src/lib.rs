@@ -75,8 +75,7 @@ pub async fn handle(conductor: &Conductor, event: Value, deadline: u64) -> Resul
         return Ok(());
     }
     let deadline = Deadline::of_lambda(clock::now(), deadline);
-    let (board, _) = conductor.board().await?;
-    let owed = board.docs.owed;
+    let owed = conductor.read().await?.board.docs.owed;
     if owed.is_empty() {
         return Ok(());
     }

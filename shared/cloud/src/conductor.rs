@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use landfall_manifest::Index;
 use landfall_pipeline::{
     BOARD_KEY, Board, Claim, Compiled, LedgerObject, Nonce, Plan, Release, ReleaseId, RunId, RunResult, RunTaskCall,
-    TaskSettings,
+    StoredBoard, TaskSettings,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -145,11 +145,11 @@ impl Ports for Aws {
         self.acting.as_ref().map(|acting| &acting.settings)
     }
 
-    async fn board(&self) -> Result<(Board, String), ConductError> {
+    async fn board(&self) -> Result<(StoredBoard, String), ConductError> {
         let address = || self.store.address(BOARD_KEY);
         let stored = self.store.get(BOARD_KEY).await?.ok_or_else(|| ConductError::NoBoard { address: address() })?;
-        let board =
-            Board::from_json(&stored.bytes).map_err(|source| ConductError::Board { address: address(), source })?;
+        let board = StoredBoard::from_json(&stored.bytes)
+            .map_err(|source| ConductError::Board { address: address(), source })?;
         Ok((board, stored.etag))
     }
 

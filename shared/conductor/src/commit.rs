@@ -7,7 +7,7 @@ use landfall_pipeline::{
     safeguards::{Safeguard, keeps},
 };
 
-use crate::{ConductError, Conductor, Deadline, Ports, PutNew, Swap};
+use crate::{ConductError, Conductor, Deadline, Ports, PutNew, Standing, Swap};
 
 impl<P: Ports> Conductor<P> {
     /// Decides what the input leads to and puts it on the board; gives the board as it is then. Order: plans, ledger, board. When the reply to
@@ -15,7 +15,7 @@ impl<P: Ports> Conductor<P> {
     pub async fn commit(&self, input: &Input<'_>, deadline: Deadline) -> Result<Board, ConductError> {
         let mut tried: Vec<Nonce> = Vec::new();
         loop {
-            let (board, etag) = self.board().await?;
+            let Standing { board, etag, release } = self.read().await?;
             if keeps(Safeguard::OwnNonce) && tried.iter().any(|nonce| board.nonces.contains(nonce)) {
                 return Ok(board);
             }
@@ -25,7 +25,6 @@ impl<P: Ports> Conductor<P> {
                 }
                 self.pause(tried.len()).await;
             }
-            let release = self.release_of(&board).await?;
             let nonce = self.ports.nonce();
             let context =
                 Context { now: self.ports.now(), nonce: &nonce, release: release.as_deref(), task: self.ports.task() };

@@ -19,7 +19,7 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use landfall_pipeline::{Board, BoardError, Release, ReleaseError, ReleaseId};
+use landfall_pipeline::{BOARD_KEY, Board, BoardError, Release, ReleaseError, ReleaseId};
 
 pub use answers::{Described, PutNew, Refusal, RunOutcome, Swap};
 pub use gauges::log_gauges;
@@ -33,6 +33,17 @@ pub struct Conductor<P> {
     ports: P,
     /// The release that was used last: a warm function need not read it again.
     release: Mutex<Option<Arc<Release>>>,
+}
+
+/// How things stand.
+#[derive(Debug)]
+pub struct Standing {
+    /// The board.
+    pub board: Board,
+    /// By which to swap it.
+    pub etag: String,
+    /// The release that it names.
+    pub release: Option<Arc<Release>>,
 }
 
 /// Why nothing could be decided. Each is logged once, by the handler.
@@ -113,14 +124,23 @@ impl<P: Ports> Conductor<P> {
         &self.ports
     }
 
-    /// The board as it is, and the etag to swap it by.
-    pub async fn board(&self) -> Result<(Board, String), ConductError> {
-        self.ports.board().await
+    /// The board as it is, with the etag to swap it by and the release that it names.
+    pub async fn read(&self) -> Result<Standing, ConductError> {
+        let (stored, etag) = self.ports.board().await?;
+        let release = self.release(stored.release()).await?;
+        let board = stored
+            .with(release.as_deref())
+            .map_err(|source| ConductError::Board { address: BOARD_KEY.to_owned(), source })?;
+        Ok(Standing { board, etag, release })
     }
 
     /// The release that the board names, read once as long as it stays the same.
     pub async fn release_of(&self, board: &Board) -> Result<Option<Arc<Release>>, ConductError> {
-        let Some(id) = &board.release else { return Ok(None) };
+        self.release(board.release.as_ref()).await
+    }
+
+    async fn release(&self, id: Option<&ReleaseId>) -> Result<Option<Arc<Release>>, ConductError> {
+        let Some(id) = id else { return Ok(None) };
         let known = self.release.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(release) = known.filter(|release| release.id() == id) {
             return Ok(Some(release));

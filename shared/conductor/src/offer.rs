@@ -8,7 +8,7 @@ use std::{
 use landfall_manifest::Index;
 use landfall_pipeline::{Board, CompileInput, Input, Project, Release, ReleaseId, compile};
 
-use crate::{ConductError, Conductor, Deadline, Ports};
+use crate::{ConductError, Conductor, Deadline, Ports, Standing};
 
 /// How often a release is compiled anew because another came between.
 const TRIES: u32 = 5;
@@ -49,8 +49,7 @@ impl<P: Ports> Conductor<P> {
     pub async fn offer(&self, parts: &ReleaseParts, deadline: Deadline) -> Result<Offered, ConductError> {
         let id = &parts.id;
         for _ in 0..TRIES {
-            let (board, _) = self.ports.board().await?;
-            let base = self.release_of(&board).await?;
+            let Standing { board, release: base, .. } = self.read().await?;
             if let Some(release) = base.as_ref().filter(|release| release.id() == id) {
                 return Ok(Offered::InPlace(Arc::clone(release), Box::new(board)));
             }

@@ -6,7 +6,8 @@ use std::{sync::Arc, time::Duration};
 use jiff::Timestamp;
 use landfall_manifest::Index;
 use landfall_pipeline::{
-    Board, Claim, Compiled, LedgerObject, Nonce, Plan, Release, ReleaseId, RunId, RunResult, RunTaskCall, TaskSettings,
+    Board, Claim, Compiled, LedgerObject, Nonce, Plan, Release, ReleaseId, RunId, RunResult, RunTaskCall, StoredBoard,
+    TaskSettings,
 };
 use serde_json::Value;
 
@@ -27,7 +28,7 @@ pub trait Ports {
     fn task(&self) -> Option<&TaskSettings>;
 
     /// The board as it is, and the etag to swap it by. Reads only.
-    async fn board(&self) -> Result<(Board, String), ConductError>;
+    async fn board(&self) -> Result<(StoredBoard, String), ConductError>;
     /// Replaces the board if it still is the one with this etag.
     async fn swap_board(&self, etag: &str, board: &Board) -> Result<Swap, ConductError>;
     /// A release that was compiled. Reads only.

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use jiff::Timestamp;
+use jiff::{Timestamp, fmt::serde::timestamp::millisecond};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Cause, DatasetName, Debt, JobName, LedgerOutcome, NodeId, Nonce, ReleaseId, RunCause, RunId, Set, StopClass,
+    Cause, DatasetName, Debt, JobName, LedgerOutcome, NodeId, Nonce, Recent, ReleaseId, RunCause, RunId, Set,
+    StopClass, cause::few_words,
 };
 
 /// The version of board.json that this code reads and writes.
@@ -82,6 +83,7 @@ pub struct Announcement {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class: Option<StopClass>,
     /// What it was for.
+    #[serde(with = "few_words")]
     pub causes: Vec<RunCause>,
     /// What dbt executed in it outside the plan, at most 20 nodes: none, or there is something to look at.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -138,7 +140,7 @@ pub struct DeadLetters {
     pub since: Timestamp,
 }
 
-/// A dataset's memory.
+/// A dataset's memory. In JSON its times are milliseconds since 1970.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct DatasetState {
     /// The newest generation of its debt; 0: none yet.
@@ -146,10 +148,10 @@ pub struct DatasetState {
     /// It exists in the warehouse: it was loaded, or adopted with the first release.
     pub loaded: bool,
     /// Events before this are covered: the read point, less the margin, of the last run that planned a whole generation.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "millisecond::optional")]
     pub covered_to: Option<Timestamp>,
     /// When its last run was planned.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "millisecond::optional")]
     pub last_run: Option<Timestamp>,
     /// With the policy `count`: its groups.
     #[serde(default, skip_serializing_if = "Groups::is_empty")]
@@ -160,9 +162,9 @@ pub struct DatasetState {
     /// When the newest word about its pause was said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused_said: Option<Timestamp>,
-    /// Hashes of events on the board that `covered_to` does not reach, with the event's time.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub recent: BTreeMap<String, Timestamp>,
+    /// Events on the board that `covered_to` does not reach.
+    #[serde(default, skip_serializing_if = "Recent::is_empty")]
+    pub recent: Recent,
 }
 
 /// The groups of a dataset whose objects are counted.
@@ -198,6 +200,7 @@ pub struct Run {
     /// The release it runs, to its end.
     pub release: ReleaseId,
     /// What it pays.
+    #[serde(with = "few_words")]
     pub causes: Vec<RunCause>,
     /// Nodes planned (ordinals).
     pub nodes: Set,
@@ -338,34 +341,8 @@ impl Board {
         }
     }
 
-    /// From JSON; a board of another version is refused rather than half understood.
-    pub fn from_json(bytes: &[u8]) -> Result<Self, BoardError> {
-        #[derive(Deserialize)]
-        struct Version {
-            version: u32,
-        }
-        let Version { version } = serde_json::from_slice(bytes).map_err(BoardError::Unreadable)?;
-        if version != BOARD_VERSION {
-            return Err(BoardError::Version(version));
-        }
-        serde_json::from_slice(bytes).map_err(BoardError::Unreadable)
-    }
-
     /// To JSON.
-    pub fn to_json(&self) -> Result<Vec<u8>, BoardError> {
-        serde_json::to_vec(self).map_err(BoardError::Unreadable)
+    pub fn to_json(&self) -> Result<Vec<u8>, crate::BoardError> {
+        serde_json::to_vec(self).map_err(crate::BoardError::Unreadable)
     }
-}
-
-/// A board that cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum BoardError {
-    /// Not the JSON of a board.
-    #[error("board.json is not a board: {0}")]
-    Unreadable(#[source] serde_json::Error),
-    /// Another version.
-    #[error(
-        "board.json has version {0}, this landfall reads version {BOARD_VERSION}: update the stack's functions together"
-    )]
-    Version(u32),
 }

@@ -40,6 +40,11 @@ pub(crate) struct Graph {
     vertices: Vec<Option<Vertex>>,
     parents: Lists,
     children: Lists,
+    of_relation: Lists,
+    /// All that the release has.
+    present: Set,
+    /// Those whose relation somebody has to build before what reads it can run.
+    buildable: Set,
 }
 
 /// A list of numbers for each number from 0, all in two blocks of memory.
@@ -136,6 +141,13 @@ impl Graph {
         downwards.sort_unstable();
         graph.parents = Lists::of_sorted(edges.into_iter());
         graph.children = Lists::of_sorted(downwards.into_iter());
+        let mut relations: Vec<(u32, u32)> =
+            graph.iter().filter_map(|(ordinal, vertex)| Some((vertex.relation?, ordinal))).collect();
+        relations.sort_unstable();
+        graph.of_relation = Lists::of_sorted(relations.into_iter());
+        graph.present = graph.iter().map(|(ordinal, _)| ordinal).collect();
+        let built = |kind: Kind| matches!(kind, Kind::Model | Kind::Seed | Kind::Function);
+        graph.buildable = graph.iter().filter(|(_, vertex)| built(vertex.kind)).map(|(ordinal, _)| ordinal).collect();
         graph
     }
 
@@ -173,12 +185,27 @@ impl Graph {
         self.children.of(ordinal)
     }
 
+    /// Nodes that are or write this relation, rising.
+    pub(crate) fn of_relation(&self, relation: u32) -> &[u32] {
+        self.of_relation.of(relation)
+    }
+
+    /// Every node that the release has.
+    pub(crate) fn present(&self) -> &Set {
+        &self.present
+    }
+
+    /// Models, snapshots, seeds and functions: what is built from them needs them built.
+    pub(crate) fn buildable(&self) -> &Set {
+        &self.buildable
+    }
+
     /// The node with this ordinal, if the release has it.
     pub(crate) fn get(&self, ordinal: u32) -> Option<&Vertex> {
         self.vertices.get(usize::try_from(ordinal).ok()?)?.as_ref()
     }
 
-    /// Every node that the release has.
+    /// The same, with what they are.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Vertex)> {
         zip(&self.vertices, 0..).filter_map(|(vertex, ordinal)| Some((ordinal, vertex.as_ref()?)))
     }

@@ -23,6 +23,7 @@ mod pending;
 mod plan;
 mod project;
 mod ready;
+mod recent;
 mod release;
 mod report;
 pub mod safeguards;
@@ -30,15 +31,16 @@ pub mod safeguards;
 mod schema;
 mod set;
 mod stop;
+mod stored;
 mod values;
 
 pub use board::{
-    Announcement, Asks, Attempt, AttemptState, BOARD_KEY, BOARD_VERSION, Board, BoardError, Budget, DatasetState,
-    DeadLetters, DocsOwed, DocsState, Draining, Groups, LimitReached, NONCES_KEPT, OpenGroup, Run,
+    Announcement, Asks, Attempt, AttemptState, BOARD_KEY, BOARD_VERSION, Board, Budget, DatasetState, DeadLetters,
+    DocsOwed, DocsState, Draining, Groups, LimitReached, NONCES_KEPT, OpenGroup, Run,
 };
 pub use cause::{BadCause, Cause};
 pub use compile::{CompileError, CompileInput, compile};
-pub use debt::{Debt, Stuck};
+pub use debt::{Debt, OwedNodes, Stuck};
 pub use decide::{
     ASKS_KEPT, COUNTED_KEPT, Context, Decision, EPOCH_JUMP, FoundClaim, FoundRun, GROUPS_CLOSED, GROUPS_OPEN, Input,
     Load, MARGIN, MOST_ATTEMPTS, PATIENCE, RECENT_KEPT, Stop, Waiting, Why, decide, long_gone, waits, waits_for,
@@ -57,8 +59,10 @@ pub use project::{
     Project, ProjectError, ReleaseConfig, RetryRung, RunsConfig, Warehouse,
 };
 pub use ready::{MOST_COUNTED, OnDelete, Ready, ReadyPolicy};
+pub use recent::{EventMark, Recent};
 pub use release::{COMPILED_VERSION, Compiled, Dataset, Job, Release, ReleaseError};
 pub use report::{Claim, NodeResult, NodeStatus, Outcome, RESULT_VERSION, RunResult, StepResult};
 pub use set::Set;
 pub use stop::StopClass;
+pub use stored::{BoardError, StoredBoard};
 pub use values::{Span, Words};

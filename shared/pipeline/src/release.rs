@@ -221,6 +221,16 @@ impl Release {
         self.extra_leases.get(&ordinal).map(Vec::as_slice).unwrap_or_default()
     }
 
+    /// Nodes that take leases beside their relation's, with those.
+    pub(crate) fn nodes_with_extra_leases(&self) -> impl Iterator<Item = (u32, &[u32])> {
+        self.extra_leases.iter().map(|(node, leases)| (*node, leases.as_slice()))
+    }
+
+    /// Sources that are datasets.
+    pub(crate) fn dataset_sources(&self) -> impl Iterator<Item = (u32, &DatasetName)> {
+        self.dataset_of_source.iter().map(|(source, name)| (*source, name))
+    }
+
     /// A node's ordinal.
     pub fn ordinal(&self, id: &NodeId) -> Option<u32> {
         let found = self.by_id.binary_search_by(|ordinal| self.id_of(*ordinal).cmp(&Some(id))).ok()?;

@@ -62,7 +62,7 @@ impl Canon {
         let mut board = Board::clone(&self.board);
         let move_back = |time: &mut Timestamp| *time = back(*time, by);
         for state in board.datasets.values_mut() {
-            state.covered_to.iter_mut().chain(state.recent.values_mut()).for_each(move_back);
+            state.covered_to.iter_mut().chain(state.recent.times_mut()).for_each(move_back);
         }
         for debt in board.owed.values_mut() {
             [&mut debt.since, &mut debt.latest].into_iter().for_each(move_back);

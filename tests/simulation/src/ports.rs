@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use landfall_conductor::{ConductError, Described, Ports, PutNew, Refusal, RunOutcome, Swap};
 use landfall_manifest::Index;
 use landfall_pipeline::{
-    Board, Claim, Compiled, LedgerObject, Nonce, Plan, Release, ReleaseId, RunId, RunResult, RunTaskCall, TaskSettings,
+    Board, Claim, Compiled, LedgerObject, Nonce, Plan, Release, ReleaseId, RunId, RunResult, RunTaskCall, StoredBoard,
+    TaskSettings,
 };
 use serde_json::Value;
 
@@ -124,10 +125,12 @@ impl Ports for SimPorts {
         self.task.as_ref()
     }
 
-    async fn board(&self) -> Result<(Board, String), ConductError> {
-        self.read("the board", |world| world.board.as_ref().map(|(board, etag)| ((**board).clone(), etag.to_string())))
-            .await?
-            .ok_or_else(|| ConductError::NoBoard { address: "board.json".to_owned() })
+    async fn board(&self) -> Result<(StoredBoard, String), ConductError> {
+        self.read("the board", |world| {
+            world.board.as_ref().map(|(board, etag)| ((**board).clone().into(), etag.to_string()))
+        })
+        .await?
+        .ok_or_else(|| ConductError::NoBoard { address: "board.json".to_owned() })
     }
 
     async fn swap_board(&self, etag: &str, board: &Board) -> Result<Swap, ConductError> {

@@ -18,7 +18,7 @@ use std::process::Command;
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 use jiff::SignedDuration;
-use landfall_pipeline::{Board, Input, Release, pending};
+use landfall_pipeline::{Board, Input, Release, StoredBoard, pending};
 
 use world::{BATCH, batch, busy_board, files, now, owing, quiet_board, release, tell, waiting_board};
 
@@ -62,8 +62,9 @@ fn e_pending(bencher: Bencher<'_, '_>) {
 
 #[divan::bench(sample_count = 50, sample_size = 1)]
 fn f_board_from_json(bencher: Bencher<'_, '_>) {
-    let bytes = busy_board(&release()).to_json().unwrap();
-    bencher.counter(BytesCount::new(bytes.len())).bench_local(|| black_box(Board::from_json(&bytes).unwrap()));
+    let release = release();
+    let bytes = busy_board(&release).to_json().unwrap();
+    bencher.counter(BytesCount::new(bytes.len())).bench_local(|| black_box(read(&bytes, &release)));
 }
 
 #[divan::bench(sample_count = 50, sample_size = 1)]
@@ -94,6 +95,10 @@ fn i_plan_a_run(bencher: Bencher<'_, '_>, nodes: u32) {
     bencher.bench_local(|| black_box(tell(&board, &release, now(), &Input::Tick)));
 }
 
+fn read(bytes: &[u8], release: &Release) -> Board {
+    StoredBoard::from_json(bytes).unwrap().with(Some(release)).unwrap()
+}
+
 /// The highest resident memory of this process so far, in MiB.
 fn peak() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -111,7 +116,7 @@ fn report_peak() {
     let board = waiting_board(&release);
     let at = now() + SignedDuration::from_mins(31);
     let loads = batch(&release, 2, at, BATCH);
-    let decision = tell(&Board::from_json(&board.to_json().unwrap()).unwrap(), &release, at, &Input::Loads(&loads));
+    let decision = tell(&read(&board.to_json().unwrap(), &release), &release, at, &Input::Loads(&loads));
     let mib = |bytes: usize| bytes as f64 / 1_048_576.0;
     println!(
         "release of {} nodes: compiled.json {:.1} MiB, index.bin {:.1} MiB; peak memory {:.0} MiB once loaded (of which {before:.0} at start), {:.0} MiB once a batch \

@@ -207,7 +207,7 @@ pub(crate) fn waiting_board(release: &Release) -> Board {
 /// A quiet board that owes the first so many models for a release.
 pub(crate) fn owing(release: &Release, nodes: u32) -> Board {
     let mut board = quiet_board(release);
-    let debt = landfall_pipeline::Debt::new(1, now(), (0..nodes).collect(), "release".to_owned());
+    let debt = landfall_pipeline::Debt::new(1, now(), (0..nodes).collect::<Set>(), "release".to_owned());
     board.owed.insert(Cause::Release, debt);
     board
 }

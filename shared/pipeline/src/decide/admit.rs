@@ -25,11 +25,6 @@ pub(crate) fn rested(board: &Board, release: &Release, cause: &Cause, now: Times
     Some(board.datasets.get(name)?.last_run? + dataset.min_interval.0).filter(|at| *at > now)
 }
 
-/// Whether a live run has this generation in its plan.
-pub(crate) fn live(board: &Board, cause: &Cause, generation: u64) -> bool {
-    board.runs.values().flat_map(|run| &run.causes).any(|c| c.cause == *cause && c.generation == generation)
-}
-
 impl Deciding<'_> {
     /// Lets gathering debts become ready, and ends empty ones and what is drained.
     pub(super) fn expire(&mut self) {
@@ -85,22 +80,29 @@ impl Deciding<'_> {
     }
 
     /// Whether a run of these causes was planned.
-    fn admit_group(&mut self, release: &Release, group: &[&Candidate], queue: &Queue) -> bool {
+    fn admit_group(&mut self, release: &Release, group: &[&Candidate], queue: &Queue<'_>) -> bool {
+        let most = release.compiled.runs.max_parallel;
+        let spent = self.board.budget.runs >= release.compiled.limits.runs_per_day;
+        if self.board.runs.len() >= most || spent && self.board.limit_reached.is_some() {
+            return false;
+        }
         let causes: Vec<Cause> = group.iter().flat_map(|candidate| candidate.causes.clone()).collect();
         let youngest = group.iter().map(|candidate| candidate.since).max().unwrap_or(self.now);
-        let candidate = Candidate::of(&self.board, release, &causes);
+        let candidate = queue.candidate(&self.board, &causes);
         let taken = self.board.runs.len() + usize::from(queue.slot_reserved(candidate.since));
-        let full = taken >= release.compiled.runs.max_parallel;
-        let spent = self.board.budget.runs >= release.compiled.limits.runs_per_day;
-        let kept = || obstacle(&self.board, release, &candidate.leases).or_else(|| queue.older(&candidate, youngest));
-        if candidate.causes.is_empty() || full || kept().is_some() {
+        if candidate.causes.is_empty() || taken >= most {
+            return false;
+        }
+        let leases = candidate.leases(release);
+        // The queue does not know of the runs that were planned a moment ago; the board does.
+        if obstacle(&self.board, release, &leases).or_else(|| queue.older(&candidate, &leases, youngest)).is_some() {
             return false;
         }
         if spent {
             self.reach_limit();
             return false;
         }
-        self.plan(release, &candidate);
+        self.plan(release, &candidate, leases);
         true
     }
 

@@ -1,8 +1,8 @@
 //! A person's word: pause, resume, try again, approve. It comes through the queue of loads, so that it is decided, ledgered and delivered
 //! again like any other event.
 
-use super::{Deciding, land::hash};
-use crate::{About, Ask, Asked, Board, Cause, DatasetName, LedgerOutcome};
+use super::Deciding;
+use crate::{About, Ask, Asked, Board, Cause, DatasetName, EventMark, LedgerOutcome};
 
 /// How many persons' words the board knows again. One that is delivered once more after so many others is followed once more.
 pub const ASKS_KEPT: usize = 64;
@@ -20,7 +20,7 @@ type End = (LedgerOutcome, String);
 
 impl Deciding<'_> {
     pub(super) fn asked(&mut self, event: &Asked) {
-        let mark = hash(&["asked", &event.event_id]);
+        let mark = EventMark::of(&["asked", &event.event_id]).hex();
         let (outcome, detail) = if self.board.asks.recent.contains(&mark) {
             (LedgerOutcome::Covered, "delivered before".to_owned())
         } else {

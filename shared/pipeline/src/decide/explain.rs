@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     admit::rested,
     asked::paused,
-    queue::{Candidate, Obstacle, Queue},
+    queue::{Obstacle, Queue},
 };
 use crate::{Board, Cause, DatasetName, Debt, ReadyPolicy, Release, RunId, Set};
 
@@ -122,7 +122,7 @@ pub fn waits(board: &Board, release: &Release, now: Timestamp) -> Vec<Waiting> {
     let queue = Queue::of(board, release, now);
     let mut found = Vec::new();
     for (cause, debt) in &board.owed {
-        let mut left = debt.nodes.clone();
+        let mut left = Set::clone(&debt.nodes);
         let mut tell = |nodes: Set, why: Why| {
             let nodes = nodes.intersection(&left);
             left = left.minus(&nodes);
@@ -143,21 +143,21 @@ pub fn waits(board: &Board, release: &Release, now: Timestamp) -> Vec<Waiting> {
         }
         if paused(board, cause) {
             let Cause::Load(name) = cause else {
-                tell(debt.nodes.clone(), Why::Paused(None));
+                tell(Set::clone(&debt.nodes), Why::Paused(None));
                 continue;
             };
-            tell(debt.nodes.clone(), Why::Paused(Some(name.clone()).filter(|_| !board.paused_all)));
+            tell(Set::clone(&debt.nodes), Why::Paused(Some(name.clone()).filter(|_| !board.paused_all)));
             continue;
         }
         if let Some(until) = debt.ready_at.filter(|at| *at > now) {
-            tell(debt.nodes.clone(), Why::Gathering { until, what: gathering(board, release, cause, debt) });
+            tell(Set::clone(&debt.nodes), Why::Gathering { until, what: gathering(board, release, cause, debt) });
             continue;
         }
         if let Some(until) = rested(board, release, cause, now) {
-            tell(debt.nodes.clone(), Why::MinInterval(until));
+            tell(Set::clone(&debt.nodes), Why::MinInterval(until));
             continue;
         }
-        let candidate = Candidate::of(board, release, std::slice::from_ref(cause));
+        let candidate = queue.candidate(board, std::slice::from_ref(cause));
         let mut reasons: BTreeMap<&str, Set> = BTreeMap::new();
         for (ordinal, reason) in &candidate.split.waiting {
             reasons.entry(reason).or_default().insert(*ordinal);
@@ -169,15 +169,15 @@ pub fn waits(board: &Board, release: &Release, now: Timestamp) -> Vec<Waiting> {
             Some((id, _)) => Why::SameLoad(id.clone()),
             None => kept(board, release, &queue, cause, debt),
         };
-        tell(debt.nodes.clone(), why);
+        tell(Set::clone(&debt.nodes), why);
     }
     found
 }
 
 /// What keeps nodes that could be built.
-fn kept(board: &Board, release: &Release, queue: &Queue, cause: &Cause, debt: &Debt) -> Why {
-    let blocked = queue.blocked.iter().find(|(candidate, _)| candidate.causes.contains(cause));
-    match blocked.map(|(_, obstacle)| obstacle.clone()) {
+fn kept(board: &Board, release: &Release, queue: &Queue<'_>, cause: &Cause, debt: &Debt) -> Why {
+    let blocked = queue.blocked.iter().find(|candidate| candidate.causes.contains(cause));
+    match blocked.and_then(|candidate| queue.obstacle(board, candidate, &candidate.leases(release), debt.since)) {
         Some(Obstacle::Run { run, relation }) => return Why::Held { run, relation },
         Some(Obstacle::Drain { run, until }) => return Why::Drain { run, until },
         Some(Obstacle::Older { cause }) => return Why::Older(cause),
@@ -190,10 +190,8 @@ fn kept(board: &Board, release: &Release, queue: &Queue, cause: &Cause, debt: &D
     if board.budget.runs >= release.compiled.limits.runs_per_day {
         return Why::RunsPerDay(board.budget.since + SignedDuration::from_hours(24));
     }
-    match queue.reserved.first() {
-        Some((_, older, _)) if queue.slot_reserved(debt.since) && board.runs.len() + 1 >= most => {
-            Why::Place(older.clone())
-        }
+    match queue.first_reserved() {
+        Some(older) if queue.slot_reserved(debt.since) && board.runs.len() + 1 >= most => Why::Place(older.clone()),
         _ => Why::Next,
     }
 }

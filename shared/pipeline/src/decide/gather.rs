@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Deciding, land::hash};
-use crate::{Dataset, DatasetName, Debt, OpenGroup, ReadyPolicy};
+use super::Deciding;
+use crate::{Dataset, DatasetName, Debt, EventMark, OpenGroup, ReadyPolicy};
 
 /// What comes late to a group that is complete, and what is deleted, is not counted: the debt waits so long for more of it.
 const LATE: SignedDuration = SignedDuration::from_secs(60);
@@ -91,7 +91,7 @@ impl Deciding<'_> {
             (ReadyPolicy::Count { count, at_most, .. }, What::Object(below)) => {
                 let more = Wait::More { at_most: now + at_most.0 };
                 let Some(group) = dataset.ready.group(below) else { return (more, ": it is in no group".to_owned()) };
-                let group = if group.len() > LONGEST_NAME { hash(&["group", &group]) } else { group };
+                let group = if group.len() > LONGEST_NAME { EventMark::of(&["group", &group]).hex() } else { group };
                 if self.board.datasets.get(name).is_some_and(|state| state.groups.closed.contains(&group)) {
                     return (late(at_most.0), format!(": late, {} was complete", named(&group)));
                 }
@@ -112,7 +112,7 @@ impl Deciding<'_> {
         let state = self.board.datasets.entry(name.clone()).or_default();
         let open = &mut state.groups.open;
         let entry = open.entry(group.to_owned()).or_insert_with(|| OpenGroup { since: now, keys: BTreeSet::new() });
-        let mut key = hash(&["key", key]);
+        let mut key = EventMark::of(&["key", key]).hex();
         key.truncate(12);
         entry.keys.insert(key);
         let seen = entry.keys.len();

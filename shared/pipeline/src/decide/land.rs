@@ -1,20 +1,19 @@
 //! Events of loads: each gets exactly one outcome (L1), and a repeated one opens nothing (L5).
 
 use jiff::{SignedDuration, Timestamp};
-use sha2::{Digest, Sha256};
 
 use super::{Deciding, Load, MARGIN, RECENT_KEPT, gather::What};
 use crate::safeguards::{Safeguard, keeps};
 use crate::{
-    About, Cause, Dataset, DatasetLoaded, DatasetName, DatasetState, Debt, LedgerOutcome, ObjectEvent, OnDelete, Place,
-    ReadyPolicy,
+    About, Cause, Dataset, DatasetLoaded, DatasetName, DatasetState, Debt, EventMark, LedgerOutcome, ObjectEvent,
+    OnDelete, Place, ReadyPolicy,
 };
 
 /// What a mapped event is to its dataset.
 struct Mapped<'a> {
     event_id: &'a str,
     /// By which a repetition is known.
-    hash: String,
+    mark: EventMark,
     /// When the data was there.
     time: Timestamp,
     /// For people.
@@ -96,7 +95,13 @@ impl Deciding<'_> {
         let sequencer = event.sequencer.as_deref().unwrap_or_default();
         let mapped = Mapped {
             event_id: &event.event_id,
-            hash: hash(&[if deleted { "deleted" } else { "object" }, &event.bucket, &event.key, version, sequencer]),
+            mark: EventMark::of(&[
+                if deleted { "deleted" } else { "object" },
+                &event.bucket,
+                &event.key,
+                version,
+                sequencer,
+            ]),
             time: event.time,
             label: format!("{}s3://{}/{}", if deleted { "deleted: " } else { "" }, event.bucket, event.key),
             what: if deleted { What::Deletion } else { What::Object(location.below(&event.key)) },
@@ -122,7 +127,7 @@ impl Deciding<'_> {
         let mark = event.batch_id.as_deref().unwrap_or(&event.event_id);
         let mapped = Mapped {
             event_id: &event.event_id,
-            hash: hash(&["loaded", &event.dataset, mark]),
+            mark: EventMark::of(&["loaded", &event.dataset, mark]),
             time: event.loaded_at.unwrap_or(event.time),
             label: match &event.batch_id {
                 Some(batch) => format!("a loader's word, batch {batch}"),
@@ -161,13 +166,13 @@ impl Deciding<'_> {
     /// An event is covered iff the board knows it, or a run that planned the whole dataset began to read later than it, less the margin.
     fn open_or_join(&mut self, name: &DatasetName, dataset: &Dataset, event: &Mapped<'_>) -> End {
         let state = self.board.datasets.entry(name.clone()).or_default();
-        if state.recent.contains_key(&event.hash) && keeps(Safeguard::Repetition) {
+        if state.recent.contains(&event.mark) && keeps(Safeguard::Repetition) {
             return End::Covered("delivered before");
         }
         if state.covered_to.is_some_and(|covered| event.time < covered) {
             return End::Covered("a run that began to read after it has read it");
         }
-        state.recent.insert(event.hash.clone(), event.time);
+        state.recent.insert(event.mark, event.time);
         let (wait, note) = self.wait(name, dataset, event.what, event.key);
         let cause = Cause::Load(name.clone());
         if let Some(debt) = self.board.owed.get_mut(&cause)
@@ -175,7 +180,7 @@ impl Deciding<'_> {
             && debt.stuck.is_none()
         {
             debt.events += 1;
-            debt.last.clone_from(&event.label);
+            debt.last = shortened(&event.label);
             debt.latest = debt.latest.max(event.time);
             wait.join(debt);
             return End::Joined(debt.generation, note);
@@ -183,7 +188,7 @@ impl Deciding<'_> {
         let state = self.board.datasets.entry(name.clone()).or_default();
         state.generation += 1;
         let generation = state.generation;
-        let debt = Debt::new(generation, self.now, dataset.nodes.clone(), event.label.clone());
+        let debt = Debt::new(generation, self.now, dataset.nodes.clone(), shortened(&event.label));
         self.board.owed.insert(cause, wait.begin(Debt { latest: event.time, ..debt }));
         End::Opened(generation, note)
     }
@@ -192,38 +197,41 @@ impl Deciding<'_> {
     fn forget(&mut self) {
         let datasets = &mut self.board.datasets;
         datasets.values_mut().for_each(forget_covered);
-        let mut rest: Vec<(Timestamp, &DatasetName, &String)> = datasets
+        let mut rest: Vec<(Timestamp, &DatasetName, &EventMark)> = datasets
             .iter()
-            .flat_map(|(name, state)| state.recent.iter().map(move |(hash, time)| (*time, name, hash)))
+            .flat_map(|(name, state)| state.recent.iter().map(move |(mark, time)| (time, name, mark)))
             .collect();
         let Some(last) = rest.len().checked_sub(RECENT_KEPT).and_then(|over| over.checked_sub(1)) else { return };
-        let (_, (time, name, hash), _) = rest.select_nth_unstable(last);
-        let newest_forgotten = (*time, name.clone(), hash.clone());
+        let (_, (time, name, mark), _) = rest.select_nth_unstable(last);
+        let newest_forgotten = (*time, name.clone(), **mark);
         for (name, state) in datasets {
-            let (time, other, hash) = &newest_forgotten;
-            state.recent.retain(|own, at| (*at, name, own) > (*time, other, hash));
+            let (time, other, mark) = &newest_forgotten;
+            state.recent.retain(|own, at| (at, name, own) > (*time, other, mark));
         }
     }
+}
+
+/// A label of at most 80 characters: its start and its end, which tells more. The ledger has the whole key; a board of thousands of debts cannot.
+fn shortened(label: &str) -> String {
+    const START: usize = 24;
+    const END: usize = 55;
+    let many = label.chars().count();
+    if many <= START + END + 1 {
+        return label.to_owned();
+    }
+    let start = label.chars().take(START);
+    let end = label.chars().skip(many - END);
+    start.chain(['…']).chain(end).collect()
 }
 
 /// Drops the hashes that `covered_to` makes needless.
 pub(super) fn forget_covered(state: &mut DatasetState) {
     if let Some(covered) = state.covered_to {
-        state.recent.retain(|_, time| *time >= covered);
+        state.recent.retain(|_, time| time >= covered);
     }
 }
 
 /// What `covered_to` becomes by a read point.
 pub(super) fn covered_by(read_point: Timestamp) -> Timestamp {
     if keeps(Safeguard::Margin) { read_point - MARGIN } else { read_point + SignedDuration::from_secs(1) }
-}
-
-pub(super) fn hash(parts: &[&str]) -> String {
-    let mut digest = Sha256::new();
-    for part in parts {
-        digest.update(part.len().to_le_bytes());
-        digest.update(part.as_bytes());
-    }
-    let start = digest.finalize().iter().take(10).fold(0_u128, |start, byte| start << 8 | u128::from(*byte));
-    format!("{start:020x}")
 }

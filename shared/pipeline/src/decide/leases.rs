@@ -1,7 +1,7 @@
 //! Leases: what a run may write, and what it must be able to read undisturbed (L3).
 
 use crate::safeguards::{Safeguard, keeps};
-use crate::{Cause, Release, Run, Set, graph::Kind};
+use crate::{Cause, Draining, Release, Run, Set, graph::Kind};
 
 /// What a run holds while it lives.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -42,6 +42,11 @@ impl Leases {
         Self { writes: run.writes.clone(), reads: run.reads.clone(), exclusive: run.exclusive }
     }
 
+    /// What a run held whose statements may live on.
+    pub(crate) fn draining(draining: &Draining) -> Self {
+        Self { writes: draining.writes.clone(), reads: draining.reads.clone(), exclusive: draining.exclusive }
+    }
+
     /// Whether the two cannot live at once.
     pub(crate) fn conflict(&self, other: &Self) -> bool {
         self.exclusive
@@ -53,7 +58,7 @@ impl Leases {
 }
 
 /// The relation that running a node writes, and those that it reads.
-fn of_node(release: &Release, ordinal: u32) -> (Option<u32>, impl Iterator<Item = u32>) {
+pub(super) fn of_node(release: &Release, ordinal: u32) -> (Option<u32>, impl Iterator<Item = u32>) {
     let vertex = release.vertex(ordinal);
     let own = match vertex.and_then(|vertex| vertex.relation) {
         Some(_) if !keeps(Safeguard::LeaseByRelation) => Some(u32::MAX - ordinal),
@@ -66,7 +71,7 @@ fn of_node(release: &Release, ordinal: u32) -> (Option<u32>, impl Iterator<Item 
 }
 
 /// The relation of the dataset that a run for this cause loads itself.
-fn loaded_by_run(release: &Release, cause: &Cause) -> Option<u32> {
+pub(super) fn loaded_by_run(release: &Release, cause: &Cause) -> Option<u32> {
     let Cause::Load(name) = cause else { return None };
     let dataset = release.dataset(name).filter(|dataset| !dataset.before.is_empty())?;
     let source = release.ordinal(dataset.source.as_ref()?)?;

@@ -3,7 +3,7 @@
 //!
 //! - [`land`]: events of loads become debts, or are covered, unmapped, ignored (L1, L5). [`gather`]: how long they wait for more.
 //! - [`admit`]: debts that are ready become runs, as leases allow (L3, L4, L9). [`queue`]: what keeps them; [`explain`]: in words. [`waiting`]: nodes whose
-//!   parents were never built.
+//!   parents were never built. [`taken`]: the same quickly, for thousands.
 //! - [`attempts`]: a task started, was refused, was voided. [`settle`]: a task stopped; debts are paid or tried again (L2, L6, L7).
 //!   [`refresh`]: or built anew from nothing.
 //! - [`releases`], [`jobs`]: the other causes. [`asked`]: a person's word. [`recover`]: a board that was restored.
@@ -22,6 +22,7 @@ mod recover;
 mod refresh;
 mod releases;
 mod settle;
+mod taken;
 #[cfg(test)]
 mod tests;
 mod waiting;
@@ -221,7 +222,8 @@ pub struct Decision {
 
 /// Decides. Pure; the same arguments give the same decision.
 pub fn decide(board: &Board, input: &Input<'_>, context: &Context<'_>) -> Decision {
-    let now = context.now.max(board.now);
+    // The board's times have milliseconds.
+    let now = Timestamp::from_millisecond(context.now.as_millisecond()).unwrap_or(context.now).max(board.now);
     let mut state =
         Deciding { board: board.clone(), lines: Vec::new(), plans: Vec::new(), now, context, release: context.release };
     match input {
@@ -269,6 +271,7 @@ impl Deciding<'_> {
     fn finish(mut self, before: &Board) -> Decision {
         let changed = !self.lines.is_empty() || self.board != *before;
         if changed {
+            self.board.shorten(self.release);
             self.board.now = self.now;
             self.board.seq = self.board.seq.max(before.seq) + 1;
             self.board.nonces.push_back(self.context.nonce.clone());

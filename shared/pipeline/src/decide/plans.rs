@@ -5,6 +5,7 @@ use landfall_select::Command;
 use super::{
     Deciding,
     gather::Wait,
+    leases::Leases,
     queue::{Candidate, loads_first},
     refresh::builds,
     waiting::Split,
@@ -17,8 +18,8 @@ use crate::{
 };
 
 impl Deciding<'_> {
-    pub(super) fn plan(&mut self, release: &Release, group: &Candidate) {
-        let (split, leases) = (&group.split, group.leases.clone());
+    pub(super) fn plan(&mut self, release: &Release, group: &Candidate, leases: Leases) {
+        let split = &group.split;
         let Some(task) = self.context.task else { return };
         let steps = match self.steps(release, group, &split.run) {
             Ok(steps) => steps,

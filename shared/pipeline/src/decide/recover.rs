@@ -1,13 +1,13 @@
 //! A board that was restored from an older version: what it does not know is made harmless, and what may have been lost is owed again.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
 use super::Deciding;
 use crate::{
-    About, Attempt, AttemptState, Cause, DatasetName, Debt, Groups, LedgerOutcome, Plan, Release, Run, RunCause, RunId,
-    Set,
+    About, Attempt, AttemptState, Cause, DatasetName, Debt, Groups, LedgerOutcome, Plan, Recent, Release, Run,
+    RunCause, RunId, Set,
 };
 
 /// Generations and the board's number begin anew so far above those of the epoch before: the lost boards cannot have come there.
@@ -113,7 +113,7 @@ impl Deciding<'_> {
         for name in names {
             let state = self.board.datasets.entry(name.clone()).or_default();
             state.covered_to = None;
-            state.recent = BTreeMap::new();
+            state.recent = Recent::default();
             state.groups = Groups::default();
             state.generation = state.generation.max(floor) + 1;
             let Some(dataset) = self.release.and_then(|release| release.dataset(&name)) else { continue };

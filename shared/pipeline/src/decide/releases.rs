@@ -67,7 +67,7 @@ impl<'a> Deciding<'a> {
     fn owe_release(&mut self, release: &Release, force: bool) {
         let before = self.board.owed.remove(&Cause::Release);
         let left = before.as_ref().filter(|_| keeps(Safeguard::ReleaseDebt));
-        let left = left.map(|debt| debt.nodes.clone()).unwrap_or_default();
+        let left = left.map(|debt| Set::clone(&debt.nodes)).unwrap_or_default();
         let nodes = present(release, &release.compiled.owes.union(&left));
         if nodes.is_empty() {
             return;
@@ -100,9 +100,9 @@ impl<'a> Deciding<'a> {
             let old_nodes = old.and_then(|old| old.dataset(name)).map(|d| d.nodes.clone()).unwrap_or_default();
             debt.nodes = if debt.planned {
                 let new = dataset.nodes.minus(&old_nodes);
-                present(release, &debt.nodes).union(&new)
+                present(release, &debt.nodes).union(&new).into()
             } else {
-                dataset.nodes.clone()
+                dataset.nodes.clone().into()
             };
             debt.stuck = None;
             (debt.refresh, debt.refreshed) = (Set::new(), false);

@@ -147,7 +147,7 @@ impl Deciding<'_> {
                 } else {
                     Set::new()
                 };
-                debt.nodes = left.union(&early);
+                debt.nodes = left.union(&early).into();
             }
         }
     }

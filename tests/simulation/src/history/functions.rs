@@ -45,7 +45,7 @@ pub(super) async fn invoke(
             }
         }
         Function::PublishDocs => {
-            let (board, _) = conductor.board().await?;
+            let board = conductor.read().await?.board;
             let runs = board.docs.owed.into_iter().map(|owed| owed.run).collect();
             conductor.commit(&Input::Published { runs }, deadline).await?;
         }

@@ -9,7 +9,7 @@ fn told(world: &World) -> Vec<Waiting> {
     for (cause, debt) in &world.board.owed {
         let parts: Vec<&Set> = all.iter().filter(|w| w.cause == *cause).map(|w| &w.nodes).collect();
         let union = parts.iter().fold(Set::new(), |all, part| all.union(part));
-        assert_eq!(union, debt.nodes, "{cause}: {all:#?}");
+        assert_eq!(union, *debt.nodes, "{cause}: {all:#?}");
         assert_eq!(parts.iter().map(|part| part.len()).sum::<usize>(), debt.nodes.len(), "{cause}");
     }
     all

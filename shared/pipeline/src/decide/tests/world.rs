@@ -8,7 +8,7 @@ use landfall_manifest::Index;
 use crate::{
     Ask, Asked, Board, Claim, CompileInput, Context, DatasetLoaded, Decision, Input, LedgerLine, Load, NodeId,
     NodeResult, NodeStatus, Nonce, ObjectEvent, Outcome, Plan, Project, RESULT_VERSION, Release, ReleaseId, RunId,
-    RunResult, StepResult, Stop, StopClass, TaskSettings, compile, decide,
+    RunResult, StepResult, Stop, StopClass, StoredBoard, TaskSettings, compile, decide,
 };
 
 pub(super) const PROJECT: &str = r#"
@@ -87,12 +87,15 @@ impl World {
         let settings = TaskSettings::default();
         let context = Context { now, nonce: &nonce, release: None, task: Some(&settings) };
         let decision = decide(&world.board, &Input::Offer { release: &world.release, force: false }, &context);
-        world.keep(decision);
+        world.keep(decision, None);
         world
     }
 
-    fn keep(&mut self, decision: Decision) {
-        self.board = Board::from_json(&decision.board.to_json().unwrap()).unwrap();
+    fn keep(&mut self, decision: Decision, offered: Option<&Release>) {
+        let stored = StoredBoard::from_json(&decision.board.to_json().unwrap()).unwrap();
+        let known = offered.into_iter().chain([&self.release]).find(|release| stored.release() == Some(release.id()));
+        self.board = stored.with(known).unwrap();
+        assert_eq!(self.board, decision.board, "a board reads back from its JSON");
         self.plans.extend(decision.plans);
         self.lines.extend(decision.lines);
     }
@@ -104,7 +107,11 @@ impl World {
         let context = Context { now: self.now, nonce: &nonce, release: Some(&self.release), task: Some(&settings) };
         let decision = decide(&self.board, input, &context);
         assert_eq!(decision, decide(&self.board, input, &context), "a decision is a function of its arguments");
-        self.keep(decision);
+        let offered = match input {
+            Input::Offer { release, .. } => Some(*release),
+            _ => None,
+        };
+        self.keep(decision, offered);
     }
 
     /// Takes another release as the one in place, after it was offered.

@@ -10,6 +10,9 @@ use crate::{CallError, Fault};
 /// Of every event that Landfall sends.
 pub const SOURCE: &str = "landfall";
 
+/// The sweep's word about a release whose upload nobody heard of; otherwise it is like S3's own `Object Created`.
+pub const RELEASE_OFFERED: &str = "Release Offered";
+
 const ACTION: &str = "events:PutEvents";
 /// An entry may fail inside an answer that succeeded, where the SDK does not see it and does not repeat it.
 const TRIES: u32 = 3;

@@ -1,12 +1,12 @@
 //! The loop of `landfall-conductor` over the world that ships: S3, ECS, SQS and `EventBridge`.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use landfall_manifest::Index;
 use landfall_pipeline::{
-    BOARD_KEY, Board, Claim, Compiled, LedgerObject, Nonce, Plan, Release, ReleaseId, RunId, RunResult, RunTaskCall,
-    StoredBoard, TaskSettings,
+    BOARD_KEY, Board, Claim, Compiled, LedgerHeader, LedgerObject, Nonce, Plan, Release, ReleaseId, RunId, RunResult,
+    RunTaskCall, StoredBoard, TaskSettings, compact,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -121,6 +121,27 @@ fn json(what: &'static str, value: &impl Serialize) -> Result<Vec<u8>, ConductEr
     serde_json::to_vec(value).map_err(|source| ConductError::Json { what, source })
 }
 
+/// A release that lies complete for so long should have been heard of.
+const UNHEARD_AFTER: SignedDuration = SignedDuration::from_mins(5);
+
+/// The releases, of these objects with S3's times of them, that lie complete and that nobody has looked at.
+fn unheard<'a>(objects: impl Iterator<Item = (&'a str, Timestamp)>, now: Timestamp) -> Vec<ReleaseId> {
+    let mut files: BTreeMap<&str, BTreeMap<&str, Timestamp>> = BTreeMap::new();
+    for (key, at) in objects {
+        if let Some((id, file)) = key.strip_prefix("releases/").and_then(|rest| rest.split_once('/')) {
+            files.entry(id).or_default().insert(file, at);
+        }
+    }
+    files
+        .into_iter()
+        .filter(|(_, files)| {
+            let complete = files.get("release.json").is_some_and(|at| now.duration_since(*at) >= UNHEARD_AFTER);
+            complete && !files.contains_key("compiled.json") && !files.contains_key("refused.json")
+        })
+        .filter_map(|(id, _)| ReleaseId::parse(id).ok())
+        .collect()
+}
+
 const JSON: &str = "application/json";
 
 impl Ports for Aws {
@@ -221,6 +242,68 @@ impl Ports for Aws {
         }
     }
 
+    async fn ledger_after(&self, key: Option<&str>, most: usize) -> Result<Vec<String>, ConductError> {
+        Ok(self.store.list("ledger/", key, most).await?.into_iter().map(|page| page.key).collect())
+    }
+
+    async fn ledger_page(&self, key: &str) -> Result<Option<LedgerObject>, ConductError> {
+        let Some(stored) = self.store.get(key).await? else { return Ok(None) };
+        let page = LedgerObject::from_jsonl(&String::from_utf8_lossy(&stored.bytes));
+        page.map(Some).map_err(|source| ConductError::Json { what: "a page of the ledger", source })
+    }
+
+    async fn ledger_page_before(&self, key: &str) -> Result<Option<Option<String>>, ConductError> {
+        // A header has some 200 bytes.
+        let Some(start) = self.store.get_start(key, 2_048).await? else { return Ok(None) };
+        let line = start.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        match serde_json::from_slice::<LedgerHeader>(line) {
+            Ok(header) => Ok(Some(header.previous)),
+            Err(source) => Err(ConductError::Json { what: "a page of the ledger", source }),
+        }
+    }
+
+    async fn unheard_releases(&self, after: Option<&ReleaseId>) -> Result<Vec<ReleaseId>, ConductError> {
+        let after = after.map(|release| format!("releases/{release}/\u{7f}"));
+        let listed = self.store.list("releases/", after.as_deref(), 1_000).await?;
+        Ok(unheard(listed.iter().map(|object| (object.key.as_str(), object.last_modified)), clock::now()))
+    }
+
+    async fn offer_again(&self, release: &ReleaseId) -> Result<(), ConductError> {
+        let detail = serde_json::json!({
+            "bucket": { "name": self.store.bucket() },
+            "object": { "key": format!("releases/{release}/release.json") },
+            "stack": self.config.stack(),
+        });
+        self.put_event(crate::bus::RELEASE_OFFERED, &detail).await
+    }
+
+    async fn runs_since(&self, at: Timestamp) -> Result<Vec<RunId>, ConductError> {
+        let mut found: Vec<RunId> = Vec::new();
+        // '+' comes before every letter and digit of the second's own runs.
+        let mut after = format!("runs/{}+", compact(at));
+        loop {
+            let listed = self.store.list("runs/", Some(&after), 1_000).await?;
+            let Some(last) = listed.last().map(|object| object.key.clone()) else { return Ok(found) };
+            let ids = listed.iter().filter_map(|object| object.key.strip_prefix("runs/")?.split('/').next());
+            found.extend(ids.filter_map(|id| RunId::parse(id).ok()));
+            found.dedup();
+            after = last;
+        }
+    }
+
+    async fn restore_board(&self, over: Option<&str>, board: &Board) -> Result<Swap, ConductError> {
+        let Some(etag) = over else {
+            let bytes = board
+                .to_json()
+                .map_err(|source| ConductError::Board { address: self.store.address(BOARD_KEY), source })?;
+            return Ok(match self.store.put_new(BOARD_KEY, &bytes, JSON).await? {
+                PutNew::Created { etag } => Swap::Done { etag },
+                PutNew::Exists => Swap::Conflict,
+            });
+        };
+        self.swap_board(etag, board).await
+    }
+
     async fn run_task(&self, call: &RunTaskCall) -> RunOutcome {
         match self.acting() {
             Ok(acting) => acting.tasks.run(call).await,
@@ -258,5 +341,28 @@ impl Ports for Aws {
 
     async fn put_event(&self, detail_type: &str, detail: &Value) -> Result<(), ConductError> {
         Ok(self.bus.put(detail_type, detail).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_release_is_unheard_of_if_it_lies_complete_and_nobody_looked_at_it() {
+        let now: Timestamp = "2026-11-25T10:00:00Z".parse().unwrap();
+        let (early, late) = (now - SignedDuration::from_mins(6), now - SignedDuration::from_mins(4));
+        let objects = [
+            ("releases/a/manifest.json", early),
+            ("releases/b/release.json", early),
+            ("releases/c/release.json", late),
+            ("releases/d/compiled.json", late),
+            ("releases/d/release.json", early),
+            ("releases/e/refused.json", late),
+            ("releases/e/release.json", early),
+            ("releases/../release.json", early),
+        ];
+        let found = unheard(objects.into_iter(), now);
+        assert_eq!(found.iter().map(ReleaseId::as_str).collect::<Vec<_>>(), ["b"]);
     }
 }

@@ -104,10 +104,7 @@ impl Store {
             Err(error) => return absent(self.failed("s3:GetObject", key, &error)),
         };
         let (etag, modified) = (answer.e_tag, answer.last_modified);
-        let body = answer.body.collect().await.map_err(|error| {
-            let fault = Fault { status: None, code: None, message: format!("the content broke off: {error}") };
-            CallError::new("s3:GetObject", self.address(key), fault)
-        })?;
+        let body = answer.body.collect().await.map_err(|error| self.broke_off(key, &error))?;
         Ok(Some(Stored {
             bytes: body.to_vec(),
             etag: etag.ok_or_else(|| self.incomplete(key, "ETag"))?,
@@ -117,6 +114,17 @@ impl Store {
                 .ok_or_else(|| self.incomplete(key, "Last-Modified"))?,
             version_id: answer.version_id,
         }))
+    }
+
+    /// The first bytes of an object, at most so many; none if there is no object. Needs what [`Self::get`] needs.
+    pub async fn get_start(&self, key: &str, bytes: usize) -> Result<Option<Vec<u8>>, StoreError> {
+        let range = format!("bytes=0-{}", bytes.saturating_sub(1));
+        let answer = match self.s3.get_object().bucket(&self.bucket).key(key).range(range).send().await {
+            Ok(answer) => answer,
+            Err(error) => return absent(self.failed("s3:GetObject", key, &error)),
+        };
+        let body = answer.body.collect().await.map_err(|error| self.broke_off(key, &error))?;
+        Ok(Some(body.to_vec()))
     }
 
     /// S3's time of the object's last write, or none if there is none. Needs what [`Self::get`] needs.
@@ -303,6 +311,11 @@ impl Store {
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
         CallError::of(action, self.address(key), error)
+    }
+
+    fn broke_off(&self, key: &str, error: &aws_sdk_s3::primitives::ByteStreamError) -> CallError {
+        let fault = Fault { status: None, code: None, message: format!("the content broke off: {error}") };
+        CallError::new("s3:GetObject", self.address(key), fault)
     }
 
     fn etag(&self, key: &str, etag: Option<String>) -> Result<String, StoreError> {

@@ -33,7 +33,7 @@ impl<P: Ports> Conductor<P> {
                 return Ok(board);
             }
             self.write_plans(&decision.plans).await?;
-            let ledger = self.write_ledger(&board, &decision, &nonce).await?;
+            let ledger = self.write_ledger(board.ledger.clone(), &decision, &nonce).await?;
             tried.push(nonce);
             match self.ports.swap_board(&etag, &decision.board).await? {
                 Swap::Done { .. } => {
@@ -70,9 +70,10 @@ impl<P: Ports> Conductor<P> {
         Ok(())
     }
 
-    async fn write_ledger(
+    /// The page after `previous`, if there is anything to tell; its key.
+    pub(crate) async fn write_ledger(
         &self,
-        before: &Board,
+        previous: Option<String>,
         decision: &Decision,
         nonce: &Nonce,
     ) -> Result<Option<String>, ConductError> {
@@ -83,7 +84,7 @@ impl<P: Ports> Conductor<P> {
                 seq: decision.board.seq,
                 nonce: nonce.clone(),
                 at: decision.board.now,
-                previous: before.ledger.clone(),
+                previous,
             },
             lines: decision.lines.clone(),
         };

@@ -9,9 +9,11 @@ mod observe;
 mod offer;
 mod perform;
 mod ports;
+mod recover;
 mod stop_class;
 mod sweep;
 mod task_facts;
+mod tidy;
 
 use std::{
     error::Error,
@@ -19,12 +21,13 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use landfall_pipeline::{BOARD_KEY, Board, BoardError, Release, ReleaseError, ReleaseId};
+use landfall_pipeline::{BOARD_KEY, Board, BoardError, Release, ReleaseError, ReleaseId, RunId, StoredBoard};
 
 pub use answers::{Described, PutNew, Refusal, RunOutcome, Swap};
 pub use gauges::log_gauges;
 pub use offer::{Offered, ReleaseParts};
 pub use ports::Ports;
+pub use recover::Recovered;
 pub use task_facts::TaskFacts;
 
 /// Everything that a function needs to decide and to act.
@@ -94,6 +97,18 @@ pub enum ConductError {
         /// How often.
         tries: u32,
     },
+    /// A run that may live, and nobody can tell what it holds.
+    #[error(
+        "{reason}, and its task {task_arn} may live: nobody can tell what {run} holds. Restore the file from the bucket's versions, or wait until the task has stopped and delete runs/{run}/"
+    )]
+    Unrecoverable {
+        /// It.
+        run: RunId,
+        /// Its newest task.
+        task_arn: String,
+        /// What is wrong with its plan.
+        reason: String,
+    },
     /// publish-docs was asked to act.
     #[error("this function knows neither the cluster nor the queue: it only records")]
     OnlyRecords,
@@ -128,10 +143,12 @@ impl<P: Ports> Conductor<P> {
     pub async fn read(&self) -> Result<Standing, ConductError> {
         let (stored, etag) = self.ports.board().await?;
         let release = self.release(stored.release()).await?;
-        let board = stored
-            .with(release.as_deref())
-            .map_err(|source| ConductError::Board { address: BOARD_KEY.to_owned(), source })?;
+        let board = self.unfold(stored, release.as_deref())?;
         Ok(Standing { board, etag, release })
+    }
+
+    fn unfold(&self, stored: StoredBoard, release: Option<&Release>) -> Result<Board, ConductError> {
+        stored.with(release).map_err(|source| ConductError::Board { address: BOARD_KEY.to_owned(), source })
     }
 
     /// The release that the board names, read once as long as it stays the same.

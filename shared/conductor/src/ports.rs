@@ -43,6 +43,23 @@ pub trait Ports {
     async fn put_ledger(&self, key: &str, page: &LedgerObject) -> Result<PutNew, ConductError>;
     /// Takes a page back that no swap committed.
     async fn delete_ledger(&self, key: &str) -> Result<(), ConductError>;
+    /// At most so many keys of pages of the ledger, strays too, after that key, in order. Reads only.
+    async fn ledger_after(&self, key: Option<&str>, most: usize) -> Result<Vec<String>, ConductError>;
+    /// A page of the ledger. Reads only.
+    async fn ledger_page(&self, key: &str) -> Result<Option<LedgerObject>, ConductError>;
+    /// The page before a page of the ledger, by its own word; none if the page is gone. Reads only, and no more than its first line.
+    async fn ledger_page_before(&self, key: &str) -> Result<Option<Option<String>>, ConductError>;
+
+    /// Releases that lie complete for a while, are newer than that one, and neither compiled nor refused. Reads only.
+    async fn unheard_releases(&self, after: Option<&ReleaseId>) -> Result<Vec<ReleaseId>, ConductError>;
+    /// Tells on-release of a release as its upload did.
+    async fn offer_again(&self, release: &ReleaseId) -> Result<(), ConductError>;
+
+    /// Runs whose plan's name is of that second or later. Reads only.
+    async fn runs_since(&self, at: Timestamp) -> Result<Vec<RunId>, ConductError>;
+    /// Puts a board where none is (`over` is none), or in the place of what has that etag.
+    async fn restore_board(&self, over: Option<&str>, board: &Board) -> Result<Swap, ConductError>;
+
     /// Writes the claim of an attempt unless one is there.
     async fn put_claim(&self, run: &RunId, attempt: u32, claim: &Claim) -> Result<PutNew, ConductError>;
     /// The claim of an attempt, and S3's time of it. Reads only.

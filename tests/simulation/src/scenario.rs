@@ -71,7 +71,25 @@ pub enum Outside {
     Release,
     /// A job is due.
     Job,
+    /// A person says it, of everything (0) or of the dataset with this number, from 1.
+    Asks(usize, Word),
+    /// The board is lost, by being deleted or else spoilt, and the one so many versions before it is put into its place.
+    BoardLost(usize, bool),
 }
+
+/// What a person may say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Word {
+    /// Stop.
+    Pause,
+    /// Go on.
+    Resume,
+    /// Try again what failed.
+    Retry,
+}
+
+/// The number of the object that says that there are all.
+pub const MARKER: u32 = u32::MAX;
 
 /// A history before it happens.
 #[derive(Debug, Clone)]
@@ -124,6 +142,27 @@ impl Scenario {
         }
         for _ in 1..versions.len() {
             outside.push((rng.i64(0..span), Outside::Release));
+        }
+        // Elsewhere such an object is no data.
+        let marked = |source: &String| {
+            yaml.lines().any(|line| line.contains(&format!("raw.{source}:")) && line.contains("marker"))
+        };
+        for (number, _) in sources.iter().enumerate().filter(|(_, source)| marked(source)) {
+            for _ in 0..rng.u32(..3) {
+                outside.push((rng.i64(0..span), Outside::Lands(number, MARKER)));
+            }
+        }
+        if rng.u32(..4) == 0 {
+            for _ in 0..rng.u32(1..=4) {
+                let word =
+                    *rng.choice([Word::Pause, Word::Pause, Word::Resume, Word::Retry].iter()).unwrap_or(&Word::Retry);
+                outside.push((rng.i64(0..span), Outside::Asks(rng.usize(..=sources.len()), word)));
+            }
+        }
+        if rng.u32(..6) == 0 {
+            for _ in 0..rng.u32(1..=2) {
+                outside.push((rng.i64(0..span), Outside::BoardLost(rng.usize(..6), rng.bool())));
+            }
         }
         outside.sort_by_key(|(at, _)| *at);
         Self {
@@ -186,9 +225,12 @@ impl Scenario {
 fn yaml(rng: &mut Rng, sources: &[String]) -> String {
     let mut yaml = "version: 1\ndatasets:\n".to_owned();
     for source in sources {
-        let ready = match rng.u32(..6) {
+        let ready = match rng.u32(..9) {
             0 => "every_object: true".to_owned(),
             1 => "quiet: 30s, at_most: 2m".to_owned(),
+            2 => "marker: _DONE, at_most: 3m".to_owned(),
+            3 => "count: 2, per: \"dt=*\", at_most: 3m".to_owned(),
+            4 => "delay: 20s, at_most: 2m".to_owned(),
             _ => format!("quiet: {}s, at_most: 20s", rng.u32(1..=5)),
         };
         let interval = if rng.u32(..5) == 0 { ", min_interval: 2m" } else { "" };

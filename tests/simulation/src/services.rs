@@ -3,7 +3,9 @@
 use std::rc::Rc;
 
 use landfall_conductor::{Described, TaskFacts};
-use landfall_pipeline::{ATTEMPT_VARIABLE, Board, Claim, RunId, RunTaskCall, invariants, safeguards};
+use landfall_pipeline::{
+    ATTEMPT_VARIABLE, Ask, Asked, Board, Claim, Load, ReleaseId, RunId, RunTaskCall, invariants, safeguards,
+};
 
 use crate::{
     ports::written,
@@ -21,6 +23,30 @@ impl World {
         }
         self.put_board(board);
         true
+    }
+
+    /// `PutObject` of a board with `If-None-Match: *`, or with `If-Match` over what was to be restored: whether it was done.
+    pub fn restore(&mut self, over: Option<&str>, board: Board) -> bool {
+        let there = self.board.as_ref().map(|(_, etag)| etag.to_string());
+        if there.as_deref() != over {
+            self.say(|| "a board is not restored: another came between".to_owned());
+            return false;
+        }
+        self.say(|| "the board is restored".to_owned());
+        self.board = None;
+        self.recoveries += 1;
+        self.put_board(board);
+        true
+    }
+
+    /// Releases that lie there for five minutes, are newer than that one, and were never compiled.
+    pub fn unheard(&self, after: Option<&ReleaseId>) -> Vec<ReleaseId> {
+        let lies = self.version_of.iter().filter(|(id, (_, offered))| {
+            after.is_none_or(|after| *id > after)
+                && self.now - offered >= 5 * MINUTE
+                && !self.releases.contains_key(*id)
+        });
+        lies.map(|(id, _)| id.clone()).collect()
     }
 
     /// Puts the board there, whatever was there.
@@ -53,7 +79,9 @@ impl World {
         }
         self.swaps += 1;
         let etag = self.number();
-        self.board = Some((Rc::new(board), etag));
+        let board = Rc::new(board);
+        self.versions.push(Rc::clone(&board));
+        self.board = Some((board, etag));
     }
 
     /// `PutObject` of a claim with `If-None-Match: *`: whether it was done.
@@ -182,6 +210,14 @@ impl World {
             let message = Message { load: Some(load.clone()), visible_at, receives: 0, number };
             self.later(after, Happening::Arrives(message));
         }
+    }
+
+    /// A person's word, said now.
+    pub fn ask(&mut self, ask: Ask) {
+        let number = self.number();
+        let event_id = format!("asked-{number}");
+        let asked = Asked { event_id, time: at(self.now), ask };
+        self.send(&Load::Asked(asked));
     }
 
     /// The event source mapping takes a batch, if it may and there is one.

@@ -48,6 +48,8 @@ pub enum Function {
     OnRelease(usize),
     /// Docs are owed.
     PublishDocs,
+    /// No function, but a person: the board so many versions before the last is put into its place.
+    Recover(usize),
 }
 
 /// What happens next.
@@ -152,6 +154,10 @@ pub struct World {
 
     /// board.json and its etag.
     pub board: Option<(Rc<Board>, u64)>,
+    /// Every board that was in place, as the bucket's versions have it.
+    pub versions: Vec<Rc<Board>>,
+    /// How often an older board was put into the place of one that was lost.
+    pub recoveries: u32,
     /// Swaps that won.
     pub swaps: u64,
     /// Plans.
@@ -166,8 +172,8 @@ pub struct World {
     pub results: HashMap<(RunId, u32), RunResult>,
     /// Releases as compiled.
     pub releases: HashMap<ReleaseId, Arc<Release>>,
-    /// Which version of the project a release is.
-    pub version_of: HashMap<ReleaseId, usize>,
+    /// Which version of the project a release is, and when it was offered.
+    pub version_of: BTreeMap<ReleaseId, (usize, Ms)>,
 
     /// The queue of loads.
     pub queue: VecDeque<Message>,
@@ -244,6 +250,8 @@ impl World {
             struck: BTreeMap::new(),
             trace: trace.then(Vec::new),
             board: None,
+            versions: Vec::new(),
+            recoveries: 0,
             swaps: 0,
             plans: BTreeMap::new(),
             ledger: BTreeMap::new(),
@@ -251,7 +259,7 @@ impl World {
             claims: HashMap::new(),
             results: HashMap::new(),
             releases: HashMap::new(),
-            version_of: HashMap::new(),
+            version_of: BTreeMap::new(),
             queue: VecDeque::new(),
             dead: Vec::new(),
             loading: 0,
@@ -307,6 +315,6 @@ impl World {
 
     /// The version of the project that a release is.
     pub fn version(&self, release: &ReleaseId) -> usize {
-        self.version_of.get(release).copied().unwrap_or_default()
+        self.version_of.get(release).map(|(version, _)| *version).unwrap_or_default()
     }
 }

@@ -11,7 +11,10 @@ use super::{
 };
 use landfall_conductor::TaskFacts;
 
-use crate::task_facts::{self, TaskDetail};
+use crate::{
+    bus,
+    task_facts::{self, TaskDetail},
+};
 
 /// What the scheduler wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,15 +75,15 @@ pub fn parse_schedule(input: &Value) -> Result<ScheduleEvent, Malformed> {
 /// Reads an `ECS Task State Change`, of whatever status; `container` is the one whose exit code counts.
 /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_task_events.html>
 pub fn parse_task_stopped(event: &Value, container: &str) -> Result<TaskFacts, Malformed> {
-    read(event, "aws.ecs", "ECS Task State Change", |envelope| {
+    read(event, &[("aws.ecs", "ECS Task State Change")], |envelope| {
         let detail: TaskDetail = part("detail", &envelope.detail)?;
         Ok(task_facts::of_event(detail, container))
     })
 }
 
-/// Reads the event of `releases/<release>/release.json`.
+/// Reads the event of `releases/<release>/release.json`: S3's own, or the sweep's where that one was lost.
 pub fn parse_release_offered(event: &Value) -> Result<ReleaseOffered, Malformed> {
-    read(event, "aws.s3", "Object Created", |envelope| {
+    read(event, &[("aws.s3", "Object Created"), (bus::SOURCE, bus::RELEASE_OFFERED)], |envelope| {
         let object = s3::of_envelope(&envelope)?;
         let name = object.key.strip_prefix("releases/").and_then(|rest| rest.strip_suffix("/release.json"));
         let name = name.ok_or_else(|| format!("key {:?} is not releases/RELEASE/release.json", object.key))?;
@@ -91,21 +94,22 @@ pub fn parse_release_offered(event: &Value) -> Result<ReleaseOffered, Malformed>
 
 /// Reads our own event `Docs Owed`.
 pub fn parse_docs_owed(event: &Value) -> Result<DocsOwed, Malformed> {
-    read(event, crate::bus::SOURCE, "Docs Owed", |envelope| part("detail", &envelope.detail))
+    read(event, &[(bus::SOURCE, "Docs Owed")], |envelope| part("detail", &envelope.detail))
 }
 
 fn read<T>(
     event: &Value,
-    source: &str,
-    detail_type: &str,
+    expected: &[(&str, &str)],
     then: impl FnOnce(Envelope) -> Result<T, String>,
 ) -> Result<T, Malformed> {
     let envelope = part("event", event).and_then(|envelope: Envelope| {
-        if envelope.source == source && envelope.detail_type == detail_type {
+        if expected.contains(&(envelope.source.as_str(), envelope.detail_type.as_str())) {
             Ok(envelope)
         } else {
             let (other, kind) = (envelope.source, envelope.detail_type);
-            Err(format!("expected {source} {detail_type:?}, but it is {other} {kind:?}: check the rule's pattern"))
+            let expected: Vec<String> = expected.iter().map(|(source, kind)| format!("{source} {kind:?}")).collect();
+            let expected = expected.join(" or ");
+            Err(format!("expected {expected}, but it is {other} {kind:?}: check the rule's pattern"))
         }
     });
     envelope.and_then(then).map_err(|reason| Malformed::new(reason, &event.to_string()))

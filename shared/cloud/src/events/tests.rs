@@ -207,6 +207,10 @@ fn a_schedule_is_a_sweep_or_a_job() {
 fn a_release_is_named_by_its_key() {
     let offered = parse_release_offered(&object_created("releases/20261122t171417z-abc/release.json")).unwrap();
     assert_eq!(offered.release, ReleaseId::parse("20261122t171417z-abc").unwrap());
+    let detail =
+        json!({ "stack": STACK, "bucket": { "name": "state" }, "object": { "key": "releases/a/release.json" } });
+    let again = parse_release_offered(&event("landfall", "Release Offered", detail)).unwrap();
+    assert_eq!(again.release.as_str(), "a", "the sweep's word says it in the same place");
     for key in ["releases/release.json", "releases/a/b/release.json", "releases/../release.json", "runs/a/release.json"]
     {
         assert!(parse_release_offered(&object_created(key)).is_err(), "{key}");

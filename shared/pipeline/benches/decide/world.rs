@@ -134,6 +134,8 @@ fn run(release: &Release, number: usize) -> (RunId, Run) {
         (0u32..).zip(&release.compiled.nodes).filter(|(_, id)| part(id.as_str())).map(|(n, _)| n).collect();
     let relations = (0u32..).zip(&release.compiled.relations);
     let writes: Set = relations.filter(|(_, key)| part(key)).map(|(n, _)| n).collect();
+    let relations = (0u32..).zip(&release.compiled.relations);
+    let reads: Set = relations.filter(|(_, key)| !key.contains("model_")).map(|(n, _)| n).take(50).collect();
     let causes = release.compiled.datasets.keys().skip(number * 100).take(100).map(|name| RunCause {
         cause: Cause::Load(name.clone()),
         generation: 41,
@@ -147,7 +149,7 @@ fn run(release: &Release, number: usize) -> (RunId, Run) {
         done: nodes.iter().step_by(2).collect(),
         nodes,
         writes,
-        reads: release.compiled.datasets.values().take(50).zip(32_000..).map(|(_, n)| n).collect(),
+        reads,
         exclusive: false,
         read_point: Some(now()),
         timeout_seconds: 7_200,

@@ -18,19 +18,36 @@ pub(crate) fn paused(board: &Board, cause: &Cause) -> bool {
 
 type End = (LedgerOutcome, String);
 
+fn mark(word: &Asked) -> String {
+    EventMark::of(&["asked", &word.event_id]).hex()
+}
+
 impl Deciding<'_> {
     pub(super) fn asked(&mut self, event: &Asked) {
-        let mark = EventMark::of(&["asked", &event.event_id]).hex();
+        let mark = mark(event);
         let (outcome, detail) = if self.board.asks.recent.contains(&mark) {
             (LedgerOutcome::Covered, "delivered before".to_owned())
         } else {
-            self.board.asks.recent.push_back(mark);
-            while self.board.asks.recent.len() > ASKS_KEPT {
-                self.board.asks.recent.pop_front();
-            }
+            self.remember_word(mark);
             self.follow(event)
         };
-        self.line(&event.event_id, About::Asked { asked: event.ask.clone() }, outcome, detail);
+        let about = About::Asked { asked: event.ask.clone(), said: event.time };
+        self.line(&event.event_id, about, outcome, detail);
+    }
+
+    fn remember_word(&mut self, mark: String) {
+        self.board.asks.recent.push_back(mark);
+        while self.board.asks.recent.len() > ASKS_KEPT {
+            self.board.asks.recent.pop_front();
+        }
+    }
+
+    /// A word that a board followed which is lost: a pause holds, or its end.
+    pub(super) fn follow_again(&mut self, word: &Asked) {
+        if let Ask::Pause { .. } | Ask::Resume { .. } = word.ask {
+            self.remember_word(mark(word));
+            self.follow(word);
+        }
     }
 
     fn follow(&mut self, event: &Asked) -> End {

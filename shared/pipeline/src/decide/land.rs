@@ -211,17 +211,15 @@ impl Deciding<'_> {
     }
 }
 
-/// A label of at most 80 characters: its start and its end, which tells more. The ledger has the whole key; a board of thousands of debts cannot.
+/// A label of some 60 bytes: its start and its end, which tells more. The ledger has the whole key; a board of thousands of debts cannot.
 fn shortened(label: &str) -> String {
-    const START: usize = 24;
-    const END: usize = 55;
-    let many = label.chars().count();
-    if many <= START + END + 1 {
+    const START: usize = 16;
+    const END: usize = 44;
+    if label.len() <= START + END + '…'.len_utf8() {
         return label.to_owned();
     }
-    let start = label.chars().take(START);
-    let end = label.chars().skip(many - END);
-    start.chain(['…']).chain(end).collect()
+    let (start, end) = (label.floor_char_boundary(START), label.ceil_char_boundary(label.len() - END));
+    format!("{}…{}", label.get(..start).unwrap_or_default(), label.get(end..).unwrap_or_default())
 }
 
 /// Drops the hashes that `covered_to` makes needless.

@@ -32,7 +32,7 @@ pub use asked::ASKS_KEPT;
 pub use explain::{Waiting, Why, waits};
 pub use gather::{COUNTED_KEPT, GROUPS_CLOSED, GROUPS_OPEN};
 pub(crate) use leases::Leases;
-pub use recover::{EPOCH_JUMP, FoundClaim, FoundRun};
+pub use recover::{EPOCH_JUMP, Found, FoundClaim, FoundRun};
 pub use settle::long_gone;
 pub use waiting::waits_for;
 
@@ -119,9 +119,11 @@ pub enum Input<'a> {
     /// A task stopped.
     Stopped(Box<Stop>),
     /// The board was restored from an older version of it.
-    Recover {
-        /// Every run whose plan may still matter.
-        found: Vec<FoundRun>,
+    Recover(Box<Found>),
+    /// Off the ledger's chain nothing is left up to this object of it.
+    Tidied {
+        /// Its key.
+        ledger: String,
     },
     /// How many messages lie in the dead-letter queues.
     DeadLetters {
@@ -237,7 +239,8 @@ pub fn decide(board: &Board, input: &Input<'_>, context: &Context<'_>) -> Decisi
         Input::Voided { run, attempt } => state.voided(run, *attempt),
         Input::Claimed { run, attempt, task_arn } => state.claimed(run, *attempt, task_arn),
         Input::Stopped(stop) => state.stopped(stop),
-        Input::Recover { found } => state.recover(found),
+        Input::Recover(found) => state.recover(found),
+        Input::Tidied { ledger } => state.board.tidied = state.board.tidied.take().max(Some(ledger.clone())),
         Input::DeadLetters { loads, functions } => state.dead_letters(*loads, *functions),
         Input::LimitAnnounced => {
             if let Some(limit) = &mut state.board.limit_reached {

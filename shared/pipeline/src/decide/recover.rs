@@ -6,12 +6,29 @@ use jiff::Timestamp;
 
 use super::Deciding;
 use crate::{
-    About, Attempt, AttemptState, Cause, DatasetName, Debt, Groups, LedgerOutcome, Plan, Recent, Release, Run,
-    RunCause, RunId, Set,
+    About, Asked, Attempt, AttemptState, Cause, DatasetName, Debt, Groups, LedgerLine, LedgerOutcome, Plan, Recent,
+    Release, Run, RunCause, RunId, Set,
 };
 
 /// Generations and the board's number begin anew so far above those of the epoch before: the lost boards cannot have come there.
 pub const EPOCH_JUMP: u64 = 1_000_000_000;
+
+/// What the restorer of a board found in the state bucket.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Found {
+    /// Every run whose plan may still matter.
+    pub runs: Vec<FoundRun>,
+    /// Datasets of which the ledger tells since the restored board, whether or not a board named the page.
+    pub datasets: BTreeSet<DatasetName>,
+    /// The highest number of a board that the ledger tells of.
+    pub newest: u64,
+    /// Persons' words that were followed since, oldest first.
+    pub words: Vec<Asked>,
+    /// The newest object of the ledger's chain, as far as it can be followed beyond the restored board.
+    pub ledger: Option<String>,
+    /// What objects beyond that tell of events that the chain does not tell of: one of them may be what a lost board said.
+    pub untold: Vec<LedgerLine>,
+}
 
 /// A run whose plan lies in the state bucket, as the restorer found it.
 ///
@@ -42,35 +59,56 @@ impl Deciding<'_> {
     ///
     /// - A claimed run holds its relations until its task is proven stopped, like any live run. It pays only what the board knows to be its:
     ///   debts that the restored board already had in that run's plan. It is not tried again.
+    /// - Of two claimed runs that could not live at once the earlier one is over: the later one was let in after it.
     /// - A run of the restored board that was not found at all stays as it is: nobody has looked at its claim.
-    /// - Every dataset that the board or a found plan knows as loaded is owed again, whole, with its operations (`before`); nothing counts as
-    ///   covered that came before. A dataset whose very first load only the lost board knew and nobody planned is not known here: its objects'
-    ///   events are over, and `landfall load NAME` says that it is there.
-    pub(super) fn recover(&mut self, found: &[FoundRun]) {
-        self.board.epoch += 1;
+    /// - Every dataset that the board, the ledger or a found plan knows as loaded is owed again, whole, with its operations (`before`); nothing
+    ///   counts as covered that came before.
+    /// - Pauses hold as they were said last.
+    /// - The ledger goes on from where the lost boards left it: what they told stays told.
+    pub(super) fn recover(&mut self, found: &Found) {
+        // A board of before an earlier restoration does not know that there was one.
+        self.board.epoch = self.board.epoch.max(found.newest / EPOCH_JUMP) + 1;
         let floor = self.board.epoch.saturating_mul(EPOCH_JUMP);
         self.board.seq = self.board.seq.max(floor);
-        let (mut adopted, mut dropped) = (0, 0);
-        for run in found {
-            match &run.claimed {
-                Some(claim) => adopted += usize::from(self.adopt_run(run, claim)),
-                None => dropped += usize::from(self.drop_run(&run.plan.run_id)),
+        let (mut adopted, mut dropped, mut over) = (0, 0, 0);
+        let exclusive = self.release.is_some_and(|release| release.compiled.exclusive);
+        let mut newest_first: Vec<&FoundRun> = found.runs.iter().collect();
+        newest_first.sort_by(|a, b| b.plan.created_at.cmp(&a.plan.created_at));
+        let mut alive: Vec<&Plan> = Vec::new();
+        for run in newest_first {
+            // What the board knows of an attempt before the one that it had: it is over.
+            let known = self.board.runs.get(&run.plan.run_id).map_or(0, |there| there.attempt.number);
+            match run.claimed.as_ref().filter(|claim| claim.attempt >= known) {
+                // A later run that came to its claim was let in only after this one was seen stopped.
+                Some(_) if alive.iter().any(|later| exclusive || meet(&run.plan, later)) => {
+                    over += usize::from(self.drop_run(&run.plan.run_id, "a later run holds what it held: it is over"));
+                }
+                Some(claim) => {
+                    adopted += usize::from(self.adopt_run(run, claim));
+                    alive.push(&run.plan);
+                }
+                None => {
+                    dropped += usize::from(self.drop_run(&run.plan.run_id, "no task had claimed it"));
+                }
             }
         }
+        self.board.ledger = found.ledger.clone().max(self.board.ledger.take());
+        found.words.iter().for_each(|word| self.follow_again(word));
         let owed = self.owe_all(found, floor);
         // Debts of before the restoration that are no dataset's: nobody pays them but runs that the board knew.
         self.forget_payers();
         let about = About::Board { epoch: self.board.epoch };
         let detail = format!(
-            "the board was restored: {adopted} runs live on, {dropped} that no task had claimed are dropped, {owed} datasets are owed again"
+            "the board was restored: {adopted} runs live on, {over} are over, {dropped} that no task had claimed are dropped, {owed} datasets are owed again"
         );
         self.line(format!("board/{}", self.board.epoch), about, LedgerOutcome::Accepted, detail);
+        self.lines.extend(found.untold.iter().cloned());
     }
 
-    fn drop_run(&mut self, run: &RunId) -> bool {
+    fn drop_run(&mut self, run: &RunId, why: &str) -> bool {
         let known = self.board.runs.contains_key(run);
         if known {
-            self.end(run, LedgerOutcome::Dropped, "the board was restored, and no task had claimed it", None);
+            self.end(run, LedgerOutcome::Dropped, format!("the board was restored, and {why}"), None);
         }
         known
     }
@@ -101,14 +139,15 @@ impl Deciding<'_> {
         true
     }
 
-    fn owe_all(&mut self, found: &[FoundRun], floor: u64) -> usize {
-        let planned = found.iter().flat_map(|run| &run.plan.causes).filter_map(|planned| match &planned.cause {
+    fn owe_all(&mut self, found: &Found, floor: u64) -> usize {
+        let planned = found.runs.iter().flat_map(|run| &run.plan.causes).filter_map(|planned| match &planned.cause {
             Cause::Load(name) => Some(name.clone()),
             _ => None,
         });
         let mut names: BTreeSet<DatasetName> = planned.collect();
         let known = self.board.datasets.iter().filter(|(_, state)| state.loaded || state.generation > 0);
         names.extend(known.map(|(name, _)| name.clone()));
+        names.extend(found.datasets.iter().cloned());
         let mut owed = 0;
         for name in names {
             let state = self.board.datasets.entry(name.clone()).or_default();
@@ -134,6 +173,12 @@ impl Deciding<'_> {
             run.causes.retain(|c| owed.get(&c.cause).is_some_and(|debt| debt.generation == c.generation));
         }
     }
+}
+
+/// Whether the two cannot live at once, by the relations that their plans name.
+fn meet(one: &Plan, other: &Plan) -> bool {
+    let any = |these: &[String], those: &[String]| these.iter().any(|key| those.contains(key));
+    any(&one.writes, &other.writes) || any(&one.writes, &other.reads) || any(&one.reads, &other.writes)
 }
 
 /// A run that the board did not know: it pays nothing, and holds what its plan says.

@@ -3,9 +3,17 @@
 use std::{collections::BTreeSet, rc::Rc};
 
 use landfall_conductor::{ConductError, Conductor, Deadline, Offered, ReleaseParts};
-use landfall_pipeline::{DatasetLoaded, Input, JobName, Load, ObjectEvent, Project as Yaml, ReleaseId};
+use landfall_pipeline::{
+    Board, DatasetLoaded, Input, JobName, Load, ObjectEvent, Project as Yaml, ReleaseId, StoredBoard,
+};
 
-use crate::{exec::Shared, ports::SimPorts, project::LANDING, world::Function};
+use crate::{
+    exec::Shared,
+    ports::SimPorts,
+    project::LANDING,
+    scenario::MINUTE,
+    world::{Function, Happening, World},
+};
 
 /// A function's handler, as its crate has it.
 pub(super) async fn invoke(
@@ -39,11 +47,12 @@ pub(super) async fn invoke(
             }
         }
         Function::OnRelease(version) => {
-            let parts = parts(world, version);
+            let parts = parts(&world.borrow(), version);
             if let Offered::InPlace(_, board) = conductor.offer(&parts, deadline).await? {
                 conductor.perform(*board, deadline).await?;
             }
         }
+        Function::Recover(back) => recover(conductor, back, world).await?,
         Function::PublishDocs => {
             let board = conductor.read().await?.board;
             let runs = board.docs.owed.into_iter().map(|owed| owed.run).collect();
@@ -53,11 +62,34 @@ pub(super) async fn invoke(
     Ok(())
 }
 
+/// `landfall recover`.
+async fn recover(conductor: &Conductor<SimPorts>, back: usize, world: &Shared) -> Result<(), ConductError> {
+    let (old, over) = {
+        let world = world.borrow();
+        // The first version that has a release: before it there was nothing to lose.
+        let old = world.versions.iter().rev().filter(|board| board.release.is_some()).nth(back);
+        let old = old.or(world.versions.get(1)).map(|board| Board::clone(board));
+        (old, world.board.as_ref().map(|(_, etag)| etag.to_string()))
+    };
+    let Some(old) = old else { return Ok(()) };
+    let recovered = conductor.recover(StoredBoard::from(old), over.as_deref()).await?;
+    let newer = recovered.release.filter(|release| recovered.board.release.as_ref().is_some_and(|now| release > now));
+    if let Some(release) = newer {
+        let mut world = world.borrow_mut();
+        let version = world.version(&release);
+        world.later(MINUTE, Happening::Invoke(Function::OnRelease(version), 0));
+    }
+    Ok(())
+}
+
+/// The id of a version's release.
+pub(super) fn release_id(version: usize) -> ReleaseId {
+    ReleaseId::parse(format!("r{version}")).unwrap_or_else(|error| unreachable!("{error}"))
+}
+
 /// The release of a version of the project.
-fn parts(world: &Shared, version: usize) -> ReleaseParts {
-    let mut world = world.borrow_mut();
-    let id = ReleaseId::parse(format!("r{version}")).unwrap_or_else(|error| unreachable!("{error}"));
-    world.version_of.insert(id.clone(), version);
+fn parts(world: &World, version: usize) -> ReleaseParts {
+    let id = release_id(version);
     let scenario = Rc::clone(&world.scenario);
     let project = scenario.versions.get(version).unwrap_or_else(|| unreachable!("a version of the scenario"));
     ReleaseParts {

@@ -74,7 +74,7 @@ impl History {
             let mut world = self.world.borrow_mut();
             let most = world.scenario.skew;
             let skew = world.rng.i64(-most..=most);
-            (skew, world.now, !matches!(function, Function::PublishDocs))
+            (skew, world.now, !matches!(function, Function::PublishDocs | Function::Recover(_)))
         };
         let ports = SimPorts::new(&self.world, skew, acts);
         let deadline = Deadline(at(now + skew + 55 * SECOND));
@@ -194,6 +194,11 @@ impl History {
                         }
                     }
                     Function::Sweep => {}
+                    // Somebody who was told that it failed says it again.
+                    Function::Recover(back) if !well => {
+                        let back = *back;
+                        world.later(MINUTE, Happening::Invoke(Function::Recover(back), 0));
+                    }
                     // Lambda calls again, twice; then it is a dead letter, and the sweep's or a person's.
                     _ if !well && before < 2 => {
                         let after = if before == 0 { MINUTE } else { 2 * MINUTE };

@@ -1,12 +1,16 @@
 use jiff::SignedDuration;
 
 use super::world::{PROJECT, World, models, release_of};
-use crate::{Board, FoundClaim, FoundRun, Input, LedgerOutcome, Plan, RunId};
+use crate::{Board, Found, FoundClaim, FoundRun, Input, LedgerOutcome, Plan, RunId};
 
 fn found(plan: &Plan, world: &World, claimed: bool) -> FoundRun {
     let task_arn = World::arn(&plan.run_id, 1);
     let claimed = claimed.then_some(FoundClaim { attempt: 1, task_arn, claimed_at: world.now });
     FoundRun { plan: plan.clone(), claimed }
+}
+
+fn recover(runs: Vec<FoundRun>) -> Input<'static> {
+    Input::Recover(Box::new(Found { runs, ..Found::default() }))
 }
 
 /// A world whose board is lost after a run was started: the restored board knows nothing of the run. Gives the board that was lost, too.
@@ -27,7 +31,7 @@ fn restored() -> (World, Plan, Board) {
 fn a_run_that_was_claimed_holds_its_relations_until_it_is_seen_stopped_and_pays_nothing() {
     let (mut world, plan, lost) = restored();
     let run = plan.run_id.clone();
-    world.tell(&Input::Recover { found: vec![found(&plan, &world, true)] });
+    world.tell(&recover(vec![found(&plan, &world, true)]));
     assert_eq!(world.board.epoch, lost.epoch + 1);
     assert!(world.board.seq > lost.seq && world.board.runs.contains_key(&run));
     assert_eq!(world.plans.last().unwrap().run_id, run, "the warehouse is that run's");
@@ -44,7 +48,7 @@ fn a_run_that_was_claimed_holds_its_relations_until_it_is_seen_stopped_and_pays_
 #[test]
 fn an_adopted_run_that_fails_is_not_tried_again() {
     let (mut world, plan, _) = restored();
-    world.tell(&Input::Recover { found: vec![found(&plan, &world, true)] });
+    world.tell(&recover(vec![found(&plan, &world, true)]));
     let stop = world.stop_of(&plan.run_id, 1, crate::Outcome::Interrupted, |_| None);
     world.stop(stop);
     assert!(!world.board.runs.contains_key(&plan.run_id));
@@ -59,7 +63,7 @@ fn a_run_that_nobody_claimed_is_dropped_and_everything_is_owed_at_once() {
     world.land("orders/b.csv");
     world.wait(2);
     let plan = world.last_plan();
-    world.tell(&Input::Recover { found: vec![found(&plan, &world, false)] });
+    world.tell(&recover(vec![found(&plan, &world, false)]));
     assert!(!world.board.runs.contains_key(&plan.run_id));
     assert!(world.lines.iter().any(|line| line.outcome == LedgerOutcome::Dropped));
     assert_ne!(world.last_plan().run_id, plan.run_id);
@@ -72,7 +76,7 @@ fn a_run_on_the_board_whose_claim_nobody_looked_at_stays() {
     world.land("orders/a.csv");
     world.wait(2);
     let (run, _) = world.start();
-    world.tell(&Input::Recover { found: Vec::new() });
+    world.tell(&recover(Vec::new()));
     assert!(world.board.runs.contains_key(&run));
     assert!(world.board.runs[&run].causes.is_empty(), "and pays nothing that it did not plan");
 }
@@ -82,7 +86,7 @@ fn no_event_is_covered_by_what_the_restored_board_remembers() {
     let mut world = World::new();
     let early = world.object("orders/a.csv");
     world.load("orders/a.csv");
-    world.tell(&Input::Recover { found: Vec::new() });
+    world.tell(&recover(Vec::new()));
     world.tell(&Input::Loads(&[crate::Load::Object(early)]));
     assert!(world.last_outcome().starts_with("Mapped"), "{}", world.last_outcome());
 }
@@ -92,8 +96,20 @@ fn a_dataset_that_only_a_found_plan_knows_is_owed_too() {
     let (mut world, plan, lost) = restored();
     world.board = Board::new(world.now);
     world.board.release = lost.release;
-    world.tell(&Input::Recover { found: vec![found(&plan, &world, false)] });
+    world.tell(&recover(vec![found(&plan, &world, false)]));
     assert!(world.owed("load:jaffle.raw_orders") > 0);
+}
+
+#[test]
+fn a_dataset_that_only_the_ledger_knows_is_owed_too_and_the_ledger_goes_on() {
+    let (mut world, _, lost) = restored();
+    world.board = Board::new(world.now);
+    world.board.release = lost.release;
+    let datasets = ["jaffle.raw_orders".parse().unwrap()].into();
+    let found = Found { datasets, ledger: lost.ledger.clone(), ..Found::default() };
+    world.tell(&Input::Recover(Box::new(found)));
+    assert!(world.owed("load:jaffle.raw_orders") > 0);
+    assert!(world.board.ledger > lost.ledger, "its next object follows the lost boards' last");
 }
 
 #[test]
@@ -105,7 +121,7 @@ fn a_run_whose_relations_the_release_cannot_name_keeps_all_others() {
     plan.run_id = RunId::parse("another").unwrap();
     plan.writes.push("db.schema.of_a_later_release".to_owned());
     let claim = FoundClaim { attempt: 2, task_arn: "arn".to_owned(), claimed_at: world.now };
-    world.tell(&Input::Recover { found: vec![FoundRun { plan, claimed: Some(claim) }] });
+    world.tell(&recover(vec![FoundRun { plan, claimed: Some(claim) }]));
     let plans = world.plans.len();
     world.land("customers/a.csv");
     world.wait(600);

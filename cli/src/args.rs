@@ -42,6 +42,8 @@ pub enum Verb {
     Resume(PauseArgs),
     /// Try again what failed and waits for a person
     Retry(RetryArgs),
+    /// Put an older version of the board in the place of one that was lost
+    Recover(RecoverArgs),
     /// Install what a local stack needs (emulator, SAM CLI, the example's dbt) into .landfall/; takes no time once it is there
     Setup,
     /// List what dbt would select, from a manifest alone
@@ -247,6 +249,20 @@ pub struct RetryArgs {
     /// Let a release run that changes so many nodes that it waits for an approval
     #[arg(long)]
     pub approve: bool,
+    /// Which stack.
+    #[command(flatten)]
+    pub stack: StackChoice,
+}
+
+/// `landfall recover`.
+#[derive(Debug, Clone, Args)]
+pub struct RecoverArgs {
+    /// The version of board.json, as S3 names it; unset: the newest that can be read
+    #[arg(long, value_name = "ID")]
+    pub version: Option<String>,
+    /// Do it; without this it is only shown what would be done
+    #[arg(long)]
+    pub yes: bool,
     /// Which stack.
     #[command(flatten)]
     pub stack: StackChoice,

@@ -16,7 +16,7 @@ pub enum StateError {
     Board(#[from] BoardError),
     /// There is no board.
     #[error(
-        "{0} is missing: `landfall release` makes it with the first release; if there was one before, restore it from the bucket's versions"
+        "{0} is missing: `landfall release` makes it with the first release; if there was one before, `landfall recover` restores it"
     )]
     NoBoard(String),
     /// A document of another shape.

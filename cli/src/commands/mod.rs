@@ -5,6 +5,7 @@ mod docs;
 mod load;
 mod local;
 mod plan;
+mod recover;
 mod release;
 mod status;
 
@@ -16,6 +17,7 @@ use crate::{
 
 pub(crate) use local::{binaries, follow};
 pub use plan::{PlanError, Supposed, suppose};
+pub use recover::RecoverError;
 
 /// Whatever ended a verb.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +76,9 @@ pub enum CommandError {
     /// Nothing of that name waits for a person.
     #[error("nothing that failed is called {0}: `landfall status` shows what waits for a person, and why")]
     NothingStuck(String),
+    /// No board to restore, or a bad choice of one.
+    #[error(transparent)]
+    Recover(#[from] recover::RecoverError),
     /// The emulator went away.
     #[error("the emulator ended by itself: see {0}")]
     EmulatorEnded(String),
@@ -98,6 +103,7 @@ pub async fn run(terminal: &Terminal, verb: &Verb) -> Result<(), CommandError> {
         Verb::Select(args) => {
             Ok(crate::select::run(args, &mut std::io::stdout().lock(), &mut std::io::stderr().lock())?)
         }
+        Verb::Recover(args) => recover::run(terminal, args).await,
         Verb::Setup => {
             crate::local::prepare(terminal, &crate::home::Home::find()?, true).await?;
             terminal.say("everything that a local stack needs is installed");

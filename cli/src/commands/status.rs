@@ -112,7 +112,7 @@ pub(super) async fn run(terminal: &Terminal, args: &StatusArgs) -> Result<(), Co
 
 fn not_released_yet(stack: &str, board: &str) -> String {
     format!(
-        "stack {stack} is deployed, and nothing was released to it yet\n{}\nIf it did run before, its board {board} is lost: restore it from the bucket's versions instead",
+        "stack {stack} is deployed, and nothing was released to it yet\n{}\nIf it did run before, its board {board} is lost: `landfall recover` restores it",
         next_steps(stack)
     )
 }

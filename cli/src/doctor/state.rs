@@ -111,7 +111,7 @@ async fn read(report: &mut Report, stack: &Stack, state: &Store) -> Found {
             report.next(
                 BOARD,
                 "there is none: nothing was released yet, or it was lost",
-                format!("{next}; if there was a board before, restore {address} from the bucket's versions instead"),
+                format!("{next}; if there was a board before, `landfall recover` restores {address} instead"),
             );
             return Found::default();
         }
@@ -123,7 +123,7 @@ async fn read(report: &mut Report, stack: &Stack, state: &Store) -> Found {
                 StateError::Release { .. } => (RELEASE, "release the project again"),
                 _ => (
                     BOARD,
-                    "use the landfall command and the functions of one version; else restore it from the bucket's versions",
+                    "use the landfall command and the functions of one version; else `landfall recover` takes an older one",
                 ),
             };
             report.broken(of, error.to_string(), fix);

@@ -71,6 +71,9 @@ pub enum ReleaseError {
     /// landfall.yml and the manifest together.
     #[error("the release would be refused:\n  {}", .0.problems.join("\n  "))]
     Compile(#[from] CompileError),
+    /// There was a board.
+    #[error("{0} is gone, and older versions of it are there: `landfall recover` puts the newest in its place")]
+    BoardLost(String),
     /// release.json cannot be written.
     #[error("cannot write release.json: {0}")]
     Json(#[from] serde_json::Error),

@@ -25,6 +25,10 @@ pub(super) async fn ensure_board(state: &Store) -> Result<bool, ReleaseError> {
     if let Some(there) = state.get(BOARD_KEY).await? {
         return Ok(StoredBoard::from_json(&there.bytes)?.release().is_none());
     }
+    // A new board would forget what a lost one owed.
+    if !state.versions(BOARD_KEY).await?.is_empty() {
+        return Err(ReleaseError::BoardLost(state.address(BOARD_KEY)));
+    }
     let board = Board::new(clock::now());
     match state.put_new(BOARD_KEY, &board.to_json()?, "application/json").await? {
         PutNew::Created { .. } => Ok(true),

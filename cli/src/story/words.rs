@@ -47,7 +47,9 @@ pub(super) fn line(line: &LedgerLine, plan: Option<&Plan>, landing: &str) -> (&'
                 (word, settled_in_words(run.as_str(), outcome, &line.detail, *nodes, plan, failed))
             }
         },
-        About::Asked { asked } => (outcome_word(line.outcome), format!("a person: {}: {detail}", ask_in_words(asked))),
+        About::Asked { asked, .. } => {
+            (outcome_word(line.outcome), format!("a person: {}: {detail}", ask_in_words(asked)))
+        }
         About::Board { epoch } => (outcome_word(line.outcome), format!("epoch {epoch}: {detail}")),
         About::Limit { .. } => ("LIMIT", detail),
         About::Other { text } => (outcome_word(line.outcome), format!("{}: {detail}", printable(text))),

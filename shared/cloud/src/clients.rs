@@ -17,8 +17,8 @@ pub enum ConnectError {
     Config(#[from] ConfigError),
 }
 
-/// All clients of one process. They share credentials and connections.
-#[derive(Debug)]
+/// All clients of one process. They share credentials and connections, and so do clones.
+#[derive(Debug, Clone)]
 pub struct Clients {
     sdk: SdkConfig,
     path_style: bool,

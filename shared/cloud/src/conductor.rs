@@ -11,7 +11,7 @@ use landfall_pipeline::{
 use serde::Serialize;
 use serde_json::Value;
 
-use landfall_conductor::{Described, Ports, PutNew, RunOutcome, Swap};
+use landfall_conductor::{Described, Ports, PutNew, RunOutcome, Swap, docs::Files};
 
 use crate::{Bus, CallError, Clients, Config, ConfigError, ConnectError, Queue, Store, StoreError, Tasks, clock};
 
@@ -341,6 +341,29 @@ impl Ports for Aws {
 
     async fn put_event(&self, detail_type: &str, detail: &Value) -> Result<(), ConductError> {
         Ok(self.bus.put(detail_type, detail).await?)
+    }
+}
+
+impl Files for Store {
+    fn address(&self, key: &str) -> String {
+        Self::address(self, key)
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<(Vec<u8>, String)>, ConductError> {
+        Ok(Self::get(self, key).await?.map(|stored| (stored.bytes, stored.etag)))
+    }
+
+    async fn put(&self, key: &str, bytes: &[u8], content_type: &str) -> Result<(), ConductError> {
+        Self::put(self, key, bytes, content_type).await?;
+        Ok(())
+    }
+
+    async fn put_new(&self, key: &str, bytes: &[u8], content_type: &str) -> Result<PutNew, ConductError> {
+        Ok(Self::put_new(self, key, bytes, content_type).await?)
+    }
+
+    async fn swap(&self, key: &str, etag: &str, bytes: &[u8]) -> Result<Swap, ConductError> {
+        Ok(Self::swap(self, key, etag, bytes).await?)
     }
 }
 

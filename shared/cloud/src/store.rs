@@ -41,6 +41,15 @@ pub struct Stored {
     pub version_id: Option<String>,
 }
 
+/// A version of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version {
+    /// As S3 names it.
+    pub id: String,
+    /// S3's time of its write.
+    pub at: Timestamp,
+}
+
 /// An object as a listing shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
@@ -233,6 +242,34 @@ impl Store {
             .await
             .map_err(|error| self.failed("s3:PutObject", key, &error))?;
         self.etag(key, sent.e_tag)
+    }
+
+    /// Versions of an object in a versioned bucket, newest first; marks of its deletion are none. Needs `s3:ListBucketVersions`.
+    pub async fn versions(&self, key: &str) -> Result<Vec<Version>, StoreError> {
+        let answer = self
+            .s3
+            .list_object_versions()
+            .bucket(&self.bucket)
+            .prefix(key)
+            .send()
+            .await
+            .map_err(|error| self.failed("s3:ListBucketVersions", key, &error))?;
+        let own = answer.versions.unwrap_or_default().into_iter().filter(|version| version.key.as_deref() == Some(key));
+        let version = |version: aws_sdk_s3::types::ObjectVersion| {
+            let at = version.last_modified.as_ref().and_then(clock::from_sdk);
+            Some(Version { id: version.version_id?, at: at? })
+        };
+        let mut versions: Vec<Version> = own.filter_map(version).collect();
+        versions.sort_by(|a, b| b.at.cmp(&a.at));
+        Ok(versions)
+    }
+
+    /// The whole of one version of an object. Needs `s3:GetObjectVersion`.
+    pub async fn get_version(&self, key: &str, version: &str) -> Result<Vec<u8>, StoreError> {
+        let sent = self.s3.get_object().bucket(&self.bucket).key(key).version_id(version).send().await;
+        let answer = sent.map_err(|error| self.failed("s3:GetObjectVersion", key, &error))?;
+        let body = answer.body.collect().await.map_err(|error| self.broke_off(key, &error))?;
+        Ok(body.to_vec())
     }
 
     /// Deletes the object; none being there is a success too. Needs `s3:DeleteObject`.

@@ -4,6 +4,7 @@
 
 mod answers;
 mod commit;
+pub mod docs;
 mod gauges;
 mod observe;
 mod offer;
@@ -21,7 +22,10 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use landfall_pipeline::{BOARD_KEY, Board, BoardError, Release, ReleaseError, ReleaseId, RunId, StoredBoard};
+use landfall_pipeline::{
+    BOARD_KEY, Board, BoardError, Release, ReleaseError, ReleaseId, RunId, StoredBoard,
+    safeguards::{Safeguard, keeps},
+};
 
 pub use answers::{Described, PutNew, Refusal, RunOutcome, Swap};
 pub use gauges::log_gauges;
@@ -57,7 +61,7 @@ pub enum ConductError {
     World(#[from] Box<dyn Error + Send + Sync>),
     /// No board: everything stands still, because a new one would forget what is owed.
     #[error(
-        "{address} is missing: `landfall release` makes the first one; if there was one, restore it from the bucket's versions"
+        "{address} is missing: `landfall release` makes the first one; if there was one, `landfall recover` restores it"
     )]
     NoBoard {
         /// `s3://bucket/board.json`.
@@ -109,6 +113,25 @@ pub enum ConductError {
         /// What is wrong with its plan.
         reason: String,
     },
+    /// A board of before an earlier restoration.
+    #[error(
+        "the page of the ledger that this board names, {page}, is gone: the board is of before an earlier restoration; take a newer version of it"
+    )]
+    OffTheChain {
+        /// The page's key.
+        page: String,
+    },
+    /// A document of ours that is not JSON.
+    #[error("{address}: {source}")]
+    Document {
+        /// Where.
+        address: String,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// Others published at the same time, again and again.
+    #[error("the docs' pointer was moved by others until the time was up; the sweep tries again")]
+    DocsContended,
     /// publish-docs was asked to act.
     #[error("this function knows neither the cluster nor the queue: it only records")]
     OnlyRecords,
@@ -141,7 +164,13 @@ impl<P: Ports> Conductor<P> {
 
     /// The board as it is, with the etag to swap it by and the release that it names.
     pub async fn read(&self) -> Result<Standing, ConductError> {
-        let (stored, etag) = self.ports.board().await?;
+        let (stored, etag) = match self.ports.board().await {
+            Err(ConductError::NoBoard { .. }) if !keeps(Safeguard::BoardIsNeverMade) => {
+                self.ports.restore_board(None, &Board::new(self.ports.now())).await?;
+                self.ports.board().await?
+            }
+            other => other?,
+        };
         let release = self.release(stored.release()).await?;
         let board = self.unfold(stored, release.as_deref())?;
         Ok(Standing { board, etag, release })

@@ -115,7 +115,12 @@ impl<P: Ports> Conductor<P> {
         let mut before = old.ledger.clone();
         for _ in 0..PAGES_BEFORE {
             let Some(key) = before else { break };
-            let Some(page) = self.ports.ledger_page(&key).await? else { break };
+            let page = match self.ports.ledger_page(&key).await? {
+                Some(page) => page,
+                // The restored board's own page is a stray, and was deleted, if another board was restored since.
+                None if Some(&key) == old.ledger.as_ref() => return Err(ConductError::OffTheChain { page: key }),
+                None => break,
+            };
             since.told_before.extend(page.lines.into_iter().map(|line| line.event));
             before = page.header.previous;
         }
@@ -160,20 +165,15 @@ impl Since {
             .collect()
     }
 
-    /// The chain's pages: from the restored board's on, each that names the one before, as long as only one can be it. Of two that name the
-    /// same one, a board named that which another page names in turn.
+    /// The chain's pages from the restored board's on: each that names the one before and that another page names in turn, which only a writer does who
+    /// read a board that named it. The very last one nobody names yet: it may be a stray that its writer still takes back.
     fn chain(&self, from: Option<&str>) -> Vec<&str> {
         let named: BTreeSet<&str> = self.pages.values().filter_map(|page| page.header.previous.as_deref()).collect();
         let mut chain: Vec<&str> = Vec::new();
         loop {
             let tip = chain.last().copied().or(from);
             let after = self.pages.iter().filter(|(_, page)| page.header.previous.as_deref() == tip);
-            let next: Vec<&str> = after.map(|(key, _)| key.as_str()).collect();
-            let committed = next.iter().find(|key| named.contains(*key)).or(match next.as_slice() {
-                [only] => Some(only),
-                _ => None,
-            });
-            match committed {
+            match after.map(|(key, _)| key.as_str()).find(|key| named.contains(key)) {
                 Some(key) => chain.push(key),
                 None => return chain,
             }

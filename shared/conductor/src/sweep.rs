@@ -18,7 +18,7 @@ impl<P: Ports> Conductor<P> {
         };
         let board = Box::pin(self.conduct(&input, deadline)).await?;
         let board = self.look_after_tasks(board, deadline).await?;
-        Ok(self.tidy(board, deadline).await)
+        Ok(if self.tidies_now() { self.tidy(board, deadline).await } else { board })
     }
 
     async fn look_after_tasks(&self, mut board: Board, deadline: Deadline) -> Result<Board, ConductError> {

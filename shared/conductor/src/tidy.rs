@@ -12,11 +12,13 @@ const EVERY: i64 = 10;
 const PAGES: usize = 500;
 
 impl<P: Ports> Conductor<P> {
-    /// Does both, if it is time. Nothing waits for it, so what fails is tried the next time.
-    pub(crate) async fn tidy(&self, board: Board, deadline: Deadline) -> Board {
-        if (self.ports.now().as_second() / 60) % EVERY != 0 {
-            return board;
-        }
+    /// Whether the sweep of this minute does so.
+    pub(crate) fn tidies_now(&self) -> bool {
+        (self.ports.now().as_second() / 60) % EVERY == 0
+    }
+
+    /// Does both. Nothing waits for it, so what fails is tried the next time.
+    pub async fn tidy(&self, board: Board, deadline: Deadline) -> Board {
         if let Err(error) = self.offer_again(&board).await {
             tracing::warn!(%error, "releases that nobody heard of were not looked for");
         }

@@ -44,11 +44,15 @@ pub enum Safeguard {
     AttemptsEnd,
     /// A node whose parent was never built waits.
     ParentsFirst,
+    /// Who finds no board halts, and makes none.
+    BoardIsNeverMade,
+    /// The docs' pointer is moved by compare-and-swap.
+    DocsFence,
 }
 
 impl Safeguard {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::Lease,
         Self::LeaseByRelation,
         Self::LeaseUntilStopped,
@@ -69,6 +73,8 @@ impl Safeguard {
         Self::Repetition,
         Self::AttemptsEnd,
         Self::ParentsFirst,
+        Self::BoardIsNeverMade,
+        Self::DocsFence,
     ];
 }
 

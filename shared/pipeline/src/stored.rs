@@ -1,5 +1,6 @@
 //! board.json as it was read: it is a board once the release that it names is at hand.
 
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::{BOARD_VERSION, Board, Cause, Release, ReleaseId, debt::OwedNodes};
@@ -25,6 +26,11 @@ impl StoredBoard {
     /// The release in place, if there is one.
     pub fn release(&self) -> Option<&ReleaseId> {
         self.0.release.as_ref()
+    }
+
+    /// Its number, and the latest time that any writer of it saw.
+    pub fn written(&self) -> (u64, Timestamp) {
+        (self.0.seq, self.0.now)
     }
 
     /// The board, with [that release](Self::release).

@@ -9,6 +9,7 @@ use landfall_pipeline::{Cause, DatasetName, LedgerObject, LedgerOutcome, MOST_AT
 
 use crate::{
     container::content_key,
+    docs,
     project::Node,
     world::{Seen, World, at},
 };
@@ -50,6 +51,7 @@ pub fn at_the_end(world: &World, quiet: bool) -> Vec<Violation> {
     found.extend(events(world));
     found.extend(data(world));
     found.extend(runs(world));
+    found.extend(docs::at_the_end(world));
     found
 }
 

@@ -1,6 +1,9 @@
 //! What runs in ECS: the container's own rules (`container/src`), with dbt reduced to what matters: which relation is written when, from what.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    rc::Rc,
+};
 
 use landfall_pipeline::{
     Claim, NodeId, NodeResult, NodeStatus, Outcome, Plan, RESULT_VERSION, RunId, RunResult, Step, StepResult,
@@ -48,7 +51,16 @@ pub async fn run(world: Shared, arn: String, run: RunId, attempt: u32) -> i32 {
     for _ in 0..5 {
         let fate = step(&world, Call::Write).await;
         if matches!(fate, Fate::Done | Fate::ReplyLost | Fate::Dies) {
-            world.borrow_mut().results.entry((run.clone(), attempt)).or_insert_with(|| result.clone());
+            let mut world = world.borrow_mut();
+            // Written before the result, which is last.
+            if !result.artifacts.is_empty() && !world.results.contains_key(&(run.clone(), attempt)) {
+                let version = world.version(&plan.release);
+                let scenario = Rc::clone(&world.scenario);
+                if let Some(project) = scenario.versions.get(version) {
+                    world.leave_docs(&result, project);
+                }
+            }
+            world.results.entry((run.clone(), attempt)).or_insert_with(|| result.clone());
         }
         match fate {
             Fate::Done => break,

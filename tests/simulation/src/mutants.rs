@@ -1,13 +1,12 @@
 //! Safeguards by the names that `--mutant` takes.
 //!
-//! Four of the protocol's are not here, because no history of this simulation can tell them apart, and are held by other tests: a board that
-//! would be made anew (no history loses it), unfenced docs (publish-docs is simulated as a success, its merge and pointer have tests of their
-//! own), a node that is paid though it was built before its parent (`decide/tests` have it), and patience (no history goes on loading for long enough to starve anything; `decide/tests` have it).
+//! Two of the protocol's are not here, because no history of this simulation tells them apart: a node that is paid though it was built before its
+//! parent, and patience (no history goes on loading for long enough to starve anything). `decide/tests` have both.
 
 use landfall_pipeline::safeguards::Safeguard;
 
 /// Name, what is switched off, and what that means.
-pub const ALL: [(&str, Safeguard, &str); 18] = [
+pub const ALL: [(&str, Safeguard, &str); 20] = [
     ("no-lease", Safeguard::Lease, "runs that meet in a relation live at once"),
     ("lease-by-node-id", Safeguard::LeaseByRelation, "a renamed model is another lease"),
     (
@@ -29,6 +28,8 @@ pub const ALL: [(&str, Safeguard, &str); 18] = [
     ("release-debt-lost", Safeguard::ReleaseDebt, "a new release forgets what the one before owed"),
     ("no-repetition", Safeguard::Repetition, "an event delivered twice is two loads"),
     ("endless-retry", Safeguard::AttemptsEnd, "attempts never end"),
+    ("auto-created-board", Safeguard::BoardIsNeverMade, "whoever finds no board makes one"),
+    ("unfenced-docs", Safeguard::DocsFence, "the docs' pointer is overwritten"),
     ("parents-unasked", Safeguard::ParentsFirst, "a node runs though its parent was never built"),
 ];
 

@@ -41,7 +41,11 @@ impl SimPorts {
         Self { world: Rc::clone(world), skew, task: acts.then_some(task) }
     }
 
-    async fn read<T>(&self, what: &'static str, look: impl FnOnce(&mut World) -> T) -> Result<T, ConductError> {
+    pub(crate) async fn read<T>(
+        &self,
+        what: &'static str,
+        look: impl FnOnce(&mut World) -> T,
+    ) -> Result<T, ConductError> {
         match step(&self.world, Call::Read).await {
             Fate::Done => Ok(look(&mut self.world.borrow_mut())),
             Fate::Dies => die().await,
@@ -50,7 +54,7 @@ impl SimPorts {
     }
 
     /// A write: done now, later or never; answered or not.
-    async fn write<T>(
+    pub(crate) async fn write<T>(
         &self,
         what: &'static str,
         call: Call,
@@ -77,7 +81,7 @@ impl SimPorts {
     }
 
     /// A write with `If-None-Match: *` as `Store::put_new` makes it: after a lost reply it reads back, and equal bytes are its own.
-    async fn put_new(
+    pub(crate) async fn put_new(
         &self,
         what: &'static str,
         put: impl Fn(&mut World) -> PutNew + Clone + 'static,
@@ -163,7 +167,11 @@ impl Ports for SimPorts {
         let (ours, run) = (plan.clone(), plan.run_id.clone());
         self.put_new(
             "a plan",
-            move |world| created(world.plans.insert(ours.run_id.clone(), ours.clone()).is_none()),
+            move |world| {
+                let is_new = !world.plans.contains_key(&ours.run_id);
+                world.plans.entry(ours.run_id.clone()).or_insert_with(|| ours.clone());
+                created(is_new)
+            },
             |world| world.plans.get(&run).map(|there| there == plan),
         )
         .await
@@ -178,7 +186,11 @@ impl Ports for SimPorts {
         let (key, ours) = (key.to_owned(), page.clone());
         let put = {
             let key = key.clone();
-            move |world: &mut World| created(world.ledger.insert(key.clone(), ours.clone()).is_none())
+            move |world: &mut World| {
+                let is_new = !world.ledger.contains_key(&key);
+                world.ledger.entry(key.clone()).or_insert_with(|| ours.clone());
+                created(is_new)
+            }
         };
         self.put_new("a page", put, |world| world.ledger.get(&key).map(|there| there == page)).await
     }

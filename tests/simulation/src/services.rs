@@ -79,6 +79,9 @@ impl World {
         }
         self.swaps += 1;
         let etag = self.number();
+        for owed in &board.docs.owed {
+            self.docs_are_owed(owed);
+        }
         let board = Rc::new(board);
         self.versions.push(Rc::clone(&board));
         self.board = Some((board, etag));

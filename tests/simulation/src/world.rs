@@ -16,6 +16,7 @@ use landfall_pipeline::{
 
 use crate::{
     check::Violation,
+    docs::Shelf,
     exec::{Call, Fate},
     scenario::{Ms, Outside, Scenario},
 };
@@ -203,6 +204,8 @@ pub struct World {
     pub holds: Vec<Hold<Ms>>,
     /// Attempts whose tasks ran dbt: the ARN.
     pub ran: BTreeMap<(RunId, u32), Vec<String>>,
+    /// The docs bucket.
+    pub shelf: Shelf,
     /// Runs told to the bus as settled.
     pub announced: BTreeMap<RunId, u32>,
     /// What was found wrong on the way.
@@ -273,6 +276,7 @@ impl World {
             codes: HashMap::new(),
             holds: Vec::new(),
             ran: BTreeMap::new(),
+            shelf: Shelf::default(),
             announced: BTreeMap::new(),
             violations: Vec::new(),
         }

@@ -8,6 +8,7 @@ mod burst;
 mod interruption;
 mod loads;
 mod losses;
+mod lost_board;
 mod operate;
 mod rights;
 mod shared_mart;

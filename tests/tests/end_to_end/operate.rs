@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::world::{World, binaries};
 
 /// An IAM user of the emulated account who may do this and nothing else.
-struct Person {
+pub(crate) struct Person {
     key: String,
     secret: String,
 }
@@ -31,7 +31,7 @@ impl World {
         Person { key: words.next().unwrap(), secret: words.next().unwrap() }
     }
 
-    fn landfall(&self, person: &Person, arguments: &[&str]) -> Command {
+    pub(crate) fn landfall(&self, person: &Person, arguments: &[&str]) -> Command {
         let mut command = Command::new(binaries().join("landfall"));
         command.args(arguments).args(["--stack", &self.stack.state.stack]);
         command.env_clear().envs([
@@ -45,11 +45,11 @@ impl World {
     }
 }
 
-fn root() -> Person {
+pub(crate) fn root() -> Person {
     Person { key: "test".to_owned(), secret: "test".to_owned() }
 }
 
-fn text(output: &Output) -> String {
+pub(crate) fn text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 

@@ -12,6 +12,7 @@ use landfall::{
     home::Home,
     ledger::{self, Chain},
     local::{self, Environments, LocalOptions, LocalStack},
+    release::{ReleaseError, Released},
     terminal::Terminal,
 };
 use landfall_pipeline::{About, Board, LedgerLine, LedgerOutcome, Plan, RunId, RunResult};
@@ -71,9 +72,13 @@ impl World {
 
     /// Releases the project as it is now.
     pub(crate) async fn release(&self, variables: BTreeMap<String, String>) {
+        self.tries_to_release(variables).await.unwrap();
+    }
+
+    pub(crate) async fn tries_to_release(&self, variables: BTreeMap<String, String>) -> Result<Released, ReleaseError> {
         let program = self.python.with_file_name("dbt");
         let dbt = Dbt { program, profiles: None, target: Some("local".to_owned()), variables };
-        self.stack.release(&Terminal::silent(), self.project.path(), &dbt).await.unwrap();
+        self.stack.release(&Terminal::silent(), self.project.path(), &dbt).await
     }
 
     /// Deploys under a name of its own, with a copy of a project of this repository, and releases nothing.

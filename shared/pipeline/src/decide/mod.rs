@@ -39,8 +39,8 @@ pub use waiting::waits_for;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    About, Asked, Board, Claim, DatasetLoaded, JobName, LedgerLine, LedgerOutcome, NONCES_KEPT, Nonce, ObjectEvent,
-    Plan, Release, RunId, RunResult, StopClass, TaskSettings, invariants, ledger_key, safeguards,
+    About, Asked, Board, Claim, DatasetLoaded, DocsOwed, JobName, LedgerLine, LedgerOutcome, NONCES_KEPT, Nonce,
+    ObjectEvent, Plan, Release, RunId, RunResult, StopClass, TaskSettings, invariants, ledger_key, safeguards,
 };
 
 /// An event is covered only if it is older than the read point by more than this: S3's event times have whole seconds, and clocks differ.
@@ -141,8 +141,8 @@ pub enum Input<'a> {
     },
     /// Docs were published.
     Published {
-        /// For these runs.
-        runs: Vec<RunId>,
+        /// What was owed and is published. A run may owe the docs of a later attempt by now: those stay owed.
+        docs: Vec<DocsOwed>,
     },
 }
 
@@ -248,7 +248,7 @@ pub fn decide(board: &Board, input: &Input<'_>, context: &Context<'_>) -> Decisi
             }
         }
         Input::Announced { runs } => state.board.announce.retain(|told| !runs.contains(&told.run)),
-        Input::Published { runs } => state.published(runs),
+        Input::Published { docs } => state.published(docs),
     }
     state.expire();
     state.admit();

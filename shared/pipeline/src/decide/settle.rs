@@ -208,9 +208,9 @@ impl Deciding<'_> {
         run.causes.iter().all(|c| self.board.owed.get(&c.cause).is_some_and(|debt| debt.generation > c.generation))
     }
 
-    pub(super) fn published(&mut self, runs: &[RunId]) {
+    pub(super) fn published(&mut self, docs: &[DocsOwed]) {
         let before = self.board.docs.owed.len();
-        self.board.docs.owed.retain(|owed| !runs.contains(&owed.run));
+        self.board.docs.owed.retain(|owed| !docs.contains(owed));
         if self.board.docs.owed.len() < before {
             let every = self.release.map(|release| release.compiled.docs.every.0).unwrap_or_default();
             self.board.docs.published_at = Some(self.now);

@@ -8,6 +8,7 @@ use landfall_pipeline::{
 };
 
 use crate::{
+    docs::SimFiles,
     exec::Shared,
     ports::SimPorts,
     project::LANDING,
@@ -54,9 +55,8 @@ pub(super) async fn invoke(
         }
         Function::Recover(back) => recover(conductor, back, world).await?,
         Function::PublishDocs => {
-            let board = conductor.read().await?.board;
-            let runs = board.docs.owed.into_iter().map(|owed| owed.run).collect();
-            conductor.commit(&Input::Published { runs }, deadline).await?;
+            let files = SimFiles(conductor.ports().clone());
+            conductor.publish_docs(&files, &files, deadline).await?;
         }
     }
     Ok(())

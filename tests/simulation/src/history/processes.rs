@@ -194,9 +194,9 @@ impl History {
                         }
                     }
                     Function::Sweep => {}
-                    // Somebody who was told that it failed says it again.
+                    // Somebody who was told that it failed says it again, and takes a newer version.
                     Function::Recover(back) if !well => {
-                        let back = *back;
+                        let back = back.saturating_sub(1);
                         world.later(MINUTE, Happening::Invoke(Function::Recover(back), 0));
                     }
                     // Lambda calls again, twice; then it is a dead letter, and the sweep's or a person's.

@@ -36,9 +36,11 @@ pub(crate) struct Site {
 
 /// Which run a catalog entry is from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(crate) struct AsOf {
-    pub(crate) release: ReleaseId,
-    pub(crate) read_point: Timestamp,
+pub struct AsOf {
+    /// The release that it ran.
+    pub release: ReleaseId,
+    /// Its read point.
+    pub read_point: Timestamp,
 }
 
 /// The catalog's two lists of relations.

@@ -4,10 +4,14 @@ These hold what no emulator shows: who may pass which role, what is public, whic
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-Template = dict[str, Any]
+from combinations import Watched
+from translated import PSEUDO
+
+# Resolved, or watched while it is read: the rules read either only by `resources`, `of_type`, `value_of` and `declared`.
+Template = dict[str, Any] | Watched
 Finding = str
 
 # The only statements that may say `Resource: "*"`, by policy and statement, and why.
@@ -31,9 +35,16 @@ HASHES = {"DocsCredentialsSha256"}
 DEAD_LETTERS = {"LoadsDeadLetterQueue", "FunctionDeadLetterQueue"}
 
 
-def of_type(template: Template, kind: str) -> dict[str, dict[str, Any]]:
+def resources(template: Template, kind: str) -> dict[str, dict[str, Any]]:
+    """All resources of a type, by logical id."""
+    if isinstance(template, Watched):
+        return template.of_kind(kind)
+    return {name: found for name, found in template["Resources"].items() if found["Type"] == kind}
+
+
+def of_type(template: Template, kind: str) -> dict[str, Mapping[str, Any]]:
     """Properties of all resources of a type, by logical id."""
-    return {name: found.get("Properties", {}) for name, found in template["Resources"].items() if found["Type"] == kind}
+    return {name: found.get("Properties", {}) for name, found in resources(template, kind).items()}
 
 
 def listed(value: Any) -> list[Any]:
@@ -43,7 +54,21 @@ def listed(value: Any) -> list[Any]:
 
 def value_of(template: Template, parameter: str) -> str:
     """The value that a resolved template was made with."""
+    if isinstance(template, Watched):
+        return template.value(parameter)
     return str(template["Parameters"][parameter].get("Default", ""))
+
+
+def of_kinds_that_declare(template: Template, keys: set[str]) -> dict[str, Mapping[str, Any]]:
+    """Properties of all resources of those types of which one declares one of these properties."""
+    whole = template.everything.template if isinstance(template, Watched) else template
+    kinds = {found["Type"] for found in whole["Resources"].values() if keys & set(found.get("Properties", {}))}
+    return {name: found for kind in sorted(kinds) for name, found in of_type(template, kind).items()}
+
+
+def declared(template: Template) -> dict[str, dict[str, Any]]:
+    """The parameters as they are declared, whatever their values."""
+    return template.parameters if isinstance(template, Watched) else template["Parameters"]
 
 
 def pattern(rule: dict[str, Any]) -> dict[str, Any]:
@@ -61,6 +86,13 @@ def role_statements(template: Template) -> Iterator[tuple[str, dict[str, Any]]]:
     for name, policy in (of_type(template, "AWS::IAM::ManagedPolicy") | of_type(template, "AWS::IAM::Policy")).items():
         for statement in policy["PolicyDocument"]["Statement"]:
             yield name, statement
+
+
+def statement_of(role: dict[str, Any], sid: str) -> dict[str, Any]:
+    """A statement of a role or managed policy by its name."""
+    properties = role["Properties"]
+    documents = [properties["PolicyDocument"]] if "PolicyDocument" in properties else [p["PolicyDocument"] for p in properties["Policies"]]
+    return next(s for document in documents for s in document["Statement"] if s.get("Sid") == sid)
 
 
 def each_function_has_its_own_role(template: Template) -> Iterator[Finding]:
@@ -234,10 +266,9 @@ def docs_are_shown_only_to_whom_the_parameter_says(template: Template) -> Iterat
 
 
 def buckets_outlive_the_stack(template: Template) -> Iterator[Finding]:
-    for name, resource in template["Resources"].items():
-        if resource["Type"] == "AWS::S3::Bucket":
-            if resource.get("DeletionPolicy") != "RetainExceptOnCreate" or resource.get("UpdateReplacePolicy") != "Retain":
-                yield f"{name} would be deleted with the stack, or by an update"
+    for name, resource in resources(template, "AWS::S3::Bucket").items():
+        if resource.get("DeletionPolicy") != "RetainExceptOnCreate" or resource.get("UpdateReplacePolicy") != "Retain":
+            yield f"{name} would be deleted with the stack, or by an update"
 
 
 def nothing_is_reachable_from_outside(template: Template) -> Iterator[Finding]:
@@ -317,7 +348,7 @@ def _may_send(template: Template, rule: str, queue: str) -> bool:
 
 
 def queue_hides_messages_long_enough(template: Template) -> Iterator[Finding]:
-    longest_window = int(template["Parameters"]["BatchWindow"]["MaxValue"])
+    longest_window = int(declared(template)["BatchWindow"]["MaxValue"])
     functions = of_type(template, "AWS::Lambda::Function")
     queues = of_type(template, "AWS::SQS::Queue")
     for name, mapping in of_type(template, "AWS::Lambda::EventSourceMapping").items():
@@ -376,7 +407,7 @@ def no_secret_stands_in_the_open(template: Template) -> Iterator[Finding]:
                     for where, statement in role_statements(template)
                 ):
                     yield f"{name} has the secret {secret['Name']}, which its execution role may not fetch"
-    for name, parameter in template["Parameters"].items():
+    for name, parameter in declared(template).items():
         if parameter.get("NoEcho") and name not in HASHES:
             yield f"{name} is a secret given as a parameter"
 
@@ -422,21 +453,27 @@ def every_alarm_is_told_and_every_hop_has_one(template: Template) -> Iterator[Fi
         yield "alarms of other accounts may publish to the topic"
 
 
-# Where a resource's physical name may be given; everything else is named by CloudFormation.
+# Where a resource's physical name may be given, and how long it may be; everything else is named by CloudFormation, which cuts.
 NAMES = {
-    "LogGroupName", "Family", "BucketName", "QueueName", "FunctionName", "RoleName", "ManagedPolicyName", "TopicName", "AlarmName", "DashboardName",
-    "RepositoryName", "ClusterName", "Name",
+    "LogGroupName": 512, "Family": 255, "BucketName": 63, "QueueName": 80, "FunctionName": 64, "RoleName": 64, "ManagedPolicyName": 128, "TopicName": 256,
+    "AlarmName": 255, "DashboardName": 255, "RepositoryName": 256, "ClusterName": 255, "Name": 64, "DisplayName": 100,
 }
+# CloudFormation allows 128; with more than this the name of whoever sends the alarms would be too long.
+LONGEST_STACK_NAME = 90
 
 
 def several_stacks_fit_into_an_account(template: Template) -> Iterator[Finding]:
-    for name, resource in template["Resources"].items():
-        properties = resource.get("Properties", {})
-        given = [(key, properties[key]) for key in NAMES & set(properties)]
+    named = of_kinds_that_declare(template, {*NAMES, "OriginAccessControlConfig"})
+    for name, properties in named.items():
+        given = [(key, properties[key]) for key in NAMES if key in properties]
         given += [("Name", config["Name"]) for config in [properties.get("OriginAccessControlConfig")] if config]
         for key, value in given:
-            if "shop" not in value and not value.startswith("<"):
+            stack, id_of_stack = PSEUDO["AWS::StackName"], PSEUDO["AWS::StackId"].rpartition("/")[2]
+            if stack not in value and id_of_stack not in value and not value.startswith("<"):
                 yield f"{name} has the fixed {key} {value}"
+            longest = len(value) + value.count(stack) * (LONGEST_STACK_NAME - len(stack))
+            if longest > NAMES[key]:
+                yield f"{name} could have a {key} of {longest} characters, and {NAMES[key]} are allowed"
 
 
 def the_account_s_rules_hold_for_every_role(template: Template) -> Iterator[Finding]:

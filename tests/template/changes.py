@@ -231,6 +231,22 @@ def take_silence_of_the_sweep_for_good(r: Resources) -> None:
     r["SweepStoppedAlarm"]["Properties"]["TreatMissingData"] = "notBreaching"
 
 
+def leave_a_subnet_without_routes(r: Resources) -> None:
+    del r["SubnetBRoutes"]
+
+
+def route_before_there_is_a_gateway(r: Resources) -> None:
+    del r["RouteToInternet"]["DependsOn"]
+
+
+def pay_for_traffic_to_s3(r: Resources) -> None:
+    del r["S3Endpoint"]
+
+
+def hide_the_task_in_its_own_network(r: Resources) -> None:
+    r["OnLoadFunction"]["Properties"]["Environment"]["Variables"]["LANDFALL_ASSIGN_PUBLIC_IP"] = "false"
+
+
 def forget(r: Resources, policy: str, sid: str) -> None:
     """Takes a statement away."""
     properties = r[policy]["Properties"]
@@ -290,6 +306,10 @@ CHANGES: list[tuple[Callable[[Resources], None], str]] = [
     (watch_a_queue_by_its_address, "each_alarm_can_fire"),
     (count_how_it_stands, "each_alarm_can_fire"),
     (take_silence_of_the_sweep_for_good, "each_alarm_can_fire"),
+    (leave_a_subnet_without_routes, "its_own_network_leads_out"),
+    (route_before_there_is_a_gateway, "its_own_network_leads_out"),
+    (pay_for_traffic_to_s3, "its_own_network_leads_out"),
+    (hide_the_task_in_its_own_network, "its_own_network_leads_out"),
     (fix_a_name, "several_stacks_fit_into_an_account"),
     (name_a_function_after_the_stack, "several_stacks_fit_into_an_account"),
     (forget_the_boundary, "the_account_s_rules_hold_for_every_role"),

@@ -30,6 +30,7 @@ RULES: list[Callable[[Template], Iterator[Finding]]] = [
     rules_of_exposure.docs_are_shown_only_to_whom_the_parameter_says,
     rules_of_hops.every_alarm_is_told_and_every_hop_has_one,
     rules_of_hops.each_alarm_can_fire,
+    rules_of_exposure.its_own_network_leads_out,
     rules_of_exposure.several_stacks_fit_into_an_account,
     rules_of_rights.the_account_s_rules_hold_for_every_role,
     rules_of_rights.only_pushed_images_of_one_repository_are_pulled,

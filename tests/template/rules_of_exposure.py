@@ -159,3 +159,40 @@ def several_stacks_fit_into_an_account(template: Template) -> Iterator[Finding]:
             longest = len(value) + value.count(stack) * (LONGEST_STACK_NAME - len(stack))
             if longest > NAMES[key]:
                 yield f"{name} could have a {key} of {longest} characters, and {NAMES[key]} are allowed"
+
+
+def its_own_network_leads_out(template: Template) -> Iterator[Finding]:
+    """A task there must reach its image, the logs and the warehouse through the internet, and S3 for nothing."""
+    subnets = of_type(template, "AWS::EC2::Subnet")
+    if bool(value_of(template, "SubnetIds")) == bool(subnets):
+        yield "a network is made although one is given, or none is there"
+    if len({str(subnet["AvailabilityZone"]) for subnet in subnets.values()}) != len(subnets):
+        yield "two subnets lie in one zone"
+    tables = {association["SubnetId"]: association["RouteTableId"] for association in of_type(template, "AWS::EC2::SubnetRouteTableAssociation").values()}
+    attached = of_type(template, "AWS::EC2::VPCGatewayAttachment")
+    out = set()
+    for name, route in resources(template, "AWS::EC2::Route").items():
+        properties = route["Properties"]
+        by = [gateway for gateway, it in attached.items() if it["InternetGatewayId"] == properties.get("GatewayId")]
+        if properties["DestinationCidrBlock"] == "0.0.0.0/0" and by:
+            out.add(properties["RouteTableId"])
+        # A route to a gateway that is not attached yet is refused.
+        if not set(by) <= set(listed(route.get("DependsOn", []))):
+            yield f"{name} does not wait for {by}"
+    to_s3 = {
+        table for endpoint in of_type(template, "AWS::EC2::VPCEndpoint").values() if endpoint["ServiceName"].endswith(".s3")
+        for table in endpoint["RouteTableIds"]
+    }
+    for name in subnets:
+        if tables.get(f"<{name}>") not in out:
+            yield f"{name} has no way to the internet"
+        if tables.get(f"<{name}>") not in to_s3:
+            yield f"{name} has no way of its own to S3"
+    addressed = {
+        variables["LANDFALL_ASSIGN_PUBLIC_IP"]
+        for function in of_type(template, "AWS::Lambda::Function").values()
+        for variables in [function["Environment"]["Variables"]] if "LANDFALL_ASSIGN_PUBLIC_IP" in variables
+    }
+    asked = value_of(template, "AssignPublicIp")
+    if addressed != {asked if asked != "auto" else "true" if subnets else "false"}:
+        yield f"tasks get an address: {addressed}"

@@ -263,13 +263,23 @@ async fn what_only_a_person_can_judge_is_a_warning() {
         "{}",
         fix(0)
     );
-    assert!(fix(1).contains("purge-queue") && !fix(1).contains("move-task"), "SQS moves none of a function's: {}", fix(1));
+    assert!(
+        fix(1).contains("purge-queue") && !fix(1).contains("move-task"),
+        "SQS moves none of a function's: {}",
+        fix(1)
+    );
     finds(Answers { landing: (403, 200), ..good() }, Verdict::Warning, "another account", "events/cross-account").await;
     finds(Answers { landing: (403, 403), ..good() }, Verdict::Warning, "you may not see it", "s3:ListBucket").await;
     let tagged = "ghcr.io/acme/dbt:latest";
     finds(Answers { image: tagged, ..good() }, Verdict::Warning, "behind which another image", "sha256").await;
     let elsewhere = "444455556666.dkr.ecr.eu-west-1.amazonaws.com/dbt@sha256:0a0a";
-    finds(Answers { image: elsewhere, ..good() }, Verdict::Warning, "may the task's execution role pull", "EcrRepositoryUri=4444").await;
+    finds(
+        Answers { image: elsewhere, ..good() },
+        Verdict::Warning,
+        "may the task's execution role pull",
+        "EcrRepositoryUri=4444",
+    )
+    .await;
 }
 
 #[tokio::test]

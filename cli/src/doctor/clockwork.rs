@@ -30,7 +30,9 @@ pub async fn examine(report: &mut Report, stack: &Stack, deployed: &Deployed, bo
             None => "aws sqs start-message-move-task".to_owned(),
         };
         let what = "events that on-load could make no sense of, or never got through, as before the first release";
-        let fix = format!("read one (`aws sqs receive-message --queue-url {url}`), mend its cause, and send them back: `{back}`");
+        let fix = format!(
+            "read one (`aws sqs receive-message --queue-url {url}`), mend its cause, and send them back: `{back}`"
+        );
         dead_letters(report, stack, url, "dead letters of loads", what, fix).await;
     }
     if let Some(url) = stack.outputs.get("FunctionDeadLetterQueueUrl") {

@@ -42,7 +42,11 @@ fn judge(report: &mut Report, deployed: &Deployed, buckets: &[String], about: &s
     let fix = format!("deploy with LandingPrefixes={},{}, or with none", prefixes.join(","), location.prefix);
     let below: Vec<&str> = prefixes.iter().copied().filter(|prefix| prefix.starts_with(&location.prefix)).collect();
     if below.is_empty() {
-        report.broken(about, format!("lands in {location}, and the stack hears of nothing but {}", list(&prefixes, 6)), fix);
+        report.broken(
+            about,
+            format!("lands in {location}, and the stack hears of nothing but {}", list(&prefixes, 6)),
+            fix,
+        );
     } else {
         report.warning(about, format!("of {location} the stack hears only what lands in {}", list(&below, 6)), fix);
     }

@@ -68,7 +68,11 @@ pub async fn examine(report: &mut Report, stack: &Stack, deployed: &Deployed, re
 /// A release keeps the revision that it was pinned in, so what the stack was given since is not in it yet.
 fn judge_age(report: &mut Report, pinned: &TaskDefinition, base: &TaskDefinition) {
     let secrets = |definition: &TaskDefinition| {
-        definition.container_definitions().iter().find(|it| it.name() == Some(CONTAINER)).map(|it| it.secrets().to_vec())
+        definition
+            .container_definitions()
+            .iter()
+            .find(|it| it.name() == Some(CONTAINER))
+            .map(|it| it.secrets().to_vec())
     };
     let same = [
         ("CPU", pinned.cpu() == base.cpu()),
@@ -82,7 +86,10 @@ fn judge_age(report: &mut Report, pinned: &TaskDefinition, base: &TaskDefinition
     if !other.is_empty() {
         report.warning(
             DEFINITION,
-            format!("the release in place was made before the stack was changed: it runs with another {}", list(&other, 6)),
+            format!(
+                "the release in place was made before the stack was changed: it runs with another {}",
+                list(&other, 6)
+            ),
             "release the project again, which takes over what the stack says now",
         );
     }

@@ -247,6 +247,10 @@ def hide_the_task_in_its_own_network(r: Resources) -> None:
     r["OnLoadFunction"]["Properties"]["Environment"]["Variables"]["LANDFALL_ASSIGN_PUBLIC_IP"] = "false"
 
 
+def delete_unread(r: Resources) -> None:
+    forget(r, "OnScheduleRole", "ReadLedger")
+
+
 def forget(r: Resources, policy: str, sid: str) -> None:
     """Takes a statement away."""
     properties = r[policy]["Properties"]
@@ -310,6 +314,7 @@ CHANGES: list[tuple[Callable[[Resources], None], str]] = [
     (route_before_there_is_a_gateway, "its_own_network_leads_out"),
     (pay_for_traffic_to_s3, "its_own_network_leads_out"),
     (hide_the_task_in_its_own_network, "its_own_network_leads_out"),
+    (delete_unread, "the_sweep_reads_what_it_deletes"),
     (fix_a_name, "several_stacks_fit_into_an_account"),
     (name_a_function_after_the_stack, "several_stacks_fit_into_an_account"),
     (forget_the_boundary, "the_account_s_rules_hold_for_every_role"),

@@ -19,6 +19,7 @@ RULES: list[Callable[[Template], Iterator[Finding]]] = [
     rules_of_rights.only_services_assume_roles,
     rules_of_rights.task_never_writes_where_data_lands,
     rules_of_rights.each_right_has_what_it_is_no_use_without,
+    rules_of_rights.the_sweep_reads_what_it_deletes,
     rules_of_exposure.buckets_are_private,
     rules_of_exposure.buckets_outlive_the_stack,
     rules_of_exposure.nothing_is_reachable_from_outside,

@@ -187,3 +187,17 @@ def each_right_has_what_it_is_no_use_without(template: Template) -> Iterator[Fin
             for right in needed:
                 if not may(*right):
                     yield f"{name} may {action} on {resource}, but not {right[0]} on {right[1]}"
+
+
+def the_sweep_reads_what_it_deletes(template: Template) -> Iterator[Finding]:
+    """A page of the ledger is a stray only if no other names it: who cannot read them deletes either nothing or what counts."""
+    rights = rights_of_roles(template)
+    functions = of_type(template, "AWS::Lambda::Function")
+    for schedule in of_type(template, "AWS::Scheduler::Schedule").values():
+        role = functions[schedule["Target"]["Arn"].removeprefix("<").removesuffix(".Arn>")]["Role"].removeprefix("<").removesuffix(".Arn>")
+        of = {
+            action: {resource for statement in rights[role] if action in listed(statement["Action"]) for resource in listed(statement["Resource"])}
+            for action in ("s3:DeleteObject", "s3:GetObject")
+        }
+        for resource in of["s3:DeleteObject"] - of["s3:GetObject"]:
+            yield f"{role} deletes {resource}, and cannot read it"

@@ -38,8 +38,8 @@ pub async fn examine(report: &mut Report, stack: &Stack, deployed: &Deployed, bo
     if let Some(url) = stack.outputs.get("FunctionDeadLetterQueueUrl") {
         // They are no queue's: SQS does not move them, and they are told in an envelope that no function reads.
         let fix = format!(
-            "read one (`aws sqs receive-message --queue-url {url}`) and mend its cause; the sweep does what most of them asked for. A release is to be \
-             released again, and a job runs at its next time. Then `aws sqs purge-queue --queue-url {url}`"
+            "read one (`aws sqs receive-message --queue-url {url}`) and mend its cause; the sweep does what most of them asked for, and \
+             a job runs at its next time. Then `aws sqs purge-queue --queue-url {url}`"
         );
         let what = "events that a function failed on three times";
         dead_letters(report, stack, url, "dead letters of functions", what, fix).await;

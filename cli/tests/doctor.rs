@@ -185,6 +185,8 @@ async fn report(answers: Answers, fix: bool) -> (Report, Vec<Request>) {
         ("StateBucket", "shop-state".to_owned()),
         ("LandingBucket", "acme-landing".to_owned()),
         ("DocsBucket", "shop-docs".to_owned()),
+        ("Repository", "111122223333.dkr.ecr.eu-west-1.amazonaws.com/dbt".to_owned()),
+        ("LoadsQueueUrl", url("loads")),
         ("LoadsDeadLetterQueueUrl", url("loads-dead")),
         ("FunctionDeadLetterQueueUrl", url("function-dead")),
     ]
@@ -252,10 +254,32 @@ async fn what_only_a_person_can_judge_is_a_warning() {
     let letters = only(&letters, Verdict::Warning);
     assert_eq!(letters.len(), 2, "one for each queue: {letters:#?}");
     assert!(letters.iter().all(|it| it.says.starts_with("3 messages")), "{letters:#?}");
+    let fix = |at: usize| letters[at].fix.clone().unwrap();
+    assert!(
+        fix(0).contains(
+            "start-message-move-task --source-arn arn:aws:sqs:eu-west-1:111122223333:loads-dead \
+             --destination-arn arn:aws:sqs:eu-west-1:111122223333:loads`"
+        ),
+        "{}",
+        fix(0)
+    );
+    assert!(
+        fix(1).contains("purge-queue") && !fix(1).contains("move-task"),
+        "SQS moves none of a function's: {}",
+        fix(1)
+    );
     finds(Answers { landing: (403, 200), ..good() }, Verdict::Warning, "another account", "events/cross-account").await;
     finds(Answers { landing: (403, 403), ..good() }, Verdict::Warning, "you may not see it", "s3:ListBucket").await;
     let tagged = "ghcr.io/acme/dbt:latest";
     finds(Answers { image: tagged, ..good() }, Verdict::Warning, "behind which another image", "sha256").await;
+    let elsewhere = "444455556666.dkr.ecr.eu-west-1.amazonaws.com/dbt@sha256:0a0a";
+    finds(
+        Answers { image: elsewhere, ..good() },
+        Verdict::Warning,
+        "may the task's execution role pull",
+        "EcrRepositoryUri=4444",
+    )
+    .await;
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
+import combinations
 import translated
 
 CHECKOV = translated.CHECKOUT / ".landfall" / "venv" / "checkov" / "bin" / "checkov"
@@ -28,7 +29,7 @@ SKIPPED = {
     "CKV_AWS_173": ("Function", "the variables are names of resources, encrypted by Lambda's own key"),
     "CKV_AWS_174": ("DocsDistribution", "the protocol can be chosen only with a certificate of one's own; cloudfront.net's demands TLS 1.2 of modern browsers"),
 }
-EVERYTHING = {name: values[-1] for name, values in translated.CHOICES.items()} | translated.WITH_DOCS | {"DocsAccess": "basic"}
+EVERYTHING = {name: values[-1] for name, values in combinations.CHOICES.items()} | combinations.WITH_DOCS | {"DocsAccess": "basic"}
 
 
 class Checkov(unittest.TestCase):

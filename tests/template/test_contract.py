@@ -6,7 +6,8 @@ import tempfile
 import unittest
 from pathlib import Path
 
-import rules
+import combinations
+import reading
 import translated
 
 COMMON = {"LANDFALL_STACK", "LANDFALL_STATE_BUCKET"}
@@ -42,11 +43,11 @@ class Contract(unittest.TestCase):
         cls.template = translated.translate(cls.source)
 
     def test_each_function_gets_the_variables_it_reads_and_no_more(self) -> None:
-        functions = rules.of_type(translated.resolve(self.template), "AWS::Lambda::Function")
+        functions = reading.of_type(translated.resolve(self.template), "AWS::Lambda::Function")
         self.assertEqual({name: set(f["Environment"]["Variables"]) for name, f in functions.items()}, ENVIRONMENT)
 
     def test_time_outs_and_memory_are_as_agreed(self) -> None:
-        functions = rules.of_type(translated.resolve(self.template), "AWS::Lambda::Function")
+        functions = reading.of_type(translated.resolve(self.template), "AWS::Lambda::Function")
         self.assertEqual(
             {name: (f["Timeout"], f["MemorySize"], f["Runtime"], f["Handler"]) for name, f in functions.items()},
             {name: (seconds, megabytes, "provided.al2023", "bootstrap") for name, (_, seconds, megabytes) in FUNCTIONS.items()},
@@ -85,14 +86,14 @@ class Contract(unittest.TestCase):
         arn = "arn:aws:ecs:eu-west-1:111122223333:cluster/shared"
         resolved = translated.resolve(self.template, {"ClusterArn": arn})
         self.assertEqual([name for name, r in resolved["Resources"].items() if r["Type"] == "AWS::ECS::Cluster"], [])
-        for name, function in rules.of_type(resolved, "AWS::Lambda::Function").items():
+        for name, function in reading.of_type(resolved, "AWS::Lambda::Function").items():
             self.assertEqual(function["Environment"]["Variables"].get("LANDFALL_CLUSTER", arn), arn, name)
-        pattern = rules.pattern(resolved["Resources"]["TaskStoppedRule"]["Properties"])
+        pattern = reading.pattern(resolved["Resources"]["TaskStoppedRule"]["Properties"])
         self.assertEqual(pattern["detail"]["clusterArn"], [arn])
         self.assertEqual(resolved["Outputs"]["Cluster"]["Value"], arn)
 
     def test_secrets_reach_the_container_by_reference_and_only_they_may_be_fetched(self) -> None:
-        given = {name: translated.CHOICES[name][1] for name in ("SecretArn1", "SecretArn2", "KmsKeyArns")}
+        given = {name: combinations.CHOICES[name][1] for name in ("SecretArn1", "SecretArn2", "KmsKeyArns")}
         resolved = translated.resolve(self.template, given)
         (container,) = resolved["Resources"]["TaskDefinition"]["Properties"]["ContainerDefinitions"]
         whole = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:"
@@ -105,12 +106,12 @@ class Contract(unittest.TestCase):
         self.assertNotIn("SecretsPolicy", translated.resolve(self.template)["Resources"])
 
     def test_keys_are_for_those_that_read_and_write_buckets_and_the_first_encrypts_those_made_here(self) -> None:
-        resolved = translated.resolve(self.template, {"KmsKeyArns": translated.CHOICES["KmsKeyArns"][1], "DocsAccess": "ip"})
-        for name, role in rules.of_type(resolved, "AWS::IAM::Role").items():
+        resolved = translated.resolve(self.template, {"KmsKeyArns": combinations.CHOICES["KmsKeyArns"][1], "DocsAccess": "ip"})
+        for name, role in reading.of_type(resolved, "AWS::IAM::Role").items():
             uses = "<KeysPolicy>" in role.get("ManagedPolicyArns", [])
             self.assertEqual(uses, name not in ("ExecutionRole", "SchedulerRole"), name)
         keys = {}
-        for name, bucket in rules.of_type(resolved, "AWS::S3::Bucket").items():
+        for name, bucket in reading.of_type(resolved, "AWS::S3::Bucket").items():
             (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
             keys[name] = rule["ServerSideEncryptionByDefault"].get("KMSMasterKeyID")
         one = "arn:aws:kms:eu-west-1:111122223333:key/one"
@@ -123,7 +124,7 @@ class Contract(unittest.TestCase):
         self.assertEqual(variables["LANDFALL_ASSIGN_PUBLIC_IP"], "true")
 
     def test_buckets_that_are_listened_to_speak_to_eventbridge(self) -> None:
-        buckets = rules.of_type(translated.resolve(self.template), "AWS::S3::Bucket")
+        buckets = reading.of_type(translated.resolve(self.template), "AWS::S3::Bucket")
         telling = {name for name, bucket in buckets.items() if bucket.get("NotificationConfiguration")}
         self.assertEqual(telling, {"StateBucket", "LandingBucket"})
         for name in telling:

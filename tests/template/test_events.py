@@ -5,7 +5,7 @@ import re
 import unittest
 from typing import Any
 
-import rules
+import reading
 import translated
 
 # The deployed names of the stack that the samples come from.
@@ -53,7 +53,7 @@ class Events(unittest.TestCase):
         rows = re.findall(r"^\| `([^`]+\.json)` \| ([^|]+) \|", (folder / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
         cls.described = {name: receiver.strip() for name, receiver in rows}
         resolved = translated.resolve(translated.translate(translated.source()))
-        cls.patterns = {name: rules.pattern(rule) for name, rule in rules.of_type(resolved, "AWS::Events::Rule").items()}
+        cls.patterns = {name: reading.pattern(rule) for name, rule in reading.of_type(resolved, "AWS::Events::Rule").items()}
 
     def test_every_sample_is_described(self) -> None:
         self.assertEqual(set(self.described), set(self.samples))
@@ -91,13 +91,13 @@ class Events(unittest.TestCase):
             ("Object Deleted", "ignore", False), ("Object Deleted", "deliver", True), ("Object Created", "deliver", True),
         ]:
             event["detail-type"] = detail_type
-            pattern = rules.pattern(translated.resolve(template, {"Deletions": wanted})["Resources"]["ObjectLandedRule"]["Properties"])
+            pattern = reading.pattern(translated.resolve(template, {"Deletions": wanted})["Resources"]["ObjectLandedRule"]["Properties"])
             self.assertEqual(matches(pattern, event), delivered, (detail_type, wanted))
 
     def test_with_prefixes_only_what_begins_with_one_is_delivered_of_any_of_the_buckets(self) -> None:
         given = {"LandingBuckets": "acme-landing,acme-second", "LandingPrefixes": "orders/,raw/it's (new)/"}
         resolved = translated.resolve(translated.translate(translated.source()), given)
-        pattern = rules.pattern(resolved["Resources"]["ObjectLandedRule"]["Properties"])
+        pattern = reading.pattern(resolved["Resources"]["ObjectLandedRule"]["Properties"])
         event = json.loads(json.dumps(self.samples["object-created.json"]))
         for bucket, key, delivered in [
             ("acme-landing", "orders/1.csv", True), ("acme-second", "raw/it's (new)/1.csv", True), ("acme-second", "raw/orders/1.csv", False),

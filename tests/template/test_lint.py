@@ -7,8 +7,10 @@ import subprocess
 import sys
 import tempfile
 import unittest
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+import combinations
 import translated
 from cfnlint.api import ManualArgs, lint
 
@@ -51,25 +53,43 @@ class Lint(unittest.TestCase):
         template = translated.translate(translated.source())
         self.assertEqual(unexpected(findings(json.dumps(template))), [])
 
-    def test_no_set_of_resources_has_a_finding(self) -> None:
+    def test_no_resource_in_any_form_and_no_two_values_of_parameters_have_a_finding(self) -> None:
         template = translated.translate(translated.source())
-        for given in translated.COMBINATIONS:
+        rows = combinations.Everything(template).rows()
+        chosen = [json.dumps(translated.choose(template, given)) for given in rows]
+        with ProcessPoolExecutor() as pool:
+            for given, found in zip(rows, pool.map(findings, chosen, chunksize=4), strict=True):
+                with self.subTest(**given):
+                    self.assertEqual(unexpected(found), [])
+
+    def test_what_the_service_translates_with_its_parameters_is_what_is_looked_at(self) -> None:
+        """The service translates when it knows the values; all tests translate once, without."""
+        template = translated.translate(translated.source())
+        for given in combinations.PAIRS:
             with self.subTest(**given):
-                self.assertEqual(unexpected(findings(json.dumps(translated.choose(template, given)))), [])
+                known = translated.translate(translated.source(), translated.parameters(template, given))
+                self.assertEqual(translated.resolve(known, given), translated.resolve(template, given))
+
+    def test_each_resource_is_linted_in_each_form_that_it_can_take(self) -> None:
+        everything = combinations.Everything(translated.translate(translated.source()))
+        rows = everything.rows()
+        for name in everything.template["Resources"]:
+            linted = {json.dumps(everything.part((name,), row) if everything.exists(name, row) else "", sort_keys=True) for row in rows}
+            self.assertEqual(linted, {form for _, form in everything.forms(name)}, name)
 
     def test_every_two_values_of_parameters_and_both_ways_of_each_condition_are_linted(self) -> None:
-        choices = [(name, value) for name, values in translated.CHOICES.items() for value in values]
+        choices = [(name, value) for name, values in combinations.CHOICES.items() for value in values]
         for (one, left), (other, right) in itertools.combinations(choices, 2):
             if one != other:
-                self.assertTrue(any(row[one] == left and row[other] == right for row in translated.COMBINATIONS), (one, left, other, right))
+                self.assertTrue(any(row[one] == left and row[other] == right for row in combinations.PAIRS), (one, left, other, right))
         template = translated.translate(translated.source())
         for condition in template["Conditions"]:
-            self.assertEqual({translated.holds(template, condition, row) for row in translated.COMBINATIONS}, {True, False}, condition)
+            self.assertEqual({translated.holds(template, condition, row) for row in combinations.PAIRS}, {True, False}, condition)
 
     def test_every_parameter_that_switches_a_condition_is_among_the_choices(self) -> None:
         text = json.dumps(translated.source()["Conditions"])
         switching = {name for name in translated.source()["Parameters"] if f'"Ref": "{name}"' in text}
-        self.assertEqual(switching - set(translated.CHOICES), set())
+        self.assertEqual(switching - set(combinations.CHOICES), set())
 
     def test_what_is_forgiven_is_still_found(self) -> None:
         found = findings(translated.TEMPLATE.read_text(encoding="utf-8"))

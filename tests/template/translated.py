@@ -1,14 +1,14 @@
 """template.yaml as CloudFormation will see it: translated by the SAM translator, offline, with parameter values put in.
 
-The lint of SAM source misses real errors, and a policy behind `!If` is two policies: so everything here looks at the translation,
-once for each combination of parameters that changes resources.
+The lint of SAM source misses real errors, and a policy behind `!If` is two policies: so everything here looks at the translation, with its
+conditions decided. Which values are tried is said in `combinations.py`.
 """
 
 import copy
 import functools
-import itertools
 import logging
 import os
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -33,67 +33,6 @@ PSEUDO = {
     "AWS::URLSuffix": "amazonaws.com",
 }
 
-# Values that switch a condition or are taken apart somewhere.
-CHOICES: dict[str, list[str]] = {
-    "LandingBuckets": ["", "acme-landing", "acme-landing,acme-second"],
-    "LandingPrefixes": ["", "raw/orders/,raw/payments/"],
-    "Deletions": ["ignore", "deliver"],
-    "SubnetIds": ["", "subnet-0aaa,subnet-0bbb"],
-    "AssignPublicIp": ["auto", "true", "false"],
-    "BatchWindow": ["5", "0"],
-    "ClusterArn": ["", "arn:aws:ecs:eu-west-1:111122223333:cluster/shared"],
-    "EcrRepositoryUri": ["", "444455556666.dkr.ecr.eu-central-1.amazonaws.com/data/dbt"],
-    "TaskRolePolicyArns": ["", "arn:aws:iam::aws:policy/AmazonAthenaFullAccess,arn:aws:iam::111122223333:policy/lake"],
-    "SecretArn1": ["", "DBT_PASSWORD=arn:aws:secretsmanager:eu-west-1:111122223333:secret:warehouse-AbCdEf:password::"],
-    "SecretArn2": ["", "DBT_KEY=arn:aws:secretsmanager:eu-west-1:111122223333:secret:data/key-AbCdEf"],
-    "SecretArn3": ["", "C=arn:aws:secretsmanager:eu-west-1:111122223333:secret:c-AbCdEf"],
-    "SecretArn4": ["", "D=arn:aws:secretsmanager:eu-west-1:111122223333:secret:d-AbCdEf"],
-    "SecretArn5": ["", "E=arn:aws:secretsmanager:eu-west-1:111122223333:secret:e-AbCdEf"],
-    "KmsKeyArns": ["", "arn:aws:kms:eu-west-1:111122223333:key/one,arn:aws:kms:eu-west-1:111122223333:key/two"],
-    "PermissionsBoundaryArn": ["", "arn:aws:iam::111122223333:policy/boundary"],
-    "RolePath": ["/", "/data/"],
-    "AlarmEmail": ["", "data@example.com"],
-    "DocsAccess": ["private", "basic", "ip", "public"],
-    "Architecture": ["arm64", "x86_64"],
-}
-# What belongs to a choice without being one.
-WITH_DOCS = {"DocsCredentialsSha256": "0" * 64, "DocsAllowedIps": "203.0.113.0/24,2001:db8::/32"}
-
-
-def _pairs(row: dict[str, str]) -> set[tuple[tuple[str, str], tuple[str, str]]]:
-    return set(itertools.combinations(row.items(), 2))
-
-
-def _pairwise() -> list[dict[str, str]]:
-    """Rows in which each value of each choice meets each value of each other: nearly all conditions depend on one parameter, none on more
-    than two, so every set of resources that a condition makes, and every two of them together, is in some row."""
-    names = list(CHOICES)
-    missing = {
-        ((one, left), (other, right))
-        for one, other in itertools.combinations(names, 2)
-        for left, right in itertools.product(CHOICES[one], CHOICES[other])
-    }
-    rows = [{name: values[0] for name, values in CHOICES.items()}]
-    missing -= _pairs(rows[0])
-    while missing:
-        row = dict(min(missing))
-        for name in names:
-            if name not in row:
-                row[name] = max(CHOICES[name], key=lambda value: _gain(names, row, name, value, missing))
-        rows.append({name: row[name] for name in names})
-        missing -= _pairs(rows[-1])
-    return rows
-
-
-def _gain(names: list[str], row: dict[str, str], name: str, value: str, missing: set) -> int:
-    longer = {**row, name: value}
-    return len(_pairs({key: longer[key] for key in names if key in longer}) & missing)
-
-
-# The first is the template's defaults.
-COMBINATIONS = [{**row, **WITH_DOCS} for row in _pairwise()]
-
-
 class _NoManagedPolicies:
     def load(self) -> dict[str, str]:
         """None are looked up by name: the roles are the template's own."""
@@ -110,15 +49,15 @@ def source() -> dict[str, Any]:
     return copy.deepcopy(_parsed())
 
 
-def translate(template: dict[str, Any]) -> dict[str, Any]:
-    """CloudFormation for a SAM template; code is taken as packaged."""
+def translate(template: dict[str, Any], given: dict[str, str] | None = None) -> dict[str, Any]:
+    """CloudFormation for a SAM template; code is taken as packaged. With values it does as the service does at a deploy, which knows them."""
     template = copy.deepcopy(template)
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"]["CodeUri"] = "s3://bucket/key.zip"
     globals_ = template.get("Globals", {}).get("Function", {})
     globals_.pop("CodeUri", None)
-    return transform(template, {}, _NoManagedPolicies())
+    return transform(template, given or {}, _NoManagedPolicies())
 
 
 def parameters(template: dict[str, Any], given: dict[str, str] | None = None) -> dict[str, str]:
@@ -158,6 +97,29 @@ def resolve(template: dict[str, Any], given: dict[str, str] | None = None) -> di
     return chosen
 
 
+def part(template: dict[str, Any], value: Any, given: dict[str, str]) -> Any:
+    """A part of the translation as `resolve` would have it; `{"Ref": "AWS::NoValue"}` if it would be left out."""
+    values = parameters(template, given)
+    pruned = _prune(value, _Conditions(template["Conditions"], values))
+    return pruned if pruned == NO_VALUE else _resolve(pruned, {**PSEUDO, **values})
+
+
+def parameters_in(template: dict[str, Any], value: Any) -> set[str]:
+    """The parameters that a part of the translation depends on, by references and by conditions."""
+    if isinstance(value, list):
+        return set().union(*(parameters_in(template, item) for item in value))
+    if not isinstance(value, dict):
+        return set()
+    found = set().union(*(parameters_in(template, item) for item in value.values()))
+    texts = [value["Ref"]] if "Ref" in value else []
+    if "Fn::Sub" in value:
+        texts += re.findall(r"\${([^}]*)}", value["Fn::Sub"] if isinstance(value["Fn::Sub"], str) else value["Fn::Sub"][0])
+    found |= set(texts) & set(template["Parameters"])
+    conditions = [value["Fn::If"][0]] if "Fn::If" in value else []
+    conditions += [value["Condition"]] if isinstance(value.get("Condition"), str) else []
+    return found.union(*(parameters_in(template, template["Conditions"][name]) for name in conditions))
+
+
 class _Conditions:
     def __init__(self, definitions: dict[str, Any], values: dict[str, str]) -> None:
         self._definitions, self._values = definitions, values
@@ -182,19 +144,19 @@ class _Conditions:
         raise ValueError(f"unknown function in a condition: {function}")
 
 
-_NO_VALUE = {"Ref": "AWS::NoValue"}
+NO_VALUE = {"Ref": "AWS::NoValue"}
 
 
 def _prune(value: Any, conditions: _Conditions) -> Any:
     if isinstance(value, list):
-        return [item for item in (_prune(item, conditions) for item in value) if item != _NO_VALUE]
+        return [item for item in (_prune(item, conditions) for item in value) if item != NO_VALUE]
     if not isinstance(value, dict):
         return value
     if set(value) == {"Fn::If"}:
         name, then, otherwise = value["Fn::If"]
         return _prune(then if conditions.holds(name) else otherwise, conditions)
     pruned = {key: _prune(item, conditions) for key, item in value.items()}
-    return {key: item for key, item in pruned.items() if item != _NO_VALUE}
+    return {key: item for key, item in pruned.items() if item != NO_VALUE}
 
 
 def _resolve(value: Any, values: dict[str, str]) -> Any:

@@ -19,30 +19,46 @@ pub async fn examine(report: &mut Report, stack: &Stack, deployed: &Deployed, bo
     if let Some(board) = board {
         judge_lateness(report, board, clock::now());
     }
-    let ends = [
-        (
-            "LoadsDeadLetterQueueUrl",
-            "dead letters of loads",
-            "events that on-load could make no sense of, or never got through",
-        ),
-        ("FunctionDeadLetterQueueUrl", "dead letters of functions", "events that a function failed on three times"),
-    ];
-    for (output, about, what) in ends {
-        let Some(url) = stack.outputs.get(output) else { continue };
-        match stack.clients().queue(url).depth(url).await {
-            Ok(depth) if depth.waiting + depth.in_flight == 0 => report.good(about, "none"),
-            Ok(depth) => report.warning(
-                about,
-                format!("{} of {what}", count(usize::try_from(depth.waiting + depth.in_flight).unwrap_or(usize::MAX), "message", "messages")),
-                format!("read one (`aws sqs receive-message --queue-url {url}`), mend its cause, and send them back (`aws sqs start-message-move-task`)"),
+    let loads = stack.outputs.get("LoadsDeadLetterQueueUrl");
+    if let Some(url) = loads {
+        let back = match stack.outputs.get("LoadsQueueUrl") {
+            Some(to) => format!(
+                "aws sqs start-message-move-task --source-arn {} --destination-arn {}",
+                deployed.arn_of_queue(url),
+                deployed.arn_of_queue(to)
             ),
-            Err(error) if error.fault().is_denied() => report.warning(
-                about,
-                format!("not looked at: you may not sqs:GetQueueAttributes on {url}"),
-                "have sqs:GetQueueAttributes on the stack's queues added to your own policy",
-            ),
-            Err(error) => report.warning(about, format!("not looked at: {error}"), "try again"),
+            None => "aws sqs start-message-move-task".to_owned(),
+        };
+        let what = "events that on-load could make no sense of, or never got through, as before the first release";
+        let fix = format!(
+            "read one (`aws sqs receive-message --queue-url {url}`), mend its cause, and send them back: `{back}`"
+        );
+        dead_letters(report, stack, url, "dead letters of loads", what, fix).await;
+    }
+    if let Some(url) = stack.outputs.get("FunctionDeadLetterQueueUrl") {
+        // They are no queue's: SQS does not move them, and they are told in an envelope that no function reads.
+        let fix = format!(
+            "read one (`aws sqs receive-message --queue-url {url}`) and mend its cause; the sweep does what most of them asked for, and \
+             a job runs at its next time. Then `aws sqs purge-queue --queue-url {url}`"
+        );
+        let what = "events that a function failed on three times";
+        dead_letters(report, stack, url, "dead letters of functions", what, fix).await;
+    }
+}
+
+async fn dead_letters(report: &mut Report, stack: &Stack, url: &str, about: &str, what: &str, fix: String) {
+    match stack.clients().queue(url).depth(url).await {
+        Ok(depth) if depth.waiting + depth.in_flight == 0 => report.good(about, "none"),
+        Ok(depth) => {
+            let letters = usize::try_from(depth.waiting + depth.in_flight).unwrap_or(usize::MAX);
+            report.warning(about, format!("{} of {what}", count(letters, "message", "messages")), fix);
         }
+        Err(error) if error.fault().is_denied() => report.warning(
+            about,
+            format!("not looked at: you may not sqs:GetQueueAttributes on {url}"),
+            "have sqs:GetQueueAttributes on the stack's queues added to your own policy",
+        ),
+        Err(error) => report.warning(about, format!("not looked at: {error}"), "try again"),
     }
 }
 

@@ -15,6 +15,8 @@ const STACK: &str = "stack";
 /// The stack's own facts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Deployed {
+    /// `aws`, or that of China or of a government: from the stack's ARN.
+    pub partition: String,
     /// Of the stack itself: from its ARN.
     pub account: String,
     /// From its ARN.
@@ -29,6 +31,12 @@ impl Deployed {
     /// A parameter, unless it is empty.
     pub fn parameter(&self, name: &str) -> Option<&str> {
         self.parameters.get(name).map(String::as_str).filter(|text| !text.is_empty())
+    }
+
+    /// Of one of the stack's queues, whose URL ends with its name.
+    pub fn arn_of_queue(&self, url: &str) -> String {
+        let name = url.rsplit('/').next().unwrap_or(url);
+        format!("arn:{}:sqs:{}:{}:{name}", self.partition, self.region, self.account)
     }
 
     /// Every landing bucket: those that were named, else the stack's own.
@@ -67,6 +75,7 @@ pub async fn examine(report: &mut Report, stack: &Stack) -> Result<Deployed, Doc
     let part = |at: usize| arn.get(at).cloned().unwrap_or_default();
     let parameters = found.parameters.unwrap_or_default().into_iter();
     let mut deployed = Deployed {
+        partition: part(1),
         account: part(4),
         region: part(3),
         parameters: parameters.filter_map(|it| Some((it.parameter_key?, it.parameter_value?))).collect(),

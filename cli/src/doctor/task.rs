@@ -1,12 +1,12 @@
 //! The task definition of the release in place, and its image, as far as the registry tells.
 
 use aws_sdk_ecr::types::ImageIdentifier;
-use aws_sdk_ecs::types::TaskDefinitionStatus;
+use aws_sdk_ecs::types::{TaskDefinition, TaskDefinitionStatus};
 use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use landfall_pipeline::Release;
 
 use super::{Deployed, Report, state::FIRST_RELEASE};
-use crate::stack::Stack;
+use crate::{stack::Stack, text::list};
 
 const DEFINITION: &str = "task definition";
 const IMAGE: &str = "image";
@@ -19,6 +19,8 @@ struct EcrImage {
     account: String,
     region: String,
     repository: String,
+    /// As the stack names repositories: without tag and digest.
+    uri: String,
     /// By a digest or a tag.
     id: ImageIdentifier,
 }
@@ -30,7 +32,8 @@ pub async fn examine(report: &mut Report, stack: &Stack, deployed: &Deployed, re
         return report.note(DEFINITION, "not looked at: the stack's resources could not be listed");
     };
     let client = aws_sdk_ecs::Client::new(stack.sdk());
-    let answer = match client.describe_task_definition().task_definition(name).send().await {
+    let describe = async |name: &str| client.describe_task_definition().task_definition(name).send().await;
+    let answer = match describe(name).await {
         Ok(answer) => answer,
         Err(error) if error.as_service_error().is_some_and(|error| error.code() == Some("ClientException")) => {
             return report.broken(DEFINITION, format!("{name} does not exist"), "release the project again");
@@ -46,9 +49,14 @@ pub async fn examine(report: &mut Report, stack: &Stack, deployed: &Deployed, re
         let says = format!("{name} is not active: it was deregistered");
         report.broken(DEFINITION, says, "release the project again, which registers a new one");
     }
+    if let Some(base) = deployed.resources.get("TaskDefinition").filter(|base| *base != name)
+        && let Ok(answer) = describe(base).await
+    {
+        judge_age(report, &definition, &answer.task_definition.unwrap_or_else(|| definition.clone()));
+    }
     let container = definition.container_definitions().iter().find(|it| it.name() == Some(CONTAINER));
     match container.and_then(|container| container.image()) {
-        Some(image) => self::image(report, stack, deployed, image).await,
+        Some(image) => self::image(report, stack, image).await,
         None => report.broken(
             DEFINITION,
             format!("{name} has no container {CONTAINER}"),
@@ -57,7 +65,37 @@ pub async fn examine(report: &mut Report, stack: &Stack, deployed: &Deployed, re
     }
 }
 
-async fn image(report: &mut Report, stack: &Stack, deployed: &Deployed, image: &str) {
+/// A release keeps the revision that it was pinned in, so what the stack was given since is not in it yet.
+fn judge_age(report: &mut Report, pinned: &TaskDefinition, base: &TaskDefinition) {
+    let secrets = |definition: &TaskDefinition| {
+        definition
+            .container_definitions()
+            .iter()
+            .find(|it| it.name() == Some(CONTAINER))
+            .map(|it| it.secrets().to_vec())
+    };
+    let same = [
+        ("CPU", pinned.cpu() == base.cpu()),
+        ("memory", pinned.memory() == base.memory()),
+        ("processor", pinned.runtime_platform() == base.runtime_platform()),
+        ("task role", pinned.task_role_arn() == base.task_role_arn()),
+        ("execution role", pinned.execution_role_arn() == base.execution_role_arn()),
+        ("secrets", secrets(pinned) == secrets(base)),
+    ];
+    let other: Vec<String> = same.iter().filter(|(_, same)| !same).map(|(what, _)| (*what).to_owned()).collect();
+    if !other.is_empty() {
+        report.warning(
+            DEFINITION,
+            format!(
+                "the release in place was made before the stack was changed: it runs with another {}",
+                list(&other, 6)
+            ),
+            "release the project again, which takes over what the stack says now",
+        );
+    }
+}
+
+async fn image(report: &mut Report, stack: &Stack, image: &str) {
     if image.starts_with("image.invalid/") {
         return report.next(IMAGE, "none was named yet", FIRST_RELEASE.replace("STACK", &stack.name));
     }
@@ -71,14 +109,12 @@ async fn image(report: &mut Report, stack: &Stack, deployed: &Deployed, image: &
     let Some(there) = in_ecr(image) else {
         return report.note(IMAGE, format!("{image} is not in ECR, so whether it can be pulled only a run tells"));
     };
-    if !deployed.account.is_empty() && (&there.account, &there.region) != (&deployed.account, &deployed.region) {
+    let pulled = stack.outputs.get("Repository").filter(|uri| !uri.is_empty());
+    if let Some(uri) = pulled.filter(|uri| **uri != there.uri) {
         report.warning(
             IMAGE,
-            format!(
-                "{image} is of account {} in {}: the task's execution role may pull from its own account and Region alone",
-                there.account, there.region
-            ),
-            "push the image to a repository of the stack's own account and Region",
+            format!("{image} is not in {uri}, and from no other repository of ECR may the task's execution role pull"),
+            format!("push it to {uri}, or deploy with EcrRepositoryUri={}", there.uri),
         );
     }
     let region = aws_sdk_ecr::config::Region::new(there.region.clone());
@@ -115,6 +151,7 @@ fn in_ecr(image: &str) -> Option<EcrImage> {
         },
     };
     Some(EcrImage {
+        uri: format!("{host}/{repository}"),
         account: account.to_owned(),
         region: region.to_owned(),
         repository: repository.to_owned(),
@@ -135,7 +172,18 @@ mod tests {
         assert_eq!((tagged.repository.as_str(), tagged.id.image_tag()), ("dbt", Some("v7")));
         let both = in_ecr("111122223333.dkr.ecr.eu-west-1.amazonaws.com/dbt:v7@sha256:0a").unwrap();
         assert_eq!((both.repository.as_str(), both.id.image_digest()), ("dbt", Some("sha256:0a")));
+        assert_eq!(both.uri, "111122223333.dkr.ecr.eu-west-1.amazonaws.com/dbt");
         assert_eq!(in_ecr("ghcr.io/acme/dbt@sha256:0a"), None);
         assert_eq!(in_ecr("dbt:latest"), None);
+    }
+
+    #[test]
+    fn a_release_that_is_older_than_the_stack_is_told_by_what_it_runs_with() {
+        let definition = |memory: &str| TaskDefinition::builder().cpu("1024").memory(memory).build();
+        let mut report = Report::default();
+        judge_age(&mut report, &definition("2048"), &definition("2048"));
+        assert_eq!(report.findings, []);
+        judge_age(&mut report, &definition("2048"), &definition("4096"));
+        assert!(report.findings[0].says.ends_with("it runs with another memory"), "{:?}", report.findings);
     }
 }

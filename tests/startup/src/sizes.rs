@@ -8,8 +8,11 @@ use std::{
 
 use flate2::{Compression, write::DeflateEncoder};
 
-/// Each function at most so much: 4 MB.
-pub const MOST_ZIPPED: u64 = 4_000_000;
+/// Each function at most so much: 4 MB. But for on-release, which alone reads YAML, compiles and selects, and speaks to Scheduler: functions/README.md.
+pub fn most_zipped(function: &str) -> u64 {
+    if function == "landfall-on-release" { 4_500_000 } else { 4_000_000 }
+}
+
 /// A zip's own words about one file, generously.
 const FRAME: u64 = 256;
 

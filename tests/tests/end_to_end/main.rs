@@ -5,6 +5,7 @@
 
 mod bad_input;
 mod burst;
+mod early;
 mod interruption;
 mod loads;
 mod losses;

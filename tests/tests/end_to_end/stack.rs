@@ -17,7 +17,7 @@ async fn a_stack_is_deployed_runs_is_updated_runs_on_and_is_deleted_but_for_its_
     let mut world = World::start("stack", |_| {}).await;
     let before = inventory(&world);
     assert_eq!(before["functions"].as_array().unwrap().len(), 5, "{before:#}");
-    assert_eq!(before["alarms"].as_array().unwrap().len(), 12, "{before:#}");
+    assert_eq!(before["alarms"].as_array().unwrap().len(), 13, "{before:#}");
     assert_eq!(before["distributions"], json!([]), "docs are private until somebody says otherwise");
     assert_eq!(before["log_groups"].as_object().unwrap().values().collect::<Vec<_>>(), vec![&json!(30); 6]);
     world.land("landing/orders/2026-11-01.csv", "orders/2026-11-01.csv").await;

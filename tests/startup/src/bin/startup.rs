@@ -44,9 +44,10 @@ async fn run() -> Result<bool, Box<dyn std::error::Error>> {
         let zipped = sizes::zipped(&program)
             .map_err(|error| format!("{} ({error}): `make release` builds the functions", program.display()))?;
         let plain = std::fs::metadata(&program)?.len();
-        let heavy = zipped > sizes::MOST_ZIPPED;
+        let most = sizes::most_zipped(name);
+        let heavy = zipped > most;
         good &= !heavy;
-        let verdict = if heavy { "  more than 4 MB" } else { "" };
+        let verdict = if heavy { format!("  more than {} MB", megabytes(most)) } else { String::new() };
         writeln!(out, "{name:<26}{:>10}{:>10}{verdict}", megabytes(zipped), megabytes(plain))?;
     }
     if !only_sizes {

@@ -1,0 +1,83 @@
+"""How the rules read a template: resolved, or watched while it is read, which they must not notice."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from combinations import Watched
+
+Template = dict[str, Any] | Watched
+Finding = str
+
+
+def resources(template: Template, kind: str) -> dict[str, dict[str, Any]]:
+    """All resources of a type, by logical id."""
+    if isinstance(template, Watched):
+        return template.of_kind(kind)
+    return {name: found for name, found in template["Resources"].items() if found["Type"] == kind}
+
+
+def of_type(template: Template, kind: str) -> dict[str, Mapping[str, Any]]:
+    """Properties of all resources of a type, by logical id."""
+    return {name: found.get("Properties", {}) for name, found in resources(template, kind).items()}
+
+
+def listed(value: Any) -> list[Any]:
+    """A policy's element is one thing or a list."""
+    return value if isinstance(value, list) else [value]
+
+
+def value_of(template: Template, parameter: str) -> str:
+    """The value that a resolved template was made with."""
+    if isinstance(template, Watched):
+        return template.value(parameter)
+    return str(template["Parameters"][parameter].get("Default", ""))
+
+
+def of_kinds_that_declare(template: Template, keys: set[str]) -> dict[str, Mapping[str, Any]]:
+    """Properties of all resources of those types of which one declares one of these properties."""
+    whole = template.everything.template if isinstance(template, Watched) else template
+    kinds = {found["Type"] for found in whole["Resources"].values() if keys & set(found.get("Properties", {}))}
+    return {name: found for kind in sorted(kinds) for name, found in of_type(template, kind).items()}
+
+
+def declared(template: Template) -> dict[str, dict[str, Any]]:
+    """The parameters as they are declared, whatever their values."""
+    return template.parameters if isinstance(template, Watched) else template["Parameters"]
+
+
+def pattern(rule: dict[str, Any]) -> dict[str, Any]:
+    """The event pattern of a rule, which may be given as JSON text."""
+    given = rule["EventPattern"]
+    return json.loads(given) if isinstance(given, str) else given
+
+
+def role_statements(template: Template) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each statement of a role's or a managed policy, with the id of the resource it stands in."""
+    for name, role in of_type(template, "AWS::IAM::Role").items():
+        for policy in role.get("Policies", []):
+            for statement in policy["PolicyDocument"]["Statement"]:
+                yield name, statement
+    for name, policy in (of_type(template, "AWS::IAM::ManagedPolicy") | of_type(template, "AWS::IAM::Policy")).items():
+        for statement in policy["PolicyDocument"]["Statement"]:
+            yield name, statement
+
+
+def rights_of_roles(template: Template) -> dict[str, list[dict[str, Any]]]:
+    """All statements that hold for a role: its own, and those of the template's policies that are attached to it."""
+    managed = of_type(template, "AWS::IAM::ManagedPolicy")
+    attached = of_type(template, "AWS::IAM::Policy")
+    found = {}
+    for name, role in of_type(template, "AWS::IAM::Role").items():
+        documents = [policy["PolicyDocument"] for policy in role.get("Policies", [])]
+        documents += [managed[arn.strip("<>")]["PolicyDocument"] for arn in role.get("ManagedPolicyArns", []) if arn.strip("<>") in managed]
+        documents += [policy["PolicyDocument"] for policy in attached.values() if f"<{name}>" in policy["Roles"]]
+        found[name] = [statement for document in documents for statement in document["Statement"]]
+    return found
+
+
+def statement_of(role: dict[str, Any], sid: str) -> dict[str, Any]:
+    """A statement of a role or managed policy by its name."""
+    properties = role["Properties"]
+    documents = [properties["PolicyDocument"]] if "PolicyDocument" in properties else [p["PolicyDocument"] for p in properties["Policies"]]
+    return next(s for document in documents for s in document["Statement"] if s.get("Sid") == sid)

@@ -153,10 +153,10 @@ pub struct DatasetState {
     #[serde(default = "loaded", skip_serializing_if = "Clone::clone")]
     pub loaded: bool,
     /// Events before this are covered: the read point, less the margin, of the last run that planned a whole generation.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "millisecond::optional")]
+    #[serde(rename = "covered", default, skip_serializing_if = "Option::is_none", with = "millisecond::optional")]
     pub covered_to: Option<Timestamp>,
     /// When its last run was planned.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "millisecond::optional")]
+    #[serde(rename = "ran", default, skip_serializing_if = "Option::is_none", with = "millisecond::optional")]
     pub last_run: Option<Timestamp>,
     /// With the policy `count`: its groups.
     #[serde(default, skip_serializing_if = "Groups::is_empty")]

@@ -63,19 +63,22 @@ impl From<Cause> for String {
     }
 }
 
-/// A run's causes as the board has them, `["load:jaffle.raw_orders", 7, true]` each: a run of many datasets has many.
+/// A run's causes as the board has them, `["load:jaffle.raw_orders", 7, 1]` each (1: the first that planned it): a run of many datasets has many.
 pub(crate) mod few_words {
     use serde::{Deserialize, Deserializer, Serializer};
 
     use crate::{Cause, RunCause};
 
     pub(crate) fn serialize<S: Serializer>(causes: &[RunCause], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(causes.iter().map(|c| (&c.cause, c.generation, c.first)))
+        serializer.collect_seq(causes.iter().map(|c| (&c.cause, c.generation, u8::from(c.first))))
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<RunCause>, D::Error> {
-        let causes = Vec::<(Cause, u64, bool)>::deserialize(deserializer)?;
-        Ok(causes.into_iter().map(|(cause, generation, first)| RunCause { cause, generation, first }).collect())
+        let causes = Vec::<(Cause, u64, u8)>::deserialize(deserializer)?;
+        Ok(causes
+            .into_iter()
+            .map(|(cause, generation, first)| RunCause { cause, generation, first: first == 1 })
+            .collect())
     }
 }
 

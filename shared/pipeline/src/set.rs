@@ -2,12 +2,11 @@
 
 use std::{fmt, sync::Arc};
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
+use base64::{Engine as _, prelude::BASE64_STANDARD_NO_PAD};
 use roaring::RoaringBitmap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-/// A set of ordinals of a release's dictionary. In JSON it is the base64 of a
-/// [roaring bitmap's portable form](https://github.com/RoaringBitmap/RoaringFormatSpec).
+/// A set of ordinals of a release's dictionary. In JSON it is the base64 of its gaps and stretches.
 ///
 /// A clone shares its memory until one of the two changes: a decision copies the board, and of thousands of sets changes a few.
 #[derive(Clone, Default)]
@@ -107,17 +106,80 @@ impl fmt::Debug for Set {
 
 impl Serialize for Set {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut bytes = Vec::with_capacity(self.0.serialized_size());
-        self.0.serialize_into(&mut bytes).map_err(serde::ser::Error::custom)?;
-        serializer.serialize_str(&BASE64_STANDARD.encode(bytes))
+        serializer.serialize_str(&BASE64_STANDARD_NO_PAD.encode(dense::bytes(&self.0)))
     }
 }
 
 impl<'de> Deserialize<'de> for Set {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        let bytes = BASE64_STANDARD.decode(text.as_bytes()).map_err(D::Error::custom)?;
-        RoaringBitmap::deserialize_from(bytes.as_slice()).map(Self::of).map_err(D::Error::custom)
+        let bytes = BASE64_STANDARD_NO_PAD.decode(text.as_bytes()).map_err(D::Error::custom)?;
+        dense::set(&bytes).map(Self::of).ok_or_else(|| D::Error::custom("not a set of ordinals"))
+    }
+}
+
+/// A set in few bytes. Roaring's own form takes two for each number; a run's nodes lie some dozens apart, and a byte for each halves the board.
+mod dense {
+    use roaring::RoaringBitmap;
+
+    /// No dictionary has as many; a set that claims more is damaged.
+    const MOST: u64 = 1 << 26;
+
+    /// For each stretch of numbers that follow each other: the gap before it, doubled, and one more if it is longer than one number; then how many more
+    /// there are. As varints: seven bits a byte, the lowest first, the highest bit set if another follows.
+    pub(super) fn bytes(set: &RoaringBitmap) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut next = 0_u64;
+        let mut numbers = set.iter().map(u64::from).peekable();
+        while let Some(first) = numbers.next() {
+            let mut last = first;
+            while numbers.next_if_eq(&(last + 1)).is_some() {
+                last += 1;
+            }
+            put(&mut out, (first - next) << 1 | u64::from(last > first));
+            if last > first {
+                put(&mut out, last - first);
+            }
+            next = last + 1;
+        }
+        out
+    }
+
+    pub(super) fn set(mut bytes: &[u8]) -> Option<RoaringBitmap> {
+        let mut set = RoaringBitmap::new();
+        let mut next = 0_u64;
+        while !bytes.is_empty() {
+            let gap = take(&mut bytes)?;
+            let first = next.checked_add(gap >> 1)?;
+            let more = if gap & 1 == 1 { take(&mut bytes)? } else { 0 };
+            next = first.checked_add(more)?.checked_add(1).filter(|next| *next <= MOST)?;
+            set.insert_range(u32::try_from(first).ok()?..u32::try_from(next).ok()?);
+        }
+        Some(set)
+    }
+
+    fn put(out: &mut Vec<u8>, mut number: u64) {
+        loop {
+            let low = u8::try_from(number & 0x7f).unwrap_or_default();
+            number >>= 7;
+            out.push(if number == 0 { low } else { low | 0x80 });
+            if number == 0 {
+                return;
+            }
+        }
+    }
+
+    fn take(bytes: &mut &[u8]) -> Option<u64> {
+        let mut number = 0;
+        for shift in (0..35).step_by(7) {
+            let (byte, rest) = bytes.split_first()?;
+            *bytes = rest;
+            number |= u64::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Some(number);
+            }
+        }
+        None
     }
 }
 
@@ -127,9 +189,17 @@ mod tests {
 
     #[test]
     fn a_set_reads_back_from_json() {
-        let set: Set = [3, 70_000, 5].into_iter().collect();
-        let text = serde_json::to_string(&set).unwrap();
-        assert_eq!(serde_json::from_str::<Set>(&text).unwrap(), set);
-        assert!(serde_json::from_str::<Set>("\"AAAA\"").is_err());
+        let sets: [&[u32]; 6] =
+            [&[], &[0], &[3, 70_000, 5], &[0, 1, 2, 3, 63, 64, 65, 127, 128, 129, 200_000], &[16_383, 16_384], &[8]];
+        for numbers in sets {
+            let set: Set = numbers.iter().copied().collect();
+            let text = serde_json::to_string(&set).unwrap();
+            assert_eq!(serde_json::from_str::<Set>(&text).unwrap(), set, "{text}");
+        }
+        let whole: Set = (0..100_000).collect();
+        assert!(serde_json::to_string(&whole).unwrap().len() < 10);
+        for damaged in ["\"gA\"", "\"/////////w\"", "\"Af///38\"", "\"*\"", "7"] {
+            assert!(serde_json::from_str::<Set>(damaged).is_err(), "{damaged}");
+        }
     }
 }

@@ -211,10 +211,10 @@ impl Deciding<'_> {
     }
 }
 
-/// A label of some 60 bytes: its start and its end, which tells more. The ledger has the whole key; a board of thousands of debts cannot.
+/// A label of some 50 bytes: its start and its end, which tells more. The ledger has the whole key; a board of thousands of debts cannot.
 fn shortened(label: &str) -> String {
     const START: usize = 16;
-    const END: usize = 44;
+    const END: usize = 36;
     if label.len() <= START + END + '…'.len_utf8() {
         return label.to_owned();
     }

@@ -283,7 +283,7 @@ impl Ports for SimPorts {
             return RunOutcome::Refused { class, reason: format!("{class:?}") };
         }
         match self.write("RunTask", Call::Write, move |world| world.run_task(&call)).await {
-            Ok(task_arn) => RunOutcome::Started { task_arn },
+            Ok(outcome) => outcome,
             Err(error) => RunOutcome::Unknown { error: error.to_string() },
         }
     }

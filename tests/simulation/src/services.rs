@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use landfall_conductor::{Described, TaskFacts};
+use landfall_conductor::{Described, RunOutcome, TaskFacts};
 use landfall_pipeline::{
     ATTEMPT_VARIABLE, Ask, Asked, Board, Claim, Load, ReleaseId, RunId, RunTaskCall, invariants, safeguards,
 };
@@ -98,15 +98,19 @@ impl World {
         true
     }
 
-    /// `RunTask`: the task's ARN. A token that is remembered gives the task of the first call.
-    pub fn run_task(&mut self, call: &RunTaskCall) -> String {
+    /// `RunTask`. A token that is remembered gives the task of the first call, or, with other parameters, `ConflictException`.
+    pub fn run_task(&mut self, call: &RunTaskCall) -> RunOutcome {
         // "The lower of 24 h and the task's life plus 1 h."
-        let known = self.tokens.get(&call.client_token).cloned().filter(|(arn, since)| {
+        let known = self.tokens.get(&call.client_token).cloned().filter(|(_, arn, since)| {
             let stopped = self.tasks.get(arn).and_then(|task| task.stopped);
             self.now - since < 24 * HOUR && stopped.is_none_or(|stopped| self.now - stopped < HOUR)
         });
-        if let Some((arn, _)) = known {
-            return arn;
+        if let Some((first, arn, _)) = known {
+            return if first == *call {
+                RunOutcome::Started { task_arn: arn }
+            } else {
+                RunOutcome::Conflict { task_arns: vec![arn] }
+            };
         }
         let number = self.number();
         let arn = format!("task/{}/{number}", call.started_by);
@@ -139,7 +143,7 @@ impl World {
         };
         self.say(|| format!("{arn} is taken up by ECS"));
         self.tasks.insert(arn.clone(), task);
-        self.tokens.insert(call.client_token.clone(), (arn.clone(), self.now));
+        self.tokens.insert(call.client_token.clone(), (call.clone(), arn.clone(), self.now));
         let rates = self.scenario.rates;
         if self.strikes(rates.task_never_starts, "a task never starts") {
             let after = self.rng.i64(20 * SECOND..3 * MINUTE);
@@ -149,7 +153,7 @@ impl World {
             let after = self.rng.i64(5 * SECOND..if slow { 20 * MINUTE } else { 40 * SECOND });
             self.later(after, Happening::TaskStarts(arn.clone()));
         }
-        arn
+        RunOutcome::Started { task_arn: arn }
     }
 
     /// A task's process is over (or never was): ECS says STOPPED after a while.

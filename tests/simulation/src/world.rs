@@ -11,7 +11,7 @@ use fastrand::Rng;
 use jiff::Timestamp;
 use landfall_conductor::TaskFacts;
 use landfall_pipeline::{
-    Board, Claim, LedgerObject, Load, Plan, Release, ReleaseId, RunId, RunResult, invariants::Hold,
+    Board, Claim, LedgerObject, Load, Plan, Release, ReleaseId, RunId, RunResult, RunTaskCall, invariants::Hold,
 };
 
 use crate::{
@@ -187,8 +187,8 @@ pub struct World {
 
     /// Tasks.
     pub tasks: BTreeMap<String, Task>,
-    /// Client tokens: the task, and when it was given out.
-    pub tokens: HashMap<String, (String, Ms)>,
+    /// Client tokens: the call, its task, and when it was given out.
+    pub tokens: HashMap<String, (RunTaskCall, String, Ms)>,
 
     /// How often each event was handed to on-load.
     pub received: BTreeMap<String, u32>,

@@ -1,0 +1,162 @@
+//! What the loop relies on.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use landfall_conductor::{ConductError, Ports, PutNew, RunOutcome, Swap, docs::Files};
+use landfall_pipeline::{
+    Board, Capacity, Claim, LedgerHeader, LedgerObject, Nonce, PLAN_VERSION, Plan, ReleaseId, RunId, ledger_key,
+};
+
+pub(crate) async fn all(ports: &impl Ports, files: &impl Files) {
+    board(ports).await;
+    ledger(ports).await;
+    plans(ports).await;
+    claims(ports).await;
+    tasks(ports).await;
+    pointer(files).await;
+    ports.wake(ports.now()).await.unwrap();
+    ports.put_event("Run Settled", &serde_json::json!({ "stack": "shop" })).await.unwrap();
+}
+
+fn is_new(answer: PutNew) -> bool {
+    matches!(answer, PutNew::Created { .. })
+}
+
+/// A board is made once, and replaced only by whoever saw the last one.
+async fn board(ports: &impl Ports) {
+    assert!(matches!(ports.board().await, Err(ConductError::NoBoard { .. })));
+    let mut board = Board::new(ports.now());
+    assert!(matches!(ports.restore_board(None, &board).await.unwrap(), Swap::Done { .. }));
+    assert_eq!(ports.restore_board(None, &board).await.unwrap(), Swap::Conflict);
+    let (stored, first) = ports.board().await.unwrap();
+    assert_eq!(stored.written().0, 0);
+    board.seq = 1;
+    assert!(matches!(ports.swap_board(&first, &board).await.unwrap(), Swap::Done { .. }));
+    board.seq = 2;
+    assert_eq!(ports.swap_board(&first, &board).await.unwrap(), Swap::Conflict);
+    let (stored, second) = ports.board().await.unwrap();
+    assert_eq!(stored.written().0, 1, "the one that lost changed nothing");
+    assert_ne!(first, second);
+    assert!(matches!(ports.restore_board(Some(&second), &board).await.unwrap(), Swap::Done { .. }));
+    assert_eq!(ports.restore_board(Some(&second), &board).await.unwrap(), Swap::Conflict);
+}
+
+/// Pages are written once, listed in the order of their keys, and gone once deleted.
+async fn ledger(ports: &impl Ports) {
+    let at = ports.now();
+    let page = |seq: u64, previous: Option<&str>| {
+        let nonce = Nonce::parse(format!("{seq:x}")).unwrap();
+        let header = LedgerHeader { ledger: 1, seq, nonce: nonce.clone(), at, previous: previous.map(str::to_owned) };
+        (ledger_key(at, seq, &nonce), LedgerObject { header, lines: Vec::new() })
+    };
+    let (first, one) = page(1, None);
+    let (second, two) = page(2, Some(&first));
+    let (third, three) = page(3, Some(&first));
+    for (key, page) in [(&second, &two), (&first, &one), (&third, &three)] {
+        assert!(is_new(ports.put_ledger(key, page).await.unwrap()));
+    }
+    assert!(!is_new(ports.put_ledger(&first, &two).await.unwrap()));
+    assert_eq!(ports.ledger_page(&first).await.unwrap(), Some(one));
+    assert_eq!(ports.ledger_after(None, 10).await.unwrap(), [&*first, &*second, &*third]);
+    assert_eq!(ports.ledger_after(Some(&first), 1).await.unwrap(), [&*second]);
+    assert_eq!(ports.ledger_page_before(&third).await.unwrap(), Some(Some(first.clone())));
+    assert_eq!(ports.ledger_page_before(&first).await.unwrap(), Some(None));
+    ports.delete_ledger(&third).await.unwrap();
+    ports.delete_ledger(&third).await.unwrap();
+    assert_eq!(ports.ledger_page_before(&third).await.unwrap(), None);
+    assert_eq!(ports.ledger_after(Some(&first), 10).await.unwrap(), [&*second]);
+}
+
+fn plan(ports: &impl Ports, run: &RunId, at: Timestamp) -> Plan {
+    Plan {
+        version: PLAN_VERSION,
+        run_id: run.clone(),
+        release: ReleaseId::parse("r1").unwrap(),
+        created_at: at,
+        causes: Vec::new(),
+        steps: Vec::new(),
+        nodes: Vec::new(),
+        waiting: Vec::new(),
+        writes: vec!["db.shop.orders".to_owned()],
+        reads: Vec::new(),
+        timeout_seconds: 60,
+        capacity: Capacity::OnDemand,
+        task: ports.task().unwrap().clone(),
+    }
+}
+
+/// A plan is written once and for ever, and found by its time.
+async fn plans(ports: &impl Ports) {
+    let at = ports.now();
+    let run = RunId::new(at, &Nonce::parse("a1").unwrap(), 0);
+    let first = plan(ports, &run, at);
+    assert!(is_new(ports.put_plan(&first).await.unwrap()));
+    let other = Plan { timeout_seconds: 61, ..first.clone() };
+    assert!(!is_new(ports.put_plan(&other).await.unwrap()));
+    assert_eq!(ports.plan(&run).await.unwrap(), Ok(first));
+    assert!(ports.plan(&RunId::parse("nobody").unwrap()).await.unwrap().is_err());
+    assert_eq!(ports.runs_since(at).await.unwrap(), [run]);
+    assert_eq!(ports.runs_since(at + SignedDuration::from_secs(2)).await.unwrap(), []);
+}
+
+/// Whoever claims first has claimed for ever, and S3 says when.
+async fn claims(ports: &impl Ports) {
+    let run = RunId::parse("claimed").unwrap();
+    assert_eq!(ports.claim(&run, 1).await.unwrap(), None);
+    let task = Claim::Task { task_arn: "task/1".to_owned() };
+    let void = Claim::Void { reason: "given up".to_owned() };
+    assert!(is_new(ports.put_claim(&run, 1, &task).await.unwrap()));
+    assert!(!is_new(ports.put_claim(&run, 1, &void).await.unwrap()));
+    let (there, at) = ports.claim(&run, 1).await.unwrap().unwrap();
+    assert_eq!(there, task);
+    assert_eq!(at.subsec_nanosecond(), 0, "S3's times have whole seconds");
+    assert!(ports.now().duration_since(at).abs() < SignedDuration::from_mins(1), "{at}");
+    assert!(is_new(ports.put_claim(&run, 2, &void).await.unwrap()), "each attempt has a claim of its own");
+    assert_eq!(ports.result(&run, 1).await.unwrap(), None);
+}
+
+/// The same call starts one task; another with its token starts none; ECS knows it, if not at once.
+async fn tasks(ports: &impl Ports) {
+    let run = RunId::parse("run-1").unwrap();
+    let plan = plan(ports, &run, ports.now());
+    let call = plan.run_task(1);
+    let outcome = ports.run_task(&call).await;
+    let RunOutcome::Started { task_arn } = &outcome else { panic!("{outcome:?}") };
+    assert_eq!(ports.run_task(&call).await, outcome);
+    let mut other = call.clone();
+    other.started_by = "run-2".to_owned();
+    assert_eq!(ports.run_task(&other).await, RunOutcome::Conflict { task_arns: vec![task_arn.clone()] });
+    let second = ports.run_task(&plan.run_task(2)).await;
+    assert!(matches!(&second, RunOutcome::Started { task_arn: next } if next != task_arn), "{second:?}");
+
+    let (head, _) = task_arn.rsplit_once('/').unwrap();
+    let nobody = format!("{head}/00000000000000000000000000000000");
+    let both = [task_arn.clone(), nobody.clone()];
+    for tries in 0.. {
+        let described = ports.describe_tasks(&both).await.unwrap();
+        assert!(described.missing.contains(&nobody), "{described:?}");
+        if let [facts] = described.tasks.as_slice() {
+            assert_eq!((facts.started_by.as_deref(), facts.attempt), (Some("run-1"), Some(1)));
+            break;
+        }
+        assert!(tries < 100, "{described:?}");
+        ports.pause(Duration::from_secs(2)).await;
+    }
+    ports.stop_task(&nobody, "nobody").await.unwrap();
+}
+
+/// The docs' pointer is made once, and moved only by whoever saw where it was.
+async fn pointer(files: &impl Files) {
+    assert_eq!(files.get("notes.json").await.unwrap(), None);
+    assert!(is_new(files.put_new("notes.json", b"1", "application/json").await.unwrap()));
+    assert!(!is_new(files.put_new("notes.json", b"2", "application/json").await.unwrap()));
+    let (bytes, first) = files.get("notes.json").await.unwrap().unwrap();
+    assert_eq!(bytes, b"1");
+    assert!(matches!(files.swap("notes.json", &first, b"3").await.unwrap(), Swap::Done { .. }));
+    assert_eq!(files.swap("notes.json", &first, b"4").await.unwrap(), Swap::Conflict);
+    files.put("notes.json", b"5", "application/json").await.unwrap();
+    let (bytes, last) = files.get("notes.json").await.unwrap().unwrap();
+    assert_eq!(bytes, b"5");
+    assert_ne!(first, last);
+}

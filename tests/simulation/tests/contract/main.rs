@@ -1,0 +1,83 @@
+//! The simulated services do what the emulator does: the same assertions of both, through the loop's own ports. What is of AWS alone (throttling,
+//! eventual consistency, lost replies) no emulator can answer for.
+
+// Tells clippy that helpers are tests too.
+#![cfg(test)]
+
+mod assertions;
+#[path = "../../../../shared/cloud/tests/emulator/launched.rs"]
+mod launched;
+
+use std::{cell::RefCell, rc::Rc};
+
+use aws_sdk_ecs::types::{Compatibility, ContainerDefinition, NetworkMode};
+use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
+use fastrand::Rng;
+use landfall_cloud::{Config, conductor::Aws};
+use simulation::{
+    docs::SimFiles,
+    exec::drive,
+    ports::SimPorts,
+    scenario::{Rates, Scenario},
+    world::World,
+};
+
+#[test]
+fn the_simulated_services_keep_the_contract() {
+    for seed in 0..50 {
+        let mut rng = Rng::with_seed(seed);
+        let mut scenario = Scenario::any(&mut rng);
+        scenario.rates = Rates::default();
+        let world = Rc::new(RefCell::new(World::new(Rc::new(scenario), rng, false)));
+        let ports = SimPorts::new(&world, 0, true);
+        let files = SimFiles(ports.clone());
+        drive(&world, assertions::all(&ports, &files));
+    }
+}
+
+#[tokio::test]
+async fn the_emulator_keeps_the_contract() {
+    let Some(emulator) = launched::launch() else { return };
+    let sdk = emulator.sdk().await;
+    let path_style = aws_sdk_s3::config::Builder::from(&sdk).force_path_style(true).build();
+    let s3 = aws_sdk_s3::Client::from_conf(path_style);
+    let place = CreateBucketConfiguration::builder().location_constraint(BucketLocationConstraint::EuWest1).build();
+    for bucket in ["state", "docs"] {
+        s3.create_bucket().bucket(bucket).create_bucket_configuration(place.clone()).send().await.unwrap();
+    }
+    let queue = aws_sdk_sqs::Client::new(&sdk).create_queue().queue_name("loads").send().await.unwrap();
+    let queue = queue.queue_url.unwrap();
+    let ecs = aws_sdk_ecs::Client::new(&sdk);
+    let cluster = ecs.create_cluster().cluster_name("shop").send().await.unwrap().cluster.unwrap().cluster_arn.unwrap();
+    let container = ContainerDefinition::builder().name("dbt").image("dbt@sha256:1").essential(true).build();
+    let definition = ecs
+        .register_task_definition()
+        .family("shop")
+        .cpu("256")
+        .memory("512")
+        .network_mode(NetworkMode::Awsvpc)
+        .requires_compatibilities(Compatibility::Fargate)
+        .container_definitions(container)
+        .send()
+        .await
+        .unwrap();
+    let definition = definition.task_definition.unwrap().task_definition_arn.unwrap();
+    let config = Config::read(|name| {
+        let value = match name {
+            "LANDFALL_STACK" => "shop",
+            "LANDFALL_STATE_BUCKET" => "state",
+            "LANDFALL_LOADS_QUEUE_URL" => &queue,
+            "LANDFALL_CLUSTER" => &cluster,
+            "LANDFALL_TASK_DEFINITION" => &definition,
+            "LANDFALL_CONTAINER" => "dbt",
+            "LANDFALL_SUBNETS" => "subnet-1",
+            _ => return None,
+        };
+        Some(value.to_owned())
+    })
+    .unwrap();
+    let clients = emulator.clients().await;
+    let docs = clients.store("docs");
+    assertions::all(&Aws::new(clients, config).unwrap(), &docs).await;
+    assert!(emulator.folder.path().exists());
+}

@@ -1,10 +1,13 @@
-//! CRC-32, CRC-32C and CRC-64/NVME, byte by byte: what `aws-smithy-checksums` uses of the crate `crc-fast`, in its place.
+//! CRC-32, CRC-32C and CRC-64/NVME by the crate `crc`: what `aws-smithy-checksums` uses of the crate `crc-fast`, in its place.
 //!
-//! That crate's tables are for every checksum there is, chosen when it runs, so that no linker can leave any of them out: half a megabyte of each
-//! zipped function, for bodies of at most some megabytes that take milliseconds this way. S3 refuses a body whose checksum is wrong.
-//! <https://reveng.sourceforge.io/crc-catalogue/all.htm>
+//! The tables of `crc-fast` are for every checksum there is, chosen when it runs, so that no linker can leave any of them out: half a megabyte and more of
+//! each zipped function, for bodies of at most some megabytes that take milliseconds this way. S3 refuses a body whose checksum is wrong.
 
-/// Which checksum. All are reflected, start as ones and are inverted at the end.
+use std::fmt;
+
+use crc::{CRC_32_ISCSI, CRC_32_ISO_HDLC, CRC_64_NVME, Crc, Table};
+
+/// Which checksum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CrcAlgorithm {
     /// CRC-32/ISO-HDLC, which S3 calls CRC32.
@@ -15,63 +18,54 @@ pub enum CrcAlgorithm {
     Crc64Nvme,
 }
 
-type Table = [u64; 256];
+/// One table each, of one or two kilobytes: the crate's larger ones are faster, but tables do not compress.
+type Small = Table<1>;
 
-static ISO_HDLC: Table = table(0xEDB8_8320);
-static ISCSI: Table = table(0x82F6_3B78);
-static NVME: Table = table(0x9A6C_9329_AC4B_C9B5);
-
-/// What each byte adds, for a reflected polynomial of whatever width.
-const fn table(polynomial: u64) -> Table {
-    let mut table = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        let mut rest = byte as u64;
-        let mut bit = 0;
-        while bit < 8 {
-            rest = if rest & 1 == 1 { (rest >> 1) ^ polynomial } else { rest >> 1 };
-            bit += 1;
-        }
-        #[expect(clippy::indexing_slicing, reason = "below 256, and known to the compiler")]
-        {
-            table[byte] = rest;
-        }
-        byte += 1;
-    }
-    table
-}
+static ISO_HDLC: Crc<u32, Small> = Crc::<u32, Small>::new(&CRC_32_ISO_HDLC);
+static ISCSI: Crc<u32, Small> = Crc::<u32, Small>::new(&CRC_32_ISCSI);
+static NVME: Crc<u64, Small> = Crc::<u64, Small>::new(&CRC_64_NVME);
 
 /// A checksum of bytes that come piece by piece.
-#[derive(Debug, Clone)]
-pub struct Digest {
-    table: &'static Table,
-    ones: u64,
-    state: u64,
+#[derive(Clone)]
+pub struct Digest(Width);
+
+#[derive(Clone)]
+enum Width {
+    Half(crc::Digest<'static, u32, Small>),
+    Full(crc::Digest<'static, u64, Small>),
+}
+
+/// The SDK's own types derive it.
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Digest({:x})", self.finalize())
+    }
 }
 
 impl Digest {
     /// Of nothing yet.
     pub fn new(algorithm: CrcAlgorithm) -> Self {
-        let (table, ones) = match algorithm {
-            CrcAlgorithm::Crc32IsoHdlc => (&ISO_HDLC, u64::from(u32::MAX)),
-            CrcAlgorithm::Crc32Iscsi => (&ISCSI, u64::from(u32::MAX)),
-            CrcAlgorithm::Crc64Nvme => (&NVME, u64::MAX),
-        };
-        Self { table, ones, state: ones }
+        Self(match algorithm {
+            CrcAlgorithm::Crc32IsoHdlc => Width::Half(ISO_HDLC.digest()),
+            CrcAlgorithm::Crc32Iscsi => Width::Half(ISCSI.digest()),
+            CrcAlgorithm::Crc64Nvme => Width::Full(NVME.digest()),
+        })
     }
 
     /// With these bytes too.
     pub fn update(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            let [low, ..] = self.state.to_le_bytes();
-            let added = self.table.get(usize::from(low ^ byte)).copied().unwrap_or_default();
-            self.state = (self.state >> 8) ^ added;
+        match &mut self.0 {
+            Width::Half(digest) => digest.update(bytes),
+            Width::Full(digest) => digest.update(bytes),
         }
     }
 
     /// The checksum; of 32 bits the lower half.
     pub fn finalize(&self) -> u64 {
-        self.state ^ self.ones
+        match &self.0 {
+            Width::Half(digest) => digest.clone().finalize().into(),
+            Width::Full(digest) => digest.clone().finalize(),
+        }
     }
 }
 

@@ -131,7 +131,8 @@ impl Stack {
 
     /// A stack in the account and region of the user's own credentials.
     pub async fn in_aws(name: &str) -> Result<Self, StackError> {
-        let sdk = aws_config::defaults(BehaviorVersion::latest()).load().await;
+        let sdk =
+            aws_config::defaults(BehaviorVersion::latest()).http_client(landfall_cloud::http_client()).load().await;
         let path_style = sdk.endpoint_url().is_some();
         let outputs = outputs(&sdk, name).await?;
         Ok(Self { name: name.to_owned(), outputs, local: None, clients: Clients::new(sdk.clone(), path_style)?, sdk })
@@ -217,6 +218,7 @@ pub fn emulated_sdk(endpoint: &str) -> SdkConfig {
     let credentials = Credentials::new(aws::ACCESS_KEY, aws::SECRET_KEY, None, None, "landfall-local");
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
+        .http_client(landfall_cloud::http_client())
         .region(Region::new(aws::REGION))
         .endpoint_url(endpoint)
         .credentials_provider(SharedCredentialsProvider::new(credentials))

@@ -9,6 +9,10 @@ use aws_sdk_s3::{
     error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
     primitives::{ByteStream, Length},
 };
+use aws_smithy_http_client::{
+    Builder as HttpClient,
+    tls::{Provider, rustls_provider::CryptoMode},
+};
 
 use crate::Config;
 
@@ -62,7 +66,9 @@ pub struct S3Store {
 impl S3Store {
     /// Finds credentials and region as the SDK does; no call is made yet.
     pub async fn connect(config: &Config) -> Self {
-        let shared = aws_config::load_defaults(BehaviorVersion::v2026_01_12()).await;
+        // The workspace builds the SDK without a client of its own: see landfall_cloud::http_client, which would bring the other services here.
+        let http = HttpClient::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+        let shared = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http).load().await;
         let s3 = Builder::from(&shared).force_path_style(config.path_style).build();
         Self { client: Client::from_conf(s3), bucket: config.plan.bucket.clone() }
     }

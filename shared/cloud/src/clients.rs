@@ -4,7 +4,7 @@ use std::{sync::OnceLock, time::Duration};
 
 use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 
-use crate::{Bus, Config, ConfigError, Queue, Schedules, Store, Tasks, http, task_definitions::TaskDefinitions};
+use crate::{Bus, Config, ConfigError, Queue, Schedules, Store, Tasks, http_client, task_definitions::TaskDefinitions};
 
 /// The clients could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +40,7 @@ impl Clients {
             .operation_attempt_timeout(Duration::from_secs(20))
             .build();
         let sdk = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http::shared())
+            .http_client(http_client())
             .timeout_config(timeouts)
             .load()
             .await;

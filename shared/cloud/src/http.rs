@@ -21,9 +21,12 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::config_bag::ConfigBag;
 
-/// The SDK's own default client, to be shared.
-pub(crate) fn shared() -> SharedHttpClient {
-    let inner = Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https();
+/// A client for all of a process's services and credentials: make one and give it to whatever builds an `SdkConfig`.
+///
+/// The SDK is built without a client of its own, so whoever forgets this is told so with the first call. It is the SDK's default but for the library
+/// of ciphers, which is ring: smaller than aws-lc, but without key exchange that withstands quantum computers.
+pub fn http_client() -> SharedHttpClient {
+    let inner = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     SharedHttpClient::new(Shared { inner, validated: Once::new() })
 }
 

@@ -1,6 +1,7 @@
 //! Adapters to AWS, and the loop that carries out what the decider decides.
 //!
-//! - [`Config`]: the environment, read once. [`Clients`]: the SDK's clients, each made when it is first used.
+//! - [`Config`]: the environment, read once. [`Clients`]: the SDK's clients, each made when it is first used. [`http_client`]: what all of them speak HTTP
+//!   with.
 //! - [`Store`]: S3 with conditional writes whose lost replies are told apart from lost races.
 //! - [`Tasks`], [`task_definitions`]: ECS. [`Queue`]: SQS. [`Bus`]: `EventBridge`. [`Schedules`]: `EventBridge` Scheduler.
 //! - [`events`]: what comes in, with only the fields that are used.
@@ -29,6 +30,7 @@ pub use bus::Bus;
 pub use clients::{Clients, ConnectError};
 pub use config::{Config, ConfigError};
 pub use error::{CallError, Fault};
+pub use http::http_client;
 pub use landfall_conductor::TaskFacts;
 pub use queue::Queue;
 pub use schedules::Schedules;

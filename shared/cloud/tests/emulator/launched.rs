@@ -75,6 +75,7 @@ impl Emulator {
     /// Settings for clients of the SDK itself.
     pub(crate) async fn sdk(&self) -> SdkConfig {
         aws_config::defaults(BehaviorVersion::latest())
+            .http_client(landfall_cloud::http_client())
             .region(Region::new("eu-west-1"))
             .credentials_provider(Credentials::new("test", "test", None, None, "tests"))
             .endpoint_url(&self.endpoint)

@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod bus_and_queue;
+mod credentials;
 mod store;
 mod stub;
 mod task_definitions;

@@ -149,6 +149,7 @@ impl Stub {
 /// Clients that speak to this endpoint alone.
 async fn clients(endpoint: &str, timeouts: TimeoutConfig) -> Clients {
     let sdk = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(landfall_cloud::http_client())
         .region(Region::new("eu-west-1"))
         .credentials_provider(Credentials::new("test", "test", None, None, "tests"))
         .endpoint_url(endpoint)

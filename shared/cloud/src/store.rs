@@ -260,7 +260,7 @@ impl Store {
             Some(Version { id: version.version_id?, at: at? })
         };
         let mut versions: Vec<Version> = own.filter_map(version).collect();
-        versions.sort_by(|a, b| b.at.cmp(&a.at));
+        versions.sort_by_key(|version| std::cmp::Reverse(version.at));
         Ok(versions)
     }
 

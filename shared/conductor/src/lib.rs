@@ -172,12 +172,8 @@ impl<P: Ports> Conductor<P> {
             other => other?,
         };
         let release = self.release(stored.release()).await?;
-        let board = self.unfold(stored, release.as_deref())?;
+        let board = unfold(stored, release.as_deref())?;
         Ok(Standing { board, etag, release })
-    }
-
-    fn unfold(&self, stored: StoredBoard, release: Option<&Release>) -> Result<Board, ConductError> {
-        stored.with(release).map_err(|source| ConductError::Board { address: BOARD_KEY.to_owned(), source })
     }
 
     /// The release that the board names, read once as long as it stays the same.
@@ -195,6 +191,11 @@ impl<P: Ports> Conductor<P> {
         *self.release.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&release));
         Ok(Some(release))
     }
+}
+
+/// A board as it was stored, with the release that it names.
+fn unfold(stored: StoredBoard, release: Option<&Release>) -> Result<Board, ConductError> {
+    stored.with(release).map_err(|source| ConductError::Board { address: BOARD_KEY.to_owned(), source })
 }
 
 /// Until when a function may go on trying.

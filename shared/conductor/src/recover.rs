@@ -7,7 +7,7 @@ use landfall_pipeline::{
     LedgerOutcome, MOST_ATTEMPTS, ReleaseId, RunId, StoredBoard, decide,
 };
 
-use crate::{ConductError, Conductor, Ports, PutNew, Swap};
+use crate::{ConductError, Conductor, Ports, PutNew, Swap, unfold};
 
 /// What came of it.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ impl<P: Ports> Conductor<P> {
     /// starts nothing: the sweep goes on from there.
     pub async fn recover(&self, old: StoredBoard, over: Option<&str>) -> Result<Recovered, ConductError> {
         let release = self.release(old.release()).await?;
-        let old = self.unfold(old, release.as_deref())?;
+        let old = unfold(old, release.as_deref())?;
         let runs = self.runs_of(&old).await?;
         let since = self.since(&old).await?;
         let chain = since.chain(old.ledger.as_deref());

@@ -3,7 +3,7 @@
 use std::ops::Deref;
 
 use jiff::{SignedDuration, Timestamp, fmt::serde::timestamp::millisecond};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use crate::{RunId, Set};
 
@@ -97,9 +97,9 @@ struct Stored {
     ready: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     at_most: Option<i64>,
-    /// Absent: as `ready`. Null: none.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
-    calm: Option<Option<i64>>,
+    /// Absent: as `ready`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    calm: Option<Calm>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     warning: Option<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -114,14 +114,19 @@ struct Stored {
     stuck: Option<Stuck>,
 }
 
+/// When nothing would be waited for any more, where that is not `ready`.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Calm {
+    /// Milliseconds after the first.
+    At(i64),
+    /// Time alone does not bring it: `false`.
+    Never(bool),
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
 fn is_zero(number: &i64) -> bool {
     *number == 0
-}
-
-/// A field that is there, be it null.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<i64>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
 }
 
 impl From<Debt> for Stored {
@@ -137,7 +142,8 @@ impl From<Debt> for Stored {
             latest: after(debt.latest),
             ready: debt.ready_at.map(after),
             at_most: debt.at_most.map(after),
-            calm: (debt.calm_at != debt.ready_at).then_some(debt.calm_at.map(after)),
+            calm: (debt.calm_at != debt.ready_at)
+                .then(|| debt.calm_at.map_or(Calm::Never(false), |at| Calm::At(after(at)))),
             warning: debt.warning,
             planned: debt.planned,
             before_done: debt.before_done,
@@ -162,7 +168,11 @@ impl From<Stored> for Debt {
             latest: at(stored.latest),
             ready_at,
             at_most: stored.at_most.map(at),
-            calm_at: stored.calm.map_or(ready_at, |calm| calm.map(at)),
+            calm_at: match stored.calm {
+                None => ready_at,
+                Some(Calm::At(after)) => Some(at(after)),
+                Some(Calm::Never(_)) => None,
+            },
             warning: stored.warning,
             planned: stored.planned,
             before_done: stored.before_done,

@@ -58,12 +58,12 @@ pub fn at_the_end(world: &World, quiet: bool) -> Vec<Violation> {
 /// The ledger as whoever reads it sees it: from the board backwards.
 fn chain(world: &World) -> BTreeMap<&String, &LedgerObject> {
     let mut chain = BTreeMap::new();
-    let mut next = world.board.as_ref().and_then(|(board, _)| board.ledger.clone());
-    while let Some((key, page)) = next.and_then(|key| world.ledger.get_key_value(&key)) {
+    let mut next = world.board.as_ref().and_then(|(board, _)| board.ledger.as_ref());
+    while let Some((key, page)) = next.and_then(|key| world.ledger.get_key_value(key)) {
         if chain.insert(key, page).is_some() {
             break;
         }
-        next = page.header.previous.clone();
+        next = page.header.previous.as_ref();
     }
     chain
 }

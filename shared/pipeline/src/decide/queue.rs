@@ -221,7 +221,7 @@ fn ready<'a>(board: &'a Board, release: &Release, now: Timestamp) -> Vec<(Timest
 fn holders(board: &Board) -> impl Iterator<Item = (&RunId, &Run)> {
     board.runs.iter().filter(|(_, run)| {
         let overdue = run.attempt.running_since.is_some_and(|since| board.now > since + overdue_after(run));
-        keeps(Safeguard::Lease) && !(overdue && !keeps(Safeguard::LeaseUntilStopped))
+        keeps(Safeguard::Lease) && (!overdue || keeps(Safeguard::LeaseUntilStopped))
     })
 }
 

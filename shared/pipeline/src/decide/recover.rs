@@ -73,7 +73,7 @@ impl Deciding<'_> {
         let (mut adopted, mut dropped, mut over) = (0, 0, 0);
         let exclusive = self.release.is_some_and(|release| release.compiled.exclusive);
         let mut newest_first: Vec<&FoundRun> = found.runs.iter().collect();
-        newest_first.sort_by(|a, b| b.plan.created_at.cmp(&a.plan.created_at));
+        newest_first.sort_by_key(|run| std::cmp::Reverse(run.plan.created_at));
         let mut alive: Vec<&Plan> = Vec::new();
         for run in newest_first {
             // What the board knows of an attempt before the one that it had: it is over.

@@ -56,11 +56,17 @@ impl<'a> Taken<'a> {
         for ordinal in nodes.iter() {
             if self.reserved.put(ordinal) {
                 let (written, read) = of_node(self.release, ordinal);
-                read.for_each(|relation| self.read(relation));
-                written.into_iter().for_each(|relation| self.write(relation));
+                for relation in read {
+                    self.read(relation);
+                }
+                if let Some(relation) = written {
+                    self.write(relation);
+                }
             }
         }
-        loaded_by_run(self.release, cause).into_iter().for_each(|relation| self.write(relation));
+        if let Some(relation) = loaded_by_run(self.release, cause) {
+            self.write(relation);
+        }
     }
 
     /// Whether running these nodes for that cause meets any of it.
@@ -83,9 +89,9 @@ impl<'a> Taken<'a> {
         let graph = self.release.graph();
         for node in graph.of_relation(relation) {
             self.kept.put(*node);
-            graph.children(*node).iter().for_each(|child| {
+            for child in graph.children(*node) {
                 self.kept.put(*child);
-            });
+            }
         }
     }
 

@@ -19,7 +19,7 @@ pub(crate) async fn all(ports: &impl Ports, files: &impl Files) {
     ports.put_event("Run Settled", &serde_json::json!({ "stack": "shop" })).await.unwrap();
 }
 
-fn is_new(answer: PutNew) -> bool {
+fn is_new(answer: &PutNew) -> bool {
     matches!(answer, PutNew::Created { .. })
 }
 
@@ -54,9 +54,9 @@ async fn ledger(ports: &impl Ports) {
     let (second, two) = page(2, Some(&first));
     let (third, three) = page(3, Some(&first));
     for (key, page) in [(&second, &two), (&first, &one), (&third, &three)] {
-        assert!(is_new(ports.put_ledger(key, page).await.unwrap()));
+        assert!(is_new(&ports.put_ledger(key, page).await.unwrap()));
     }
-    assert!(!is_new(ports.put_ledger(&first, &two).await.unwrap()));
+    assert!(!is_new(&ports.put_ledger(&first, &two).await.unwrap()));
     assert_eq!(ports.ledger_page(&first).await.unwrap(), Some(one));
     assert_eq!(ports.ledger_after(None, 10).await.unwrap(), [&*first, &*second, &*third]);
     assert_eq!(ports.ledger_after(Some(&first), 1).await.unwrap(), [&*second]);
@@ -91,9 +91,9 @@ async fn plans(ports: &impl Ports) {
     let at = ports.now();
     let run = RunId::new(at, &Nonce::parse("a1").unwrap(), 0);
     let first = plan(ports, &run, at);
-    assert!(is_new(ports.put_plan(&first).await.unwrap()));
+    assert!(is_new(&ports.put_plan(&first).await.unwrap()));
     let other = Plan { timeout_seconds: 61, ..first.clone() };
-    assert!(!is_new(ports.put_plan(&other).await.unwrap()));
+    assert!(!is_new(&ports.put_plan(&other).await.unwrap()));
     assert_eq!(ports.plan(&run).await.unwrap(), Ok(first));
     assert!(ports.plan(&RunId::parse("nobody").unwrap()).await.unwrap().is_err());
     assert_eq!(ports.runs_since(at).await.unwrap(), [run]);
@@ -106,13 +106,13 @@ async fn claims(ports: &impl Ports) {
     assert_eq!(ports.claim(&run, 1).await.unwrap(), None);
     let task = Claim::Task { task_arn: "task/1".to_owned() };
     let void = Claim::Void { reason: "given up".to_owned() };
-    assert!(is_new(ports.put_claim(&run, 1, &task).await.unwrap()));
-    assert!(!is_new(ports.put_claim(&run, 1, &void).await.unwrap()));
+    assert!(is_new(&ports.put_claim(&run, 1, &task).await.unwrap()));
+    assert!(!is_new(&ports.put_claim(&run, 1, &void).await.unwrap()));
     let (there, at) = ports.claim(&run, 1).await.unwrap().unwrap();
     assert_eq!(there, task);
     assert_eq!(at.subsec_nanosecond(), 0, "S3's times have whole seconds");
     assert!(ports.now().duration_since(at).abs() < SignedDuration::from_mins(1), "{at}");
-    assert!(is_new(ports.put_claim(&run, 2, &void).await.unwrap()), "each attempt has a claim of its own");
+    assert!(is_new(&ports.put_claim(&run, 2, &void).await.unwrap()), "each attempt has a claim of its own");
     assert_eq!(ports.result(&run, 1).await.unwrap(), None);
 }
 
@@ -149,8 +149,8 @@ async fn tasks(ports: &impl Ports) {
 /// The docs' pointer is made once, and moved only by whoever saw where it was.
 async fn pointer(files: &impl Files) {
     assert_eq!(files.get("notes.json").await.unwrap(), None);
-    assert!(is_new(files.put_new("notes.json", b"1", "application/json").await.unwrap()));
-    assert!(!is_new(files.put_new("notes.json", b"2", "application/json").await.unwrap()));
+    assert!(is_new(&files.put_new("notes.json", b"1", "application/json").await.unwrap()));
+    assert!(!is_new(&files.put_new("notes.json", b"2", "application/json").await.unwrap()));
     let (bytes, first) = files.get("notes.json").await.unwrap().unwrap();
     assert_eq!(bytes, b"1");
     assert!(matches!(files.swap("notes.json", &first, b"3").await.unwrap(), Swap::Done { .. }));

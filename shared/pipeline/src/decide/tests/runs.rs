@@ -189,7 +189,9 @@ fn docs_are_owed_until_they_are_published() {
     world.tell(&Input::Announced { runs: vec![plan.run_id.clone()] });
     // Published by somebody who looked when an earlier attempt's were owed.
     let mut docs = world.board.docs.owed.clone();
-    docs.iter_mut().for_each(|owed| owed.attempt = 0);
+    for owed in &mut docs {
+        owed.attempt = 0;
+    }
     world.tell(&Input::Published { docs });
     assert_eq!(world.board.docs.owed.len(), 1, "what a later attempt left is owed all the same");
     world.tell(&Input::Published { docs: world.board.docs.owed.clone() });

@@ -18,6 +18,9 @@ use simulation::{
     least, mutants,
 };
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Histories of faults in virtual time.
 #[derive(Debug, Parser)]
 struct Arguments {

@@ -126,8 +126,7 @@ impl<P: Ports> Conductor<P> {
 
     async fn announce(&self, board: &Board, deadline: Deadline) -> Result<Board, ConductError> {
         for told in &board.announce {
-            let mut detail =
-                serde_json::to_value(told).map_err(|source| ConductError::Json { what: "an event", source })?;
+            let mut detail = told.detail().map_err(|source| ConductError::Json { what: "an event", source })?;
             if let Some(fields) = detail.as_object_mut() {
                 fields.insert("stack".to_owned(), self.ports.stack().into());
             }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::{Timestamp, fmt::serde::timestamp::millisecond};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{
     Cause, DatasetName, Debt, JobName, LedgerOutcome, NodeId, Nonce, Recent, ReleaseId, RunCause, RunId, Set,
@@ -91,6 +92,17 @@ pub struct Announcement {
     /// What dbt executed in it outside the plan, at most 20 nodes: none, or there is something to look at.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub breach: Vec<NodeId>,
+}
+
+impl Announcement {
+    /// The event's `detail`: as the board has it, but with each cause by its fields.
+    pub fn detail(&self) -> Result<Value, serde_json::Error> {
+        let mut detail = serde_json::to_value(self)?;
+        if let Some(causes) = detail.get_mut("causes") {
+            *causes = serde_json::to_value(&self.causes)?;
+        }
+        Ok(detail)
+    }
 }
 
 /// What the board remembers of persons' words.

@@ -26,6 +26,7 @@ mod ready;
 mod recent;
 mod release;
 mod report;
+mod runs;
 pub mod safeguards;
 #[cfg(test)]
 mod schema;
@@ -55,13 +56,14 @@ pub use plan::{
     TaskSettings, WaitingNode,
 };
 pub use project::{
-    Capacity, DatasetConfig, DocsConfig, FirstRelease, Hooks, JobConfig, JobSelection, LimitsConfig, Loads, Operation,
-    Project, ProjectError, ReleaseConfig, RetryRung, RunsConfig, Warehouse,
+    DatasetConfig, DocsConfig, FirstRelease, JobConfig, JobSelection, Loads, Operation, Project, ProjectError,
+    ReleaseConfig, RetryRung,
 };
 pub use ready::{MOST_COUNTED, OnDelete, Ready, ReadyPolicy};
 pub use recent::{EventMark, Recent};
 pub use release::{COMPILED_VERSION, Compiled, Dataset, Job, Release, ReleaseError};
 pub use report::{Claim, NodeResult, NodeStatus, Outcome, RESULT_VERSION, RunResult, StepResult};
+pub use runs::{Capacity, Hooks, LimitsConfig, RunsConfig, Warehouse};
 pub use set::Set;
 pub use stop::StopClass;
 pub use stored::{BoardError, StoredBoard};

@@ -3,32 +3,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aws_sdk_ecs::types::{Compatibility, ContainerDefinition, NetworkMode};
 use landfall_cloud::{
     Clients, Config, TaskFacts,
     tasks::{Refusal, RunOutcome, Stopping},
 };
 use landfall_pipeline::{Capacity, RunTaskCall, TaskSettings};
 
-use crate::launched::{Emulator, launch};
-
-async fn cluster_and_base(emulator: &Emulator) -> (String, String) {
-    let ecs = aws_sdk_ecs::Client::new(&emulator.sdk().await);
-    let cluster = ecs.create_cluster().cluster_name("shop").send().await.unwrap().cluster.unwrap();
-    let container = ContainerDefinition::builder().name("dbt").image("dbt:base").essential(true).build();
-    let base = ecs
-        .register_task_definition()
-        .family("shop")
-        .cpu("256")
-        .memory("512")
-        .network_mode(NetworkMode::Awsvpc)
-        .requires_compatibilities(Compatibility::Fargate)
-        .container_definitions(container)
-        .send()
-        .await
-        .unwrap();
-    (cluster.cluster_arn.unwrap(), base.task_definition.unwrap().task_definition_arn.unwrap())
-}
+use crate::launched::launch;
 
 async fn stopped(clients: &Clients, config: &Config, task: &str) -> TaskFacts {
     let deadline = Instant::now() + Duration::from_secs(30);
@@ -45,7 +26,7 @@ async fn stopped(clients: &Clients, config: &Config, task: &str) -> TaskFacts {
 #[tokio::test]
 async fn a_task_of_a_pinned_image_is_started_once_and_seen_to_its_end() {
     let Some(emulator) = launch() else { return };
-    let (cluster, base) = cluster_and_base(&emulator).await;
+    let (cluster, base) = emulator.cluster_and_definition("dbt:base").await;
     let clients = emulator.clients().await;
     let config = Config::read(|name| match name {
         "LANDFALL_STACK" | "LANDFALL_STATE_BUCKET" => Some("shop".to_owned()),

@@ -9,6 +9,7 @@ use std::{
 };
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_ecs::types::{Compatibility, ContainerDefinition, NetworkMode};
 use aws_sdk_s3::config::Credentials;
 use landfall_cloud::Clients;
 use serde_json::Value;
@@ -85,5 +86,24 @@ impl Emulator {
 
     pub(crate) async fn clients(&self) -> Clients {
         Clients::new(self.sdk().await, true).unwrap()
+    }
+
+    /// A cluster, and a task definition of this image: their ARNs.
+    pub(crate) async fn cluster_and_definition(&self, image: &str) -> (String, String) {
+        let ecs = aws_sdk_ecs::Client::new(&self.sdk().await);
+        let cluster = ecs.create_cluster().cluster_name("shop").send().await.unwrap().cluster.unwrap();
+        let container = ContainerDefinition::builder().name("dbt").image(image).essential(true).build();
+        let definition = ecs
+            .register_task_definition()
+            .family("shop")
+            .cpu("256")
+            .memory("512")
+            .network_mode(NetworkMode::Awsvpc)
+            .requires_compatibilities(Compatibility::Fargate)
+            .container_definitions(container)
+            .send()
+            .await
+            .unwrap();
+        (cluster.cluster_arn.unwrap(), definition.task_definition.unwrap().task_definition_arn.unwrap())
     }
 }

@@ -10,7 +10,6 @@ mod launched;
 
 use std::{cell::RefCell, rc::Rc};
 
-use aws_sdk_ecs::types::{Compatibility, ContainerDefinition, NetworkMode};
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use fastrand::Rng;
 use landfall_cloud::{Config, conductor::Aws};
@@ -47,21 +46,7 @@ async fn the_emulator_keeps_the_contract() {
     }
     let queue = aws_sdk_sqs::Client::new(&sdk).create_queue().queue_name("loads").send().await.unwrap();
     let queue = queue.queue_url.unwrap();
-    let ecs = aws_sdk_ecs::Client::new(&sdk);
-    let cluster = ecs.create_cluster().cluster_name("shop").send().await.unwrap().cluster.unwrap().cluster_arn.unwrap();
-    let container = ContainerDefinition::builder().name("dbt").image("dbt@sha256:1").essential(true).build();
-    let definition = ecs
-        .register_task_definition()
-        .family("shop")
-        .cpu("256")
-        .memory("512")
-        .network_mode(NetworkMode::Awsvpc)
-        .requires_compatibilities(Compatibility::Fargate)
-        .container_definitions(container)
-        .send()
-        .await
-        .unwrap();
-    let definition = definition.task_definition.unwrap().task_definition_arn.unwrap();
+    let (cluster, definition) = emulator.cluster_and_definition("dbt@sha256:1").await;
     let config = Config::read(|name| {
         let value = match name {
             "LANDFALL_STACK" => "shop",

@@ -3,7 +3,10 @@
 
 use std::fmt;
 
-use crate::{Board, RunId, decide::Leases};
+use crate::{
+    Board, Release, RunId,
+    decide::{Leases, overtaken},
+};
 
 /// An invariant that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,8 +98,8 @@ pub fn of_board(board: &Board) -> Vec<Broken> {
     broken
 }
 
-/// What holds of every board and of each step from one to the next.
-pub fn of_step(before: Option<&Board>, after: &Board) -> Vec<Broken> {
+/// What holds of every board and of each step from one to the next; `release` is the one that the board names, where it is known.
+pub fn of_step(before: Option<&Board>, after: &Board, release: Option<&Release>) -> Vec<Broken> {
     let mut broken = of_board(after);
     let Some(before) = before else { return broken };
     let mut say = |invariant, what: String| broken.push(Broken { invariant, what });
@@ -117,6 +120,9 @@ pub fn of_step(before: Option<&Board>, after: &Board) -> Vec<Broken> {
         {
             say("L2", format!("{name} goes back to a generation before"));
         }
+    }
+    for what in release.map(|release| overtaken(before, after, release)).unwrap_or_default() {
+        say("L9", what);
     }
     broken
 }

@@ -5,12 +5,13 @@ use std::{
     fmt,
 };
 
-use landfall_pipeline::{Cause, DatasetName, LedgerObject, LedgerOutcome, MOST_ATTEMPTS, NodeId, invariants};
+use landfall_pipeline::{Board, Cause, DatasetName, LedgerObject, LedgerOutcome, MOST_ATTEMPTS, NodeId, invariants};
 
 use crate::{
     container::content_key,
     docs,
     project::Node,
+    scenario::MINUTE,
     world::{Seen, World, at},
 };
 
@@ -34,7 +35,23 @@ pub fn rests(world: &World) -> bool {
     let Some((board, _)) = &world.board else { return false };
     let gathering = board.owed.values().any(|debt| debt.ready_at.is_some());
     let alive = world.tasks.values().any(|task| task.stopped.is_none());
-    board.runs.is_empty() && board.announce.is_empty() && board.docs.owed.is_empty() && !gathering && !alive
+    board.runs.is_empty()
+        && board.announce.is_empty()
+        && board.docs.owed.is_empty()
+        && !gathering
+        && !alive
+        && !resting(world, board)
+}
+
+/// Whether the next run of anything owed waits for its `min_interval` alone; and two sweeps more, for clocks are wrong by seconds.
+fn resting(world: &World, board: &Board) -> bool {
+    let Some(release) = board.release.as_ref().and_then(|id| world.releases.get(id)) else { return false };
+    let now = at(world.now - 2 * MINUTE);
+    board.owed.keys().any(|cause| {
+        let Cause::Load(name) = cause else { return false };
+        let last_run = board.datasets.get(name).and_then(|state| state.last_run);
+        release.dataset(name).zip(last_run).is_some_and(|(dataset, last)| last + dataset.min_interval.0 > now)
+    })
 }
 
 /// All that is wrong at the end.

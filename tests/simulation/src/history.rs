@@ -42,6 +42,8 @@ pub struct Report {
     pub violations: Vec<Violation>,
     /// What happened, if it was asked for.
     pub trace: Vec<String>,
+    /// The board at the end, as it is stored.
+    pub board: Option<String>,
 }
 
 /// What is left out of a history, to find the least that still goes wrong.
@@ -77,6 +79,7 @@ pub fn run(seed: u64, off: Option<Safeguard>, less: &Less, trace: bool) -> Repor
         swaps: world.swaps,
         struck: std::mem::take(&mut world.struck),
         violations,
+        board: world.board.as_ref().filter(|_| trace).and_then(|(board, _)| serde_json::to_string(&**board).ok()),
         trace: world.trace.take().unwrap_or_default(),
     }
 }

@@ -41,6 +41,9 @@ struct Arguments {
     threads: Option<usize>,
 }
 
+/// So many that go wrong are named by each thread.
+const MOST_NAMED: usize = 50;
+
 /// What all histories came to.
 #[derive(Default)]
 struct Sum {
@@ -49,7 +52,10 @@ struct Sum {
     runs: u64,
     swaps: u64,
     struck: BTreeMap<&'static str, u64>,
+    /// How many went wrong.
     violated: u64,
+    /// What is first wrong with the first of them, by seed.
+    wrong: BTreeMap<u64, String>,
     worst: Option<Report>,
 }
 
@@ -88,6 +94,9 @@ fn main() -> io::Result<ExitCode> {
         writeln!(out, "  {count:>10}  {kind}")?;
     }
     writeln!(out, "{seconds:.1} s, {} histories a second", u128::from(sum.histories) * 1000 / milliseconds)?;
+    for (seed, what) in sum.wrong.iter().filter(|_| sum.violated > 1) {
+        writeln!(out, "seed {seed}: {what}")?;
+    }
     if let Some(worst) = &sum.worst {
         tell(&mut out, worst, off)?;
     }
@@ -130,8 +139,12 @@ impl Sum {
         for (kind, count) in &report.struck {
             *self.struck.entry(kind).or_default() += count;
         }
-        if !report.violations.is_empty() {
+        if let Some(first) = report.violations.first() {
             self.violated += 1;
+            self.wrong.insert(report.seed, first.to_string());
+            if self.wrong.len() > MOST_NAMED {
+                self.wrong.pop_last();
+            }
             self.keep(report);
         }
     }
@@ -149,6 +162,7 @@ impl Sum {
         self.runs += other.runs;
         self.swaps += other.swaps;
         self.violated += other.violated;
+        self.wrong.extend(other.wrong);
         for (kind, count) in other.struck {
             *self.struck.entry(kind).or_default() += count;
         }
@@ -180,6 +194,9 @@ fn replay(out: &mut impl Write, seed: u64, off: Option<Safeguard>) -> io::Result
     let report = run(seed, off, &Less::default(), true);
     for line in &report.trace {
         writeln!(out, "{line}")?;
+    }
+    if let Some(board) = &report.board {
+        writeln!(out, "board.json at the end: {board}")?;
     }
     for violation in &report.violations {
         writeln!(out, "{violation}")?;

@@ -1,12 +1,12 @@
 //! Safeguards by the names that `--mutant` takes.
 //!
-//! Two of the protocol's are not here, because no history of this simulation tells them apart: a node that is paid though it was built before its
-//! parent, and patience (no history goes on loading for long enough to starve anything). `decide/tests` have both.
+//! One is not here, because no history of this simulation tells it apart: a node that is paid though it was built before its parent
+//! ([`Safeguard::BuiltInOrder`]). `decide/tests` has it.
 
 use landfall_pipeline::safeguards::Safeguard;
 
 /// Name, what is switched off, and what that means.
-pub const ALL: [(&str, Safeguard, &str); 20] = [
+pub const ALL: [(&str, Safeguard, &str); 21] = [
     ("no-lease", Safeguard::Lease, "runs that meet in a relation live at once"),
     ("lease-by-node-id", Safeguard::LeaseByRelation, "a renamed model is another lease"),
     (
@@ -30,6 +30,7 @@ pub const ALL: [(&str, Safeguard, &str); 20] = [
     ("endless-retry", Safeguard::AttemptsEnd, "attempts never end"),
     ("auto-created-board", Safeguard::BoardIsNeverMade, "whoever finds no board makes one"),
     ("unfenced-docs", Safeguard::DocsFence, "the docs' pointer is overwritten"),
+    ("no-patience", Safeguard::Patience, "the young overtake what has waited for long"),
     ("parents-unasked", Safeguard::ParentsFirst, "a node runs though its parent was never built"),
 ];
 

@@ -52,7 +52,8 @@ impl World {
     /// Puts the board there, whatever was there.
     pub fn put_board(&mut self, board: Board) {
         let before = self.board.as_ref().map(|(before, _)| Rc::clone(before));
-        for broken in invariants::of_step(before.as_deref(), &board) {
+        let release = board.release.as_ref().and_then(|id| self.releases.get(id)).cloned();
+        for broken in invariants::of_step(before.as_deref(), &board, release.as_deref()) {
             self.violated(broken.invariant, broken.what);
         }
         for (id, run) in &board.runs {

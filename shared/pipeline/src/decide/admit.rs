@@ -52,12 +52,13 @@ impl Deciding<'_> {
         if self.board.budget.runs < release.compiled.limits.runs_per_day {
             self.board.limit_reached = None;
         }
-        let queue = Queue::of(&self.board, release, self.now);
+        let mut queue = Queue::of(&self.board, release, self.now);
         for idle in &queue.idle {
             self.drop_idle_job(idle);
         }
+        let (clear, idle) = (std::mem::take(&mut queue.clear), std::mem::take(&mut queue.idle));
         let mut groups: BTreeMap<String, Vec<&Candidate>> = BTreeMap::new();
-        for candidate in &queue.clear {
+        for candidate in &clear {
             let Some(cause) = candidate.causes.first() else { continue };
             groups.entry(self.signature(release, cause)).or_default().push(candidate);
         }
@@ -66,15 +67,18 @@ impl Deciding<'_> {
         for (signature, clear) in groups {
             let alike =
                 |idle: &&Candidate| idle.causes.first().is_some_and(|c| self.signature(release, c) == signature);
-            let idle: Vec<&Candidate> = queue.idle.iter().filter(alike).collect();
+            let idle: Vec<&Candidate> = idle.iter().filter(alike).collect();
             let all: Vec<&Candidate> = clear.iter().chain(&idle).copied().collect();
             // Together more of them could run than alone, and that may be what something keeps: then as many as can.
             if self.admit_group(release, &all, &queue) || !idle.is_empty() && self.admit_group(release, &clear, &queue)
             {
                 continue;
             }
-            for candidate in clear.iter().filter(|_| clear.len() > 1) {
-                self.admit_group(release, &[candidate], &queue);
+            for candidate in &clear {
+                // Alone it was tried a moment ago. What keeps it now may be a run that was planned a moment ago: the young still do not overtake it.
+                if clear.len() == 1 || !self.admit_group(release, &[candidate], &queue) {
+                    queue.reserve(candidate, self.now);
+                }
             }
         }
     }

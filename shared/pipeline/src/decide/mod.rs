@@ -3,7 +3,7 @@
 //!
 //! - [`land`]: events of loads become debts, or are covered, unmapped, ignored (L1, L5). [`gather`]: how long they wait for more.
 //! - [`admit`]: debts that are ready become runs, as leases allow (L3, L4, L9). [`queue`]: what keeps them; [`explain`]: in words. [`waiting`]: nodes whose
-//!   parents were never built. [`taken`]: the same quickly, for thousands.
+//!   parents were never built. [`taken`]: the same quickly, for thousands. [`overtaken`]: whether the order was kept.
 //! - [`attempts`]: a task started, was refused, was voided. [`settle`]: a task stopped; debts are paid or tried again (L2, L6, L7).
 //!   [`refresh`]: or built anew from nothing.
 //! - [`releases`], [`jobs`]: the other causes. [`asked`]: a person's word. [`recover`]: a board that was restored.
@@ -16,6 +16,7 @@ mod gather;
 mod jobs;
 mod land;
 mod leases;
+mod overtaken;
 mod plans;
 mod queue;
 mod recover;
@@ -32,6 +33,7 @@ pub use asked::ASKS_KEPT;
 pub use explain::{Waiting, Why, waits};
 pub use gather::{COUNTED_KEPT, GROUPS_CLOSED, GROUPS_OPEN};
 pub(crate) use leases::Leases;
+pub(crate) use overtaken::overtaken;
 pub use recover::{EPOCH_JUMP, Found, FoundClaim, FoundRun};
 pub use settle::long_gone;
 pub use waiting::waits_for;
@@ -286,9 +288,11 @@ impl Deciding<'_> {
             }
         }
         debug_assert!(
-            !changed || !safeguards::keeps_all() || invariants::of_step(Some(before), &self.board).is_empty(),
+            !changed
+                || !safeguards::keeps_all()
+                || invariants::of_step(Some(before), &self.board, self.release).is_empty(),
             "{:?}",
-            invariants::of_step(Some(before), &self.board)
+            invariants::of_step(Some(before), &self.board, self.release)
         );
         Decision { board: self.board, plans: self.plans, lines: self.lines, changed }
     }

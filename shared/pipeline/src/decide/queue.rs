@@ -134,7 +134,7 @@ impl<'a> Queue<'a> {
             reserved: Reserved { by: Vec::new(), all: Taken::new(release), leases: OnceCell::new() },
         };
         let held = held(board, release);
-        for (since, cause) in ready(board, release, now) {
+        for (_, cause) in ready(board, release, now) {
             let candidate = queue.candidate(board, std::slice::from_ref(cause));
             if candidate.causes.is_empty() {
                 queue.idle.push(Candidate { causes: vec![cause.clone()], ..candidate });
@@ -145,13 +145,21 @@ impl<'a> Queue<'a> {
                 queue.clear.push(candidate);
                 continue;
             }
-            if now.duration_since(since) > PATIENCE && keeps(Safeguard::Patience) {
-                queue.reserved.all.reserve(run, cause);
-                queue.reserved.by.push((since, cause.clone(), run.clone()));
-            }
+            queue.reserve(&candidate, now);
             queue.blocked.push(candidate);
         }
         queue
+    }
+
+    /// Lets one that is kept reserve what it needs, if it has waited for too long.
+    pub(super) fn reserve(&mut self, kept: &Candidate, now: Timestamp) {
+        let Some(cause) = kept.causes.first() else { return };
+        if now.duration_since(kept.since) > PATIENCE && keeps(Safeguard::Patience) {
+            self.reserved.all.reserve(&kept.split.run, cause);
+            self.reserved.by.push((kept.since, cause.clone(), kept.split.run.clone()));
+            self.reserved.by.sort_by(|(a, ..), (b, ..)| a.cmp(b));
+            self.reserved.leases = OnceCell::new();
+        }
     }
 
     /// What of these causes could run now, as one run.
@@ -195,6 +203,24 @@ impl<'a> Queue<'a> {
     /// The one that has waited longest of those who waited too long.
     pub(super) fn first_reserved(&self) -> Option<&Cause> {
         self.reserved.by.first().map(|(_, cause, _)| cause)
+    }
+}
+
+/// A cause whose time has come and of which something could run, and what that takes.
+pub(super) struct Waiter<'a> {
+    pub(super) cause: &'a Cause,
+    pub(super) since: Timestamp,
+    pub(super) leases: Leases,
+}
+
+impl<'a> Waiter<'a> {
+    /// All of them on a board, oldest first.
+    pub(super) fn all(board: &'a Board, release: &'a Release) -> impl Iterator<Item = Self> {
+        let unready = Unready::of(board, release);
+        ready(board, release, board.now).into_iter().filter_map(move |(since, cause)| {
+            let candidate = Candidate::of(board, release, &unready, std::slice::from_ref(cause));
+            (!candidate.causes.is_empty()).then(|| Self { cause, since, leases: candidate.leases(release) })
+        })
     }
 }
 

@@ -3,7 +3,9 @@ use std::collections::BTreeSet;
 use jiff::SignedDuration;
 
 use super::world::{PROJECT, World, models, release_of};
-use crate::{Cause, CompileInput, Effect, Input, NodeStatus, Outcome, Project, ReleaseId, compile, next_due, pending};
+use crate::{
+    Ask, Cause, CompileInput, Effect, Input, NodeStatus, Outcome, Project, ReleaseId, compile, next_due, pending,
+};
 
 /// DuckDB's file has one writer; these are about warehouses that have many.
 fn shared(runs: &str) -> String {
@@ -146,6 +148,32 @@ fn who_waited_too_long_reserves_its_relations_and_a_place() {
     assert_eq!(world.board.runs.len(), 1, "the last place is kept for who waited longer");
     world.succeed();
     assert_eq!(world.last_plan().causes.len(), 2, "then both run, as one");
+}
+
+#[test]
+fn nobody_overtakes_who_waited_too_long_because_of_a_run_that_was_planned_a_moment_ago() {
+    let yaml = shared("").replace("max_parallel: 2", "max_parallel: 3").replace(
+        "crm.accounts: { location: \"s3://landing-bucket/accounts/\",",
+        "jaffle.raw_payments: { ready: { every_object: true }, before: [{ run-operation: load_payments }], select: 'stg_orders stg_customers' }\n  \
+         crm.accounts: { location: \"s3://landing-bucket/accounts/\", select: stg_orders,",
+    );
+    let mut world = World::with(&yaml.replace("event: true", "every_object: true"));
+    for dataset in ["jaffle.raw_orders", "jaffle.raw_customers", "jaffle.raw_payments", "crm.accounts"] {
+        world.board.datasets.entry(dataset.parse().unwrap()).or_default().loaded = true;
+    }
+    world.ask(Ask::Pause { dataset: None });
+    for key in ["accounts/a.csv", "payments/a.csv", "customers/a.csv"] {
+        world.land(key);
+        world.wait(2);
+    }
+    world.now += SignedDuration::from_mins(11);
+    world.ask(Ask::Resume { dataset: None });
+    let plan = world.last_plan();
+    assert_eq!((world.plans.len(), models(&plan)), (1, vec!["stg_orders"]), "the youngest would keep the second");
+    world.succeed();
+    assert_eq!(models(&world.last_plan()), ["stg_customers", "stg_orders"]);
+    world.succeed();
+    assert_eq!((world.plans.len(), models(&world.last_plan())), (3, vec!["stg_customers"]));
 }
 
 #[test]

@@ -1,0 +1,37 @@
+//! Whether anybody was overtaken who had waited long enough (L9). It looks at what a decision did, and knows nothing of how the queue came to it.
+
+use super::{Leases, PATIENCE, queue::Waiter};
+use crate::{Board, Release};
+
+/// In words, each run that the step from `before` to `after` planned although a cause that is older than all of its own, and has waited for longer
+/// than [`PATIENCE`], needs the same relations or the last place among the live runs.
+pub(crate) fn overtaken(before: &Board, after: &Board, release: &Release) -> Vec<String> {
+    if after.release.as_ref() != Some(release.id()) {
+        return Vec::new();
+    }
+    // A restoration takes up runs that were planned before it.
+    let planned =
+        || after.runs.iter().filter(|(id, run)| run.planned_at == after.now && !before.runs.contains_key(*id));
+    if planned().next().is_none() {
+        return Vec::new();
+    }
+    let full = after.runs.len() >= release.compiled.runs.max_parallel;
+    let mut found = Vec::new();
+    for waiter in Waiter::all(after, release).filter(|waiter| after.now.duration_since(waiter.since) > PATIENCE) {
+        for (id, run) in planned() {
+            let sinces = || run.causes.iter().filter_map(|cause| Some(after.owed.get(&cause.cause)?.since));
+            if !sinces().all(|since| since > waiter.since) {
+                continue;
+            }
+            let wants = if waiter.leases.conflict(&Leases::held_by(run)) {
+                "needs what it took"
+            } else if full {
+                "needs a place, of which it took the last"
+            } else {
+                continue;
+            };
+            found.push(format!("{id} overtook {}, which waits since {} and {wants}", waiter.cause, waiter.since));
+        }
+    }
+    found
+}

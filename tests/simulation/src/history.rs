@@ -177,7 +177,7 @@ impl History {
             let until = world.now + MINUTE + world.scenario.faults_until;
             (until, until + QUIET)
         };
-        let mut redriven = false;
+        let mut over = false;
         while self.happenings < MOST_HAPPENINGS {
             let Some(Reverse(next)) = self.heap.peek() else { return true };
             let time = next.0;
@@ -187,8 +187,11 @@ impl History {
             if time > last {
                 return check::rests(&self.world.borrow());
             }
-            if time > faults_until && !redriven {
-                redriven = true;
+            if time > faults_until && !over {
+                over = true;
+                self.end_pauses();
+            }
+            if over {
                 self.redrive();
             }
             if time > faults_until + 10 * MINUTE && self.only_minutes() && check::rests(&self.world.borrow()) {
@@ -201,8 +204,8 @@ impl History {
         false
     }
 
-    /// A person moves dead letters back once the trouble is over, and ends every pause.
-    fn redrive(&mut self) {
+    /// A person ends every pause once the trouble is over.
+    fn end_pauses(&self) {
         let mut world = self.world.borrow_mut();
         if world.scenario.outside.iter().any(|(_, outside)| matches!(outside, Outside::Asks(..))) {
             let sources = world.scenario.versions.first().map(|version| version.sources.clone()).unwrap_or_default();
@@ -210,6 +213,14 @@ impl History {
             for dataset in std::iter::once(None).chain(names.map(Some)) {
                 world.ask(Ask::Resume { dataset });
             }
+        }
+    }
+
+    /// A person moves dead letters back: their alarm goes on until they are gone.
+    fn redrive(&self) {
+        let mut world = self.world.borrow_mut();
+        if world.board.is_none() {
+            return;
         }
         let dead = std::mem::take(&mut world.dead);
         for message in dead {

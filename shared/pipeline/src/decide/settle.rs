@@ -121,7 +121,9 @@ impl Deciding<'_> {
                 _ => None,
             };
             let lag = dataset.map(|dataset| dataset.ready.lag()).unwrap_or_default();
-            let covers = read_point.filter(|_| cause.first).map(|at| covered_by(at) - lag);
+            // What a load brought is read whichever release reads it; a newer release's own code is not run by one that began a moment after it.
+            let loaded = matches!(cause.cause, Cause::Load(_));
+            let covers = read_point.filter(|_| cause.first && loaded).map(|at| covered_by(at) - lag);
             let before = dataset.map_or(0, |dataset| dataset.before.len());
             let loaded_itself = before > 0 && !failed_some && done_well >= before;
             if let Cause::Load(name) = &cause.cause {

@@ -1,4 +1,6 @@
-use super::world::{PROJECT, World, index, models, release};
+use jiff::SignedDuration;
+
+use super::world::{PROJECT, World, index, models, release, release_of};
 use crate::{CompileInput, Input, LedgerOutcome, Project, ReleaseId, Step, compile};
 
 fn problems(yaml: &str) -> String {
@@ -93,6 +95,33 @@ fn a_run_that_was_not_started_yet_moves_to_the_new_release() {
     assert!(!world.board.runs.contains_key(&run));
     assert_eq!(world.last_plan().release.as_str(), "r2");
     assert!(models(&world.last_plan()).contains(&"stg_orders"));
+}
+
+#[test]
+fn a_run_of_a_release_pays_nothing_of_one_that_came_a_moment_later() {
+    let mut world = World::new();
+    world.load("orders/a.csv");
+    world.load("customers/a.csv");
+    while !world.board.runs.is_empty() {
+        world.succeed();
+    }
+    let changed = |code: &'static str| {
+        move |manifest: &mut serde_json::Value| {
+            manifest["nodes"]["model.jaffle.stg_orders"]["raw_code"] = code.into();
+        }
+    };
+    for (id, code) in [("r2", "2"), ("r3", "3")] {
+        let next = release_of(id, PROJECT, Some(&world.release), &changed(code));
+        world.now += SignedDuration::from_secs(1);
+        world.offer(next, false);
+    }
+    let plan = world.last_plan();
+    assert_eq!((plan.release.as_str(), models(&plan).contains(&"stg_orders")), ("r2", true));
+    // Its task begins to read long after the second came, but has the first one's code.
+    world.now += SignedDuration::from_secs(60);
+    world.succeed();
+    let plan = world.last_plan();
+    assert_eq!((plan.release.as_str(), models(&plan).contains(&"stg_orders")), ("r3", true));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 # make demo    watch it work: files land, dbt runs, docs are published; needs Rust, Python 3.11 to 3.13 and a C compiler, nothing else
 # make test    every check and test
 # make bench   how long planning and deciding take and how much memory; writes 1 GB into the target folder
-# make size    how large the functions are, as they are shipped; the first time that takes half an hour
+# make size    how large the functions are, as they are shipped; the first time that takes a quarter of an hour
 # make bench-startup   and what starting each costs: CPU, memory, files
 # make deploy   sam build and sam deploy into your account; asks the first time (GUIDED=1: again), then goes by samconfig.toml
 # make destroy STACK=name   sam delete; says what is kept and how to remove it
@@ -70,7 +70,7 @@ checkov:
 bench:
 	CARGO_PROFILE_BENCH_LTO=off CARGO_PROFILE_BENCH_CODEGEN_UNITS=16 $(CARGO) bench --locked -p landfall-select --bench planning -p landfall-pipeline --bench decide
 
-# With the shipped profile, whose whole-program optimisation takes its time: about 25 minutes of two cores from nothing.
+# With the shipped profile, whose whole-program optimisation takes its time: some 20 minutes of CPU from nothing.
 release:
 	$(CARGO) build --locked --release $(FUNCTIONS) -p landfall-startup --bin landfall-on-load --bin landfall-on-schedule \
 	  --bin landfall-on-release --bin landfall-on-task-stopped --bin landfall-publish-docs --bin no-sdk

@@ -157,7 +157,7 @@ impl<'a> Queue<'a> {
         if now.duration_since(kept.since) > PATIENCE && keeps(Safeguard::Patience) {
             self.reserved.all.reserve(&kept.split.run, cause);
             self.reserved.by.push((kept.since, cause.clone(), kept.split.run.clone()));
-            self.reserved.by.sort_by(|(a, ..), (b, ..)| a.cmp(b));
+            self.reserved.by.sort_by_key(|(since, ..)| *since);
             self.reserved.leases = OnceCell::new();
         }
     }

@@ -44,7 +44,7 @@ async fn run() -> Result<bool, Box<dyn std::error::Error>> {
         let zipped = sizes::zipped(&program)
             .map_err(|error| format!("{} ({error}): `make release` builds the functions", program.display()))?;
         let plain = std::fs::metadata(&program)?.len();
-        let most = sizes::most_zipped(name);
+        let most = sizes::MOST_ZIPPED;
         let heavy = zipped > most;
         good &= !heavy;
         let verdict = if heavy { format!("  more than {} MB", megabytes(most)) } else { String::new() };

@@ -3,7 +3,7 @@
 //!
 //! - [`land`]: events of loads become debts, or are covered, unmapped, ignored (L1, L5). [`gather`]: how long they wait for more.
 //! - [`admit`]: debts that are ready become runs, as leases allow (L3, L4, L9). [`queue`]: what keeps them; [`explain`]: in words. [`waiting`]: nodes whose
-//!   parents were never built. [`taken`]: the same quickly, for thousands. [`overtaken`]: whether the order was kept.
+//!   parents were never built. [`taken`]: the same quickly, for thousands. [`mod@overtaken`]: whether the order was kept.
 //! - [`attempts`]: a task started, was refused, was voided. [`settle`]: a task stopped; debts are paid or tried again (L2, L6, L7).
 //!   [`refresh`]: or built anew from nothing.
 //! - [`releases`], [`jobs`]: the other causes. [`asked`]: a person's word. [`recover`]: a board that was restored.

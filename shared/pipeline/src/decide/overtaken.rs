@@ -1,10 +1,11 @@
-//! Whether anybody was overtaken who had waited long enough (L9). It looks at what a decision did, and knows nothing of how the queue came to it.
+//! Whether anybody was overtaken who had waited long enough (L9). It looks at what a decision did. With the
+//! queue it shares what is ready and what that takes, and nothing of who goes first.
 
-use super::{Leases, PATIENCE, queue::Waiter};
+use super::{Leases, queue::Waiter};
 use crate::{Board, Release};
 
 /// In words, each run that the step from `before` to `after` planned although a cause that is older than all of its own, and has waited for longer
-/// than [`PATIENCE`], needs the same relations or the last place among the live runs.
+/// than [`PATIENCE`](super::PATIENCE), needs the same relations or the last place among the live runs.
 pub(crate) fn overtaken(before: &Board, after: &Board, release: &Release) -> Vec<String> {
     if after.release.as_ref() != Some(release.id()) {
         return Vec::new();
@@ -17,10 +18,10 @@ pub(crate) fn overtaken(before: &Board, after: &Board, release: &Release) -> Vec
     }
     let full = after.runs.len() >= release.compiled.runs.max_parallel;
     let mut found = Vec::new();
-    for waiter in Waiter::all(after, release).filter(|waiter| after.now.duration_since(waiter.since) > PATIENCE) {
+    for waiter in Waiter::impatient(after, release) {
         for (id, run) in planned() {
-            let sinces = || run.causes.iter().filter_map(|cause| Some(after.owed.get(&cause.cause)?.since));
-            if !sinces().all(|since| since > waiter.since) {
+            let oldest = run.causes.iter().filter_map(|cause| Some(after.owed.get(&cause.cause)?.since)).min();
+            if oldest.is_none_or(|oldest| oldest <= waiter.since) {
                 continue;
             }
             let wants = if waiter.leases.conflict(&Leases::held_by(run)) {

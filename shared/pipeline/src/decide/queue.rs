@@ -154,10 +154,11 @@ impl<'a> Queue<'a> {
     /// Lets one that is kept reserve what it needs, if it has waited for too long.
     pub(super) fn reserve(&mut self, kept: &Candidate, now: Timestamp) {
         let Some(cause) = kept.causes.first() else { return };
-        if now.duration_since(kept.since) > PATIENCE && keeps(Safeguard::Patience) {
+        if impatient(kept.since, now) && keeps(Safeguard::Patience) {
             self.reserved.all.reserve(&kept.split.run, cause);
-            self.reserved.by.push((kept.since, cause.clone(), kept.split.run.clone()));
-            self.reserved.by.sort_by_key(|(since, ..)| *since);
+            let by = &mut self.reserved.by;
+            let at = by.partition_point(|(since, ..)| *since <= kept.since);
+            by.insert(at, (kept.since, cause.clone(), kept.split.run.clone()));
             self.reserved.leases = OnceCell::new();
         }
     }
@@ -206,7 +207,12 @@ impl<'a> Queue<'a> {
     }
 }
 
-/// A cause whose time has come and of which something could run, and what that takes.
+/// Whether who waits for leases since then has waited for too long.
+fn impatient(since: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(since) > PATIENCE
+}
+
+/// A cause that has waited for too long although its time has come and something of it could run, and what that takes.
 pub(super) struct Waiter<'a> {
     pub(super) cause: &'a Cause,
     pub(super) since: Timestamp,
@@ -215,9 +221,10 @@ pub(super) struct Waiter<'a> {
 
 impl<'a> Waiter<'a> {
     /// All of them on a board, oldest first.
-    pub(super) fn all(board: &'a Board, release: &'a Release) -> impl Iterator<Item = Self> {
+    pub(super) fn impatient(board: &'a Board, release: &'a Release) -> impl Iterator<Item = Self> {
         let unready = Unready::of(board, release);
-        ready(board, release, board.now).into_iter().filter_map(move |(since, cause)| {
+        let ready = ready(board, release, board.now).into_iter();
+        ready.filter(|(since, _)| impatient(*since, board.now)).filter_map(move |(since, cause)| {
             let candidate = Candidate::of(board, release, &unready, std::slice::from_ref(cause));
             (!candidate.causes.is_empty()).then(|| Self { cause, since, leases: candidate.leases(release) })
         })

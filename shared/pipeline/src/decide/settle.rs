@@ -116,17 +116,17 @@ impl Deciding<'_> {
         });
         self.board.built = self.board.built.union(&relations.collect());
         for cause in &mut run.causes {
-            let dataset = match &cause.cause {
-                Cause::Load(name) => release.dataset(name),
+            let load = match &cause.cause {
+                Cause::Load(name) => Some(name),
                 _ => None,
             };
+            let dataset = load.and_then(|name| release.dataset(name));
             let lag = dataset.map(|dataset| dataset.ready.lag()).unwrap_or_default();
-            // What a load brought is read whichever release reads it; a newer release's own code is not run by one that began a moment after it.
-            let loaded = matches!(cause.cause, Cause::Load(_));
-            let covers = read_point.filter(|_| cause.first && loaded).map(|at| covered_by(at) - lag);
+            // What a load brought is read by the code of any release. A release, and who asks of a newer one, wants that one's code.
+            let covers = read_point.filter(|_| cause.first && load.is_some()).map(|at| covered_by(at) - lag);
             let before = dataset.map_or(0, |dataset| dataset.before.len());
             let loaded_itself = before > 0 && !failed_some && done_well >= before;
-            if let Cause::Load(name) = &cause.cause {
+            if let Some(name) = load {
                 let state = self.board.datasets.entry(name.clone()).or_default();
                 state.covered_to = state.covered_to.max(covers);
                 state.loaded |= loaded_itself;

@@ -44,10 +44,9 @@ async fn run() -> Result<bool, Box<dyn std::error::Error>> {
         let zipped = sizes::zipped(&program)
             .map_err(|error| format!("{} ({error}): `make release` builds the functions", program.display()))?;
         let plain = std::fs::metadata(&program)?.len();
-        let most = sizes::MOST_ZIPPED;
-        let heavy = zipped > most;
+        let heavy = zipped > sizes::MOST_ZIPPED;
         good &= !heavy;
-        let verdict = if heavy { format!("  more than {} MB", megabytes(most)) } else { String::new() };
+        let verdict = if heavy { format!("  more than {} MB", megabytes(sizes::MOST_ZIPPED)) } else { String::new() };
         writeln!(out, "{name:<26}{:>10}{:>10}{verdict}", megabytes(zipped), megabytes(plain))?;
     }
     if !only_sizes {

@@ -68,7 +68,7 @@ checkov:
 
 # Without the shipped profile's whole-program optimisation, which takes longer than the benchmark.
 bench:
-	CARGO_PROFILE_BENCH_LTO=off CARGO_PROFILE_BENCH_CODEGEN_UNITS=16 $(CARGO) bench --locked -p landfall-select --bench planning -p landfall-pipeline --bench decide
+	CARGO_PROFILE_BENCH_LTO=off CARGO_PROFILE_BENCH_CODEGEN_UNITS=16 $(CARGO) bench --locked -p landfall-select --bench planning -p landfall-planner --bench decide
 
 # With the shipped profile, whose whole-program optimisation takes its time: some 20 minutes of CPU from nothing.
 release:

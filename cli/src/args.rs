@@ -27,8 +27,8 @@ pub enum Verb {
     /// Show which models a load would run, and why; needs nothing but a manifest
     Plan(PlanArgs),
     /// Say what became of an object, a model or a run
-    Why(WhyArgs),
-    /// Show the datasets, what is owed and why it waits, live runs, and the docs
+    WaitReason(WhyArgs),
+    /// Show the datasets, what is pending and why it waits, live runs, and the docs
     Status(StatusArgs),
     /// Examine a deployed stack and its project: what is wrong, and the fix of each
     Doctor(DoctorArgs),
@@ -36,11 +36,11 @@ pub enum Verb {
     Check(CheckArgs),
     /// Say that a dataset's rows are in the warehouse: the event `Dataset Loaded`
     Load(LoadArgs),
-    /// Plan no runs any more, of a dataset or at all; what lands is kept as owed, and what runs goes on
+    /// Plan no runs any more, of a dataset or at all; what lands is kept as pending, and what runs goes on
     Pause(PauseArgs),
     /// Plan runs again
     Resume(PauseArgs),
-    /// Try again what failed and waits for a person
+    /// Try again what failed and waits for an operator
     Retry(RetryArgs),
     /// Put an older version of the board in the place of one that was lost
     Recover(RecoverArgs),

@@ -11,7 +11,7 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use landfall_cloud::Store;
+use landfall_aws::Store;
 use serde::Deserialize;
 use tokio::{net::TcpListener, task::JoinHandle};
 

@@ -1,7 +1,7 @@
 //! The ledger as a chain: from the board backwards, each object names the one before it. What is off the chain was never committed.
 
-use landfall_cloud::{Store, StoreError};
-use landfall_pipeline::{
+use landfall_aws::{Store, StoreError};
+use landfall_planner::{
     BOARD_KEY, Board, BoardError, LedgerLine, LedgerObject, Release, ReleaseError, ReleaseId, StoredBoard,
 };
 
@@ -42,11 +42,11 @@ pub enum StateError {
 
 /// The board as it is.
 pub async fn board(state: &Store) -> Result<Board, StateError> {
-    standing(state).await.map(|(board, _)| board)
+    snapshot(state).await.map(|(board, _)| board)
 }
 
 /// The board as it is, and the release in place, compiled: none before the first, or where its files are gone.
-pub async fn standing(state: &Store) -> Result<(Board, Option<Release>), StateError> {
+pub async fn snapshot(state: &Store) -> Result<(Board, Option<Release>), StateError> {
     let there = state.get(BOARD_KEY).await?.ok_or_else(|| StateError::NoBoard(state.address(BOARD_KEY)))?;
     let stored = StoredBoard::from_json(&there.bytes)?;
     let release = match stored.release() {

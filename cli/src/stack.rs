@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata as _};
-use landfall_cloud::{Clients, ConnectError, Store, StoreError};
+use landfall_aws::{Clients, ConnectError, Store, StoreError};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -131,8 +131,7 @@ impl Stack {
 
     /// A stack in the account and region of the user's own credentials.
     pub async fn in_aws(name: &str) -> Result<Self, StackError> {
-        let sdk =
-            aws_config::defaults(BehaviorVersion::latest()).http_client(landfall_cloud::http_client()).load().await;
+        let sdk = aws_config::defaults(BehaviorVersion::latest()).http_client(landfall_aws::http_client()).load().await;
         let path_style = sdk.endpoint_url().is_some();
         let outputs = outputs(&sdk, name).await?;
         Ok(Self { name: name.to_owned(), outputs, local: None, clients: Clients::new(sdk.clone(), path_style)?, sdk })
@@ -218,7 +217,7 @@ pub fn emulated_sdk(endpoint: &str) -> SdkConfig {
     let credentials = Credentials::new(aws::ACCESS_KEY, aws::SECRET_KEY, None, None, "landfall-local");
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
-        .http_client(landfall_cloud::http_client())
+        .http_client(landfall_aws::http_client())
         .region(Region::new(aws::REGION))
         .endpoint_url(endpoint)
         .credentials_provider(SharedCredentialsProvider::new(credentials))

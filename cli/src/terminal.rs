@@ -49,7 +49,7 @@ impl Terminal {
         Self { out: Term::stdout(), bars, live: false, quiet: true, done: Arc::default() }
     }
 
-    /// Whether a person can be asked: standard input and output are a terminal, and it's no CI.
+    /// Whether an operator can be asked: standard input and output are a terminal, and it's no CI.
     pub fn is_interactive(&self) -> bool {
         self.live && std::io::stdin().is_terminal()
     }

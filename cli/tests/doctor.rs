@@ -14,11 +14,11 @@ use landfall::{
     stack::{LocalState, Stack},
     terminal::Terminal,
 };
-use landfall_cloud::clock;
-use landfall_pipeline::Board;
+use landfall_aws::clock;
+use landfall_planner::Board;
 use serde_json::json;
 
-#[path = "../../shared/cloud/tests/wire/stub.rs"]
+#[path = "../../shared/aws/tests/wire/stub.rs"]
 #[expect(dead_code, reason = "the wire tests use more of it")]
 mod stub;
 

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use landfall_pipeline::{NodeId, NodeResult, Outcome, Plan, RunResult, Step, StepResult};
+use landfall_planner::{NodeId, NodeResult, Outcome, Plan, RunResult, Step, StepResult};
 use tokio::{process::Command, time::Instant};
 
 use crate::{
@@ -48,7 +48,7 @@ pub struct Report {
     /// Each planned node that dbt spoke of.
     pub nodes: Vec<NodeResult>,
     /// Executed and not planned.
-    pub breach: Vec<NodeId>,
+    pub unplanned_nodes: Vec<NodeId>,
     /// What lies beside result.json.
     pub artifacts: Vec<String>,
 }
@@ -57,7 +57,14 @@ impl Report {
     /// Of an attempt that could not begin.
     pub fn broken(broken: &Broken) -> Self {
         let message = Some(broken.to_string());
-        Self { outcome: Outcome::Broken, message, steps: vec![], nodes: vec![], breach: vec![], artifacts: vec![] }
+        Self {
+            outcome: Outcome::Broken,
+            message,
+            steps: vec![],
+            nodes: vec![],
+            unplanned_nodes: vec![],
+            artifacts: vec![],
+        }
     }
 }
 
@@ -88,7 +95,7 @@ pub async fn run(
         steps: Vec::new(),
         verdicts: Vec::new(),
         nodes: BTreeMap::new(),
-        breach: BTreeSet::new(),
+        unplanned_nodes: BTreeSet::new(),
         stopped: None,
     };
     let broken = match caught(attempt.steps()).await {
@@ -129,7 +136,7 @@ struct Attempt<'a, S> {
     /// One for each of `steps`; true for docs.
     verdicts: Vec<(bool, Verdict)>,
     nodes: BTreeMap<NodeId, NodeResult>,
-    breach: BTreeSet<NodeId>,
+    unplanned_nodes: BTreeSet<NodeId>,
     /// A stop that came between two steps.
     stopped: Option<Stopped>,
 }
@@ -177,11 +184,11 @@ impl<S: Store> Attempt<'_, S> {
     }
 
     fn introduce(&mut self) {
-        let Plan { run_id, release, causes, nodes, .. } = self.plan;
+        let Plan { run_id, release, triggers, nodes, .. } = self.plan;
         let nodes = count(nodes.len(), "node");
         self.console.say(&format!("run {run_id}, attempt {}, release {release}: {nodes}", self.config.attempt));
-        for cause in causes {
-            self.console.say(&format!("why  {}: {}", cause.cause, cause.reason));
+        for trigger in triggers {
+            self.console.say(&format!("why  {}: {}", trigger.trigger, trigger.reason));
         }
     }
 
@@ -304,7 +311,7 @@ impl<S: Store> Attempt<'_, S> {
             message,
         });
         self.verdicts.push((matches!(step, Step::Docs), verdict));
-        self.breach.extend(sorted.breach);
+        self.unplanned_nodes.extend(sorted.unplanned_nodes);
         for mut node in sorted.nodes {
             if node.status.is_success() {
                 self.done.insert(node.id.clone());
@@ -356,7 +363,7 @@ impl<S: Store> Attempt<'_, S> {
             message,
             steps: self.steps,
             nodes,
-            breach: self.breach.into_iter().collect(),
+            unplanned_nodes: self.unplanned_nodes.into_iter().collect(),
             artifacts: self.shelf.names().iter().cloned().collect(),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use landfall_pipeline::{Claim, RunId};
+use landfall_planner::{Claim, RunId};
 
 use crate::store::{Store, StoreError};
 
@@ -129,9 +129,9 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_void_attempt_is_nobodys() {
+    async fn a_revoked_attempt_is_nobodys() {
         let bucket = Bucket::default();
-        let void = Claim::Void { reason: "gave up".to_owned() };
+        let void = Claim::Revoked { reason: "gave up".to_owned() };
         bucket.put_new(&Claim::key(&run(), 1), &serde_json::to_vec(&void).unwrap()).await.unwrap();
         assert_eq!(claim(&bucket, &run(), 1, "arn:a").await.unwrap(), Claimed::NotOurs(void));
     }

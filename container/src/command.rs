@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use landfall_pipeline::{Selection, Step};
+use landfall_planner::{Selection, Step};
 
 use crate::remaining::Docs;
 

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use landfall_pipeline::{ATTEMPT_VARIABLE, PLAN_VARIABLE, Plan, RunId};
+use landfall_planner::{ATTEMPT_VARIABLE, PLAN_VARIABLE, Plan, RunId};
 
 use crate::redact::Redactor;
 

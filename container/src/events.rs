@@ -41,7 +41,7 @@ pub enum Meaning {
     GaveUp(String),
     /// The project's own words: `log(..., info=True)` and `print()`.
     Said,
-    /// Something that a person should see.
+    /// Something that an operator should see.
     Warned,
     /// Anything else.
     Other,

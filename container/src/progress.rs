@@ -30,7 +30,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use landfall_pipeline::{NodeId, NodeResult, NodeStatus, Step};
+use landfall_planner::{NodeId, NodeResult, NodeStatus, Step};
 
 use crate::{
     clock,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use landfall_pipeline::{NodeId, Plan, Selection, Step};
+use landfall_planner::{NodeId, Plan, Selection, Step};
 
 /// The plan's steps, narrowed to what is not `done`. A step with nothing left is left out; an operation (which usually loads what the build reads)
 /// is repeated as long as any node is left, and [`Step::Docs`] always stays: it shows what all attempts built.
@@ -26,7 +26,7 @@ pub fn steps(plan: &Plan, done: &BTreeSet<NodeId>) -> Vec<Step> {
         .collect()
 }
 
-/// The selection without what is done; untouched if nothing is. A node that the plan gives no expression for (which the decider never
+/// The selection without what is done; untouched if nothing is. A node that the plan gives no expression for (which the planner never
 /// writes) keeps the whole selection: running too much of the plan is safe, running too little loses it.
 fn narrow(selection: &Selection, done: &BTreeSet<NodeId>, expressions: &BTreeMap<&NodeId, &str>) -> Option<Selection> {
     let left: Vec<NodeId> = selection.nodes.iter().filter(|id| !done.contains(*id)).cloned().collect();
@@ -72,7 +72,7 @@ pub fn docs(plan: &Plan, succeeded: &BTreeSet<NodeId>) -> Docs {
 
 #[cfg(test)]
 mod tests {
-    use landfall_pipeline::PlannedNode;
+    use landfall_planner::PlannedNode;
     use serde_json::json;
 
     use super::*;
@@ -88,7 +88,7 @@ mod tests {
             relation: relation.map(str::to_owned),
         };
         let mut plan: Plan = serde_json::from_value(json!({
-            "version": 1, "run_id": "r", "release": "v", "created_at": "2026-11-22T17:14:17Z", "causes": [], "steps": [], "nodes": [],
+            "version": 1, "run_id": "r", "release": "v", "created_at": "2026-11-22T17:14:17Z", "triggers": [], "steps": [], "nodes": [],
             "writes": [], "reads": [], "timeout_seconds": 60,
             "task": {"cluster": "", "task_definition": "", "container": "", "subnets": [], "security_groups": [],
                      "assign_public_ip": false, "state_bucket": ""},

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use landfall_pipeline::{NodeId, NodeResult, NodeStatus};
+use landfall_planner::{NodeId, NodeResult, NodeStatus};
 use serde::Deserialize;
 
 use crate::{
@@ -138,7 +138,7 @@ pub struct Sorted {
     /// Of planned nodes.
     pub nodes: Vec<NodeResult>,
     /// Executed and not planned.
-    pub breach: Vec<NodeId>,
+    pub unplanned_nodes: Vec<NodeId>,
 }
 
 /// Holds rows against the plan. Hooks (`operation.`) and the operation's own row (`macro.`) are no nodes, and what dbt skipped it did not execute.
@@ -160,7 +160,7 @@ pub fn sort(rows: Vec<Row>, planned: &BTreeSet<NodeId>) -> Sorted {
                 failures: row.failures,
             });
         } else if row.status != NodeStatus::Skipped {
-            sorted.breach.push(id);
+            sorted.unplanned_nodes.push(id);
         }
     }
     sorted
@@ -195,7 +195,7 @@ mod tests {
         {"unique_id": "test.shop.t", "status": "fail", "message": "Got 2 results", "failures": 2, "execution_time": 0.1}]}"#;
 
     #[test]
-    fn rows_are_sorted_into_planned_and_breach_and_hooks_are_neither() {
+    fn rows_are_sorted_into_planned_and_unplanned_and_hooks_are_neither() {
         let artifact = read(RUN_RESULTS.as_bytes()).unwrap();
         assert_eq!(artifact.invocation, "i-1");
         let planned =
@@ -214,7 +214,7 @@ mod tests {
                 ("test.shop.t", NodeStatus::Fail, Some("Got 2 results"), Some(2)),
             ]
         );
-        assert_eq!(sorted.breach, [id("model.shop.alien")]);
+        assert_eq!(sorted.unplanned_nodes, [id("model.shop.alien")]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! From the environment to the exit code.
 
-use landfall_pipeline::{Claim, Outcome, PLAN_VERSION, Plan, RESULT_VERSION, RunResult};
+use landfall_planner::{Claim, Outcome, PLAN_VERSION, Plan, RESULT_VERSION, RunResult};
 use serde::Deserialize;
 
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
     text::printable,
 };
 
-/// Not ours to run: void, or claimed by another task.
+/// Not ours to run: revoked, or claimed by another task.
 const NOT_OURS: u8 = 3;
 const BROKEN: u8 = 2;
 const INTERRUPTED: u8 = 143;
@@ -38,7 +38,7 @@ pub async fn run(config: &Config, store: &impl Store) -> u8 {
     let own = Own::default();
     let stop = match supervise::listen() {
         Ok(stop) => stop,
-        Err(error) => return give_up(&mut console, BROKEN, &format!("signals cannot be heard: {error}")),
+        Err(error) => return end_after_revoke(&mut console, BROKEN, &format!("signals cannot be heard: {error}")),
     };
     reap::start(&own);
     let started_at = clock::now();
@@ -46,34 +46,38 @@ pub async fn run(config: &Config, store: &impl Store) -> u8 {
 
     let task_arn = match metadata::task_arn(&config.metadata_uri).await {
         Ok(arn) => arn,
-        Err(error) => return give_up(&mut console, BROKEN, &error.to_string()),
+        Err(error) => return end_after_revoke(&mut console, BROKEN, &error.to_string()),
     };
     let plan = match store.get(&Plan::key(run)).await {
         Ok(plan) => plan,
-        Err(error) => return give_up(&mut console, BROKEN, &format!("the plan cannot be read: {error}")),
+        Err(error) => return end_after_revoke(&mut console, BROKEN, &format!("the plan cannot be read: {error}")),
     };
     if *stop.borrow() {
-        return give_up(&mut console, INTERRUPTED, "interrupted before the attempt was claimed: nothing was touched");
+        return end_after_revoke(
+            &mut console,
+            INTERRUPTED,
+            "interrupted before the attempt was claimed: nothing was touched",
+        );
     }
     match claim::claim(store, run, attempt, &task_arn).await {
         Ok(Claimed::Ours) => {}
         Ok(Claimed::OursBefore) => {
             if let Some(outcome) = ended_before(store, config).await {
-                return give_up(&mut console, exit_code(outcome), "this attempt has its result already");
+                return end_after_revoke(&mut console, exit_code(outcome), "this attempt has its result already");
             }
         }
         Ok(Claimed::NotOurs(claim)) => {
             let whose = match claim {
-                Claim::Void { reason } => format!("was given up ({reason})"),
+                Claim::Revoked { reason } => format!("was given up ({reason})"),
                 Claim::Task { task_arn } => format!("belongs to {task_arn}"),
             };
-            return give_up(
+            return end_after_revoke(
                 &mut console,
                 NOT_OURS,
                 &format!("attempt {attempt} of {run} {whose}: nothing was touched"),
             );
         }
-        Err(error) => return give_up(&mut console, BROKEN, &error.to_string()),
+        Err(error) => return end_after_revoke(&mut console, BROKEN, &error.to_string()),
     }
 
     let report = match read_plan(&plan, config) {
@@ -92,7 +96,7 @@ pub async fn run(config: &Config, store: &impl Store) -> u8 {
         message: report.message.map(|message| config.redactor.clean(&printable(&message)).into_owned()),
         steps: report.steps,
         nodes: report.nodes,
-        breach: report.breach,
+        unplanned_nodes: report.unplanned_nodes,
         artifacts: report.artifacts,
     };
     let kept = match serde_json::to_vec_pretty(&result) {
@@ -109,7 +113,7 @@ pub async fn run(config: &Config, store: &impl Store) -> u8 {
     exit_code(outcome)
 }
 
-fn give_up(console: &mut Console, code: u8, reason: &str) -> u8 {
+fn end_after_revoke(console: &mut Console, code: u8, reason: &str) -> u8 {
     console.say(reason);
     code
 }

@@ -66,7 +66,7 @@ pub struct S3Store {
 impl S3Store {
     /// Finds credentials and region as the SDK does; no call is made yet.
     pub async fn connect(config: &Config) -> Self {
-        // The workspace builds the SDK without a client of its own: see landfall_cloud::http_client, which would bring the other services here.
+        // The workspace builds the SDK without a client of its own: see landfall_aws::http_client, which would bring the other services here.
         let http = HttpClient::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
         let shared = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http).load().await;
         let s3 = Builder::from(&shared).force_path_style(config.path_style).build();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use landfall_pipeline::{NodeId, NodeResult, Outcome, Step};
+use landfall_planner::{NodeId, NodeResult, Outcome, Step};
 
 use crate::{
     supervise::{Ended, Stopped},
@@ -153,7 +153,7 @@ fn default_message(outcome: Outcome) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use landfall_pipeline::NodeStatus;
+    use landfall_planner::NodeStatus;
 
     use super::*;
 

@@ -81,7 +81,7 @@ def delete_the_ledger_with_the_stack(r: Resources) -> None:
 
 
 def let_anyone_invoke(r: Resources) -> None:
-    r["DocsOwedPermission"]["Properties"]["Principal"] = "*"
+    r["DocsPendingPermission"]["Properties"]["Principal"] = "*"
 
 
 def let_anyone_send(r: Resources) -> None:
@@ -160,7 +160,7 @@ def show_docs_though_private(r: Resources) -> None:
 
 
 def tell_nobody(r: Resources) -> None:
-    del r["OldestOwedAlarm"]["Properties"]["AlarmActions"]
+    del r["OldestPendingAlarm"]["Properties"]["AlarmActions"]
 
 
 def watch_what_is_not_made(r: Resources) -> None:
@@ -224,7 +224,7 @@ def watch_a_queue_by_its_address(r: Resources) -> None:
 
 
 def count_how_it_stands(r: Resources) -> None:
-    r["OldestOwedAlarm"]["Properties"]["Statistic"] = "Sum"
+    r["OldestPendingAlarm"]["Properties"]["Statistic"] = "Sum"
 
 
 def take_silence_of_the_sweep_for_good(r: Resources) -> None:

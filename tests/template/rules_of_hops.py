@@ -138,7 +138,7 @@ def every_alarm_is_told_and_every_hop_has_one(template: Template) -> Iterator[Fi
     for function in of_type(template, "AWS::Lambda::Function"):
         if ("Errors", f"<{function}>") not in watched:
             yield f"nobody hears of errors of {function}"
-    for metric in ("OldestOwedSeconds", "RunsFailed", "RunsBreached", "RunsInWindow"):
+    for metric in ("OldestPendingSeconds", "RunsFailed", "RunsWithUnplannedNodes", "RunsInWindow"):
         if metric not in watched:
             yield f"no alarm watches {metric}"
     senders = [statement for policy in of_type(template, "AWS::SNS::TopicPolicy").values() for statement in policy["PolicyDocument"]["Statement"]]

@@ -12,7 +12,7 @@ import translated
 DEPLOYED = {"<LandingBucket>": "shop-landing", "<StateBucket>": "shop-statebucket-1a2b3c4d",
             "<Cluster.Arn>": "arn:aws:ecs:eu-west-1:111122223333:cluster/shop-Cluster-AbCdEfGhIjKl"}
 RECEIVERS = {"ObjectLandedRule": "LoadsQueue", "DatasetLoadedRule": "LoadsQueue", "ReleaseOfferedRule": "on-release",
-             "TaskStoppedRule": "on-task-stopped", "DocsOwedRule": "publish-docs"}
+             "TaskStoppedRule": "on-task-stopped", "DocsPendingRule": "publish-docs"}
 # These come by no rule: from a queue, from Scheduler, or from on-load itself.
 DIRECT = ("sqs-", "schedule-", "wake")
 
@@ -72,16 +72,16 @@ class Events(unittest.TestCase):
         other["dataset-loaded.json"]["source"] = "aws.glue"
         other["object-created.json"]["detail"]["bucket"]["name"] = "other"
         other["release-offered.json"]["detail"]["object"]["key"] = "releases/r1/manifest.json"
-        other["docs-owed.json"]["detail"]["stack"] = "other"
+        other["docs-pending.json"]["detail"]["stack"] = "other"
         other["task-stopped-succeeded.json"]["detail"]["lastStatus"] = "RUNNING"
-        for name in ("dataset-loaded-minimal.json", "dataset-loaded.json", "object-created.json", "release-offered.json", "docs-owed.json",
+        for name in ("dataset-loaded-minimal.json", "dataset-loaded.json", "object-created.json", "release-offered.json", "docs-pending.json",
                      "task-stopped-succeeded.json"):
             with self.subTest(changed=name):
                 self.assertEqual([rule for rule, pattern in self.patterns.items() if matches(pattern, other[name])], [])
 
     def test_a_person_s_word_takes_the_way_of_a_load(self) -> None:
         asked = json.loads(json.dumps(self.samples["dataset-loaded.json"]))
-        asked["detail-type"] = "Landfall Asked"
+        asked["detail-type"] = "Operator Command"
         self.assertEqual([rule for rule, pattern in self.patterns.items() if matches(pattern, asked)], ["DatasetLoadedRule"])
 
     def test_deletions_are_delivered_only_if_that_is_wanted(self) -> None:

@@ -1,6 +1,6 @@
 //! `landfall load`.
 
-use landfall_pipeline::DatasetName;
+use landfall_planner::DatasetName;
 use serde_json::json;
 
 use super::CommandError;

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use landfall_pipeline::Release;
+use landfall_planner::Release;
 
 use super::{CommandError, plan};
 use crate::{
@@ -135,10 +135,10 @@ fn place<'a>(buckets: &'a [String], file: &Path) -> Option<(&'a str, String)> {
     named.or_else(|| Some((buckets.first()?.as_str(), key)))
 }
 
-/// A folder for each dataset, so that a person sees where files go; a line for each.
+/// A folder for each dataset, so that an operator sees where files go; a line for each.
 async fn make_folders(stack: &LocalStack, landing: &Path) -> Result<Vec<String>, CommandError> {
     let state = stack.stack.state()?;
-    let (_, release) = crate::ledger::standing(&state).await?;
+    let (_, release) = crate::ledger::snapshot(&state).await?;
     let Some(release) = release else { return Ok(Vec::new()) };
     let mut lines = Vec::new();
     std::fs::create_dir_all(landing).map_err(|source| LocalError::files(landing, source))?;
@@ -162,7 +162,7 @@ async fn make_folders(stack: &LocalStack, landing: &Path) -> Result<Vec<String>,
                 count(dataset.nodes.len(), "node", "nodes")
             ));
         }
-        if dataset.ready == landfall_pipeline::ReadyPolicy::Event {
+        if dataset.ready == landfall_planner::ReadinessPolicy::Event {
             lines.push(format!("{:<24} says that {name} is loaded", format!("landfall load {name}")));
         }
     }

@@ -1,9 +1,9 @@
 //! The verbs, each in a module of its own.
 
-mod ask;
 mod docs;
 mod load;
 mod local;
+mod operate;
 mod plan;
 mod recover;
 mod release;
@@ -60,21 +60,21 @@ pub enum CommandError {
     Story(#[from] StoryError),
     /// See there.
     #[error(transparent)]
-    Why(#[from] WhyError),
+    WaitReason(#[from] WhyError),
     /// S3.
     #[error(transparent)]
-    Store(#[from] landfall_cloud::StoreError),
+    Store(#[from] landfall_aws::StoreError),
     /// Another service.
     #[error(transparent)]
-    Call(#[from] landfall_cloud::CallError),
+    Call(#[from] landfall_aws::CallError),
     /// A name.
     #[error(transparent)]
-    Name(#[from] landfall_pipeline::BadName),
+    Name(#[from] landfall_planner::BadName),
     /// The warehouse, and what to do about it.
     #[error("{0}")]
     Warehouse(String),
-    /// Nothing of that name waits for a person.
-    #[error("nothing that failed is called {0}: `landfall status` shows what waits for a person, and why")]
+    /// Nothing of that name waits for an operator.
+    #[error("nothing that failed is called {0}: `landfall status` shows what waits for an operator, and why")]
     NothingStuck(String),
     /// No board to restore, or a bad choice of one.
     #[error(transparent)]
@@ -91,14 +91,14 @@ pub async fn run(terminal: &Terminal, verb: &Verb) -> Result<(), CommandError> {
         Verb::Demo(args) => Ok(Box::pin(crate::demo::run(terminal, args)).await?),
         Verb::Release(args) => release::run(terminal, args).await,
         Verb::Plan(args) => plan::run(terminal, args),
-        Verb::Why(args) => Ok(crate::why::run(terminal, args).await?),
+        Verb::WaitReason(args) => Ok(crate::why::run(terminal, args).await?),
         Verb::Status(args) => status::run(terminal, args).await,
         Verb::Doctor(args) => Ok(crate::doctor::run(terminal, args).await?),
         Verb::Check(args) => Ok(crate::doctor::check(terminal, args)?),
         Verb::Load(args) => load::run(terminal, args).await,
-        Verb::Pause(args) => ask::pause(terminal, args, true).await,
-        Verb::Resume(args) => ask::pause(terminal, args, false).await,
-        Verb::Retry(args) => ask::retry(terminal, args).await,
+        Verb::Pause(args) => operate::pause(terminal, args, true).await,
+        Verb::Resume(args) => operate::pause(terminal, args, false).await,
+        Verb::Retry(args) => operate::retry(terminal, args).await,
         // Not through the terminal: its output is data.
         Verb::Select(args) => {
             Ok(crate::select::run(args, &mut std::io::stdout().lock(), &mut std::io::stderr().lock())?)

@@ -1,4 +1,4 @@
-//! `landfall plan`: the same decider as the functions', asked what it would do about a load, with nothing but a manifest.
+//! `landfall plan`: the same planner as the functions', asked what it would do about a load, with nothing but a manifest.
 
 use std::{
     collections::BTreeMap,
@@ -6,13 +6,13 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use landfall_cloud::{
+use landfall_aws::{
     clock,
     events::{LoadMessage, parse_load_message},
 };
-use landfall_pipeline::{
-    About, BadName, Board, Cause, Context, DatasetLoaded, DatasetName, Input, LedgerLine, Load, ObjectEvent, Plan,
-    Release, TaskSettings, decide,
+use landfall_planner::{
+    BadName, Board, Context, DatasetLoaded, DatasetName, InboundEvent, Input, LedgerLine, LedgerSubject, ObjectEvent,
+    Plan, Release, TaskSettings, Trigger, decide,
 };
 
 use serde_json::Value;
@@ -77,7 +77,7 @@ pub(super) fn run(terminal: &Terminal, args: &PlanArgs) -> Result<(), CommandErr
         (None, Some(file)) => {
             let loads = events(file)?;
             let bucket = loads.iter().find_map(|load| match load {
-                Load::Object(object) => Some(object.bucket.clone()),
+                InboundEvent::ObjectCreated(object) => Some(object.bucket.clone()),
                 _ => None,
             });
             (loads, bucket)
@@ -88,7 +88,7 @@ pub(super) fn run(terminal: &Terminal, args: &PlanArgs) -> Result<(), CommandErr
     let landing = args.landing_bucket.clone().or_else(|| release::bucket_of_sources(&manifest)).or(bucket);
     let landing = landing.unwrap_or_else(|| "landing".to_owned());
     let release = release::check(&manifest, settings.as_deref(), Some(&landing))?.into_release();
-    if let Some(Load::Loaded(word)) = loads.first()
+    if let Some(InboundEvent::DatasetLoaded(word)) = loads.first()
         && let Ok(name) = DatasetName::parse(word.dataset.as_str())
         && release.dataset(&name).is_none()
     {
@@ -103,11 +103,11 @@ pub(super) fn run(terminal: &Terminal, args: &PlanArgs) -> Result<(), CommandErr
 pub(super) fn tell(terminal: &Terminal, supposed: &Supposed) {
     for line in &supposed.lines {
         let place = match &line.about {
-            About::Object { bucket, key, dataset, .. } => {
+            LedgerSubject::Object { bucket, key, dataset, .. } => {
                 let of = dataset.as_ref().map(|dataset| format!(" is a load of {dataset}")).unwrap_or_default();
                 format!("s3://{bucket}/{}{of}", printable(key))
             }
-            About::Loaded { dataset, .. } => printable(dataset),
+            LedgerSubject::Loaded { dataset, .. } => printable(dataset),
             _ => continue,
         };
         let outcome = if supposed.plans.is_empty() { format!(": {}", printable(&line.detail)) } else { String::new() };
@@ -122,7 +122,7 @@ pub(super) fn tell(terminal: &Terminal, supposed: &Supposed) {
 }
 
 /// What the functions would do about loads, once their datasets are ready. Everything counts as built unless `nothing_built`.
-pub fn suppose(release: &Release, loads: &[Load], nothing_built: bool) -> Supposed {
+pub fn suppose(release: &Release, loads: &[InboundEvent], nothing_built: bool) -> Supposed {
     let now = clock::now();
     let nonce = clock::nonce();
     let task = TaskSettings::default();
@@ -135,7 +135,7 @@ pub fn suppose(release: &Release, loads: &[Load], nothing_built: bool) -> Suppos
         }
     }
     let context = |now| Context { now, nonce: &nonce, release: Some(release), task: Some(&task) };
-    let landed = decide(&board, &Input::Loads(loads), &context(now));
+    let landed = decide(&board, &Input::Events(loads), &context(now));
     let mut supposed = Supposed { lines: landed.lines, plans: landed.plans };
     board = landed.board;
     let mut later = after_all_waits(now);
@@ -161,11 +161,11 @@ const MOST_WAVES: usize = 20;
 /// As if every live run had succeeded.
 fn settle(board: &mut Board, release: &Release) {
     for (_, run) in std::mem::take(&mut board.runs) {
-        for cause in &run.causes {
-            if let Some(debt) = board.owed.get_mut(&cause.cause) {
-                debt.nodes = debt.nodes.minus(&run.nodes).into();
+        for trigger in &run.triggers {
+            if let Some(entry) = board.backlog.get_mut(&trigger.trigger) {
+                entry.nodes = entry.nodes.minus(&run.nodes).into();
             }
-            if let Cause::Load(name) = &cause.cause {
+            if let Trigger::Load(name) = &trigger.trigger {
                 board.datasets.entry(name.clone()).or_default().loaded |= release.dataset(name).is_some();
             }
         }
@@ -179,8 +179,8 @@ fn after_all_waits(now: Timestamp) -> Timestamp {
 }
 
 /// The word that a dataset is loaded.
-pub(super) fn loaded(name: DatasetName) -> Load {
-    Load::Loaded(DatasetLoaded {
+pub(super) fn loaded(name: DatasetName) -> InboundEvent {
+    InboundEvent::DatasetLoaded(DatasetLoaded {
         event_id: "supposed".to_owned(),
         time: clock::now(),
         dataset: name.into(),
@@ -190,8 +190,8 @@ pub(super) fn loaded(name: DatasetName) -> Load {
 }
 
 /// The news that an object landed.
-pub(super) fn landed(bucket: &str, key: &str) -> Load {
-    Load::Object(ObjectEvent {
+pub(super) fn landed(bucket: &str, key: &str) -> InboundEvent {
+    InboundEvent::ObjectCreated(ObjectEvent {
         event_id: format!("supposed/{key}"),
         time: clock::now(),
         bucket: bucket.to_owned(),
@@ -204,7 +204,7 @@ pub(super) fn landed(bucket: &str, key: &str) -> Load {
     })
 }
 
-fn events(file: &Path) -> Result<Vec<Load>, PlanError> {
+fn events(file: &Path) -> Result<Vec<InboundEvent>, PlanError> {
     let text = String::from_utf8_lossy(&read(file)?).into_owned();
     let no_event = |reason: String| PlanError::NoEvent { file: file.to_owned(), reason };
     let event: Value = serde_json::from_str(&text).map_err(|error| no_event(error.to_string()))?;
@@ -219,10 +219,10 @@ fn events(file: &Path) -> Result<Vec<Load>, PlanError> {
     let mut loads = Vec::new();
     for message in messages {
         match message {
-            LoadMessage::Object(object) => loads.push(Load::Object(object)),
-            LoadMessage::Deleted(object) => loads.push(Load::Deleted(object)),
-            LoadMessage::Loaded(word) => loads.push(Load::Loaded(word)),
-            LoadMessage::Asked(_) => "it is a person's word".clone_into(&mut other),
+            LoadMessage::Object(object) => loads.push(InboundEvent::ObjectCreated(object)),
+            LoadMessage::Deleted(object) => loads.push(InboundEvent::ObjectDeleted(object)),
+            LoadMessage::Loaded(word) => loads.push(InboundEvent::DatasetLoaded(word)),
+            LoadMessage::OperatorCommand(_) => "it is an operator command".clone_into(&mut other),
             // A batch may hold others too.
             LoadMessage::Ignored { what, .. } => other = format!("it is {what}"),
             LoadMessage::Wake => "it is Landfall's own wake message".clone_into(&mut other),

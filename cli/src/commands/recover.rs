@@ -1,11 +1,11 @@
 //! `landfall recover`: an older version of board.json takes the place of one that was deleted or spoilt.
 
-use landfall_cloud::{
+use landfall_aws::{
     Config, ConfigError,
-    conductor::{Aws, ConductError, Conductor},
+    engine_ports::{Aws, AwsEngine, EngineError},
     store::Version,
 };
-use landfall_pipeline::{BOARD_KEY, BoardError, StoredBoard};
+use landfall_planner::{BOARD_KEY, BoardError, StoredBoard};
 
 use super::CommandError;
 use crate::{
@@ -23,7 +23,7 @@ const NAMED: usize = 5;
 pub enum RecoverError {
     /// Nothing to restore.
     #[error(
-        "{0} has no older version that can be read: nothing can be restored. `landfall release` makes a new board, which owes nothing; then say `landfall load DATASET` for each dataset"
+        "{0} has no older version that can be read: nothing can be restored. `landfall release` makes a new board, which has pending nothing; then say `landfall load DATASET` for each dataset"
     )]
     NoVersion(String),
     /// Not a version of it.
@@ -46,7 +46,7 @@ pub enum RecoverError {
     },
     /// What the loop says.
     #[error(transparent)]
-    Conduct(#[from] ConductError),
+    Conduct(#[from] EngineError),
     /// The stack's outputs make no environment.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -97,7 +97,7 @@ pub(super) async fn run(terminal: &Terminal, args: &RecoverArgs) -> Result<(), C
     let which = format!("version {} of {address} (number {seq} of {now})", version.id);
     if !args.yes {
         terminal.say(format!(
-            "would restore {which}: every attempt that no task has claimed is given up, runs that may live are waited for, and every dataset is owed again, so that each is run once more. `landfall recover --yes` does it"
+            "would restore {which}: every attempt that no task has claimed is given up, runs that may live are waited for, and every dataset is pending again, so that each is run once more. `landfall recover --yes` does it"
         ));
         return Ok(());
     }
@@ -107,15 +107,15 @@ pub(super) async fn run(terminal: &Terminal, args: &RecoverArgs) -> Result<(), C
         _ => None,
     })
     .map_err(RecoverError::from)?;
-    let conductor = Conductor::over(Aws::recording(stack.clients().clone(), config));
+    let engine = AwsEngine::over(Aws::recording(stack.clients().clone(), config));
     let over = there.as_ref().map(|there| there.etag.as_str());
-    let recovered = conductor.recover(board, over).await.map_err(RecoverError::from)?;
+    let recovered = engine.recover(board, over).await.map_err(RecoverError::from)?;
     terminal.say(format!("restored {which} as number {} of epoch {}", recovered.board.seq, recovered.board.epoch));
     for run in &recovered.adopted {
         terminal.say(format!("  run {run} may live: it holds what it holds until its task is seen stopped"));
     }
-    if !recovered.void.is_empty() {
-        let runs = count(recovered.void.len(), "run", "runs");
+    if !recovered.revoked.is_empty() {
+        let runs = count(recovered.revoked.len(), "run", "runs");
         terminal.say(format!("  {runs} that no task had claimed can never begin any more"));
     }
     if let Some(release) = recovered.release.filter(|newer| recovered.board.release.as_ref() != Some(newer)) {

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use landfall_cloud::clock;
-use landfall_pipeline::{AttemptState, Cause, Debt, Release, Run, RunId, Waiting, waits};
+use landfall_aws::clock;
+use landfall_planner::{AttemptState, BacklogEntry, Release, Run, RunId, Trigger, WaitingNodes, wait_reasons};
 
 use super::CommandError;
 use crate::{
@@ -14,14 +14,14 @@ use crate::{
     story::nodes_in_words,
     terminal::{Terminal, count},
     text::{list, node_name, printable},
-    why::debt_in_words,
+    why::entry_in_words,
 };
 
 pub(super) async fn run(terminal: &Terminal, args: &StatusArgs) -> Result<(), CommandError> {
     let stack = Stack::open(&args.stack).await?;
     let state = stack.state()?;
-    let (board, release) = match ledger::standing(&state).await {
-        Ok(standing) => standing,
+    let (board, release) = match ledger::snapshot(&state).await {
+        Ok(snapshot) => snapshot,
         // A stack that was only deployed; a lost board looks the same, and the way out is another.
         Err(StateError::NoBoard(address)) => {
             terminal.say(not_released_yet(&stack.name, &address));
@@ -80,13 +80,13 @@ pub(super) async fn run(terminal: &Terminal, args: &StatusArgs) -> Result<(), Co
             ));
         }
     }
-    terminal.heading("Owed");
-    if board.owed.is_empty() {
+    terminal.heading("Pending");
+    if board.backlog.is_empty() {
         terminal.say("  nothing");
     }
-    let waits = release.as_ref().map(|release| waits(&board, release, clock::now())).unwrap_or_default();
-    for (cause, debt) in &board.owed {
-        terminal.say(owed(cause, debt, &waits, release.as_ref()));
+    let wait_reasons = release.as_ref().map(|release| wait_reasons(&board, release, clock::now())).unwrap_or_default();
+    for (trigger, entry) in &board.backlog {
+        terminal.say(backlog(trigger, entry, &wait_reasons, release.as_ref()));
     }
     terminal.heading("Live runs");
     if board.runs.is_empty() {
@@ -102,7 +102,7 @@ pub(super) async fn run(terminal: &Terminal, args: &StatusArgs) -> Result<(), Co
         let place = address.unwrap_or_else(|| "`landfall docs` shows them".to_owned());
         format!("version {}: {place}", pointer.version)
     });
-    let behind = match board.docs.owed.len() {
+    let behind = match board.docs.pending.len() {
         0 => String::new(),
         behind => format!("; {} not published yet", count(behind, "run is", "runs are")),
     };
@@ -124,11 +124,16 @@ fn next_steps(stack: &str) -> String {
     )
 }
 
-fn owed(cause: &Cause, debt: &Debt, waits: &[Waiting], release: Option<&Release>) -> String {
-    let parts = debt_in_words(waits, cause, debt, |_| true);
-    let mut text = format!("  {cause}, load {}: {}", debt.generation, parts.join("\n    "));
+fn backlog(
+    trigger: &Trigger,
+    entry: &BacklogEntry,
+    wait_reasons: &[WaitingNodes],
+    release: Option<&Release>,
+) -> String {
+    let parts = entry_in_words(wait_reasons, trigger, entry, |_| true);
+    let mut text = format!("  {trigger}, load {}: {}", entry.generation, parts.join("\n    "));
     if let Some(release) = release {
-        let ids = release.ids(&debt.nodes);
+        let ids = release.ids(&entry.nodes);
         let models: Vec<&str> =
             ids.iter().filter(|id| id.as_str().starts_with("model.")).map(|id| node_name(id.as_str())).collect();
         let _ = write!(text, "\n    {}: {}", nodes_in_words(&ids.iter().collect::<Vec<_>>()), list(&models, 8));
@@ -140,9 +145,9 @@ fn live(id: &RunId, run: &Run, release: Option<&Release>) -> String {
     let at = match run.attempt.state {
         AttemptState::Starting => "is being started",
         AttemptState::Running => "runs",
-        AttemptState::Voiding => "is being given up",
+        AttemptState::Revoking => "is being given up",
     };
-    let causes: Vec<String> = run.causes.iter().map(|cause| cause.cause.to_string()).collect();
+    let triggers: Vec<String> = run.triggers.iter().map(|trigger| trigger.trigger.to_string()).collect();
     let nodes = release.map_or_else(
         || count(run.nodes.len(), "node", "nodes"),
         |release| nodes_in_words(&release.ids(&run.nodes).iter().collect::<Vec<_>>()),
@@ -151,7 +156,7 @@ fn live(id: &RunId, run: &Run, release: Option<&Release>) -> String {
         "  {id}: attempt {} {at}, since {}; {nodes}, for {}",
         run.attempt.number,
         run.attempt.since,
-        causes.join(", ")
+        triggers.join(", ")
     );
     for before in &run.attempt.before {
         let _ = write!(text, "\n    before: {}", printable(before));

@@ -62,13 +62,13 @@ pub enum DemoError {
     Stack(#[from] StackError),
     /// See there.
     #[error(transparent)]
-    Store(#[from] landfall_cloud::StoreError),
+    Store(#[from] landfall_aws::StoreError),
     /// See there.
     #[error(transparent)]
     Story(#[from] StoryError),
     /// See there.
     #[error(transparent)]
-    Why(#[from] WhyError),
+    WaitReason(#[from] WhyError),
     /// What follows at a terminal.
     #[error(transparent)]
     After(#[from] Box<commands::CommandError>),

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use landfall_pipeline::{About, Cause, LedgerLine, LedgerOutcome, Plan, RunId};
+use landfall_planner::{LedgerLine, LedgerOutcome, LedgerSubject, Plan, RunId, Trigger};
 
 use super::DemoError;
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
 /// How often is looked.
 const INTERVAL: Duration = Duration::from_millis(200);
 /// What an act may take; a task of the example takes some ten seconds on an idle machine.
-const PATIENCE: Duration = Duration::from_mins(4);
+const FAIRNESS_LIMIT: Duration = Duration::from_mins(4);
 
 /// What an act must come to.
 struct Act {
@@ -82,7 +82,7 @@ struct Ended {
     run: RunId,
     plan: Plan,
     line: LedgerLine,
-    /// The act may have more than one run: what waited runs for its own cause.
+    /// The act may have more than one run: what waited runs for its own trigger.
     models: Vec<String>,
 }
 
@@ -137,9 +137,10 @@ async fn one(
         let news = story.look().await?;
         published |= news.docs.is_some();
         for line in news.lines {
-            let About::Run { run, causes, .. } = &line.about else { continue };
-            let ours =
-                causes.iter().any(|cause| matches!(&cause.cause, Cause::Load(name) if name.as_str() == act.dataset));
+            let LedgerSubject::Run { run, triggers, .. } = &line.about else { continue };
+            let ours = triggers
+                .iter()
+                .any(|trigger| matches!(&trigger.trigger, Trigger::Load(name) if name.as_str() == act.dataset));
             if line.outcome == LedgerOutcome::Planned
                 && let Some(plan) = story.plans.get(run)
             {
@@ -152,23 +153,23 @@ async fn one(
             }
         }
         let board = story.board();
-        let at_rest = board.runs.is_empty() && board.docs.owed.is_empty();
+        let at_rest = board.runs.is_empty() && board.docs.pending.is_empty();
         if let Some(line) = &ended
             && at_rest
             && (published || act.ends == LedgerOutcome::Failed)
         {
-            let About::Run { run, .. } = &line.about else { continue };
+            let LedgerSubject::Run { run, .. } = &line.about else { continue };
             let Some(plan) = story.plans.remove(run) else {
                 return Err(unexpected(format!("the plan of run {run} was not seen")));
             };
             let ended = Ended { run: run.clone(), plan, line: line.clone(), models };
             return check(act, ended).map_err(unexpected);
         }
-        if began.elapsed() > PATIENCE {
+        if began.elapsed() > FAIRNESS_LIMIT {
             return Err(unexpected(match &ended {
-                None => format!("no run of {} has ended after {}", act.dataset, seconds(PATIENCE)),
-                Some(_) if !at_rest => format!("runs or docs are still open after {}", seconds(PATIENCE)),
-                Some(_) => format!("the run ended, and no docs were published within {}", seconds(PATIENCE)),
+                None => format!("no run of {} has ended after {}", act.dataset, seconds(FAIRNESS_LIMIT)),
+                Some(_) if !at_rest => format!("runs or docs are still open after {}", seconds(FAIRNESS_LIMIT)),
+                Some(_) => format!("the run ended, and no docs were published within {}", seconds(FAIRNESS_LIMIT)),
             }));
         }
         tokio::time::sleep(INTERVAL).await;
@@ -194,7 +195,7 @@ fn check(act: &Act, ended: Ended) -> Result<Ended, String> {
     Ok(ended)
 }
 
-/// Shows what a person would ask now, and checks that the answer is one.
+/// Shows what an operator would ask now, and checks that the answer is one.
 async fn explain(terminal: &Terminal, stack: &LocalStack, act: &Act, ended: &Ended) -> Result<(), DemoError> {
     let key = act.files.first().map_or("", |(_, key)| *key);
     let object = stack.stack.landing()?.address(key);

@@ -3,19 +3,19 @@
 //!
 //! - [`finding`]: what is found, each with its fix in a sentence.
 //! - [`deployed`]: what CloudFormation says. [`state`]: the state bucket, the board, the release. [`landing`] and [`notifications`]: where data
-//!   lands, and who hears of it. [`task`]: the task definition and its image. [`clockwork`]: the sweep and the dead letters.
-//! - [`heard`]: whether the stack is told of what lands where the release says.
+//!   lands, and who hears of it. [`task`]: the task definition and its image. [`schedules`]: the sweep and the dead letters.
+//! - [`event_rules`]: whether the stack is told of what lands where the release says.
 //! - [`project`]: landfall.yml against the manifest, also as `landfall check`.
 //!
 //! Not looked at, and said so: whether the task's subnets reach the warehouse (only a run tells), and the functions' logs.
 
-pub mod clockwork;
 pub mod deployed;
+pub mod event_rules;
 pub mod finding;
-pub mod heard;
 pub mod landing;
 pub mod notifications;
 pub mod project;
+pub mod schedules;
 pub mod state;
 pub mod task;
 
@@ -84,9 +84,9 @@ pub async fn examine(stack: &Stack, fix: Option<landing::Fix<'_>>) -> Result<Rep
     let found = state::examine(&mut report, stack).await?;
     landing::examine(&mut report, stack, &deployed, fix).await;
     task::examine(&mut report, stack, &deployed, found.release.as_ref()).await;
-    clockwork::examine(&mut report, stack, &deployed, found.board.as_ref()).await;
+    schedules::examine(&mut report, stack, &deployed, found.board.as_ref()).await;
     if let Some(release) = &found.release {
-        heard::examine(&mut report, &deployed, stack.outputs.get("LandingBucket"), &release.compiled);
+        event_rules::examine(&mut report, &deployed, stack.outputs.get("LandingBucket"), &release.compiled);
         project::examine(&mut report, &release.compiled, &release.index);
     }
     Ok(report)

@@ -1,7 +1,7 @@
 //! landfall.yml against the manifest: what would be refused, and what would be accepted and then not do what one expects.
 
 use landfall_manifest::{Index, ResourceType};
-use landfall_pipeline::{Compiled, Dataset, ReadyPolicy};
+use landfall_planner::{Compiled, Dataset, ReadinessPolicy};
 
 use super::Report;
 use crate::{
@@ -86,7 +86,7 @@ pub fn examine(report: &mut Report, compiled: &Compiled, index: &Index) {
 fn landed_is_not_loaded(adapter: &str, dataset: &Dataset, index: &Index) -> bool {
     let external = dataset.source.as_ref().and_then(|id| index.get(id.as_str()));
     let external = external.is_some_and(|source| source.external_location().next().is_some());
-    let is_started_by_objects = !dataset.locations.is_empty() && !matches!(dataset.ready, ReadyPolicy::Event);
+    let is_started_by_objects = !dataset.locations.is_empty() && !matches!(dataset.ready, ReadinessPolicy::Event);
     is_started_by_objects && dataset.before.is_empty() && !external && !IN_PLACE.contains(&adapter)
 }
 

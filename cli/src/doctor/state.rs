@@ -4,8 +4,8 @@ use aws_sdk_s3::{
     error::ProvideErrorMetadata as _,
     types::{BucketVersioningStatus, PublicAccessBlockConfiguration},
 };
-use landfall_cloud::{Store, StoreError, clock, store::PutNew, store::Swap};
-use landfall_pipeline::{Board, Release};
+use landfall_aws::{Store, StoreError, clock, store::CompareAndSwap, store::PutNew};
+use landfall_planner::{Board, Release};
 
 use super::{DoctorError, Report};
 use crate::{
@@ -71,7 +71,7 @@ fn is_private(block: &PublicAccessBlockConfiguration) -> bool {
     .all(|on| *on == Some(true))
 }
 
-/// Writes an object of its own that must not exist, writes it again, swaps it on a wrong mark, and takes it away. Everything rests on the second
+/// Writes an object of its own that must not exist, writes it again, compare-and-swaps it on a wrong mark, and takes it away. Everything rests on the second
 /// and the third being refused.
 async fn try_conditional_writes(state: &Store) -> Result<bool, StoreError> {
     let key = format!("doctor/{}", clock::nonce().as_str());
@@ -79,7 +79,7 @@ async fn try_conditional_writes(state: &Store) -> Result<bool, StoreError> {
     let tried = async {
         let second = state.put_new(&key, b"2", "text/plain").await?;
         let swapped = state.swap(&key, "\"00000000000000000000000000000000\"", b"3").await?;
-        Ok(matches!(first, PutNew::Created { .. }) && second == PutNew::Exists && swapped == Swap::Conflict)
+        Ok(matches!(first, PutNew::Created { .. }) && second == PutNew::Exists && swapped == CompareAndSwap::Conflict)
     }
     .await;
     // A stray would be in nobody's way; what was tried counts.
@@ -105,8 +105,8 @@ fn judge_conditional_writes(report: &mut Report, state: &Store, tried: Result<bo
 
 async fn read(report: &mut Report, stack: &Stack, state: &Store) -> Found {
     let next = FIRST_RELEASE.replace("STACK", &stack.name);
-    let (board, release) = match ledger::standing(state).await {
-        Ok(standing) => standing,
+    let (board, release) = match ledger::snapshot(state).await {
+        Ok(snapshot) => snapshot,
         Err(StateError::NoBoard(address)) => {
             report.next(
                 BOARD,

@@ -3,7 +3,7 @@
 use aws_sdk_ecr::types::ImageIdentifier;
 use aws_sdk_ecs::types::{TaskDefinition, TaskDefinitionStatus};
 use aws_sdk_s3::error::ProvideErrorMetadata as _;
-use landfall_pipeline::Release;
+use landfall_planner::Release;
 
 use super::{Deployed, Report, state::FIRST_RELEASE};
 use crate::{stack::Stack, text::list};

@@ -289,7 +289,7 @@ async fn deploy_template(
     endpoint: &str,
 ) -> Result<(), LocalError> {
     let mut parameters = options.parameters.clone();
-    // Batches are for cost and for ten thousand objects; here a person waits.
+    // Batches are for cost and for ten thousand objects; here an operator waits.
     parameters.entry("BatchWindow").or_insert_with(|| "0".to_owned());
     // The binaries were built for this machine.
     parameters.entry("Architecture").or_insert_with(|| architecture().to_owned());

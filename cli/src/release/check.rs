@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use landfall_manifest::{Index, ResourceType};
-use landfall_pipeline::{CompileInput, Compiled, Project, Release, ReleaseId, compile};
+use landfall_planner::{CompileInput, Compiled, LandfallYml, Release, ReleaseId, compile};
 
 use super::ReleaseError;
 
@@ -32,7 +32,7 @@ impl Checked {
 pub fn check(manifest: &[u8], settings: Option<&str>, landing_bucket: Option<&str>) -> Result<Checked, ReleaseError> {
     let index = Index::from_slice(manifest)
         .map_err(|error| ReleaseError::Manifest { file: "manifest.json".into(), reason: error.to_string() })?;
-    let project = settings.map(Project::from_yaml).transpose()?.unwrap_or_default();
+    let project = settings.map(LandfallYml::from_yaml).transpose()?.unwrap_or_default();
     let id = ReleaseId::parse("check")
         .map_err(|error| ReleaseError::Manifest { file: "manifest.json".into(), reason: error.to_string() })?;
     let compiled = compile(&CompileInput {

@@ -8,8 +8,8 @@ mod verdict;
 
 use std::path::{Path, PathBuf};
 
-use landfall_cloud::{ConnectError, StoreError};
-use landfall_pipeline::{BoardError, CompileError, ProjectError, ReleaseId};
+use landfall_aws::{ConnectError, StoreError};
+use landfall_planner::{BoardError, CompileError, LandfallYmlError, ReleaseId};
 
 use crate::{
     dbt::{Dbt, DbtError},
@@ -59,7 +59,7 @@ pub enum ReleaseError {
     Render(String),
     /// landfall.yml.
     #[error(transparent)]
-    Settings(#[from] ProjectError),
+    Settings(#[from] LandfallYmlError),
     /// manifest.json.
     #[error("{}: {reason}", file.display())]
     Manifest {

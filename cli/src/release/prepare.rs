@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use landfall_pipeline::FirstRelease;
+use landfall_planner::FirstRelease;
 
 use super::{Checked, ReleaseError, ReleaseRequest};
 use crate::{

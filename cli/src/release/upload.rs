@@ -1,7 +1,7 @@
 //! The release's objects, release.json last: its arrival is what `on-release` hears.
 
-use landfall_cloud::{Store, clock, store::PutNew};
-use landfall_pipeline::{BOARD_KEY, Board, ReleaseId, StoredBoard, compact};
+use landfall_aws::{Store, clock, store::PutNew};
+use landfall_planner::{BOARD_KEY, Board, ReleaseId, StoredBoard, compact};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
@@ -19,13 +19,13 @@ struct ReleaseDocument<'a> {
     force: bool,
 }
 
-/// Makes the board of a new stack, and says whether no release is in place yet. Only a person's command ever makes a board: a missing one halts
+/// Makes the board of a new stack, and says whether no release is in place yet. Only an operator's command ever makes a board: a missing one halts
 /// the functions.
 pub(super) async fn ensure_board(state: &Store) -> Result<bool, ReleaseError> {
     if let Some(there) = state.get(BOARD_KEY).await? {
         return Ok(StoredBoard::from_json(&there.bytes)?.release().is_none());
     }
-    // A new board would forget what a lost one owed.
+    // A new board would forget what a lost one pending.
     if !state.versions(BOARD_KEY).await?.is_empty() {
         return Err(ReleaseError::BoardLost(state.address(BOARD_KEY)));
     }

@@ -2,15 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use landfall_cloud::Store;
-use landfall_pipeline::{BOARD_KEY, ReleaseId, StoredBoard};
+use landfall_aws::Store;
+use landfall_planner::{BOARD_KEY, ReleaseId, StoredBoard};
 use serde::Deserialize;
 
 use super::ReleaseError;
 use crate::{stack::Stack, terminal};
 
 /// The function has two minutes, and may be tried again after one; the emulator tries again within seconds.
-const PATIENCE: Duration = Duration::from_mins(4);
+const FAIRNESS_LIMIT: Duration = Duration::from_mins(4);
 const PATIENCE_HERE: Duration = Duration::from_mins(1);
 const INTERVAL: Duration = Duration::from_millis(300);
 
@@ -22,9 +22,9 @@ struct Refusal {
 /// Waits until the release is in place, or refused.
 pub(super) async fn wait(stack: &Stack, state: &Store, id: &ReleaseId) -> Result<(), ReleaseError> {
     let began = Instant::now();
-    let patience = if stack.local.is_some() { PATIENCE_HERE } else { PATIENCE };
+    let time_limit = if stack.local.is_some() { PATIENCE_HERE } else { FAIRNESS_LIMIT };
     let refused = format!("releases/{id}/refused.json");
-    while began.elapsed() < patience {
+    while began.elapsed() < time_limit {
         if let Some(board) = state.get(BOARD_KEY).await? {
             let board = StoredBoard::from_json(&board.bytes)?;
             // A newer one may have taken its place already.
@@ -42,7 +42,7 @@ pub(super) async fn wait(stack: &Stack, state: &Store, id: &ReleaseId) -> Result
     Err(ReleaseError::NoVerdict {
         id: id.clone(),
         bucket: state.bucket().to_owned(),
-        waited: terminal::seconds(patience),
+        waited: terminal::seconds(time_limit),
         look: match &stack.local {
             Some(local) => local.folder.join("emulator/emulator.log").display().to_string(),
             None => format!(

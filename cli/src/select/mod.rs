@@ -1,6 +1,6 @@
 //! `landfall select`: what `dbt ls` would list, from a manifest alone.
 //!
-//! For a person one selection is printed as `dbt ls` prints it; for tools `--batch` answers thousands, one line of JSON each.
+//! For an operator one selection is printed as `dbt ls` prints it; for tools `--batch` answers thousands, one line of JSON each.
 
 mod batch;
 mod files;

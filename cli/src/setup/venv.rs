@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn an_environment_without_its_stamp_is_made_anew_and_one_with_it_is_left_alone() {
+    async fn an_environment_without_its_stamp_is_made_again_and_one_with_it_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let requirements = folder.path().join("requirements.txt");
         std::fs::write(&requirements, "# nothing\n").unwrap();

@@ -5,8 +5,8 @@ mod words;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Instant};
 
-use landfall_cloud::Store;
-use landfall_pipeline::{About, LedgerLine, LedgerOutcome, Plan, RunId};
+use landfall_aws::Store;
+use landfall_planner::{LedgerLine, LedgerOutcome, LedgerSubject, Plan, RunId};
 
 use crate::{
     docs_server::{self, Pointer},
@@ -74,7 +74,7 @@ impl Story {
     }
 
     /// The board as it was at the last look.
-    pub fn board(&self) -> &landfall_pipeline::Board {
+    pub fn board(&self) -> &landfall_planner::Board {
         &self.follower.board
     }
 
@@ -82,7 +82,7 @@ impl Story {
     pub async fn look(&mut self) -> Result<News, StoryError> {
         let lines = self.follower.look().await?;
         for line in &lines {
-            if let About::Run { run, .. } = &line.about {
+            if let LedgerSubject::Run { run, .. } = &line.about {
                 // A task's last words come before its end.
                 self.tell_tail(run);
                 if line.outcome == LedgerOutcome::Planned
@@ -122,7 +122,7 @@ impl Story {
     }
 
     fn tell(&mut self, line: &LedgerLine) {
-        if let About::Run { run, task_arn, .. } = &line.about {
+        if let LedgerSubject::Run { run, task_arn, .. } = &line.about {
             if let Some(task_arn) = task_arn {
                 self.watch(run, task_arn);
             }
@@ -131,7 +131,7 @@ impl Story {
             }
         }
         let plan = match &line.about {
-            About::Run { run, .. } => self.plans.get(run),
+            LedgerSubject::Run { run, .. } => self.plans.get(run),
             _ => None,
         };
         let (word, rest) = words::line(line, plan, &self.landing);

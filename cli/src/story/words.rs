@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use landfall_pipeline::{About, Ask, Cause, FailedNode, LedgerLine, LedgerOutcome, NodeId, Plan, Step};
+use landfall_planner::{
+    FailedNode, LedgerLine, LedgerOutcome, LedgerSubject, NodeId, OperatorAction, Plan, Step, Trigger,
+};
 
 use crate::{
     terminal::{bytes, count},
@@ -14,7 +16,7 @@ use crate::{
 pub(super) fn line(line: &LedgerLine, plan: Option<&Plan>, landing: &str) -> (&'static str, String) {
     let detail = printable(&line.detail);
     match &line.about {
-        About::Object { bucket, key, size, deleted, dataset, .. } => {
+        LedgerSubject::Object { bucket, key, size, deleted, dataset, .. } => {
             let size = size.map(|size| format!(" ({})", bytes(size))).unwrap_or_default();
             let place = if bucket == landing { String::new() } else { format!("s3://{bucket}/") };
             let gone = if *deleted { "the deletion of " } else { "" };
@@ -24,16 +26,16 @@ pub(super) fn line(line: &LedgerLine, plan: Option<&Plan>, landing: &str) -> (&'
                 (_, outcome) => (outcome_word(outcome), format!("{object}: {detail}")),
             }
         }
-        About::Loaded { dataset, batch_id, .. } => {
+        LedgerSubject::Loaded { dataset, batch_id, .. } => {
             let batch = batch_id.as_ref().map(|batch| format!(", batch {}", printable(batch))).unwrap_or_default();
             let word = if line.outcome == LedgerOutcome::Mapped { "loaded" } else { outcome_word(line.outcome) };
             (word, format!("a loader says {}{batch}: {detail}", printable(dataset)))
         }
-        About::Schedule { job, scheduled_time } => {
+        LedgerSubject::Schedule { job, scheduled_time } => {
             (outcome_word(line.outcome), format!("job {job}, due {}: {detail}", printable(scheduled_time)))
         }
-        About::Release { release } => (outcome_word(line.outcome), format!("release {release}: {detail}")),
-        About::Run { run, attempt, task_arn, nodes, failed, .. } => match line.outcome {
+        LedgerSubject::Release { release } => (outcome_word(line.outcome), format!("release {release}: {detail}")),
+        LedgerSubject::Run { run, attempt, task_arn, nodes, failed, .. } => match line.outcome {
             LedgerOutcome::Planned => match plan {
                 Some(plan) => ("planned", format!("run {run}: {}", explain_plan(plan))),
                 None => ("planned", format!("run {run}: {detail}")),
@@ -47,24 +49,24 @@ pub(super) fn line(line: &LedgerLine, plan: Option<&Plan>, landing: &str) -> (&'
                 (word, settled_in_words(run.as_str(), outcome, &line.detail, *nodes, plan, failed))
             }
         },
-        About::Asked { asked, .. } => {
-            (outcome_word(line.outcome), format!("a person: {}: {detail}", ask_in_words(asked)))
+        LedgerSubject::OperatorCommand { command, .. } => {
+            (outcome_word(line.outcome), format!("an operator: {}: {detail}", ask_in_words(command)))
         }
-        About::Board { epoch } => (outcome_word(line.outcome), format!("epoch {epoch}: {detail}")),
-        About::Limit { .. } => ("LIMIT", detail),
-        About::Other { text } => (outcome_word(line.outcome), format!("{}: {detail}", printable(text))),
+        LedgerSubject::Board { epoch } => (outcome_word(line.outcome), format!("epoch {epoch}: {detail}")),
+        LedgerSubject::Limit { .. } => ("LIMIT", detail),
+        LedgerSubject::Other { text } => (outcome_word(line.outcome), format!("{}: {detail}", printable(text))),
     }
 }
 
-fn ask_in_words(ask: &Ask) -> String {
-    match ask {
-        Ask::Pause { dataset: None } => "pause everything".to_owned(),
-        Ask::Pause { dataset: Some(name) } => format!("pause {name}"),
-        Ask::Resume { dataset: None } => "resume everything".to_owned(),
-        Ask::Resume { dataset: Some(name) } => format!("resume {name}"),
-        Ask::Retry { cause: None } => "try again what failed".to_owned(),
-        Ask::Retry { cause: Some(cause) } => format!("try again what failed for {cause}"),
-        Ask::Approve => "approve the release".to_owned(),
+fn ask_in_words(action: &OperatorAction) -> String {
+    match action {
+        OperatorAction::Pause { dataset: None } => "pause everything".to_owned(),
+        OperatorAction::Pause { dataset: Some(name) } => format!("pause {name}"),
+        OperatorAction::Resume { dataset: None } => "resume everything".to_owned(),
+        OperatorAction::Resume { dataset: Some(name) } => format!("resume {name}"),
+        OperatorAction::Retry { trigger: None } => "try again what failed".to_owned(),
+        OperatorAction::Retry { trigger: Some(trigger) } => format!("try again what failed for {trigger}"),
+        OperatorAction::Approve => "approve the release".to_owned(),
     }
 }
 
@@ -127,13 +129,13 @@ pub fn settled_in_words(
 pub fn explain_plan(plan: &Plan) -> String {
     let ids: Vec<&NodeId> = plan.nodes.iter().map(|node| &node.id).collect();
     let mut text = nodes_in_words(&ids);
-    for cause in &plan.causes {
-        let what = match &cause.cause {
-            Cause::Load(dataset) => dataset.to_string(),
+    for trigger in &plan.triggers {
+        let what = match &trigger.trigger {
+            Trigger::Load(dataset) => dataset.to_string(),
             other => other.to_string(),
         };
-        let _ = write!(text, "\n  why     {what}: {}", printable(&cause.reason));
-        let _ = write!(text, "\n  select  {}", printable(&cause.select));
+        let _ = write!(text, "\n  why     {what}: {}", printable(&trigger.reason));
+        let _ = write!(text, "\n  select  {}", printable(&trigger.select));
     }
     for step in &plan.steps {
         if let Step::RunOperation { operation, .. } = step {
@@ -188,13 +190,13 @@ mod tests {
             &LedgerLine {
                 event: "e".to_owned(),
                 at: at(),
-                about: About::Object {
+                about: LedgerSubject::Object {
                     bucket: "b".to_owned(),
                     key: "orders/\u{1b}[2J\nx.csv".to_owned(),
                     version_id: None,
                     size: Some(1200),
                     deleted: false,
-                    dataset: Some(landfall_pipeline::DatasetName::parse("shop.orders").unwrap()),
+                    dataset: Some(landfall_planner::DatasetName::parse("shop.orders").unwrap()),
                     generation: Some(1),
                 },
                 outcome: LedgerOutcome::Mapped,

@@ -6,9 +6,10 @@ mod run;
 
 use std::{fmt::Write as _, path::PathBuf};
 
-use landfall_cloud::{Store, clock};
-use landfall_pipeline::{
-    About, Board, Cause, DatasetName, Debt, LedgerLine, LedgerOutcome, Release, RunId, Waiting, waits,
+use landfall_aws::{Store, clock};
+use landfall_planner::{
+    BacklogEntry, Board, DatasetName, LedgerLine, LedgerOutcome, LedgerSubject, Release, RunId, Trigger, WaitingNodes,
+    wait_reasons,
 };
 use tokio::sync::Mutex;
 
@@ -34,7 +35,7 @@ pub enum WhyError {
     State(#[from] StateError),
     /// S3.
     #[error(transparent)]
-    Store(#[from] landfall_cloud::StoreError),
+    Store(#[from] landfall_aws::StoreError),
     /// The words mean nothing that there is.
     #[error("{what} is neither an object (s3://bucket/key), nor a run, nor a node of the release in place{hint}")]
     Unknown {
@@ -51,7 +52,7 @@ pub(crate) struct Evidence {
     pub(crate) state: Store,
     pub(crate) board: Board,
     pub(crate) release: Option<Release>,
-    pub(crate) waits: Vec<Waiting>,
+    pub(crate) wait_reasons: Vec<WaitingNodes>,
     pub(crate) landing: String,
     /// Where a task's own output lies.
     pub(crate) logs: Logs,
@@ -82,15 +83,15 @@ pub async fn explain(stack: &Stack, what: &str) -> Result<String, WhyError> {
 /// The same, from at most so many objects of the ledger.
 pub async fn explain_from(stack: &Stack, what: &str, furthest: usize) -> Result<String, WhyError> {
     let state = stack.state()?;
-    let (board, release) = ledger::standing(&state).await?;
+    let (board, release) = ledger::snapshot(&state).await?;
     let logs = match &stack.local {
         Some(local) => Logs::Here(local.folder.clone()),
         None => Logs::Group(stack.output("TaskLogGroup")?.to_owned()),
     };
     let past = Mutex::new(Past::new(state.clone(), &board, furthest));
     let landing = stack.output("LandingBucket")?.to_owned();
-    let waits = release.as_ref().map(|release| waits(&board, release, clock::now())).unwrap_or_default();
-    let evidence = Evidence { state, board, release, waits, landing, logs, past };
+    let wait_reasons = release.as_ref().map(|release| wait_reasons(&board, release, clock::now())).unwrap_or_default();
+    let evidence = Evidence { state, board, release, wait_reasons, landing, logs, past };
     let mut text = answer(stack, &evidence, what).await?;
     if let Some(cut) = evidence.past.into_inner().cut() {
         let _ = write!(text, "\n\n{cut}");
@@ -135,9 +136,9 @@ pub(crate) async fn runs_of(
     dataset: &DatasetName,
     generation: u64,
 ) -> Result<Vec<LedgerLine>, WhyError> {
-    let paid = |line: &LedgerLine| match &line.about {
-        About::Run { causes, .. } => {
-            causes.iter().any(|c| c.cause == Cause::Load(dataset.clone()) && c.generation == generation)
+    let completed = |line: &LedgerLine| match &line.about {
+        LedgerSubject::Run { triggers, .. } => {
+            triggers.iter().any(|c| c.trigger == Trigger::Load(dataset.clone()) && c.generation == generation)
         }
         _ => false,
     };
@@ -146,9 +147,9 @@ pub(crate) async fn runs_of(
     let mut lines = search(
         evidence,
         |line| {
-            let older = matches!(&line.about, About::Object { dataset: Some(d), generation: Some(g), .. } if d == dataset && *g < generation);
+            let older = matches!(&line.about, LedgerSubject::Object { dataset: Some(d), generation: Some(g), .. } if d == dataset && *g < generation);
             began.set(began.get() || older);
-            paid(line)
+            completed(line)
         },
         |_| began.get(),
     )
@@ -157,26 +158,27 @@ pub(crate) async fn runs_of(
     Ok(lines)
 }
 
-/// Where a debt stands, and what will happen to it next; of those nodes that `concerns` takes.
-pub fn debt_in_words(
-    waits: &[Waiting],
-    cause: &Cause,
-    debt: &Debt,
-    concerns: impl Fn(&Waiting) -> bool,
+/// Where a backlog entry stands, and what will happen to it next; of those nodes that `concerns` takes.
+pub fn entry_in_words(
+    wait_reasons: &[WaitingNodes],
+    trigger: &Trigger,
+    entry: &BacklogEntry,
+    concerns: impl Fn(&WaitingNodes) -> bool,
 ) -> Vec<String> {
-    let parts: Vec<String> = waits
+    let parts: Vec<String> = wait_reasons
         .iter()
-        .filter(|waiting| waiting.cause == *cause && concerns(waiting))
+        .filter(|waiting| waiting.trigger == *trigger && concerns(waiting))
         .map(|waiting| {
             let why = printable(&waiting.why.to_string());
             format!("{}: {why}", count(waiting.nodes.len(), "node", "nodes"))
         })
         .collect();
     // Without its release the board's numbers have no names.
-    if parts.is_empty() { vec![count(debt.nodes.len(), "node", "nodes")] } else { parts }
+    if parts.is_empty() { vec![count(entry.nodes.len(), "node", "nodes")] } else { parts }
 }
 
 /// Whether a line tells how a run ended.
 pub(crate) fn is_end(line: &LedgerLine) -> bool {
-    matches!(line.about, About::Run { .. }) && matches!(line.outcome, LedgerOutcome::Succeeded | LedgerOutcome::Failed)
+    matches!(line.about, LedgerSubject::Run { .. })
+        && matches!(line.outcome, LedgerOutcome::Succeeded | LedgerOutcome::Failed)
 }

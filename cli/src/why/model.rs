@@ -3,12 +3,12 @@
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use jiff::Timestamp;
-use landfall_pipeline::{
-    About, Claim, DatasetName, LedgerLine, LedgerOutcome, NodeId, NodeResult, Plan, Release, RunId, RunResult,
-    waits_for,
+use landfall_planner::{
+    Claim, DatasetName, LedgerLine, LedgerOutcome, LedgerSubject, NodeId, NodeResult, Plan, Release, RunId, RunResult,
+    missing_parent_of,
 };
 
-use super::{Evidence, WhyError, debt_in_words, is_end, search};
+use super::{Evidence, WhyError, entry_in_words, is_end, search};
 use crate::{
     ledger::document,
     story::first_lines,
@@ -65,18 +65,19 @@ pub(super) async fn explain(evidence: &Evidence, what: &str) -> Result<String, W
     } else if history.built.is_none() {
         text.push_str("\n  no run has had it yet");
     }
-    for (cause, debt) in evidence.board.owed.iter().filter(|(_, debt)| debt.nodes.contains(ordinal)) {
+    for (trigger, entry) in evidence.board.backlog.iter().filter(|(_, entry)| entry.nodes.contains(ordinal)) {
         let _ = write!(
             text,
-            "\n  it is owed for {cause}, load {}, with others: {}",
-            debt.generation,
-            debt_in_words(&evidence.waits, cause, debt, |waiting| waiting.nodes.contains(ordinal)).join("; ")
+            "\n  it is pending for {trigger}, load {}, with others: {}",
+            entry.generation,
+            entry_in_words(&evidence.wait_reasons, trigger, entry, |waiting| waiting.nodes.contains(ordinal))
+                .join("; ")
         );
     }
     for (run, _) in evidence.board.runs.iter().filter(|(_, run)| run.nodes.contains(ordinal)) {
         let _ = write!(text, "\n  it is in the live run {run}");
     }
-    if let Some(reason) = waits_for(release, &evidence.board, ordinal) {
+    if let Some(reason) = missing_parent_of(release, &evidence.board, ordinal) {
         let _ = write!(text, "\n  it {}", printable(&reason));
     }
     Ok(text)
@@ -114,7 +115,7 @@ async fn history(evidence: &Evidence, id: &NodeId) -> Result<History, WhyError> 
     let ends = search(evidence, is_end, |found| found.len() >= MOST_RUNS).await?;
     let mut history = History::default();
     for line in ends {
-        let About::Run { run, attempt, .. } = &line.about else { continue };
+        let LedgerSubject::Run { run, attempt, .. } = &line.about else { continue };
         let Some(plan) = document::<Plan>(&evidence.state, &Plan::key(run)).await? else { continue };
         if !plan.nodes.iter().any(|node| node.id == *id) {
             continue;
@@ -157,8 +158,9 @@ async fn built_in_words(
         result.attempt,
         node.seconds
     );
-    for cause in &built.plan.causes {
-        let _ = write!(text, "\n    for {}, load {}: {}", cause.cause, cause.generation, printable(&cause.reason));
+    for trigger in &built.plan.triggers {
+        let _ =
+            write!(text, "\n    for {}, load {}: {}", trigger.trigger, trigger.generation, printable(&trigger.reason));
     }
     // What had landed before the run's first attempt began to read, it has read.
     let Some(read_point) = evidence.state.head_last_modified(&Claim::key(&built.run, 1)).await? else {
@@ -166,12 +168,13 @@ async fn built_in_words(
     };
     let _ = write!(text, "\n    it was built from what had landed by {}", time(read_point));
     for (name, line) in newest_loads(evidence, loads, read_point).await? {
-        let (About::Object { generation: Some(load), .. } | About::Loaded { generation: Some(load), .. }) = &line.about
+        let (LedgerSubject::Object { generation: Some(load), .. }
+        | LedgerSubject::Loaded { generation: Some(load), .. }) = &line.about
         else {
             continue;
         };
         let what = match &line.about {
-            About::Object { key, .. } => printable(key),
+            LedgerSubject::Object { key, .. } => printable(key),
             _ => "a loader's word".to_owned(),
         };
         let _ = write!(text, "\n      {name}: up to load {load}, the last of it {what} ({})", time(line.at));
@@ -189,8 +192,8 @@ async fn newest_loads(
     let missing = std::cell::Cell::new(datasets.len());
     let take = |line: &LedgerLine| {
         let name = match &line.about {
-            About::Object { dataset: Some(name), .. } => name.clone(),
-            About::Loaded { dataset, .. } => match DatasetName::parse(dataset.as_str()) {
+            LedgerSubject::Object { dataset: Some(name), .. } => name.clone(),
+            LedgerSubject::Loaded { dataset, .. } => match DatasetName::parse(dataset.as_str()) {
                 Ok(name) => name,
                 Err(_) => return false,
             },

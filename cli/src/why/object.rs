@@ -2,17 +2,16 @@
 
 use std::fmt::Write as _;
 
-use landfall_pipeline::{About, Cause, DatasetName, LedgerLine, LedgerOutcome, Place};
+use landfall_planner::{DatasetName, KeyPlacement, LedgerLine, LedgerOutcome, LedgerSubject, Trigger};
 
-use super::{Evidence, WhyError, debt_in_words, run, runs_of, search};
+use super::{Evidence, WhyError, entry_in_words, run, runs_of, search};
 use crate::{stack::Stack, text::printable};
 
 /// How many versions of one object are told.
 const MOST: usize = 3;
 
 pub(super) async fn explain(stack: &Stack, evidence: &Evidence, bucket: &str, key: &str) -> Result<String, WhyError> {
-    let is_it =
-        |line: &LedgerLine| matches!(&line.about, About::Object { bucket: b, key: k, .. } if b == bucket && k == key);
+    let is_it = |line: &LedgerLine| matches!(&line.about, LedgerSubject::Object { bucket: b, key: k, .. } if b == bucket && k == key);
     let lines = search(evidence, is_it, |found| found.len() >= MOST).await?;
     let name = format!("s3://{bucket}/{}", printable(key));
     if lines.is_empty() {
@@ -32,7 +31,7 @@ pub(super) async fn explain(stack: &Stack, evidence: &Evidence, bucket: &str, ke
 async fn one(evidence: &Evidence, line: &LedgerLine) -> Result<String, WhyError> {
     let at = line.at.strftime("%Y-%m-%d %H:%M:%S UTC");
     let detail = printable(&line.detail);
-    let About::Object { dataset, generation, .. } = &line.about else { return Ok(String::new()) };
+    let LedgerSubject::Object { dataset, generation, .. } = &line.about else { return Ok(String::new()) };
     match (line.outcome, dataset, generation) {
         (LedgerOutcome::Mapped, Some(dataset), Some(generation)) => {
             let mut text = format!("landed {at}: a load of {dataset} ({detail})");
@@ -53,12 +52,12 @@ async fn one(evidence: &Evidence, line: &LedgerLine) -> Result<String, WhyError>
     }
 }
 
-/// The runs for a load of a dataset, and what is still owed for it.
+/// The runs for a load of a dataset, and what is still pending for it.
 async fn aftermath(evidence: &Evidence, dataset: &DatasetName, generation: u64) -> Result<String, WhyError> {
     let mut text = String::new();
     let mut told = Vec::new();
     for line in runs_of(evidence, dataset, generation).await? {
-        let About::Run { run, .. } = &line.about else { continue };
+        let LedgerSubject::Run { run, .. } = &line.about else { continue };
         if !told.contains(run) {
             told.push(run.clone());
             if let Some(words) = run::explain(evidence, run).await? {
@@ -66,21 +65,21 @@ async fn aftermath(evidence: &Evidence, dataset: &DatasetName, generation: u64) 
             }
         }
     }
-    let cause = Cause::Load(dataset.clone());
-    let words = |debt| debt_in_words(&evidence.waits, &cause, debt, |_| true).join("; ");
-    match evidence.board.owed.get(&cause) {
-        Some(debt) if debt.generation == generation => {
-            let _ = write!(text, "\n\nstill owed for this load: {}", words(debt));
+    let trigger = Trigger::Load(dataset.clone());
+    let words = |entry| entry_in_words(&evidence.wait_reasons, &trigger, entry, |_| true).join("; ");
+    match evidence.board.backlog.get(&trigger) {
+        Some(entry) if entry.generation == generation => {
+            let _ = write!(text, "\n\nstill pending for this load: {}", words(entry));
         }
-        Some(debt) if debt.generation > generation => {
+        Some(entry) if entry.generation > generation => {
             let _ = write!(
                 text,
-                "\n\na later load of {dataset} (load {}) has taken over what was still owed: {}",
-                debt.generation,
-                words(debt)
+                "\n\na later load of {dataset} (load {}) has taken over what was still pending: {}",
+                entry.generation,
+                words(entry)
             );
         }
-        _ => text.push_str("\n\nnothing is owed for it any more: everything it concerns has been built since"),
+        _ => text.push_str("\n\nnothing is pending for it any more: everything it concerns has been built since"),
     }
     Ok(text)
 }
@@ -114,12 +113,12 @@ async fn unheard(stack: &Stack, evidence: &Evidence, bucket: &str, key: &str, na
     }
     if let Some(release) = &evidence.release {
         let place = match release.place(bucket, key) {
-            Place::Dataset(dataset, location) => format!("if it lands it is a load of {dataset} ({location})"),
-            Place::Nowhere(Some(nearest)) => {
+            KeyPlacement::Dataset(dataset, location) => format!("if it lands it is a load of {dataset} ({location})"),
+            KeyPlacement::Nowhere(Some(nearest)) => {
                 format!("it would be under no dataset's location; the nearest is {nearest}")
             }
-            Place::Nowhere(None) => "no dataset has a location".to_owned(),
-            Place::NoData(reason) => format!("it would be left alone: {reason}"),
+            KeyPlacement::Nowhere(None) => "no dataset has a location".to_owned(),
+            KeyPlacement::NoData(reason) => format!("it would be left alone: {reason}"),
         };
         let _ = write!(text, "\n  {place}");
     }

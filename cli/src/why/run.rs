@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use landfall_pipeline::{About, LedgerLine, LedgerOutcome, NodeStatus, Outcome, Plan, RunId, RunResult, StopClass};
+use landfall_planner::{
+    LedgerLine, LedgerOutcome, LedgerSubject, NodeStatus, Outcome, Plan, RunId, RunResult, StopClass,
+};
 
 use super::{Evidence, Logs, WhyError, search};
 use crate::{
@@ -21,7 +23,7 @@ const MESSAGE_LINES: usize = 14;
 /// None if there is no such run.
 pub(super) async fn explain(evidence: &Evidence, id: &RunId) -> Result<Option<String>, WhyError> {
     let Some(plan) = document::<Plan>(&evidence.state, &Plan::key(id)).await? else { return Ok(None) };
-    let is_it = |line: &LedgerLine| matches!(&line.about, About::Run { run, .. } if run == id);
+    let is_it = |line: &LedgerLine| matches!(&line.about, LedgerSubject::Run { run, .. } if run == id);
     let is_planned = |lines: &[LedgerLine]| lines.iter().any(|line| line.outcome == LedgerOutcome::Planned);
     let mut lines = search(evidence, is_it, is_planned).await?;
     lines.reverse();
@@ -32,7 +34,7 @@ pub(super) async fn explain(evidence: &Evidence, id: &RunId) -> Result<Option<St
     }
     let mut attempts = 1;
     for line in &lines {
-        let About::Run { attempt, task_arn, class, .. } = &line.about else { continue };
+        let LedgerSubject::Run { attempt, task_arn, class, .. } = &line.about else { continue };
         attempts = attempts.max(*attempt);
         let at = line.at.strftime("%H:%M:%S");
         let detail = first_lines(&line.detail, MESSAGE_LINES).join("\n      ");
@@ -52,8 +54,8 @@ pub(super) async fn explain(evidence: &Evidence, id: &RunId) -> Result<Option<St
         let class = class.filter(|_| line.outcome != LedgerOutcome::Succeeded);
         if let Some(class) = class.filter(|class| *class != StopClass::Exited) {
             let _ = write!(text, "\n            its task: {}", class.words());
-            if let Some(way_out) = class.way_out() {
-                let _ = write!(text, "; {way_out}");
+            if let Some(remedy) = class.remedy() {
+                let _ = write!(text, "; {remedy}");
             }
         }
         if let (LedgerOutcome::Started, Some(arn)) = (line.outcome, task_arn) {
@@ -130,8 +132,8 @@ fn attempt_in_words(result: &RunResult) -> String {
         let models = if models.is_empty() { String::new() } else { format!("{} and ", list(&models, 10)) };
         let _ = write!(text, "\n  left out because of it: {models}{tests}");
     }
-    if !result.breach.is_empty() {
-        let ids: Vec<&str> = result.breach.iter().map(landfall_pipeline::NodeId::as_str).collect();
+    if !result.unplanned_nodes.is_empty() {
+        let ids: Vec<&str> = result.unplanned_nodes.iter().map(landfall_planner::NodeId::as_str).collect();
         let _ = write!(text, "\n  executed outside the plan: {}", list(&ids, 10));
     }
     text

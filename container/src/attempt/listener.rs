@@ -118,7 +118,7 @@ impl<'a> Listener<'a> {
             self.console.say_at(&event.time, &line);
         }
         if let Meaning::GaveUp(reason) = event.meaning {
-            // The first reason is the cause, later ones are what it led to.
+            // The first reason is the trigger, later ones are what it led to.
             self.gave_up.get_or_insert(reason);
         }
     }

@@ -1,7 +1,7 @@
 //! Ends that real dbt cannot be brought to at will: a stand-in script takes its place. And what goes wrong before dbt.
 
 use crate::support::{Running, World, bucket::arn, build, wait_until};
-use landfall_pipeline::{NodeStatus, Outcome};
+use landfall_planner::{NodeStatus, Outcome};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,

@@ -1,7 +1,7 @@
 //! The binary with real dbt on a small `DuckDB` project.
 
 use crate::support::{Running, World, bucket::arn, build, dbt, wait_until};
-use landfall_pipeline::{NodeStatus, Outcome, RunResult};
+use landfall_planner::{NodeStatus, Outcome, RunResult};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -33,7 +33,7 @@ fn a_plan_is_run_and_its_result_comes_last() {
         statuses(&result),
         [(ORDERS, NodeStatus::Success), (STG, NodeStatus::Success), (TEST, NodeStatus::Pass)]
     );
-    assert_eq!(result.breach, []);
+    assert_eq!(result.unplanned_nodes, []);
     assert_eq!(
         result.steps.iter().map(|step| (step.step.as_str(), step.exit_code)).collect::<Vec<_>>(),
         [("run_operation", Some(0)), ("build", Some(0)), ("docs", Some(0))]
@@ -96,9 +96,9 @@ fn a_failing_model_fails_the_run_and_what_succeeded_is_told_and_shown() {
 }
 
 #[test]
-fn an_attempt_that_is_void_or_anothers_is_left_alone() {
+fn an_attempt_that_is_revoked_or_anothers_is_left_alone() {
     for (claim, said) in [
-        (json!({"claim": "void", "reason": "gave up"}), "was given up (gave up)"),
+        (json!({"claim": "revoked", "reason": "gave up"}), "was given up (gave up)"),
         (json!({"claim": "task", "task_arn": arn("other")}), "belongs to arn:aws:ecs"),
     ] {
         let world = World::with_script("touch \"$LANDFALL_WORK_DIR/dbt-was-here\"");
@@ -190,13 +190,13 @@ fn selectors_that_match_nothing_are_a_failure_and_never_reach_a_shell() {
 }
 
 #[test]
-fn what_dbt_executes_outside_the_plan_is_a_breach() {
+fn what_dbt_executes_outside_the_plan_is_a_unplanned() {
     let Some(dbt) = dbt() else { return };
     let world = World::new(dbt);
     world.plan(&json!([{"step": "build", "nodes": [ORDERS], "select": ["+orders"]}]), &[ORDERS], 120);
     assert_eq!(world.run(1, "t1").code, Some(0));
     let result = world.result(1);
-    assert_eq!(result.breach.iter().map(landfall_pipeline::NodeId::as_str).collect::<Vec<_>>(), [STG]);
+    assert_eq!(result.unplanned_nodes.iter().map(landfall_planner::NodeId::as_str).collect::<Vec<_>>(), [STG]);
     assert_eq!(statuses(&result), [(ORDERS, NodeStatus::Success)]);
 }
 

@@ -1,26 +1,26 @@
 //! Events of loads, in batches, from the queue to the board.
 //!
-//! The batch is one decision. Success is returned only after the swap; if that fails the whole batch comes again. Only a malformed message
+//! The batch is one decision. Success is returned only after the compare-and-swap; if that fails the whole batch comes again. Only a malformed message
 //! fails alone (`ReportBatchItemFailures`), and goes to the dead-letter queue when it was received often enough.
 //! <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>
 
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
-use landfall_cloud::{
+use landfall_aws::{
     clock,
-    conductor::{ConductError, Conductor, Deadline},
+    engine_ports::{AwsEngine, Deadline, EngineError},
     events::{LoadMessage, parse_load_message},
 };
-use landfall_pipeline::{Input, Load};
+use landfall_planner::{InboundEvent, Input};
 
 /// Handles one batch. `deadline` is Lambda's, in milliseconds since 1970.
-pub async fn handle(conductor: &Conductor, event: SqsEvent, deadline: u64) -> Result<SqsBatchResponse, ConductError> {
+pub async fn handle(engine: &AwsEngine, event: SqsEvent, deadline: u64) -> Result<SqsBatchResponse, EngineError> {
     let deadline = Deadline::of_lambda(clock::now(), deadline);
-    let batch = read(&event.records, conductor.ports().config().stack());
+    let batch = read(&event.records, engine.ports().config().stack());
     for message in &batch.malformed {
-        conductor.ports().hurry_to_dead_letters(message.receipt_handle.as_deref().unwrap_or_default()).await;
+        engine.ports().hurry_to_dead_letters(message.receipt_handle.as_deref().unwrap_or_default()).await;
     }
-    let input = if batch.loads.is_empty() { Input::Tick } else { Input::Loads(&batch.loads) };
-    conductor.conduct(&input, deadline).await?;
+    let input = if batch.loads.is_empty() { Input::Tick } else { Input::Events(&batch.loads) };
+    engine.conduct(&input, deadline).await?;
     let mut response = SqsBatchResponse::default();
     response.batch_item_failures = batch
         .malformed
@@ -36,7 +36,7 @@ pub async fn handle(conductor: &Conductor, event: SqsEvent, deadline: u64) -> Re
 
 /// A batch, read.
 struct Batch<'a> {
-    loads: Vec<Load>,
+    loads: Vec<InboundEvent>,
     malformed: Vec<&'a SqsMessage>,
 }
 
@@ -55,7 +55,7 @@ fn read<'a>(records: &'a [SqsMessage], stack: &str) -> Batch<'a> {
                 );
                 batch.malformed.push(record);
                 if is_first_receipt(record) {
-                    batch.loads.push(Load::Malformed { event_id: id, reason: error.reason, text: error.text });
+                    batch.loads.push(InboundEvent::Malformed { event_id: id, reason: error.reason, text: error.text });
                 }
             }
         }
@@ -63,13 +63,13 @@ fn read<'a>(records: &'a [SqsMessage], stack: &str) -> Batch<'a> {
     batch
 }
 
-fn load(message: LoadMessage) -> Option<Load> {
+fn load(message: LoadMessage) -> Option<InboundEvent> {
     match message {
-        LoadMessage::Object(event) => Some(Load::Object(event)),
-        LoadMessage::Deleted(event) => Some(Load::Deleted(event)),
-        LoadMessage::Loaded(event) => Some(Load::Loaded(event)),
-        LoadMessage::Asked(asked) => Some(Load::Asked(asked)),
-        LoadMessage::Ignored { event_id, what } => Some(Load::Other { event_id, what }),
+        LoadMessage::Object(event) => Some(InboundEvent::ObjectCreated(event)),
+        LoadMessage::Deleted(event) => Some(InboundEvent::ObjectDeleted(event)),
+        LoadMessage::Loaded(event) => Some(InboundEvent::DatasetLoaded(event)),
+        LoadMessage::OperatorCommand(command) => Some(InboundEvent::Command(command)),
+        LoadMessage::Ignored { event_id, what } => Some(InboundEvent::Other { event_id, what }),
         LoadMessage::Wake => None,
     }
 }
@@ -97,6 +97,6 @@ mod tests {
         let records = [message("a", "{", "1"), message("b", wake, "1"), message("c", "[]", "2")];
         let batch = read(&records, "s");
         assert_eq!(batch.malformed.len(), 2);
-        assert!(matches!(batch.loads.as_slice(), [Load::Malformed { event_id, .. }] if event_id == "a"));
+        assert!(matches!(batch.loads.as_slice(), [InboundEvent::Malformed { event_id, .. }] if event_id == "a"));
     }
 }

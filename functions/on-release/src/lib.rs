@@ -4,15 +4,15 @@
 
 use std::collections::BTreeSet;
 
-use landfall_cloud::{
+use landfall_aws::{
     CallError, ConfigError, StoreError, clock,
-    conductor::{ConductError, Conductor, Deadline, Offered, ReleaseParts},
+    engine_ports::{AwsEngine, Deadline, EngineError, Offered, ReleaseParts},
     events::{Malformed, parse_release_offered},
     schedules::{ScheduleError, WantedSchedule},
     task_definitions::PinError,
 };
 use landfall_manifest::Index;
-use landfall_pipeline::{Compiled, Input, Project, ReleaseId};
+use landfall_planner::{Compiled, Input, LandfallYml, ReleaseId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -27,7 +27,7 @@ pub enum ReleaseFailure {
     Config(#[from] ConfigError),
     /// The board could not be changed.
     #[error(transparent)]
-    Conduct(#[from] ConductError),
+    Conduct(#[from] EngineError),
     /// S3.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -56,18 +56,18 @@ struct Offer {
 type Refusal = String;
 
 /// Handles one event. `deadline` is Lambda's, in milliseconds since 1970.
-pub async fn handle(conductor: &Conductor, event: Value, deadline: u64) -> Result<(), ReleaseFailure> {
+pub async fn handle(engine: &AwsEngine, event: Value, deadline: u64) -> Result<(), ReleaseFailure> {
     let offered = parse_release_offered(&event).map_err(ReleaseFailure::Malformed)?;
     let deadline = Deadline::of_lambda(clock::now(), deadline);
     let id = offered.release;
-    let parts = match read(conductor, &id).await? {
+    let parts = match read(engine, &id).await? {
         Ok(parts) => parts,
-        Err(reason) => return refuse(conductor, &id, reason, deadline).await,
+        Err(reason) => return refuse(engine, &id, reason, deadline).await,
     };
-    let config = conductor.ports().config();
+    let config = engine.ports().config();
     let task_definition = match &parts.offer.image {
         Some(image) => {
-            let definitions = conductor.ports().clients().task_definitions();
+            let definitions = engine.ports().clients().task_definitions();
             Some(definitions.pin(config.task_definition()?, config.container()?, image).await?)
         }
         None => None,
@@ -81,14 +81,14 @@ pub async fn handle(conductor: &Conductor, event: Value, deadline: u64) -> Resul
         landing_bucket: config.landing_buckets()?.first().cloned(),
         force: parts.offer.force,
     };
-    match conductor.offer(&parts, deadline).await? {
+    match engine.offer(&parts, deadline).await? {
         Offered::InPlace(release, board) => {
-            schedule(conductor, &release.compiled).await?;
-            conductor.perform(*board, deadline).await?;
+            schedule(engine, &release.compiled).await?;
+            engine.perform(*board, deadline).await?;
             Ok(())
         }
-        Offered::Unusable(reason) => refuse(conductor, &id, reason, deadline).await,
-        Offered::Older(reason) => note_refusal(conductor, &id, &reason).await,
+        Offered::Unusable(reason) => refuse(engine, &id, reason, deadline).await,
+        Offered::Older(reason) => note_refusal(engine, &id, &reason).await,
     }
 }
 
@@ -96,12 +96,12 @@ pub async fn handle(conductor: &Conductor, event: Value, deadline: u64) -> Resul
 struct Parts {
     offer: Offer,
     index: Index,
-    project: Project,
+    project: LandfallYml,
     existing: BTreeSet<String>,
 }
 
-async fn read(conductor: &Conductor, id: &ReleaseId) -> Result<Result<Parts, Refusal>, ReleaseFailure> {
-    let store = conductor.ports().store();
+async fn read(engine: &AwsEngine, id: &ReleaseId) -> Result<Result<Parts, Refusal>, ReleaseFailure> {
+    let store = engine.ports().store();
     let get = async |name: &str| store.get(&format!("releases/{id}/{name}")).await;
     let Some(offer) = get("release.json").await? else { return Ok(Err("release.json is gone again".to_owned())) };
     let offer: Offer = match serde_json::from_slice(&offer.bytes) {
@@ -119,10 +119,10 @@ async fn read(conductor: &Conductor, id: &ReleaseId) -> Result<Result<Parts, Ref
         Err(error) => return Ok(Err(format!("manifest.json: {error}"))),
     };
     let project = match get("landfall.yml").await? {
-        None => Project::default(),
+        None => LandfallYml::default(),
         Some(yaml) => match std::str::from_utf8(&yaml.bytes)
             .map_err(|e| e.to_string())
-            .and_then(|text| Project::from_yaml(text).map_err(|error| error.to_string()))
+            .and_then(|text| LandfallYml::from_yaml(text).map_err(|error| error.to_string()))
         {
             Ok(project) => project,
             Err(reason) => return Ok(Err(reason)),
@@ -148,8 +148,8 @@ fn existing(catalog: &[u8]) -> Result<BTreeSet<String>, serde_json::Error> {
 }
 
 /// Brings the schedules to what the release in place asks for; another release may have come between, and then it does the same.
-async fn schedule(conductor: &Conductor, compiled: &Compiled) -> Result<(), ReleaseFailure> {
-    let settings = conductor.ports().config().schedule_settings()?;
+async fn schedule(engine: &AwsEngine, compiled: &Compiled) -> Result<(), ReleaseFailure> {
+    let settings = engine.ports().config().schedule_settings()?;
     let wanted: Vec<WantedSchedule> = compiled
         .jobs
         .iter()
@@ -160,27 +160,22 @@ async fn schedule(conductor: &Conductor, compiled: &Compiled) -> Result<(), Rele
             input: json!({ "job": name.as_str(), "scheduled_time": "<aws.scheduler.scheduled-time>" }),
         })
         .collect();
-    let schedules = conductor.ports().clients().schedules();
+    let schedules = engine.ports().clients().schedules();
     let changes = schedules.reconcile(&settings.group, &wanted, &settings.target_arn, &settings.role_arn).await?;
     tracing::info!(?changes, "job schedules");
     Ok(())
 }
 
-async fn refuse(
-    conductor: &Conductor,
-    id: &ReleaseId,
-    reason: Refusal,
-    deadline: Deadline,
-) -> Result<(), ReleaseFailure> {
-    note_refusal(conductor, id, &reason).await?;
-    conductor.conduct(&Input::Refuse { release: id.clone(), reason }, deadline).await?;
+async fn refuse(engine: &AwsEngine, id: &ReleaseId, reason: Refusal, deadline: Deadline) -> Result<(), ReleaseFailure> {
+    note_refusal(engine, id, &reason).await?;
+    engine.conduct(&Input::Refuse { release: id.clone(), reason }, deadline).await?;
     Ok(())
 }
 
 /// Beside the release's files, where `landfall release` looks for the verdict.
-async fn note_refusal(conductor: &Conductor, id: &ReleaseId, reason: &str) -> Result<(), ReleaseFailure> {
+async fn note_refusal(engine: &AwsEngine, id: &ReleaseId, reason: &str) -> Result<(), ReleaseFailure> {
     tracing::error!(release = %id, reason, "refused");
     let bytes = json!({ "release": id.as_str(), "reason": reason }).to_string();
-    conductor.ports().store().put(&format!("releases/{id}/refused.json"), bytes.as_bytes(), "application/json").await?;
+    engine.ports().store().put(&format!("releases/{id}/refused.json"), bytes.as_bytes(), "application/json").await?;
     Ok(())
 }

@@ -3,12 +3,12 @@
 //! Events come at least once and in any order. One that is not about a stopped task of ours is none of ours; one about an attempt that is
 //! settled already is recorded and settles nothing (L5, L7). <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_task_events.html>
 
-use landfall_cloud::{
+use landfall_aws::{
     ConfigError, clock,
-    conductor::{ConductError, Conductor, Deadline},
+    engine_ports::{AwsEngine, Deadline, EngineError},
     events::{Malformed, parse_task_stopped},
 };
-use landfall_pipeline::Input;
+use landfall_planner::Input;
 use serde_json::Value;
 
 /// What a call can fail by.
@@ -22,15 +22,15 @@ pub enum StopFailure {
     Config(#[from] ConfigError),
     /// The board could not be changed.
     #[error(transparent)]
-    Conduct(#[from] ConductError),
+    Conduct(#[from] EngineError),
 }
 
 /// Handles one event. `deadline` is Lambda's, in milliseconds since 1970.
-pub async fn handle(conductor: &Conductor, event: Value, deadline: u64) -> Result<(), StopFailure> {
-    let facts = parse_task_stopped(&event, conductor.ports().config().container()?).map_err(StopFailure::Malformed)?;
-    match conductor.observe(&facts).await? {
+pub async fn handle(engine: &AwsEngine, event: Value, deadline: u64) -> Result<(), StopFailure> {
+    let facts = parse_task_stopped(&event, engine.ports().config().container()?).map_err(StopFailure::Malformed)?;
+    match engine.observe(&facts).await? {
         Some(stop) => {
-            conductor.conduct(&Input::Stopped(Box::new(stop)), Deadline::of_lambda(clock::now(), deadline)).await?;
+            engine.conduct(&Input::Stopped(Box::new(stop)), Deadline::of_lambda(clock::now(), deadline)).await?;
         }
         None => {
             tracing::info!(

@@ -1,9 +1,9 @@
-//! Docs are owed: `landfall-conductor` merges what runs left and moves the site's pointer (L8).
+//! Docs are pending: `landfall-engine` merges what runs left and moves the site's pointer (L8).
 
-use landfall_cloud::{
+use landfall_aws::{
     ConfigError, clock,
-    conductor::{ConductError, Conductor, Deadline},
-    events::{Malformed, parse_docs_owed},
+    engine_ports::{AwsEngine, Deadline, EngineError},
+    events::{Malformed, parse_docs_pending},
 };
 use serde_json::Value;
 
@@ -18,18 +18,18 @@ pub enum PublishFailure {
     Config(#[from] ConfigError),
     /// Board, files and pointer.
     #[error(transparent)]
-    Conduct(#[from] ConductError),
+    Conduct(#[from] EngineError),
 }
 
 /// Handles one event. `deadline` is Lambda's, in milliseconds since 1970.
-pub async fn handle(conductor: &Conductor, event: Value, deadline: u64) -> Result<(), PublishFailure> {
-    let asked = parse_docs_owed(&event).map_err(PublishFailure::Malformed)?;
-    if asked.stack != conductor.ports().config().stack() {
-        tracing::info!(stack = asked.stack, "docs of another stack: left alone");
+pub async fn handle(engine: &AwsEngine, event: Value, deadline: u64) -> Result<(), PublishFailure> {
+    let command = parse_docs_pending(&event).map_err(PublishFailure::Malformed)?;
+    if command.stack != engine.ports().config().stack() {
+        tracing::info!(stack = command.stack, "docs of another stack: left alone");
         return Ok(());
     }
     let deadline = Deadline::of_lambda(clock::now(), deadline);
-    let docs = conductor.ports().clients().store(conductor.ports().config().docs_bucket()?);
-    conductor.publish_docs(conductor.ports().store(), &docs, deadline).await?;
+    let docs = engine.ports().clients().store(engine.ports().config().docs_bucket()?);
+    engine.publish_docs(engine.ports().store(), &docs, deadline).await?;
     Ok(())
 }

@@ -1,15 +1,15 @@
-//! Docs are owed: a new version of the site, then the pointer.
+//! Docs are pending: a new version of the site, then the pointer.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use landfall_cloud::{conductor, logging};
+use landfall_aws::{engine_ports, logging};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     logging::init();
-    let conductor = conductor::recording_from_env().await?;
-    let conductor = &conductor;
+    let engine = engine_ports::recording_from_env().await?;
+    let engine = &engine;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<_>| async move {
-        landfall_publish_docs::handle(conductor, event.payload, event.context.deadline).await.map_err(Error::from)
+        landfall_publish_docs::handle(engine, event.payload, event.context.deadline).await.map_err(Error::from)
     }))
     .await
 }

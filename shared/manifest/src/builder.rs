@@ -132,7 +132,7 @@ impl Builder {
 
         let mut flags = config.flags;
         let generic = raw.test_metadata.is_some();
-        let code = raw.raw_code.unwrap_or(crate::loose::Hashed { hash: 0, blank: true });
+        let code = raw.raw_code.unwrap_or(crate::untyped_json::Hashed { hash: 0, blank: true });
         let mut set = |bit: u32, on: bool| flags |= if on { bit } else { 0 };
         set(flag::GENERIC_TEST, kind == ResourceType::Test && generic);
         set(flag::BLANK_CODE, code.blank && kind.is_parsed_node() && kind != ResourceType::Seed);

@@ -2,24 +2,24 @@
 
 use serde_json::value::RawValue;
 
-use crate::canon::{self, NULL, digest, join, lean_digest};
 use crate::facts::Unrendered;
 use crate::layout::Digest;
-use crate::loose::{Loose, Text};
+use crate::python_equality::{self, NULL, digest, join, lean_digest};
 use crate::raw::{RawColumns, RawNode};
 use crate::resource::ResourceType;
+use crate::untyped_json::{Loose, Text};
 
 /// What `state:` compares, kind by kind (<https://docs.getdbt.com/reference/node-selection/state-selection>).
 pub(crate) fn of(kind: ResourceType, raw: &RawNode<'_>, code: u64, unrendered: &Unrendered) -> [u64; Digest::COUNT] {
     let of = |raw: Option<&RawValue>| raw.map_or(NULL, digest);
-    let loose = |value: &Loose<'_>| canon::text(value.text());
-    let text = |value: &Option<Text<'_>>| canon::text(value.as_ref().map(|value| value.0.as_ref()));
+    let untyped_json = |value: &Loose<'_>| python_equality::text(value.text());
+    let text = |value: &Option<Text<'_>>| python_equality::text(value.as_ref().map(|value| value.0.as_ref()));
     let description = raw.description.map_or(NULL, |description| description.hash);
     let config = match kind {
         ResourceType::Test => unrendered.test,
         ResourceType::Source | ResourceType::Exposure => unrendered.every,
         ResourceType::Metric => unrendered.metric,
-        ResourceType::SemanticModel | ResourceType::SavedQuery => canon::config_digest(raw.config),
+        ResourceType::SemanticModel | ResourceType::SavedQuery => python_equality::config_digest(raw.config),
         _ => unrendered.node,
     };
     let body = if kind == ResourceType::Seed { of(raw.checksum) } else { code };
@@ -30,14 +30,14 @@ pub(crate) fn of(kind: ResourceType, raw: &RawNode<'_>, code: u64, unrendered: &
     };
     let contents = match kind {
         ResourceType::Model => join(&[
-            canon::text(version(raw.latest_version).as_deref()),
-            canon::text(Some(access_of(raw))),
+            python_equality::text(version(raw.latest_version).as_deref()),
+            python_equality::text(Some(access_of(raw))),
             text(&raw.deprecation_date),
         ]),
         ResourceType::Source => join(&[
             lean_digest(raw.quoting),
-            canon::freshness_digest(raw.freshness),
-            loose(&raw.loaded_at_field),
+            python_equality::freshness_digest(raw.freshness),
+            untyped_json(&raw.loaded_at_field),
             raw.external.filter(|external| external.get() != "null").map_or(NULL, |_| lean_digest(raw.external)),
         ]),
         ResourceType::Exposure => {
@@ -51,7 +51,7 @@ pub(crate) fn of(kind: ResourceType, raw: &RawNode<'_>, code: u64, unrendered: &
                 .collect();
             parents.sort_unstable();
             parents.dedup();
-            let parents: Vec<u64> = parents.into_iter().map(|parent| canon::text(Some(parent))).collect();
+            let parents: Vec<u64> = parents.into_iter().map(|parent| python_equality::text(Some(parent))).collect();
             join(&[
                 of(raw.kind),
                 lean_digest(raw.owner),
@@ -74,19 +74,19 @@ pub(crate) fn of(kind: ResourceType, raw: &RawNode<'_>, code: u64, unrendered: &
             of(raw.group),
         ]),
         ResourceType::SavedQuery => join(&[
-            canon::query_digest(raw.query_params),
+            python_equality::query_digest(raw.query_params),
             description,
             of(raw.label),
             of(raw.group),
-            canon::exports_digest(raw.exports),
-            join(&raw.tags.texts().into_iter().map(|tag| canon::text(Some(tag))).collect::<Vec<_>>()),
+            python_equality::exports_digest(raw.exports),
+            join(&raw.tags.texts().into_iter().map(|tag| python_equality::text(Some(tag))).collect::<Vec<_>>()),
         ]),
         ResourceType::UnitTest => of(raw.checksum),
         ResourceType::Function => join(&[lean_digest(raw.arguments), lean_digest(raw.returns)]),
         _ => 0,
     };
     let unrendered_relation =
-        join(&[loose(&raw.unrendered_database), loose(&raw.unrendered_schema), text(&raw.identifier)]);
+        join(&[untyped_json(&raw.unrendered_database), untyped_json(&raw.unrendered_schema), text(&raw.identifier)]);
     let mut digests = [0; Digest::COUNT];
     for (which, value) in [
         (Digest::Body, body),
@@ -126,7 +126,7 @@ fn column_descriptions(columns: Option<&RawColumns<'_>>) -> u64 {
     columns
         .0
         .iter()
-        .map(|(key, column)| canon::entry(&key.0, column.description.unwrap_or_default().hash))
+        .map(|(key, column)| python_equality::entry(&key.0, column.description.unwrap_or_default().hash))
         .fold(0, u64::wrapping_add)
 }
 

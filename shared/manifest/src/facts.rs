@@ -7,9 +7,9 @@ use hashbrown::HashMap;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::canon::{self, Canon, NULL};
 use crate::intern::{Lists, Strings};
 use crate::layout::flag;
+use crate::python_equality::{self, Canon, NULL};
 use crate::raw::{RawConfig, RawMeta, RawPersistDocs, lenient};
 
 /// What the index keeps of a config.
@@ -115,7 +115,7 @@ impl<'de> Deserialize<'de> for Unrendered {
 
 impl Default for Unrendered {
     fn default() -> Self {
-        Self { node: 0, test: 0, every: 0, metric: 0, relation: canon::join(&[NULL, NULL, NULL]) }
+        Self { node: 0, test: 0, every: 0, metric: 0, relation: python_equality::join(&[NULL, NULL, NULL]) }
     }
 }
 
@@ -133,7 +133,7 @@ impl<'de> Visitor<'de> for UnrenderedVisitor {
         let mut relation = [NULL; 3];
         while let Some(key) = map.next_key::<Cow<'de, str>>()? {
             let value = map.next_value::<Canon<false>>()?.hash;
-            let entry = canon::entry(&key, value);
+            let entry = python_equality::entry(&key, value);
             let add = |sum: &mut u64, on: bool| *sum = sum.wrapping_add(if on { entry } else { 0 });
             add(&mut found.every, true);
             add(&mut found.metric, key != "group");
@@ -149,7 +149,7 @@ impl<'de> Visitor<'de> for UnrenderedVisitor {
                 *slot = value;
             }
         }
-        found.relation = canon::join(&relation);
+        found.relation = python_equality::join(&relation);
         Ok(found)
     }
 }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::loose::{Hashed, Loose, Text};
+use crate::untyped_json::{Hashed, Loose, Text};
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct RawMetadata {

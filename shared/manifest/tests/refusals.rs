@@ -33,7 +33,7 @@ fn refused(text: &str) -> ManifestError {
 }
 
 #[test]
-fn fields_that_nobody_knows_are_passed_over() {
+fn fields_that_no_one_knows_are_passed_over() {
     for schema in
         [V12, "https://schemas.getdbt.com/dbt/manifest/v9.json", "https://schemas.getdbt.com/dbt/manifest/v12.3.json"]
     {

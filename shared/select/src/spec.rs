@@ -298,7 +298,7 @@ impl Criteria {
     }
 }
 
-/// As a person would write it on the command line: the method is left out where dbt would choose it anyway.
+/// As an operator would write it on the command line: the method is left out where dbt would choose it anyway.
 ///
 /// Parsing the text gives the same criteria again unless they came from selectors.yml and hold what the command line cannot express:
 /// spaces, commas, a trailing `+`, or a value that is no string.

@@ -5,7 +5,7 @@ use std::{
     fmt,
 };
 
-use landfall_pipeline::{Board, Cause, DatasetName, LedgerObject, LedgerOutcome, MOST_ATTEMPTS, NodeId, invariants};
+use landfall_planner::{Board, DatasetName, LedgerObject, LedgerOutcome, MOST_ATTEMPTS, NodeId, Trigger, invariants};
 
 use crate::{
     container::content_key,
@@ -33,22 +33,22 @@ impl fmt::Display for Violation {
 /// Whether nothing is under way and nothing will be, as far as the board tells.
 pub fn rests(world: &World) -> bool {
     let Some((board, _)) = &world.board else { return false };
-    let gathering = board.owed.values().any(|debt| debt.ready_at.is_some());
+    let gathering = board.backlog.values().any(|entry| entry.ready_at.is_some());
     let alive = world.tasks.values().any(|task| task.stopped.is_none());
     board.runs.is_empty()
         && board.announce.is_empty()
-        && board.docs.owed.is_empty()
+        && board.docs.pending.is_empty()
         && !gathering
         && !alive
         && !resting(world, board)
 }
 
-/// Whether the next run of anything owed waits for its `min_interval` alone; and two sweeps more, for clocks are wrong by seconds.
+/// Whether the next run of anything pending waits for its `min_interval` alone; and two sweeps more, for clocks are wrong by seconds.
 fn resting(world: &World, board: &Board) -> bool {
     let Some(release) = board.release.as_ref().and_then(|id| world.releases.get(id)) else { return false };
     let now = at(world.now - 2 * MINUTE);
-    board.owed.keys().any(|cause| {
-        let Cause::Load(name) = cause else { return false };
+    board.backlog.keys().any(|trigger| {
+        let Trigger::Load(name) = trigger else { return false };
         let last_run = board.datasets.get(name).and_then(|state| state.last_run);
         release.dataset(name).zip(last_run).is_some_and(|(dataset, last)| last + dataset.min_interval.0 > now)
     })
@@ -97,7 +97,7 @@ fn events(world: &World) -> Vec<Violation> {
     let mut found = Vec::new();
     for (event, lines) in &outcomes {
         let received = world.received.get(*event).copied().unwrap_or(u32::MAX);
-        // A restoration tells again what the last pages say; one of them may be of a writer who was still about to swap, and does so after it. The
+        // A restoration tells again what the last pages say; one of them may be of a writer who was still about to compare-and-swap, and does so after it. The
         // first line counts.
         if lines.len() > received.saturating_add(world.recoveries) as usize {
             let what = format!("{event} was received {received} times, and told {} times", lines.len());
@@ -131,7 +131,7 @@ fn events(world: &World) -> Vec<Violation> {
     found
 }
 
-/// L2 and L9: what landed is in everything that is built from it, or is owed for a reason that lasts.
+/// L2 and L9: what landed is in everything that is built from it, or is pending for a reason that lasts.
 fn data(world: &World) -> Vec<Violation> {
     let mut found = Vec::new();
     let Some((board, _)) = &world.board else {
@@ -153,12 +153,13 @@ fn data(world: &World) -> Vec<Violation> {
         for node in release.ids(&resolved.nodes) {
             let Some(there) = nodes.get(node.as_str()) else { continue };
             let seen = world.content.get(&content_key(there)).unwrap_or(&empty);
-            // Whoever owes it: a new model is its release's to build, and then sees all that landed.
-            let owed = release.ordinal(&node).is_some_and(|it| board.owed.values().any(|debt| debt.nodes.contains(it)));
-            if !owed && seen.get(dataset).is_none_or(|until| *until < written) {
+            // Whoever has pending it: a new model is its release's to build, and then sees all that landed.
+            let backlog =
+                release.ordinal(&node).is_some_and(|it| board.backlog.values().any(|entry| entry.nodes.contains(it)));
+            if !backlog && seen.get(dataset).is_none_or(|until| *until < written) {
                 let until = seen.get(dataset).map(|until| at(*until).to_string());
                 let what = format!(
-                    "{node} has seen {dataset} until {}, what landed last came at {}, and nothing is owed",
+                    "{node} has seen {dataset} until {}, what landed last came at {}, and nothing is pending",
                     until.as_deref().unwrap_or("never"),
                     at(written)
                 );
@@ -169,9 +170,9 @@ fn data(world: &World) -> Vec<Violation> {
     for node in &project.nodes {
         let Some(code) = world.codes.get(&content_key(node)).filter(|code| **code != node.code) else { continue };
         let Some(ordinal) = NodeId::parse(node.id()).ok().and_then(|id| release.ordinal(&id)) else { continue };
-        if !board.owed.values().any(|debt| debt.nodes.contains(ordinal)) {
+        if !board.backlog.values().any(|entry| entry.nodes.contains(ordinal)) {
             let what = format!(
-                "{} was last built with code {code}, {id} has code {}, and nothing is owed",
+                "{} was last built with code {code}, {id} has code {}, and nothing is pending",
                 node.name, node.code
             );
             found.push(Violation { invariant: "L2", what });
@@ -181,7 +182,7 @@ fn data(world: &World) -> Vec<Violation> {
     found
 }
 
-/// L9: what is still owed failed, or is built from what was never built.
+/// L9: what is still pending failed, or is built from what was never built.
 fn waits(world: &World) -> Vec<Violation> {
     let mut found = Vec::new();
     let Some((board, _)) = &world.board else { return found };
@@ -193,14 +194,19 @@ fn waits(world: &World) -> Vec<Violation> {
     }
     let by_name: BTreeMap<&str, &Node> = project.nodes.iter().map(|node| (node.name.as_str(), node)).collect();
     let by_id: BTreeMap<String, &Node> = project.nodes.iter().map(|node| (node.id(), node)).collect();
-    for (cause, debt) in &board.owed {
-        if let Some(stuck) = debt.stuck.as_ref().filter(|stuck| stuck.run.is_none() && !stuck.approval) {
-            let what = format!("{cause} is left to people before it ran: {}", stuck.reason);
+    for (trigger, entry) in &board.backlog {
+        if let Some(quarantine) =
+            entry.quarantine.as_ref().filter(|quarantine| quarantine.run.is_none() && !quarantine.approval)
+        {
+            let what = format!("{trigger} is left to people before it ran: {}", quarantine.reason);
             found.push(Violation { invariant: "L9", what });
         }
-        let stuck: BTreeSet<NodeId> =
-            debt.stuck.as_ref().map(|stuck| release.ids(&stuck.nodes).into_iter().collect()).unwrap_or_default();
-        for node in release.ids(&debt.nodes) {
+        let quarantine: BTreeSet<NodeId> = entry
+            .quarantine
+            .as_ref()
+            .map(|quarantine| release.ids(&quarantine.nodes).into_iter().collect())
+            .unwrap_or_default();
+        for node in release.ids(&entry.nodes) {
             let Some(there) = by_id.get(node.as_str()) else { continue };
             // Up its parents: something failed, or was never there.
             let mut open = vec![*there];
@@ -210,21 +216,21 @@ fn waits(world: &World) -> Vec<Violation> {
                 if !seen.insert(&at.name) {
                     continue;
                 }
-                excused |= NodeId::parse(at.id()).is_ok_and(|id| stuck.contains(&id));
+                excused |= NodeId::parse(at.id()).is_ok_and(|id| quarantine.contains(&id));
                 for parent in &at.parents {
                     match (parent.strip_prefix("raw."), by_name.get(parent.as_str())) {
                         (Some(source), _) => excused |= !world.landed.iter().any(|landed| landed.dataset == source),
                         (None, Some(parent)) => {
-                            let owed_elsewhere = board.owed.values().any(|debt| {
-                                debt.stuck.as_ref().is_some_and(|stuck| {
-                                    release.ids(&stuck.nodes).iter().any(|id| id.as_str() == parent.id())
+                            let pending_elsewhere = board.backlog.values().any(|entry| {
+                                entry.quarantine.as_ref().is_some_and(|quarantine| {
+                                    release.ids(&quarantine.nodes).iter().any(|id| id.as_str() == parent.id())
                                 })
                             });
                             let built = NodeId::parse(parent.id())
                                 .ok()
                                 .and_then(|id| release.ordinal(&id))
                                 .is_some_and(|ordinal| board.built.contains(ordinal));
-                            excused |= owed_elsewhere && !built;
+                            excused |= pending_elsewhere && !built;
                             open.push(parent);
                         }
                         (None, None) => excused = true,
@@ -232,7 +238,7 @@ fn waits(world: &World) -> Vec<Violation> {
                 }
             }
             if !excused {
-                let what = format!("{cause} owes {node} and could be paid");
+                let what = format!("{trigger} has pending {node} and could be completed");
                 found.push(Violation { invariant: "L9", what });
             }
         }
@@ -245,14 +251,14 @@ fn runs(world: &World) -> Vec<Violation> {
     let mut found = Vec::new();
     let chain = chain(world);
     let committed = chain.values().flat_map(|page| &page.lines);
-    let mut first: BTreeMap<(Cause, u64), Vec<String>> = BTreeMap::new();
+    let mut first: BTreeMap<(Trigger, u64), Vec<String>> = BTreeMap::new();
     let mut settled: BTreeMap<String, u32> = BTreeMap::new();
     for line in committed {
-        let landfall_pipeline::About::Run { run, causes, .. } = &line.about else { continue };
+        let landfall_planner::LedgerSubject::Run { run, triggers, .. } = &line.about else { continue };
         match line.outcome {
             LedgerOutcome::Planned => {
-                for cause in causes.iter().filter(|cause| cause.first) {
-                    first.entry((cause.cause.clone(), cause.generation)).or_default().push(run.to_string());
+                for trigger in triggers.iter().filter(|trigger| trigger.first) {
+                    first.entry((trigger.trigger.clone(), trigger.generation)).or_default().push(run.to_string());
                 }
             }
             LedgerOutcome::Succeeded | LedgerOutcome::Failed | LedgerOutcome::Dropped => {
@@ -261,9 +267,9 @@ fn runs(world: &World) -> Vec<Violation> {
             _ => {}
         }
     }
-    for ((cause, generation), runs) in first {
+    for ((trigger, generation), runs) in first {
         if runs.len() > 1 && world.recoveries == 0 {
-            let what = format!("load {generation} of {cause} was begun by {}", runs.join(" and "));
+            let what = format!("load {generation} of {trigger} was begun by {}", runs.join(" and "));
             found.push(Violation { invariant: "L4", what });
         }
     }

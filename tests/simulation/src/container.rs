@@ -5,7 +5,7 @@ use std::{
     rc::Rc,
 };
 
-use landfall_pipeline::{
+use landfall_planner::{
     Claim, NodeId, NodeResult, NodeStatus, Outcome, Plan, RESULT_VERSION, RunId, RunResult, Step, StepResult,
     invariants::Hold, safeguards, safeguards::Safeguard,
 };
@@ -44,7 +44,7 @@ pub async fn run(world: Shared, arn: String, run: RunId, attempt: u32) -> i32 {
             message: None,
             steps,
             nodes: results,
-            breach: Vec::new(),
+            unplanned_nodes: Vec::new(),
             artifacts,
         }
     };

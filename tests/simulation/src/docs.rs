@@ -6,11 +6,11 @@ use std::{
 };
 
 use jiff::Timestamp;
-use landfall_conductor::{
-    ConductError, PutNew, Swap,
+use landfall_engine::{
+    CompareAndSwap, EngineError, PutNew,
     docs::{AsOf, Files, POINTER, Pointer},
 };
-use landfall_pipeline::{DocsOwed, Plan, ReleaseId, RunResult};
+use landfall_planner::{PendingDocs, Plan, ReleaseId, RunResult};
 use serde_json::{Map, Value, json};
 
 use crate::{check::Violation, exec::Call, ports::SimPorts, project::Project, world::World};
@@ -19,8 +19,8 @@ use crate::{check::Violation, exec::Call, ports::SimPorts, project::Project, wor
 #[derive(Default)]
 pub struct Shelf {
     files: BTreeMap<String, (Rc<Vec<u8>>, u64)>,
-    /// Everything that a board ever owed the docs.
-    owed: BTreeMap<(ReleaseId, Timestamp), BTreeSet<String>>,
+    /// Everything that a board ever pending the docs.
+    backlog: BTreeMap<(ReleaseId, Timestamp), BTreeSet<String>>,
 }
 
 /// One of the two buckets, as the loop sees it. Their keys do not meet.
@@ -31,17 +31,17 @@ impl Files for SimFiles {
         key.to_owned()
     }
 
-    async fn get(&self, key: &str) -> Result<Option<(Vec<u8>, String)>, ConductError> {
+    async fn get(&self, key: &str) -> Result<Option<(Vec<u8>, String)>, EngineError> {
         let found = self.0.read("a file", |world| world.shelf.files.get(key).cloned()).await?;
         Ok(found.map(|(bytes, etag)| (bytes.to_vec(), etag.to_string())))
     }
 
-    async fn put(&self, key: &str, bytes: &[u8], _: &str) -> Result<(), ConductError> {
+    async fn put(&self, key: &str, bytes: &[u8], _: &str) -> Result<(), EngineError> {
         let (key, bytes) = (key.to_owned(), bytes.to_vec());
         self.0.write("a file", Call::Write, move |world| world.put_file(&key, bytes)).await
     }
 
-    async fn put_new(&self, key: &str, bytes: &[u8], _: &str) -> Result<PutNew, ConductError> {
+    async fn put_new(&self, key: &str, bytes: &[u8], _: &str) -> Result<PutNew, EngineError> {
         let (name, ours) = (key.to_owned(), bytes.to_vec());
         let put = move |world: &mut World| {
             let is_new = !world.shelf.files.contains_key(&name);
@@ -53,9 +53,9 @@ impl Files for SimFiles {
         self.0.put_new("a file", put, |world| world.shelf.files.get(key).map(|(there, _)| **there == bytes)).await
     }
 
-    async fn swap(&self, key: &str, etag: &str, bytes: &[u8]) -> Result<Swap, ConductError> {
+    async fn swap(&self, key: &str, etag: &str, bytes: &[u8]) -> Result<CompareAndSwap, EngineError> {
         let (key, etag, bytes) = (key.to_owned(), etag.to_owned(), bytes.to_vec());
-        let swapped = self.0.write("a swap of a file", Call::Conditional, move |world| {
+        let swapped = self.0.write("a compare-and-swap of a file", Call::Conditional, move |world| {
             let same = world.shelf.files.get(&key).is_some_and(|(_, there)| there.to_string() == etag);
             if same {
                 world.put_file(&key, bytes);
@@ -63,9 +63,9 @@ impl Files for SimFiles {
             same
         });
         Ok(match swapped.await {
-            Ok(true) => Swap::Done { etag: String::new() },
-            Ok(false) => Swap::Conflict,
-            Err(error) => Swap::Unknown { fault: error.to_string() },
+            Ok(true) => CompareAndSwap::Written { etag: String::new() },
+            Ok(false) => CompareAndSwap::Conflict,
+            Err(error) => CompareAndSwap::Unknown { fault: error.to_string() },
         })
     }
 }
@@ -99,12 +99,12 @@ impl World {
         self.put_file(&format!("{prefix}manifest.json"), manifest.to_string().into_bytes());
     }
 
-    /// A board owes the docs this.
-    pub fn docs_are_owed(&mut self, owed: &DocsOwed) {
-        let key = format!("{}catalog.json", Plan::attempt_prefix(&owed.run, owed.attempt));
+    /// A board has pending the docs this.
+    pub fn docs_are_pending(&mut self, backlog: &PendingDocs) {
+        let key = format!("{}catalog.json", Plan::attempt_prefix(&backlog.run, backlog.attempt));
         let Some(catalog) = self.json(&key) else { return };
         let nodes = names(&catalog);
-        self.shelf.owed.entry((owed.release.clone(), owed.read_point)).or_default().extend(nodes);
+        self.shelf.backlog.entry((backlog.release.clone(), backlog.read_point)).or_default().extend(nodes);
     }
 
     fn json(&self, key: &str) -> Option<Value> {
@@ -151,20 +151,20 @@ impl World {
     }
 }
 
-/// L8: what any board owed the docs is in them, or something newer.
+/// L8: what any board pending the docs is in them, or something newer.
 pub fn at_the_end(world: &World) -> Vec<Violation> {
-    // A board that was lost may have owed what no other knows: everything runs anew after it, and is published then.
-    if world.recoveries > 0 || world.shelf.owed.is_empty() {
+    // A board that was lost may have pending what no other knows: everything runs anew after it, and is published then.
+    if world.recoveries > 0 || world.shelf.backlog.is_empty() {
         return Vec::new();
     }
     let Some(shown) = world.pointer().and_then(|pointer| world.shown(&pointer)) else {
-        return vec![Violation { invariant: "L8", what: "docs were owed, and there are none".to_owned() }];
+        return vec![Violation { invariant: "L8", what: "docs were pending, and there are none".to_owned() }];
     };
     let mut found = Vec::new();
-    for ((release, read_point), nodes) in &world.shelf.owed {
-        let owed = AsOf { release: release.clone(), read_point: *read_point };
+    for ((release, read_point), nodes) in &world.shelf.backlog {
+        let backlog = AsOf { release: release.clone(), read_point: *read_point };
         for node in nodes.iter().filter(|node| shown.manifest.contains(*node)) {
-            if shown.as_of.get(node).is_none_or(|known| *known < owed) {
+            if shown.as_of.get(node).is_none_or(|known| *known < backlog) {
                 let what = format!("the docs show nothing of {node} as of {release}, {read_point}");
                 found.push(Violation { invariant: "L8", what });
             }

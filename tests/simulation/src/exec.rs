@@ -50,7 +50,7 @@ pub enum Call {
 struct Step<'a> {
     world: &'a Shared,
     call: Call,
-    asked: bool,
+    command: bool,
 }
 
 impl Future for Step<'_> {
@@ -58,19 +58,19 @@ impl Future for Step<'_> {
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Fate> {
         let mut world = self.world.borrow_mut();
-        if self.asked {
+        if self.command {
             return Poll::Ready(world.fate.take().unwrap_or(Fate::Done));
         }
-        world.asked = Some(self.call);
+        world.command = Some(self.call);
         drop(world);
-        self.asked = true;
+        self.command = true;
         Poll::Pending
     }
 }
 
 /// Lets time pass and others run, and says what becomes of the call.
 pub async fn step(world: &Shared, call: Call) -> Fate {
-    Step { world, call, asked: false }.await
+    Step { world, call, command: false }.await
 }
 
 /// Never comes back: the process is taken away.
@@ -89,7 +89,7 @@ pub fn drive<T>(world: &Shared, future: impl Future<Output = T>) -> T {
             return done;
         }
         let mut world = world.borrow_mut();
-        if let Some(Call::Wait(time)) = world.asked.take() {
+        if let Some(Call::Wait(time)) = world.command.take() {
             world.now += time;
         }
     }

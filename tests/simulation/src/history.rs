@@ -15,7 +15,9 @@ use std::{
 };
 
 use fastrand::Rng;
-use landfall_pipeline::{Ask, Board, DatasetLoaded, DatasetName, Load, ObjectEvent, safeguards, safeguards::Safeguard};
+use landfall_planner::{
+    Board, DatasetLoaded, DatasetName, InboundEvent, ObjectEvent, OperatorAction, safeguards, safeguards::Safeguard,
+};
 
 use crate::{
     check::{self, Violation},
@@ -35,7 +37,7 @@ pub struct Report {
     /// Runs planned.
     pub runs: u64,
     /// Swaps of the board.
-    pub swaps: u64,
+    pub writes: u64,
     /// Faults by kind.
     pub struck: BTreeMap<&'static str, u64>,
     /// What is wrong.
@@ -76,7 +78,7 @@ pub fn run(seed: u64, off: Option<Safeguard>, less: &Less, trace: bool) -> Repor
         seed,
         happenings: history.happenings,
         runs: world.plans.len() as u64,
-        swaps: world.swaps,
+        writes: world.writes,
         struck: std::mem::take(&mut world.struck),
         violations,
         board: world.board.as_ref().filter(|_| trace).and_then(|(board, _)| serde_json::to_string(&**board).ok()),
@@ -204,19 +206,19 @@ impl History {
         false
     }
 
-    /// A person ends every pause once the trouble is over.
+    /// An operator ends every pause once the trouble is over.
     fn end_pauses(&self) {
         let mut world = self.world.borrow_mut();
-        if world.scenario.outside.iter().any(|(_, outside)| matches!(outside, Outside::Asks(..))) {
+        if world.scenario.outside.iter().any(|(_, outside)| matches!(outside, Outside::CommandHistory(..))) {
             let sources = world.scenario.versions.first().map(|version| version.sources.clone()).unwrap_or_default();
             let names = sources.iter().filter_map(|name| DatasetName::parse(format!("raw.{name}")).ok());
             for dataset in std::iter::once(None).chain(names.map(Some)) {
-                world.ask(Ask::Resume { dataset });
+                world.action(OperatorAction::Resume { dataset });
             }
         }
     }
 
-    /// A person moves dead letters back: their alarm goes on until they are gone.
+    /// An operator moves dead letters back: their alarm goes on until they are gone.
     fn redrive(&self) {
         let mut world = self.world.borrow_mut();
         if world.board.is_none() {
@@ -304,7 +306,7 @@ impl History {
                 // S3 counts from the start of an upload: its time may be older than the moment from which the object is read.
                 let most = world.scenario.skew;
                 let begun = now - world.rng.i64(0..=most);
-                let load = Load::Object(ObjectEvent {
+                let load = InboundEvent::ObjectCreated(ObjectEvent {
                     event_id: event.clone(),
                     time: at(whole(begun)),
                     bucket: LANDING.to_owned(),
@@ -323,7 +325,7 @@ impl History {
                 let number = world.number();
                 let event = format!("event-{number}");
                 let now = world.now;
-                let load = Load::Loaded(DatasetLoaded {
+                let load = InboundEvent::DatasetLoaded(DatasetLoaded {
                     event_id: event.clone(),
                     time: at(whole(now)),
                     dataset: format!("raw.{dataset}"),
@@ -344,17 +346,17 @@ impl History {
                     }
                 }
             }
-            Outside::Asks(number, word) => {
+            Outside::CommandHistory(number, word) => {
                 let dataset = match number {
                     0 => None,
                     number => first.get(number - 1).and_then(|name| DatasetName::parse(format!("raw.{name}")).ok()),
                 };
-                let ask = match word {
-                    Word::Pause => Ask::Pause { dataset },
-                    Word::Resume => Ask::Resume { dataset },
-                    Word::Retry => Ask::Retry { cause: None },
+                let action = match word {
+                    Word::Pause => OperatorAction::Pause { dataset },
+                    Word::Resume => OperatorAction::Resume { dataset },
+                    Word::Retry => OperatorAction::Retry { trigger: None },
                 };
-                world.ask(ask);
+                world.action(action);
             }
             Outside::BoardLost(back, gone) => {
                 if gone {

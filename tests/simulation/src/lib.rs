@@ -1,4 +1,4 @@
-//! Histories of faults in virtual time. The decider, the loop of `landfall-conductor` and the compiler of releases are the real ones; S3, SQS,
+//! Histories of faults in virtual time. The planner, the loop of `landfall-engine` and the compiler of releases are the real ones; S3, SQS,
 //! `EventBridge`, ECS, Lambda and the container are simulated, with everything that they are known to do to their users.
 //!
 //! - [`scenario`]: what a history is made of, drawn from its seed. [`project`]: small dbt projects.
@@ -12,7 +12,7 @@ pub mod container;
 pub mod docs;
 pub mod exec;
 pub mod history;
-pub mod least;
+pub mod minimal_trace;
 pub mod mutants;
 pub mod ports;
 pub mod project;

@@ -12,10 +12,10 @@ use std::{
 };
 
 use clap::Parser;
-use landfall_pipeline::safeguards::Safeguard;
+use landfall_planner::safeguards::Safeguard;
 use simulation::{
     history::{Less, Report, run},
-    least, mutants,
+    minimal_trace, mutants,
 };
 
 #[global_allocator]
@@ -50,7 +50,7 @@ struct Sum {
     histories: u64,
     happenings: u64,
     runs: u64,
-    swaps: u64,
+    writes: u64,
     struck: BTreeMap<&'static str, u64>,
     /// How many went wrong.
     violated: u64,
@@ -86,8 +86,8 @@ fn main() -> io::Result<ExitCode> {
     let (seconds, milliseconds) = (began.elapsed().as_secs_f64(), began.elapsed().as_millis().max(1));
     writeln!(
         out,
-        "{} histories, {} happenings, {} swaps of the board, {} runs",
-        sum.histories, sum.happenings, sum.swaps, sum.runs
+        "{} histories, {} happenings, {} compare-and-swaps of the board, {} runs",
+        sum.histories, sum.happenings, sum.writes, sum.runs
     )?;
     writeln!(out, "faults injected:")?;
     for (kind, count) in &sum.struck {
@@ -135,7 +135,7 @@ impl Sum {
         self.histories += 1;
         self.happenings += report.happenings;
         self.runs += report.runs;
-        self.swaps += report.swaps;
+        self.writes += report.writes;
         for (kind, count) in &report.struck {
             *self.struck.entry(kind).or_default() += count;
         }
@@ -160,7 +160,7 @@ impl Sum {
         self.histories += other.histories;
         self.happenings += other.happenings;
         self.runs += other.runs;
-        self.swaps += other.swaps;
+        self.writes += other.writes;
         self.violated += other.violated;
         self.wrong.extend(other.wrong);
         for (kind, count) in other.struck {
@@ -173,7 +173,7 @@ impl Sum {
 }
 
 fn tell(out: &mut impl Write, report: &Report, off: Option<Safeguard>) -> io::Result<()> {
-    let (less, least) = least::of(report.seed, off);
+    let (less, least) = minimal_trace::of(report.seed, off);
     writeln!(out, "\nseed {} goes wrong; the least of it that still does:", report.seed)?;
     writeln!(
         out,

@@ -1,9 +1,9 @@
 //! Safeguards by the names that `--mutant` takes.
 //!
-//! One is not here, because no history of this simulation tells it apart: a node that is paid though it was built before its parent
+//! One is not here, because no history of this simulation tells it apart: a node that is completed though it was built before its parent
 //! ([`Safeguard::BuiltInOrder`]). `decide/tests` has it.
 
-use landfall_pipeline::safeguards::Safeguard;
+use landfall_planner::safeguards::Safeguard;
 
 /// Name, what is switched off, and what that means.
 pub const ALL: [(&str, Safeguard, &str); 21] = [
@@ -16,21 +16,21 @@ pub const ALL: [(&str, Safeguard, &str); 21] = [
     ),
     ("no-claim", Safeguard::Claim, "a task runs dbt whatever the claim says"),
     ("token-reused", Safeguard::TokenPerAttempt, "all attempts of a run have one client token"),
-    ("no-void", Safeguard::VoidBeforeNext, "the next attempt follows without making the last one void"),
+    ("no-revoked", Safeguard::VoidBeforeNext, "the next attempt follows without making the last one revoked"),
     ("no-margin", Safeguard::Margin, "an event a second older than the read point is covered"),
-    ("watermark", Safeguard::Debt, "a run's success pays everything, whatever it built"),
-    ("no-generation", Safeguard::Generation, "a run pays whatever generation is owed when it ends"),
+    ("watermark", Safeguard::BacklogEntry, "a run's success completes everything, whatever it built"),
+    ("no-generation", Safeguard::Generation, "a run completes whatever generation is pending when it ends"),
     ("effects-by-transition", Safeguard::EffectsFromBoard, "who decides does, and nobody else"),
     ("no-own-nonce", Safeguard::OwnNonce, "a writer whose reply was lost decides again"),
     ("no-compare", Safeguard::CompareAndSwap, "the board is overwritten"),
     ("unsafe-merge", Safeguard::EqualMerges, "runs of unequal steps merge"),
     ("no-sweep", Safeguard::Sweep, "nobody looks after lost events"),
-    ("release-debt-lost", Safeguard::ReleaseDebt, "a new release forgets what the one before owed"),
+    ("release-backlog entry-lost", Safeguard::ReleaseDebt, "a new release forgets what the one before pending"),
     ("no-repetition", Safeguard::Repetition, "an event delivered twice is two loads"),
     ("endless-retry", Safeguard::AttemptsEnd, "attempts never end"),
     ("auto-created-board", Safeguard::BoardIsNeverMade, "whoever finds no board makes one"),
     ("unfenced-docs", Safeguard::DocsFence, "the docs' pointer is overwritten"),
-    ("no-patience", Safeguard::Patience, "the young overtake what has waited for long"),
+    ("no-fairness limit", Safeguard::Patience, "the young overtake what has waited for long"),
     ("parents-unasked", Safeguard::ParentsFirst, "a node runs though its parent was never built"),
 ];
 

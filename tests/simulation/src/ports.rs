@@ -3,9 +3,9 @@
 use std::{rc::Rc, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use landfall_conductor::{ConductError, Described, Ports, PutNew, Refusal, RunOutcome, Swap};
+use landfall_engine::{CompareAndSwap, DescribedTasks, EngineError, Ports, PutNew, RunTaskOutcome, StartRefusal};
 use landfall_manifest::Index;
-use landfall_pipeline::{
+use landfall_planner::{
     Board, Claim, Compiled, LedgerObject, Nonce, Plan, Release, ReleaseId, RunId, RunResult, RunTaskCall, StoredBoard,
     TaskSettings, compact,
 };
@@ -30,8 +30,8 @@ pub struct SimPorts {
 #[error("{0} got no answer")]
 struct NoAnswer(&'static str);
 
-fn lost(what: &'static str) -> ConductError {
-    ConductError::World(Box::new(NoAnswer(what)))
+fn lost(what: &'static str) -> EngineError {
+    EngineError::World(Box::new(NoAnswer(what)))
 }
 
 impl SimPorts {
@@ -45,7 +45,7 @@ impl SimPorts {
         &self,
         what: &'static str,
         look: impl FnOnce(&mut World) -> T,
-    ) -> Result<T, ConductError> {
+    ) -> Result<T, EngineError> {
         match step(&self.world, Call::Read).await {
             Fate::Done => Ok(look(&mut self.world.borrow_mut())),
             Fate::Dies => die().await,
@@ -59,7 +59,7 @@ impl SimPorts {
         what: &'static str,
         call: Call,
         act: impl FnOnce(&mut World) -> T + 'static,
-    ) -> Result<T, ConductError> {
+    ) -> Result<T, EngineError> {
         let fate = step(&self.world, call).await;
         match fate {
             Fate::Done => Ok(act(&mut self.world.borrow_mut())),
@@ -86,7 +86,7 @@ impl SimPorts {
         what: &'static str,
         put: impl Fn(&mut World) -> PutNew + Clone + 'static,
         mine: impl Fn(&World) -> Option<bool>,
-    ) -> Result<PutNew, ConductError> {
+    ) -> Result<PutNew, EngineError> {
         for _ in 0..3 {
             if let Ok(answer) = self.write(what, Call::Conditional, put.clone()).await {
                 return Ok(answer);
@@ -129,33 +129,34 @@ impl Ports for SimPorts {
         self.task.as_ref()
     }
 
-    async fn board(&self) -> Result<(StoredBoard, String), ConductError> {
+    async fn board(&self) -> Result<(StoredBoard, String), EngineError> {
         self.read("the board", |world| {
             world.board.as_ref().map(|(board, etag)| ((**board).clone().into(), etag.to_string()))
         })
         .await?
-        .ok_or_else(|| ConductError::NoBoard { address: "board.json".to_owned() })
+        .ok_or_else(|| EngineError::NoBoard { address: "board.json".to_owned() })
     }
 
-    async fn swap_board(&self, etag: &str, board: &Board) -> Result<Swap, ConductError> {
+    async fn compare_and_swap_board(&self, etag: &str, board: &Board) -> Result<CompareAndSwap, EngineError> {
         let (etag, board) = (etag.to_owned(), board.clone());
-        let swapped = self.write("the swap", Call::Conditional, move |world| world.swap(&etag, board)).await;
+        let swapped =
+            self.write("the compare-and-swap", Call::Conditional, move |world| world.swap(&etag, board)).await;
         Ok(match swapped {
-            Ok(true) => Swap::Done { etag: String::new() },
-            Ok(false) => Swap::Conflict,
-            Err(error) => Swap::Unknown { fault: error.to_string() },
+            Ok(true) => CompareAndSwap::Written { etag: String::new() },
+            Ok(false) => CompareAndSwap::Conflict,
+            Err(error) => CompareAndSwap::Unknown { fault: error.to_string() },
         })
     }
 
-    async fn release(&self, id: &ReleaseId) -> Result<Arc<Release>, ConductError> {
+    async fn release(&self, id: &ReleaseId) -> Result<Arc<Release>, EngineError> {
         self.read("a release", |world| world.releases.get(id).cloned())
             .await?
-            .ok_or_else(|| ConductError::ReleaseFile { release: id.clone(), address: "compiled.json".to_owned() })
+            .ok_or_else(|| EngineError::ReleaseFile { release: id.clone(), address: "compiled.json".to_owned() })
     }
 
-    async fn put_compiled(&self, compiled: &Compiled, index: &Index) -> Result<(), ConductError> {
+    async fn put_compiled(&self, compiled: &Compiled, index: &Index) -> Result<(), EngineError> {
         let index = Index::from_bytes(&index.to_bytes())
-            .map_err(|source| ConductError::Release { release: compiled.release.clone(), source: source.into() })?;
+            .map_err(|source| EngineError::Release { release: compiled.release.clone(), source: source.into() })?;
         let release = Arc::new(Release::new(compiled.clone(), index));
         self.write("a compiled release", Call::Write, move |world| {
             world.releases.insert(release.id().clone(), release);
@@ -163,7 +164,7 @@ impl Ports for SimPorts {
         .await
     }
 
-    async fn put_plan(&self, plan: &Plan) -> Result<PutNew, ConductError> {
+    async fn put_plan(&self, plan: &Plan) -> Result<PutNew, EngineError> {
         let (ours, run) = (plan.clone(), plan.run_id.clone());
         self.put_new(
             "a plan",
@@ -177,12 +178,12 @@ impl Ports for SimPorts {
         .await
     }
 
-    async fn plan(&self, run: &RunId) -> Result<Result<Plan, String>, ConductError> {
+    async fn plan(&self, run: &RunId) -> Result<Result<Plan, String>, EngineError> {
         let plan = self.read("a plan", |world| world.plans.get(run).cloned()).await?;
         Ok(plan.ok_or_else(|| format!("the plan of {run} is missing")))
     }
 
-    async fn put_ledger(&self, key: &str, page: &LedgerObject) -> Result<PutNew, ConductError> {
+    async fn put_ledger(&self, key: &str, page: &LedgerObject) -> Result<PutNew, EngineError> {
         let (key, ours) = (key.to_owned(), page.clone());
         let put = {
             let key = key.clone();
@@ -195,12 +196,12 @@ impl Ports for SimPorts {
         self.put_new("a page", put, |world| world.ledger.get(&key).map(|there| there == page)).await
     }
 
-    async fn delete_ledger(&self, key: &str) -> Result<(), ConductError> {
+    async fn delete_ledger(&self, key: &str) -> Result<(), EngineError> {
         let key = key.to_owned();
         self.write("a page's end", Call::Write, move |world| drop(world.ledger.remove(&key))).await
     }
 
-    async fn ledger_after(&self, key: Option<&str>, most: usize) -> Result<Vec<String>, ConductError> {
+    async fn ledger_after(&self, key: Option<&str>, most: usize) -> Result<Vec<String>, EngineError> {
         let after = |world: &mut World| {
             let keys = world.ledger.keys().filter(|there| key.is_none_or(|key| there.as_str() > key));
             keys.take(most).cloned().collect()
@@ -208,19 +209,19 @@ impl Ports for SimPorts {
         self.read("the ledger's keys", after).await
     }
 
-    async fn ledger_page(&self, key: &str) -> Result<Option<LedgerObject>, ConductError> {
+    async fn ledger_page(&self, key: &str) -> Result<Option<LedgerObject>, EngineError> {
         self.read("a page", |world| world.ledger.get(key).cloned()).await
     }
 
-    async fn ledger_page_before(&self, key: &str) -> Result<Option<Option<String>>, ConductError> {
+    async fn ledger_page_before(&self, key: &str) -> Result<Option<Option<String>>, EngineError> {
         self.read("a page's first line", |world| world.ledger.get(key).map(|page| page.header.previous.clone())).await
     }
 
-    async fn unheard_releases(&self, after: Option<&ReleaseId>) -> Result<Vec<ReleaseId>, ConductError> {
+    async fn unheard_releases(&self, after: Option<&ReleaseId>) -> Result<Vec<ReleaseId>, EngineError> {
         self.read("the releases", |world| world.unheard(after)).await
     }
 
-    async fn offer_again(&self, release: &ReleaseId) -> Result<(), ConductError> {
+    async fn offer_again(&self, release: &ReleaseId) -> Result<(), EngineError> {
         let version = self.world.borrow().version(release);
         self.write("PutEvents", Call::Write, move |world| {
             world.later(100, Happening::Invoke(Function::OnRelease(version), 0));
@@ -228,24 +229,24 @@ impl Ports for SimPorts {
         .await
     }
 
-    async fn runs_since(&self, since: Timestamp) -> Result<Vec<RunId>, ConductError> {
+    async fn runs_since(&self, since: Timestamp) -> Result<Vec<RunId>, EngineError> {
         let from = compact(since);
         self.read("the runs", |world| world.plans.keys().filter(|run| run.as_str() >= from.as_str()).cloned().collect())
             .await
     }
 
-    async fn restore_board(&self, over: Option<&str>, board: &Board) -> Result<Swap, ConductError> {
+    async fn restore_board(&self, over: Option<&str>, board: &Board) -> Result<CompareAndSwap, EngineError> {
         let (over, board) = (over.map(str::to_owned), board.clone());
         let restored =
             self.write("the board", Call::Conditional, move |world| world.restore(over.as_deref(), board)).await;
         Ok(match restored {
-            Ok(true) => Swap::Done { etag: String::new() },
-            Ok(false) => Swap::Conflict,
-            Err(error) => Swap::Unknown { fault: error.to_string() },
+            Ok(true) => CompareAndSwap::Written { etag: String::new() },
+            Ok(false) => CompareAndSwap::Conflict,
+            Err(error) => CompareAndSwap::Unknown { fault: error.to_string() },
         })
     }
 
-    async fn put_claim(&self, run: &RunId, attempt: u32, claim: &Claim) -> Result<PutNew, ConductError> {
+    async fn put_claim(&self, run: &RunId, attempt: u32, claim: &Claim) -> Result<PutNew, EngineError> {
         let (key, ours) = ((run.clone(), attempt), claim.clone());
         let put = {
             let key = key.clone();
@@ -254,17 +255,17 @@ impl Ports for SimPorts {
         self.put_new("a claim", put, |world| world.claims.get(&key).map(|(there, _)| there == claim)).await
     }
 
-    async fn claim(&self, run: &RunId, attempt: u32) -> Result<Option<(Claim, Timestamp)>, ConductError> {
+    async fn claim(&self, run: &RunId, attempt: u32) -> Result<Option<(Claim, Timestamp)>, EngineError> {
         let key = (run.clone(), attempt);
         let claim = self.read("a claim", |world| world.claims.get(&key).cloned()).await?;
         Ok(claim.map(|(claim, time)| (claim, at(time))))
     }
 
-    async fn result(&self, run: &RunId, attempt: u32) -> Result<Option<RunResult>, ConductError> {
+    async fn result(&self, run: &RunId, attempt: u32) -> Result<Option<RunResult>, EngineError> {
         self.read("a result", |world| world.results.get(&(run.clone(), attempt)).cloned()).await
     }
 
-    async fn run_task(&self, call: &RunTaskCall) -> RunOutcome {
+    async fn run_task(&self, call: &RunTaskCall) -> RunTaskOutcome {
         let call = call.clone();
         let refused = {
             let mut world = self.world.borrow_mut();
@@ -276,23 +277,23 @@ impl Ports for SimPorts {
                 die().await;
             }
             let class = match kind {
-                0..4 => Refusal::Capacity,
-                4..7 => Refusal::Throttled,
-                _ => Refusal::Other,
+                0..4 => StartRefusal::Capacity,
+                4..7 => StartRefusal::Throttled,
+                _ => StartRefusal::Other,
             };
-            return RunOutcome::Refused { class, reason: format!("{class:?}") };
+            return RunTaskOutcome::Refused { class, reason: format!("{class:?}") };
         }
         match self.write("RunTask", Call::Write, move |world| world.run_task(&call)).await {
             Ok(outcome) => outcome,
-            Err(error) => RunOutcome::Unknown { error: error.to_string() },
+            Err(error) => RunTaskOutcome::Unknown { error: error.to_string() },
         }
     }
 
-    async fn describe_tasks(&self, arns: &[String]) -> Result<Described, ConductError> {
+    async fn describe_tasks(&self, arns: &[String]) -> Result<DescribedTasks, EngineError> {
         self.read("DescribeTasks", |world| world.describe(arns)).await
     }
 
-    async fn stop_task(&self, arn: &str, _: &str) -> Result<(), ConductError> {
+    async fn stop_task(&self, arn: &str, _: &str) -> Result<(), EngineError> {
         let arn = arn.to_owned();
         self.write("StopTask", Call::Write, move |world| {
             world.later(0, Happening::TaskInterrupted(arn.clone()));
@@ -302,11 +303,11 @@ impl Ports for SimPorts {
         .await
     }
 
-    async fn dead_letters(&self) -> Result<Option<(u64, u64)>, ConductError> {
+    async fn dead_letters(&self) -> Result<Option<(u64, u64)>, EngineError> {
         self.read("GetQueueAttributes", |world| Some((world.dead.len() as u64, 0))).await
     }
 
-    async fn wake(&self, time: Timestamp) -> Result<(), ConductError> {
+    async fn wake(&self, time: Timestamp) -> Result<(), EngineError> {
         self.write("a wake", Call::Write, move |world| {
             let visible_at = ms(time).clamp(world.now, world.now + 15 * crate::scenario::MINUTE);
             let number = world.number();
@@ -316,10 +317,10 @@ impl Ports for SimPorts {
         .await
     }
 
-    async fn put_event(&self, detail_type: &str, detail: &Value) -> Result<(), ConductError> {
+    async fn put_event(&self, detail_type: &str, detail: &Value) -> Result<(), EngineError> {
         let (kind, run) = (detail_type.to_owned(), detail.get("run").and_then(Value::as_str).map(str::to_owned));
         self.write("PutEvents", Call::Write, move |world| match kind.as_str() {
-            "Docs Owed" => world.later(100, Happening::Invoke(Function::PublishDocs, 0)),
+            "Docs Pending" => world.later(100, Happening::Invoke(Function::PublishDocs, 0)),
             "Run Settled" => {
                 if let Some(Ok(run)) = run.map(RunId::parse) {
                     *world.announced.entry(run).or_default() += 1;

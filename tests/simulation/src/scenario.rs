@@ -71,13 +71,13 @@ pub enum Outside {
     Release,
     /// A job is due.
     Job,
-    /// A person says it, of everything (0) or of the dataset with this number, from 1.
-    Asks(usize, Word),
+    /// An operator says it, of everything (0) or of the dataset with this number, from 1.
+    CommandHistory(usize, Word),
     /// The board is lost, by being deleted or else spoilt, and the one so many versions before it is put into its place.
     BoardLost(usize, bool),
 }
 
-/// What a person may say.
+/// What an operator may say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Word {
     /// Stop.
@@ -156,7 +156,7 @@ impl Scenario {
             for _ in 0..rng.u32(1..=4) {
                 let word =
                     *rng.choice([Word::Pause, Word::Pause, Word::Resume, Word::Retry].iter()).unwrap_or(&Word::Retry);
-                outside.push((rng.i64(0..span), Outside::Asks(rng.usize(..=sources.len()), word)));
+                outside.push((rng.i64(0..span), Outside::CommandHistory(rng.usize(..=sources.len()), word)));
             }
         }
         if rng.u32(..6) == 0 {

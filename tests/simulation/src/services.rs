@@ -2,9 +2,10 @@
 
 use std::rc::Rc;
 
-use landfall_conductor::{Described, RunOutcome, TaskFacts};
-use landfall_pipeline::{
-    ATTEMPT_VARIABLE, Ask, Asked, Board, Claim, Load, ReleaseId, RunId, RunTaskCall, invariants, safeguards,
+use landfall_engine::{DescribedTasks, RunTaskOutcome, TaskState};
+use landfall_planner::{
+    ATTEMPT_VARIABLE, Board, Claim, InboundEvent, OperatorAction, OperatorCommand, ReleaseId, RunId, RunTaskCall,
+    invariants, safeguards,
 };
 
 use crate::{
@@ -18,7 +19,7 @@ impl World {
     pub fn swap(&mut self, etag: &str, board: Board) -> bool {
         let same = self.board.as_ref().is_some_and(|(_, there)| there.to_string() == etag);
         if !same && safeguards::keeps(safeguards::Safeguard::CompareAndSwap) {
-            self.say(|| "a swap of the board is refused: 412".to_owned());
+            self.say(|| "a compare-and-swap of the board is refused: 412".to_owned());
             return false;
         }
         self.put_board(board);
@@ -78,10 +79,10 @@ impl World {
         } else {
             self.say(|| format!("board {}", board.seq));
         }
-        self.swaps += 1;
+        self.writes += 1;
         let etag = self.number();
-        for owed in &board.docs.owed {
-            self.docs_are_owed(owed);
+        for backlog in &board.docs.pending {
+            self.docs_are_pending(backlog);
         }
         let board = Rc::new(board);
         self.versions.push(Rc::clone(&board));
@@ -100,7 +101,7 @@ impl World {
     }
 
     /// `RunTask`. A token that is remembered gives the task of the first call, or, with other parameters, `ConflictException`.
-    pub fn run_task(&mut self, call: &RunTaskCall) -> RunOutcome {
+    pub fn run_task(&mut self, call: &RunTaskCall) -> RunTaskOutcome {
         // "The lower of 24 h and the task's life plus 1 h."
         let known = self.tokens.get(&call.client_token).cloned().filter(|(_, arn, since)| {
             let stopped = self.tasks.get(arn).and_then(|task| task.stopped);
@@ -108,15 +109,15 @@ impl World {
         });
         if let Some((first, arn, _)) = known {
             return if first == *call {
-                RunOutcome::Started { task_arn: arn }
+                RunTaskOutcome::Started { task_arn: arn }
             } else {
-                RunOutcome::Conflict { task_arns: vec![arn] }
+                RunTaskOutcome::Conflict { task_arns: vec![arn] }
             };
         }
         let number = self.number();
         let arn = format!("task/{}/{number}", call.started_by);
         let attempt = call.environment.get(ATTEMPT_VARIABLE).and_then(|text| text.parse().ok());
-        let facts = TaskFacts {
+        let facts = TaskState {
             task_arn: arn.clone(),
             last_status: "PROVISIONING".to_owned(),
             desired_status: Some("RUNNING".to_owned()),
@@ -154,7 +155,7 @@ impl World {
             let after = self.rng.i64(5 * SECOND..if slow { 20 * MINUTE } else { 40 * SECOND });
             self.later(after, Happening::TaskStarts(arn.clone()));
         }
-        RunOutcome::Started { task_arn: arn }
+        RunTaskOutcome::Started { task_arn: arn }
     }
 
     /// A task's process is over (or never was): ECS says STOPPED after a while.
@@ -189,8 +190,8 @@ impl World {
     }
 
     /// `DescribeTasks`: eventually consistent about what is new, forgetful about what stopped an hour ago.
-    pub fn describe(&mut self, arns: &[String]) -> Described {
-        let mut described = Described::default();
+    pub fn describe(&mut self, arns: &[String]) -> DescribedTasks {
+        let mut described = DescribedTasks::default();
         for arn in arns {
             let known = self.tasks.get(arn).filter(|task| {
                 self.now >= task.known_from && task.stopped.is_none_or(|stopped| self.now - stopped < HOUR)
@@ -204,7 +205,7 @@ impl World {
     }
 
     /// A message for the queue, through `EventBridge`: perhaps late, perhaps twice.
-    pub fn send(&mut self, load: &landfall_pipeline::Load) {
+    pub fn send(&mut self, load: &landfall_planner::InboundEvent) {
         let rates = self.scenario.rates;
         let copies = if self.strikes(rates.twice, "an event comes twice") { self.rng.u32(2..=3) } else { 1 };
         for _ in 0..copies {
@@ -220,12 +221,12 @@ impl World {
         }
     }
 
-    /// A person's word, said now.
-    pub fn ask(&mut self, ask: Ask) {
+    /// An operator's word, said now.
+    pub fn action(&mut self, action: OperatorAction) {
         let number = self.number();
         let event_id = format!("asked-{number}");
-        let asked = Asked { event_id, time: at(self.now), ask };
-        self.send(&Load::Asked(asked));
+        let command = OperatorCommand { event_id, time: at(self.now), action };
+        self.send(&InboundEvent::Command(command));
     }
 
     /// The event source mapping takes a batch, if it may and there is one.

@@ -9,9 +9,9 @@ use std::{
 
 use fastrand::Rng;
 use jiff::Timestamp;
-use landfall_conductor::TaskFacts;
-use landfall_pipeline::{
-    Board, Claim, LedgerObject, Load, Plan, Release, ReleaseId, RunId, RunResult, RunTaskCall, invariants::Hold,
+use landfall_engine::TaskState;
+use landfall_planner::{
+    Board, Claim, InboundEvent, LedgerObject, Plan, Release, ReleaseId, RunId, RunResult, RunTaskCall, invariants::Hold,
 };
 
 use crate::{
@@ -25,7 +25,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Message {
     /// None: a wake.
-    pub load: Option<Load>,
+    pub load: Option<InboundEvent>,
     /// Not received before.
     pub visible_at: Ms,
     /// How often it was received.
@@ -44,12 +44,12 @@ pub enum Function {
     /// A job is due.
     Job(String),
     /// A task stopped.
-    OnTaskStopped(Box<TaskFacts>),
+    OnTaskStopped(Box<TaskState>),
     /// The release of this version of the project is offered.
     OnRelease(usize),
-    /// Docs are owed.
+    /// Docs are pending.
     PublishDocs,
-    /// No function, but a person: the board so many versions before the last is put into its place.
+    /// No function, but an operator: the board so many versions before the last is put into its place.
     Recover(usize),
 }
 
@@ -101,7 +101,7 @@ impl fmt::Debug for Happening {
 #[derive(Debug, Clone)]
 pub struct Task {
     /// As ECS tells it.
-    pub facts: TaskFacts,
+    pub facts: TaskState,
     /// When ECS took it up.
     pub created: Ms,
     /// `DescribeTasks` does not know it before.
@@ -145,7 +145,7 @@ pub struct World {
     /// The fate of the call that goes on now.
     pub fate: Option<Fate>,
     /// The call that the process that runs now waits for.
-    pub asked: Option<Call>,
+    pub command: Option<Call>,
     /// What is to happen, to be taken up by the history.
     pub outbox: Vec<(Ms, Happening)>,
     /// Faults by kind.
@@ -160,12 +160,12 @@ pub struct World {
     /// How often an older board was put into the place of one that was lost.
     pub recoveries: u32,
     /// Swaps that won.
-    pub swaps: u64,
+    pub writes: u64,
     /// Plans.
     pub plans: BTreeMap<RunId, Plan>,
     /// Pages of the ledger, strays too.
     pub ledger: BTreeMap<String, LedgerObject>,
-    /// Keys of pages that a swap committed, in order.
+    /// Keys of pages that a compare-and-swap committed, in order.
     pub committed: Vec<String>,
     /// Claims and S3's time of them.
     pub claims: HashMap<(RunId, u32), (Claim, Ms)>,
@@ -248,14 +248,14 @@ impl World {
             scenario,
             faulty: true,
             fate: None,
-            asked: None,
+            command: None,
             outbox: Vec::new(),
             struck: BTreeMap::new(),
             trace: trace.then(Vec::new),
             board: None,
             versions: Vec::new(),
             recoveries: 0,
-            swaps: 0,
+            writes: 0,
             plans: BTreeMap::new(),
             ledger: BTreeMap::new(),
             committed: Vec::new(),

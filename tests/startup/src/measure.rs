@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::{RuntimeApi, RuntimeApiError, functions};
 
 /// A start took this long when something is wrong, not when the machine is busy.
-const PATIENCE: Duration = Duration::from_secs(30);
+const FAIRNESS_LIMIT: Duration = Duration::from_secs(30);
 
 /// A start could not be measured.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +51,7 @@ pub async fn start(program: &Path) -> Result<Started, MeasureError> {
     let mut api = RuntimeApi::start().await.map_err(of)?;
     let began = Instant::now();
     let child = spawn(program, &mut functions::command(program, api.address()))?;
-    let ready = api.ready(PATIENCE).await.map_err(of)?;
+    let ready = api.ready(FAIRNESS_LIMIT).await.map_err(of)?;
     let id = child.id().unwrap_or_default();
     Ok(Started { time: ready - began, cpu: cpu(id), memory: memory(id) })
 }
@@ -64,10 +64,10 @@ pub async fn first_call(program: &Path, endpoint: &str) -> Result<Option<Duratio
     let mut command = functions::command(program, api.address());
     command.env("AWS_ENDPOINT_URL", endpoint).env("AWS_MAX_ATTEMPTS", "1");
     let child = spawn(program, &mut command)?;
-    api.ready(PATIENCE).await.map_err(of)?;
+    api.ready(FAIRNESS_LIMIT).await.map_err(of)?;
     let id = child.id().unwrap_or_default();
     let before = cpu(id);
-    api.invoke(&json!({ "Records": [] }), PATIENCE).await.map_err(of)?;
+    api.invoke(&json!({ "Records": [] }), FAIRNESS_LIMIT).await.map_err(of)?;
     Ok(before.zip(cpu(id)).map(|(before, after)| after.saturating_sub(before)))
 }
 
@@ -88,7 +88,7 @@ pub async fn files(program: &Path, folder: &Path) -> Result<Option<Vec<String>>,
     // To find strace; the function reads no PATH.
     command.env("PATH", "/usr/local/bin:/usr/bin:/bin");
     let Ok(child) = spawn(Path::new("strace"), &mut command) else { return Ok(None) };
-    let ready = api.ready(PATIENCE).await;
+    let ready = api.ready(FAIRNESS_LIMIT).await;
     drop(child);
     ready.map_err(of)?;
     let text = std::fs::read_to_string(&log)

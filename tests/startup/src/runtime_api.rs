@@ -109,16 +109,16 @@ impl RuntimeApi {
     }
 
     /// When the function asked for work for the first time since this was last called. It waits for its event until [`RuntimeApi::invoke`].
-    pub async fn ready(&mut self, patience: Duration) -> Result<Instant, RuntimeApiError> {
-        let silent = RuntimeApiError::Silent { what: "did not ask for work", waited: patience };
-        tokio::time::timeout(patience, self.asked.recv()).await.ok().flatten().ok_or(silent)
+    pub async fn ready(&mut self, time_limit: Duration) -> Result<Instant, RuntimeApiError> {
+        let silent = RuntimeApiError::Silent { what: "did not ask for work", waited: time_limit };
+        tokio::time::timeout(time_limit, self.asked.recv()).await.ok().flatten().ok_or(silent)
     }
 
     /// Gives the function an event, and waits for what it says.
-    pub async fn invoke(&mut self, event: &Value, patience: Duration) -> Result<Answer, RuntimeApiError> {
-        let silent = || RuntimeApiError::Silent { what: "gave no answer", waited: patience };
+    pub async fn invoke(&mut self, event: &Value, time_limit: Duration) -> Result<Answer, RuntimeApiError> {
+        let silent = || RuntimeApiError::Silent { what: "gave no answer", waited: time_limit };
         self.work.send(event.to_string()).map_err(|_| silent())?;
-        tokio::time::timeout(patience, self.answers.recv()).await.ok().flatten().ok_or_else(silent)
+        tokio::time::timeout(time_limit, self.answers.recv()).await.ok().flatten().ok_or_else(silent)
     }
 }
 

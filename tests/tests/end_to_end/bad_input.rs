@@ -1,4 +1,4 @@
-use landfall_pipeline::{Cause, LedgerOutcome, NodeStatus};
+use landfall_planner::{LedgerOutcome, NodeStatus, Trigger};
 use serde_json::json;
 
 use crate::world::{World, models, outcomes, run_of};
@@ -55,8 +55,8 @@ async fn bad_input_is_told_and_nothing_is_lost() {
     let result = world.result(&run, attempt).await;
     let failing = result.nodes.iter().find(|node| node.status == NodeStatus::Error).unwrap();
     assert!(failing.message.as_ref().unwrap().contains("14.5O"), "dbt's own words: {failing:?}");
-    let debt = world.board().await.owed[&Cause::Load("jaffle.raw_orders".parse().unwrap())].clone();
-    assert_eq!(debt.stuck.unwrap().run, Some(run.clone()));
+    let entry = world.board().await.backlog[&Trigger::Load("jaffle.raw_orders".parse().unwrap())].clone();
+    assert_eq!(entry.quarantine.unwrap().run, Some(run.clone()));
     assert_eq!(world.ask("select count(*) from analytics.fct_orders"), before);
     let why = landfall::why::explain(&world.stack.stack, run.as_str()).await.unwrap();
     assert!(why.contains("14.5O") && why.contains("stg_orders"), "{why}");

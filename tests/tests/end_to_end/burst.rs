@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use landfall_pipeline::{About, LedgerOutcome};
+use landfall_planner::{LedgerOutcome, LedgerSubject};
 
 use crate::world::{World, run_of};
 
@@ -44,7 +44,7 @@ async fn two_thousand_objects_of_three_datasets_are_as_few_runs_as_the_policies_
         .until("every object in the ledger", async || {
             let mut told: BTreeMap<String, Vec<LedgerOutcome>> = BTreeMap::new();
             for line in world.lines().await {
-                if let About::Object { key, .. } = line.about {
+                if let LedgerSubject::Object { key, .. } = line.about {
                     told.entry(key).or_default().push(line.outcome);
                 }
             }
@@ -67,8 +67,9 @@ async fn two_thousand_objects_of_three_datasets_are_as_few_runs_as_the_policies_
     for (name, dataset) in &board.datasets {
         assert!(dataset.generation <= 1, "{name}: all of it is one load");
     }
-    let waits = board.owed.values().all(|debt| debt.planned && debt.stuck.is_none() && debt.nodes.len() < 10);
-    assert!(waits, "all but what waits for the accounts, which nobody loaded: {:#?}", board.owed);
+    let waits =
+        board.backlog.values().all(|entry| entry.planned && entry.quarantine.is_none() && entry.nodes.len() < 10);
+    assert!(waits, "all but what waits for the accounts, which nobody loaded: {:#?}", board.backlog);
     assert_eq!(
         world.ask("select count(distinct landed_file) from analytics.stg_orders"),
         "1",
@@ -77,7 +78,7 @@ async fn two_thousand_objects_of_three_datasets_are_as_few_runs_as_the_policies_
     let bytes = board.to_json().unwrap().len();
     assert!(bytes < 1_000_000, "the board forgets what is covered: {bytes} bytes");
 
-    // What a person asks afterwards.
+    // What an operator asks afterwards.
     let bucket = &world.stack.state.landing_buckets[0];
     let (key, _) = key(OBJECTS - 1);
     let why = landfall::why::explain(&world.stack.stack, &format!("s3://{bucket}/{key}")).await.unwrap();

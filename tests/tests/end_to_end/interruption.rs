@@ -1,4 +1,4 @@
-use landfall_pipeline::{LedgerOutcome, Outcome};
+use landfall_planner::{LedgerOutcome, Outcome};
 
 use crate::world::{World, models, run_of};
 

@@ -1,5 +1,5 @@
-use landfall_cloud::Store;
-use landfall_pipeline::{Cause, LedgerOutcome, NodeId};
+use landfall_aws::Store;
+use landfall_planner::{LedgerOutcome, NodeId, Trigger};
 use serde_json::{Value, json};
 
 use crate::world::{World, models, outcomes, run_of};
@@ -9,7 +9,7 @@ async fn document(store: &Store, key: &str) -> Value {
 }
 
 /// What dbt executed is what was planned: no more, no less.
-async fn assert_exact(world: &World, run: &landfall_pipeline::RunId, attempt: u32) {
+async fn assert_exact(world: &World, run: &landfall_planner::RunId, attempt: u32) {
     let state = world.stack.stack.state().unwrap();
     let results = document(&state, &format!("runs/{run}/{attempt}/run_results.json")).await;
     let mut executed: Vec<String> =
@@ -94,8 +94,8 @@ async fn a_load_runs_its_models_once_and_what_waited_runs_when_its_parent_lands(
     let plan = world.plan(&run).await;
     assert_eq!(models(&plan), ["customer_orders", "dim_customers", "stg_customers"]);
     assert!(
-        plan.causes.iter().any(|c| c.cause == Cause::Load("jaffle.raw_orders".parse().unwrap())),
-        "its debt is paid too"
+        plan.triggers.iter().any(|c| c.trigger == Trigger::Load("jaffle.raw_orders".parse().unwrap())),
+        "its backlog entry is completed too"
     );
     assert_exact(&world, &run, attempt).await;
     let (second, catalog, manifest) = published(&world).await;
@@ -106,8 +106,8 @@ async fn a_load_runs_its_models_once_and_what_waited_runs_when_its_parent_lands(
     }
     let board = world.board().await;
     assert!(board.runs.is_empty());
-    let owed = &board.owed[&Cause::Load("jaffle.raw_orders".parse().unwrap())];
-    assert!(owed.stuck.is_none() && !owed.nodes.is_empty(), "what needs payments is owed, and waits");
+    let backlog = &board.backlog[&Trigger::Load("jaffle.raw_orders".parse().unwrap())];
+    assert!(backlog.quarantine.is_none() && !backlog.nodes.is_empty(), "what needs payments is pending, and waits");
 }
 
 #[tokio::test]
@@ -150,5 +150,5 @@ async fn a_load_that_lands_while_its_run_is_live_is_followed_by_one_more_run() {
 }
 
 fn jiff_now() -> String {
-    landfall_cloud::clock::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    landfall_aws::clock::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

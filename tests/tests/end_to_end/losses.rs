@@ -1,14 +1,14 @@
 use std::time::{Duration, Instant};
 
 use aws_sdk_sqs::types::QueueAttributeName;
-use landfall_pipeline::{About, LedgerOutcome, Outcome, RunId, StopClass};
+use landfall_planner::{LedgerOutcome, LedgerSubject, Outcome, RunId, StopClass};
 
 use crate::world::{World, run_of, signal};
 
 /// Until so many runs are over, with the stack's own minute passing fast.
-async fn settled_by_sweeps(world: &World, runs: usize) -> Vec<landfall_pipeline::LedgerLine> {
+async fn settled_by_sweeps(world: &World, runs: usize) -> Vec<landfall_planner::LedgerLine> {
     let board = world.board().await;
-    assert!(!board.runs.is_empty() || !board.owed.is_empty(), "something is left for the sweep");
+    assert!(!board.runs.is_empty() || !board.backlog.is_empty(), "something is left for the sweep");
     world
         .until("the sweep has settled it", async || {
             world.sweep();
@@ -25,7 +25,7 @@ async fn live(world: &World) -> (RunId, String) {
             let (run, live) = board.runs.iter().next()?;
             let arn = live.attempt.task_arn.clone()?;
             let state = world.stack.stack.state().unwrap();
-            let claim = landfall_pipeline::Claim::key(run, live.attempt.number);
+            let claim = landfall_planner::Claim::key(run, live.attempt.number);
             state.head_last_modified(&claim).await.unwrap()?;
             Some((run.clone(), arn))
         })
@@ -33,7 +33,7 @@ async fn live(world: &World) -> (RunId, String) {
 }
 
 #[tokio::test]
-async fn a_task_that_is_killed_and_whose_end_nobody_is_told_of_is_settled_by_the_sweep() {
+async fn a_task_that_is_killed_and_whose_end_no_one_is_told_of_is_settled_by_the_sweep() {
     let world = World::start("killed-task", |_| {}).await;
     // Every ECS event is lost from here on.
     let bus = aws_sdk_eventbridge::Client::new(world.stack.stack.sdk());
@@ -54,7 +54,7 @@ async fn a_task_that_is_killed_and_whose_end_nobody_is_told_of_is_settled_by_the
     assert_eq!(run_of(&ends[0]), (run.clone(), 2), "the same run, its second attempt");
     let lines = world.lines().await;
     let retried = lines.iter().find(|line| line.outcome == LedgerOutcome::Retried).unwrap();
-    let About::Run { class, task_arn, .. } = &retried.about else { panic!("{retried:?}") };
+    let LedgerSubject::Run { class, task_arn, .. } = &retried.about else { panic!("{retried:?}") };
     assert_eq!((*class, task_arn.as_deref()), (Some(StopClass::Killed), Some(first.as_str())));
     assert!(retried.detail.contains("without a result"), "{}", retried.detail);
     assert_eq!(world.result(&run, 2).await.outcome, Outcome::Succeeded);
@@ -85,7 +85,7 @@ async fn a_function_that_is_killed_in_mid_call_leaves_nothing_undone() {
     world.land("landing/orders/2026-11-01.csv", "orders/2026-11-01.csv").await;
     world
         .until("the load on the board", async || {
-            world.board().await.owed.values().any(|debt| debt.events == 1).then_some(())
+            world.board().await.backlog.values().any(|entry| entry.events == 1).then_some(())
         })
         .await;
     // Frozen before it is woken for the load that is ready: it takes the call, and dies in it.

@@ -2,11 +2,11 @@
 
 use jiff::SignedDuration;
 use landfall::ledger::Chain;
-use landfall_cloud::{
+use landfall_aws::{
     Config, clock,
-    conductor::{Aws, Conductor, Deadline},
+    engine_ports::{Aws, AwsEngine, Deadline},
 };
-use landfall_pipeline::{BOARD_KEY, LedgerHeader, LedgerObject, LedgerOutcome, ledger_key};
+use landfall_planner::{BOARD_KEY, LedgerHeader, LedgerObject, LedgerOutcome, ledger_key};
 
 use crate::{
     operate::{root, text},
@@ -19,15 +19,15 @@ impl World {
         (output.status.success(), text(&output))
     }
 
-    /// The loop, as a person's own program has it.
-    fn loop_of_ones_own(&self) -> Conductor {
+    /// The loop, as an operator's own program has it.
+    fn loop_of_ones_own(&self) -> AwsEngine {
         let stack = &self.stack.stack;
         let config = Config::read(|variable| match variable {
             "LANDFALL_STACK" => Some(stack.name.clone()),
             "LANDFALL_STATE_BUCKET" => Some(stack.output("StateBucket").unwrap().to_owned()),
             _ => None,
         });
-        Conductor::over(Aws::recording(stack.clients().clone(), config.unwrap()))
+        AwsEngine::over(Aws::recording(stack.clients().clone(), config.unwrap()))
     }
 }
 
@@ -42,7 +42,7 @@ async fn a_board_that_was_deleted_or_spoilt_is_restored_and_everything_runs_agai
 
     state.delete(BOARD_KEY).await.unwrap();
     let refused = world.tries_to_release(world.variables()).await.unwrap_err().to_string();
-    assert!(refused.contains("landfall recover"), "a new board would forget what the lost one owed: {refused}");
+    assert!(refused.contains("landfall recover"), "a new board would forget what the lost one pending: {refused}");
     let (well, said) = world.recovers(&[]);
     assert!(well && said.contains("would restore version"), "{said}");
     assert!(state.get(BOARD_KEY).await.unwrap().is_none(), "only --yes does it");
@@ -67,15 +67,16 @@ async fn a_board_that_was_deleted_or_spoilt_is_restored_and_everything_runs_agai
     let mut chain = Chain::new(&state, &board);
     chain.next().await.unwrap().unwrap();
     let beaten_by = chain.next().await.unwrap().unwrap().header;
-    let nonce = landfall_pipeline::Nonce::parse("0").unwrap();
+    let nonce = landfall_planner::Nonce::parse("0").unwrap();
     let key = ledger_key(beaten_by.at, beaten_by.seq, &nonce);
     let header = LedgerHeader { nonce, ..beaten_by };
     let stray = LedgerObject { header, lines: Vec::new() };
     state.put(&key, stray.to_jsonl().unwrap().as_bytes(), "application/x-ndjson").await.unwrap();
     let told = world.lines().await;
-    let conductor = world.loop_of_ones_own();
-    let tidied = conductor.tidy(board, Deadline::after(clock::now(), SignedDuration::from_secs(30))).await;
-    assert!(tidied.tidied.is_some());
+    let engine = world.loop_of_ones_own();
+    let ledger_cleaned_to =
+        engine.clean_ledger(board, Deadline::after(clock::now(), SignedDuration::from_secs(30))).await;
+    assert!(ledger_cleaned_to.ledger_cleaned_to.is_some());
     assert!(state.get(&key).await.unwrap().is_none(), "the stray is gone");
     assert_eq!(world.lines().await, told, "and the chain is whole");
 

@@ -4,15 +4,15 @@
 #![cfg(test)]
 
 mod bad_input;
+mod before_first_release;
 mod burst;
-mod early;
 mod interruption;
 mod loads;
 mod losses;
 mod lost_board;
 mod operate;
+mod operator_commands;
 mod rights;
 mod shared_mart;
 mod stack;
-mod words;
 mod world;

@@ -11,14 +11,14 @@ use serde_json::{Value, json};
 use crate::world::{World, binaries};
 
 /// An IAM user of the emulated account who may do this and nothing else.
-pub(crate) struct Person {
+pub(crate) struct Operator {
     key: String,
     secret: String,
 }
 
 impl World {
     /// By boto3, which the SAM CLI brings, rather than by one more SDK crate.
-    fn person(&self, name: &str, statements: &Value) -> Person {
+    fn person(&self, name: &str, statements: &Value) -> Operator {
         let code = "import boto3, json, sys\n\
             iam = boto3.client('iam')\n\
             iam.create_user(UserName=sys.argv[1])\n\
@@ -28,10 +28,10 @@ impl World {
         let policy = json!({ "Version": "2012-10-17", "Statement": statements });
         let output = self.boto3(code, &[name, &policy.to_string()]);
         let mut words = output.split_whitespace().map(str::to_owned);
-        Person { key: words.next().unwrap(), secret: words.next().unwrap() }
+        Operator { key: words.next().unwrap(), secret: words.next().unwrap() }
     }
 
-    pub(crate) fn landfall(&self, person: &Person, arguments: &[&str]) -> Command {
+    pub(crate) fn landfall(&self, person: &Operator, arguments: &[&str]) -> Command {
         let mut command = Command::new(binaries().join("landfall"));
         command.args(arguments).args(["--stack", &self.stack.state.stack]);
         command.env_clear().envs([
@@ -45,8 +45,8 @@ impl World {
     }
 }
 
-pub(crate) fn root() -> Person {
-    Person { key: "test".to_owned(), secret: "test".to_owned() }
+pub(crate) fn root() -> Operator {
+    Operator { key: "test".to_owned(), secret: "test".to_owned() }
 }
 
 pub(crate) fn text(output: &Output) -> String {

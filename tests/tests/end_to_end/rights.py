@@ -102,9 +102,9 @@ def restore(board: dict[str, Any]) -> None:
 HISTORY = boards()
 EMPTY = HISTORY[0]
 SETTLED = HISTORY[-1]
-READY = that(lambda b: b["release"] and not b["runs"] and any(k.startswith("load") and not d.get("planned") for k, d in b["owed"].items()))
+READY = that(lambda b: b["release"] and not b["runs"] and any(k.startswith("load") and not d.get("planned") for k, d in b["backlog"].items()))
 LIVE = that(lambda b: any(run["attempt"]["state"] == "running" for run in b["runs"].values()))
-OWES_DOCS = that(lambda b: b["docs"]["owed"])
+DOCS_PENDING = that(lambda b: b["docs"]["pending"])
 VOIDING = json.loads(json.dumps(LIVE))
 for run in VOIDING["runs"].values():
     run["attempt"].update(state="voiding", number=7)
@@ -173,9 +173,9 @@ def offer() -> dict[str, str]:
 
 
 def publish() -> dict[str, str]:
-    restore(OWES_DOCS)
+    restore(DOCS_PENDING)
     return call("PublishDocsFunction", {
-        "version": "0", "id": str(uuid.uuid4()), "detail-type": "Docs Owed", "source": "landfall", "account": "111122223333",
+        "version": "0", "id": str(uuid.uuid4()), "detail-type": "Docs Pending", "source": "landfall", "account": "111122223333",
         "time": "2026-11-22T17:16:29Z", "region": "eu-west-1", "resources": [], "detail": {"stack": STACK},
     })
 
@@ -261,7 +261,7 @@ TABLE: dict[tuple[str, str], tuple[Callable[[], dict[str, str]], str]] = {
     ("RunPolicy", "PassTaskRoles"): (sweep(READY), "log"),
     ("RunPolicy", "WatchAndStopTasks"): (sweep(LIVE), "answer"),
     ("RunPolicy", "WakeLater"): (land, "log"),
-    ("RunPolicy", "TellOthers"): (sweep(OWES_DOCS), "log"),
+    ("RunPolicy", "TellOthers"): (sweep(DOCS_PENDING), "log"),
     ("OnScheduleRole", "CountDeadLetters"): (sweep(SETTLED), "log"),
     ("OnLoadRole", "ConsumeLoads"): (poll, "emulator.log"),
     ("OnScheduleRole", "DeadLetters"): (fail("OnScheduleFunction"), "emulator.log"),

@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use landfall_pipeline::LedgerOutcome;
+use landfall_planner::LedgerOutcome;
 
 use crate::world::World;
 

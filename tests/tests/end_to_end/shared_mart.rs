@@ -1,7 +1,7 @@
 //! Leases seen from outside: by S3's time of each claim and ECS's times of each task, not by what the board says.
 
 use jiff::Timestamp;
-use landfall_pipeline::{Claim, LedgerOutcome, Plan, RunId};
+use landfall_planner::{Claim, LedgerOutcome, Plan, RunId};
 
 use crate::world::{World, run_of};
 
@@ -61,7 +61,7 @@ async fn two_datasets_that_share_a_mart_never_hold_it_together_and_others_run_me
     world
         .until("everything built once", async || {
             let board = world.board().await;
-            (board.built.len() == 5 && board.runs.is_empty() && board.owed.is_empty()).then_some(())
+            (board.built.len() == 5 && board.runs.is_empty() && board.backlog.is_empty()).then_some(())
         })
         .await;
     let before = crate::world::ends(&world.lines().await).len();
@@ -84,19 +84,19 @@ async fn two_datasets_that_share_a_mart_never_hold_it_together_and_others_run_me
         .until("the load of b, ready and waiting", async || {
             let board = world.board().await;
             board
-                .owed
+                .backlog
                 .iter()
-                .any(|(cause, debt)| cause.to_string() == "load:raw.b" && debt.ready_at.is_none())
+                .any(|(trigger, entry)| trigger.to_string() == "load:raw.b" && entry.ready_at.is_none())
                 .then_some(())
         })
         .await;
     live("c", 2).await;
     let board = world.board().await;
-    let causes: Vec<String> =
-        board.runs.values().flat_map(|run| &run.causes).map(|cause| cause.cause.to_string()).collect();
-    assert!(!causes.contains(&"load:raw.b".to_owned()), "b waits for the mart that a's run writes: {causes:?}");
+    let triggers: Vec<String> =
+        board.runs.values().flat_map(|run| &run.triggers).map(|trigger| trigger.trigger.to_string()).collect();
+    assert!(!triggers.contains(&"load:raw.b".to_owned()), "b waits for the mart that a's run writes: {triggers:?}");
     let why = landfall::why::explain(&world.stack.stack, "mart_ab").await.unwrap();
-    assert!(why.contains("it is owed for load:raw.b") && why.contains("which holds memory.lake.mart_ab"), "{why}");
+    assert!(why.contains("it is pending for load:raw.b") && why.contains("which holds memory.lake.mart_ab"), "{why}");
     std::fs::remove_file(&closed).unwrap();
     let ends = world.settled(before + 3).await;
 

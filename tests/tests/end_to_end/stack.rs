@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use landfall::terminal::Terminal;
-use landfall_pipeline::LedgerOutcome;
+use landfall_planner::LedgerOutcome;
 use serde_json::{Value, json};
 
 use crate::world::{World, models, run_of};

@@ -15,10 +15,10 @@ use landfall::{
     release::{ReleaseError, Released},
     terminal::Terminal,
 };
-use landfall_pipeline::{About, Board, LedgerLine, LedgerOutcome, Plan, RunId, RunResult};
+use landfall_planner::{Board, LedgerLine, LedgerOutcome, LedgerSubject, Plan, RunId, RunResult};
 
 /// How long anything may take on a machine that is busy with other tests.
-const PATIENCE: Duration = Duration::from_mins(4);
+const FAIRNESS_LIMIT: Duration = Duration::from_mins(4);
 const INTERVAL: Duration = Duration::from_millis(200);
 
 pub(crate) struct World {
@@ -141,11 +141,11 @@ impl World {
             if let Some(seen) = look().await {
                 return seen;
             }
-            if began.elapsed() > PATIENCE {
+            if began.elapsed() > FAIRNESS_LIMIT {
                 let lines = self.lines().await;
                 let board = serde_json::to_string_pretty(&self.board().await).unwrap();
                 panic!(
-                    "not seen in {PATIENCE:?}: {what}\n{lines:#?}\n{board}\nlogs: {}",
+                    "not seen in {FAIRNESS_LIMIT:?}: {what}\n{lines:#?}\n{board}\nlogs: {}",
                     self.stack.state.folder.display()
                 );
             }
@@ -157,8 +157,9 @@ impl World {
     pub(crate) async fn settled(&self, runs: usize) -> Vec<LedgerLine> {
         self.until(&format!("{runs} runs settled"), async || {
             let board = self.board().await;
-            let gathering = board.owed.values().any(|debt| debt.ready_at.is_some());
-            let quiet = board.runs.is_empty() && board.docs.owed.is_empty() && board.announce.is_empty() && !gathering;
+            let gathering = board.backlog.values().any(|entry| entry.ready_at.is_some());
+            let quiet =
+                board.runs.is_empty() && board.docs.pending.is_empty() && board.announce.is_empty() && !gathering;
             let ends = ends(&self.lines().await);
             (quiet && ends.len() >= runs).then_some(ends)
         })
@@ -267,14 +268,14 @@ pub(crate) fn ends(lines: &[LedgerLine]) -> Vec<LedgerLine> {
 /// The run that a line is about.
 pub(crate) fn run_of(line: &LedgerLine) -> (RunId, u32) {
     match &line.about {
-        About::Run { run, attempt, .. } => (run.clone(), *attempt),
+        LedgerSubject::Run { run, attempt, .. } => (run.clone(), *attempt),
         other => panic!("about no run: {other:?}"),
     }
 }
 
 /// What became of an object, by its key: the outcomes of every line about it.
 pub(crate) fn outcomes(lines: &[LedgerLine], wanted: &str) -> Vec<LedgerOutcome> {
-    let about = |line: &&LedgerLine| matches!(&line.about, About::Object { key, .. } if key == wanted);
+    let about = |line: &&LedgerLine| matches!(&line.about, LedgerSubject::Object { key, .. } if key == wanted);
     lines.iter().filter(about).map(|line| line.outcome).collect()
 }
 

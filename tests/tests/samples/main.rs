@@ -17,13 +17,13 @@ use landfall::{
     stack,
     terminal::Terminal,
 };
-use landfall_cloud::{Clients, Store, clock};
-use landfall_pipeline::{About, Announcement, BOARD_KEY, Board, LedgerLine, LedgerOutcome, RunCause};
+use landfall_aws::{Clients, Store, clock};
+use landfall_planner::{Announcement, BOARD_KEY, Board, LedgerLine, LedgerOutcome, LedgerSubject, RunTrigger};
 use landfall_startup::{Answer, RuntimeApi, functions};
 use serde_json::{Value, json};
 
 /// A busy machine, and a function built without optimising.
-const PATIENCE: Duration = Duration::from_mins(1);
+const FAIRNESS_LIMIT: Duration = Duration::from_mins(1);
 const STATE: &str = "shop-statebucket-1a2b3c4d";
 const DOCS: &str = "shop-docsbucket-1a2b3c4d";
 /// The release of release-offered.json.
@@ -93,7 +93,7 @@ impl World {
         scheduler.create_schedule_group().name("shop-ScheduleGroup-AbCdEfGhIjKl").send().await.unwrap();
 
         let state = Clients::new(sdk, true).unwrap().store(STATE);
-        let manifest = std::fs::read(root().join("shared/pipeline/fixtures/example-manifest.json.zst")).unwrap();
+        let manifest = std::fs::read(root().join("shared/planner/fixtures/example-manifest.json.zst")).unwrap();
         let manifest = String::from_utf8(zstd::decode_all(manifest.as_slice()).unwrap()).unwrap();
         // Whose bucket the samples name.
         let manifest = manifest.replace("landing-bucket", "shop-landing").into_bytes();
@@ -118,7 +118,7 @@ impl World {
             self.running.insert(function.to_owned(), (api, child));
         }
         let (api, _) = self.running.get_mut(function).unwrap();
-        api.invoke(event, PATIENCE).await.unwrap()
+        api.invoke(event, FAIRNESS_LIMIT).await.unwrap()
     }
 
     async fn board(&self) -> Board {
@@ -139,7 +139,7 @@ impl World {
 
 /// What became of the object with this key, each time that it was told of.
 fn outcomes(lines: &[LedgerLine], wanted: &str) -> Vec<LedgerOutcome> {
-    let of = |line: &&LedgerLine| matches!(&line.about, About::Object { key, .. } if key == wanted);
+    let of = |line: &&LedgerLine| matches!(&line.about, LedgerSubject::Object { key, .. } if key == wanted);
     lines.iter().filter(of).map(|line| line.outcome).collect()
 }
 
@@ -182,20 +182,20 @@ async fn every_sample_is_taken_by_the_function_that_it_goes_to() {
     let malformed = lines.iter().filter(|line| line.outcome == LedgerOutcome::Malformed).count();
     assert_eq!(malformed, 2, "of three malformed messages the one at its tenth try was ledgered long ago: {lines:#?}");
     let board = world.board().await;
-    let owed: Vec<String> = board.owed.keys().map(ToString::to_string).collect();
-    assert!(owed.iter().any(|cause| cause.contains("jaffle.raw_orders")), "{owed:?}");
-    assert!(owed.iter().any(|cause| cause.contains("crm.accounts")), "{owed:?}");
+    let backlog: Vec<String> = board.backlog.keys().map(ToString::to_string).collect();
+    assert!(backlog.iter().any(|trigger| trigger.contains("jaffle.raw_orders")), "{backlog:?}");
+    assert!(backlog.iter().any(|trigger| trigger.contains("crm.accounts")), "{backlog:?}");
     assert!(board.jobs.keys().any(|job| job.as_str() == "nightly-qa"), "the job of schedule-job.json came due");
 }
 
 #[test]
 fn what_is_said_of_a_run_that_is_over_is_what_the_sample_shows() {
     let sample = sample("run-settled.json");
-    let causes: Vec<RunCause> = serde_json::from_value(sample["detail"]["causes"].clone()).unwrap();
+    let triggers: Vec<RunTrigger> = serde_json::from_value(sample["detail"]["triggers"].clone()).unwrap();
     let mut on_the_board = sample["detail"].clone();
-    on_the_board["causes"] = json!([]);
+    on_the_board["triggers"] = json!([]);
     let told: Announcement = serde_json::from_value(on_the_board).unwrap();
-    let mut again = Announcement { causes, ..told }.detail().unwrap();
+    let mut again = Announcement { triggers, ..told }.detail().unwrap();
     again["stack"] = "shop".into();
     assert_eq!(again, sample["detail"]);
 }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use bucket::{BUCKET, Bucket};
-use landfall_pipeline::{Plan, RunResult};
+use landfall_planner::{Plan, RunResult};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -116,12 +116,12 @@ impl World {
             .collect();
         let plan = json!({
             "version": 1, "run_id": "r-1", "release": "v1", "created_at": "2026-11-22T17:14:17Z",
-            "causes": [{"cause": "load:shop.orders", "generation": 1, "reason": "1 object landed in orders/", "select": "tag:x"}],
+            "triggers": [{"trigger": "load:shop.orders", "generation": 1, "reason": "1 object landed in orders/", "select": "tag:x"}],
             "steps": steps, "nodes": nodes, "writes": [], "reads": [], "timeout_seconds": timeout_seconds,
             "task": {"cluster": "c", "task_definition": "d", "container": "dbt", "subnets": [], "security_groups": [],
                      "assign_public_ip": false, "state_bucket": BUCKET},
         });
-        // It must be a plan as the decider writes it.
+        // It must be a plan as the planner writes it.
         serde_json::from_value::<Plan>(plan.clone()).unwrap();
         self.bucket.put("runs/r-1/plan.json", plan.to_string());
     }

@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeSet, rc::Rc};
 
-use landfall_conductor::{ConductError, Conductor, Deadline, Offered, ReleaseParts};
-use landfall_pipeline::{
-    Board, DatasetLoaded, Input, JobName, Load, ObjectEvent, Project as Yaml, ReleaseId, StoredBoard,
+use landfall_engine::{Deadline, Engine, EngineError, Offered, ReleaseParts};
+use landfall_planner::{
+    Board, DatasetLoaded, InboundEvent, Input, JobName, LandfallYml, ObjectEvent, ReleaseId, StoredBoard,
 };
 
 use crate::{
@@ -18,52 +18,53 @@ use crate::{
 
 /// A function's handler, as its crate has it.
 pub(super) async fn invoke(
-    conductor: &Conductor<SimPorts>,
+    engine: &Engine<SimPorts>,
     function: Function,
     deadline: Deadline,
     world: &Shared,
-) -> Result<(), ConductError> {
+) -> Result<(), EngineError> {
     match function {
         Function::OnLoad(batch) => {
-            let loads: Vec<Load> = batch.into_iter().filter_map(|message| message.load).collect();
+            let loads: Vec<InboundEvent> = batch.into_iter().filter_map(|message| message.load).collect();
             for load in &loads {
-                if let Load::Object(ObjectEvent { event_id, .. }) | Load::Loaded(DatasetLoaded { event_id, .. }) = load
+                if let InboundEvent::ObjectCreated(ObjectEvent { event_id, .. })
+                | InboundEvent::DatasetLoaded(DatasetLoaded { event_id, .. }) = load
                 {
                     *world.borrow_mut().received.entry(event_id.clone()).or_default() += 1;
                 }
             }
-            let input = if loads.is_empty() { Input::Tick } else { Input::Loads(&loads) };
-            conductor.conduct(&input, deadline).await?;
+            let input = if loads.is_empty() { Input::Tick } else { Input::Events(&loads) };
+            engine.conduct(&input, deadline).await?;
         }
         Function::Sweep => {
-            conductor.sweep(deadline).await?;
+            engine.sweep(deadline).await?;
         }
         Function::Job(scheduled_time) => {
             let job = JobName::parse("qa").unwrap_or_else(|error| unreachable!("{error}"));
-            conductor.conduct(&Input::Schedule { job, scheduled_time }, deadline).await?;
+            engine.conduct(&Input::Schedule { job, scheduled_time }, deadline).await?;
         }
         Function::OnTaskStopped(facts) => {
-            if let Some(stop) = conductor.observe(&facts).await? {
-                conductor.conduct(&Input::Stopped(Box::new(stop)), deadline).await?;
+            if let Some(stop) = engine.observe(&facts).await? {
+                engine.conduct(&Input::Stopped(Box::new(stop)), deadline).await?;
             }
         }
         Function::OnRelease(version) => {
             let parts = parts(&world.borrow(), version);
-            if let Offered::InPlace(_, board) = conductor.offer(&parts, deadline).await? {
-                conductor.perform(*board, deadline).await?;
+            if let Offered::InPlace(_, board) = engine.offer(&parts, deadline).await? {
+                engine.perform(*board, deadline).await?;
             }
         }
-        Function::Recover(back) => recover(conductor, back, world).await?,
+        Function::Recover(back) => recover(engine, back, world).await?,
         Function::PublishDocs => {
-            let files = SimFiles(conductor.ports().clone());
-            conductor.publish_docs(&files, &files, deadline).await?;
+            let files = SimFiles(engine.ports().clone());
+            engine.publish_docs(&files, &files, deadline).await?;
         }
     }
     Ok(())
 }
 
 /// `landfall recover`.
-async fn recover(conductor: &Conductor<SimPorts>, back: usize, world: &Shared) -> Result<(), ConductError> {
+async fn recover(engine: &Engine<SimPorts>, back: usize, world: &Shared) -> Result<(), EngineError> {
     let (old, over) = {
         let world = world.borrow();
         // The first version that has a release: before it there was nothing to lose.
@@ -72,7 +73,7 @@ async fn recover(conductor: &Conductor<SimPorts>, back: usize, world: &Shared) -
         (old, world.board.as_ref().map(|(_, etag)| etag.to_string()))
     };
     let Some(old) = old else { return Ok(()) };
-    let recovered = conductor.recover(StoredBoard::from(old), over.as_deref()).await?;
+    let recovered = engine.recover(StoredBoard::from(old), over.as_deref()).await?;
     let newer = recovered.release.filter(|release| recovered.board.release.as_ref().is_some_and(|now| release > now));
     if let Some(release) = newer {
         let mut world = world.borrow_mut();
@@ -95,7 +96,7 @@ fn parts(world: &World, version: usize) -> ReleaseParts {
     ReleaseParts {
         id,
         index: project.index().unwrap_or_else(|error| unreachable!("{error}")),
-        project: Yaml::from_yaml(&scenario.yaml).unwrap_or_else(|error| unreachable!("{error}")),
+        project: LandfallYml::from_yaml(&scenario.yaml).unwrap_or_else(|error| unreachable!("{error}")),
         existing: BTreeSet::new(),
         task_definition: None,
         landing_bucket: Some(LANDING.to_owned()),

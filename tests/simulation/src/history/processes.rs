@@ -5,8 +5,8 @@ use std::{
     task::{Context, Waker},
 };
 
-use landfall_conductor::{Conductor, Deadline};
-use landfall_pipeline::RunId;
+use landfall_engine::{Deadline, Engine};
+use landfall_planner::RunId;
 
 use super::{Ended, History, Process, Running, What, functions::invoke};
 use crate::{
@@ -81,7 +81,7 @@ impl History {
         let shared = Rc::clone(&self.world);
         let called = function.clone();
         let future: Running = Box::pin(async move {
-            let result = invoke(&Conductor::over(ports), called, deadline, &shared).await;
+            let result = invoke(&Engine::over(ports), called, deadline, &shared).await;
             if let Err(error) = &result {
                 shared.borrow_mut().say(|| format!("a function failed: {error}"));
             }
@@ -120,8 +120,8 @@ impl History {
                 self.ended(process, &ended);
             }
             std::task::Poll::Pending => {
-                let asked = self.world.borrow_mut().asked.take();
-                match asked {
+                let command = self.world.borrow_mut().command.take();
+                match command {
                     Some(call) => self.waits(process, call),
                     None => self.dead(process),
                 }
@@ -199,7 +199,7 @@ impl History {
                         let back = back.saturating_sub(1);
                         world.later(MINUTE, Happening::Invoke(Function::Recover(back), 0));
                     }
-                    // Lambda calls again, twice; then it is a dead letter, and the sweep's or a person's.
+                    // Lambda calls again, twice; then it is a dead letter, and the sweep's or an operator's.
                     _ if !well && before < 2 => {
                         let after = if before == 0 { MINUTE } else { 2 * MINUTE };
                         world.later(after, Happening::Invoke(function, before + 1));

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use landfall_conductor::{ConductError, Ports, PutNew, RunOutcome, Swap, docs::Files};
-use landfall_pipeline::{
+use landfall_engine::{CompareAndSwap, EngineError, Ports, PutNew, RunTaskOutcome, docs::Files};
+use landfall_planner::{
     Board, Capacity, Claim, LedgerHeader, LedgerObject, Nonce, PLAN_VERSION, Plan, ReleaseId, RunId, ledger_key,
 };
 
@@ -25,21 +25,21 @@ fn is_new(answer: &PutNew) -> bool {
 
 /// A board is made once, and replaced only by whoever saw the last one.
 async fn board(ports: &impl Ports) {
-    assert!(matches!(ports.board().await, Err(ConductError::NoBoard { .. })));
+    assert!(matches!(ports.board().await, Err(EngineError::NoBoard { .. })));
     let mut board = Board::new(ports.now());
-    assert!(matches!(ports.restore_board(None, &board).await.unwrap(), Swap::Done { .. }));
-    assert_eq!(ports.restore_board(None, &board).await.unwrap(), Swap::Conflict);
+    assert!(matches!(ports.restore_board(None, &board).await.unwrap(), CompareAndSwap::Written { .. }));
+    assert_eq!(ports.restore_board(None, &board).await.unwrap(), CompareAndSwap::Conflict);
     let (stored, first) = ports.board().await.unwrap();
     assert_eq!(stored.written().0, 0);
     board.seq = 1;
-    assert!(matches!(ports.swap_board(&first, &board).await.unwrap(), Swap::Done { .. }));
+    assert!(matches!(ports.compare_and_swap_board(&first, &board).await.unwrap(), CompareAndSwap::Written { .. }));
     board.seq = 2;
-    assert_eq!(ports.swap_board(&first, &board).await.unwrap(), Swap::Conflict);
+    assert_eq!(ports.compare_and_swap_board(&first, &board).await.unwrap(), CompareAndSwap::Conflict);
     let (stored, second) = ports.board().await.unwrap();
     assert_eq!(stored.written().0, 1, "the one that lost changed nothing");
     assert_ne!(first, second);
-    assert!(matches!(ports.restore_board(Some(&second), &board).await.unwrap(), Swap::Done { .. }));
-    assert_eq!(ports.restore_board(Some(&second), &board).await.unwrap(), Swap::Conflict);
+    assert!(matches!(ports.restore_board(Some(&second), &board).await.unwrap(), CompareAndSwap::Written { .. }));
+    assert_eq!(ports.restore_board(Some(&second), &board).await.unwrap(), CompareAndSwap::Conflict);
 }
 
 /// Pages are written once, listed in the order of their keys, and gone once deleted.
@@ -47,7 +47,13 @@ async fn ledger(ports: &impl Ports) {
     let at = ports.now();
     let page = |seq: u64, previous: Option<&str>| {
         let nonce = Nonce::parse(format!("{seq:x}")).unwrap();
-        let header = LedgerHeader { ledger: 1, seq, nonce: nonce.clone(), at, previous: previous.map(str::to_owned) };
+        let header = LedgerHeader {
+            ledger: landfall_planner::LEDGER_VERSION,
+            seq,
+            nonce: nonce.clone(),
+            at,
+            previous: previous.map(str::to_owned),
+        };
         (ledger_key(at, seq, &nonce), LedgerObject { header, lines: Vec::new() })
     };
     let (first, one) = page(1, None);
@@ -74,7 +80,7 @@ fn plan(ports: &impl Ports, run: &RunId, at: Timestamp) -> Plan {
         run_id: run.clone(),
         release: ReleaseId::parse("r1").unwrap(),
         created_at: at,
-        causes: Vec::new(),
+        triggers: Vec::new(),
         steps: Vec::new(),
         nodes: Vec::new(),
         waiting: Vec::new(),
@@ -105,14 +111,14 @@ async fn claims(ports: &impl Ports) {
     let run = RunId::parse("claimed").unwrap();
     assert_eq!(ports.claim(&run, 1).await.unwrap(), None);
     let task = Claim::Task { task_arn: "task/1".to_owned() };
-    let void = Claim::Void { reason: "given up".to_owned() };
+    let revoked = Claim::Revoked { reason: "given up".to_owned() };
     assert!(is_new(&ports.put_claim(&run, 1, &task).await.unwrap()));
-    assert!(!is_new(&ports.put_claim(&run, 1, &void).await.unwrap()));
+    assert!(!is_new(&ports.put_claim(&run, 1, &revoked).await.unwrap()));
     let (there, at) = ports.claim(&run, 1).await.unwrap().unwrap();
     assert_eq!(there, task);
     assert_eq!(at.subsec_nanosecond(), 0, "S3's times have whole seconds");
     assert!(ports.now().duration_since(at).abs() < SignedDuration::from_mins(1), "{at}");
-    assert!(is_new(&ports.put_claim(&run, 2, &void).await.unwrap()), "each attempt has a claim of its own");
+    assert!(is_new(&ports.put_claim(&run, 2, &revoked).await.unwrap()), "each attempt has a claim of its own");
     assert_eq!(ports.result(&run, 1).await.unwrap(), None);
 }
 
@@ -122,13 +128,13 @@ async fn tasks(ports: &impl Ports) {
     let plan = plan(ports, &run, ports.now());
     let call = plan.run_task(1);
     let outcome = ports.run_task(&call).await;
-    let RunOutcome::Started { task_arn } = &outcome else { panic!("{outcome:?}") };
+    let RunTaskOutcome::Started { task_arn } = &outcome else { panic!("{outcome:?}") };
     assert_eq!(ports.run_task(&call).await, outcome);
     let mut other = call.clone();
     other.started_by = "run-2".to_owned();
-    assert_eq!(ports.run_task(&other).await, RunOutcome::Conflict { task_arns: vec![task_arn.clone()] });
+    assert_eq!(ports.run_task(&other).await, RunTaskOutcome::Conflict { task_arns: vec![task_arn.clone()] });
     let second = ports.run_task(&plan.run_task(2)).await;
-    assert!(matches!(&second, RunOutcome::Started { task_arn: next } if next != task_arn), "{second:?}");
+    assert!(matches!(&second, RunTaskOutcome::Started { task_arn: next } if next != task_arn), "{second:?}");
 
     let (head, _) = task_arn.rsplit_once('/').unwrap();
     let nobody = format!("{head}/00000000000000000000000000000000");
@@ -153,8 +159,8 @@ async fn pointer(files: &impl Files) {
     assert!(!is_new(&files.put_new("notes.json", b"2", "application/json").await.unwrap()));
     let (bytes, first) = files.get("notes.json").await.unwrap().unwrap();
     assert_eq!(bytes, b"1");
-    assert!(matches!(files.swap("notes.json", &first, b"3").await.unwrap(), Swap::Done { .. }));
-    assert_eq!(files.swap("notes.json", &first, b"4").await.unwrap(), Swap::Conflict);
+    assert!(matches!(files.swap("notes.json", &first, b"3").await.unwrap(), CompareAndSwap::Written { .. }));
+    assert_eq!(files.swap("notes.json", &first, b"4").await.unwrap(), CompareAndSwap::Conflict);
     files.put("notes.json", b"5", "application/json").await.unwrap();
     let (bytes, last) = files.get("notes.json").await.unwrap().unwrap();
     assert_eq!(bytes, b"5");

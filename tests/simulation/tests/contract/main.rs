@@ -5,14 +5,14 @@
 #![cfg(test)]
 
 mod assertions;
-#[path = "../../../../shared/cloud/tests/emulator/launched.rs"]
+#[path = "../../../../shared/aws/tests/emulator/launched.rs"]
 mod launched;
 
 use std::{cell::RefCell, rc::Rc};
 
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use fastrand::Rng;
-use landfall_cloud::{Config, conductor::Aws};
+use landfall_aws::{Config, engine_ports::Aws};
 use simulation::{
     docs::SimFiles,
     exec::drive,

@@ -1,0 +1,215 @@
+//! What a call to AWS came to when it did not succeed, by what the caller can do next.
+
+use std::{error::Error, fmt};
+
+use aws_sdk_s3::{
+    config::http::HttpResponse,
+    error::{ProvideErrorMetadata, SdkError},
+};
+
+/// What AWS, or the way to it, said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The HTTP status; absent if no answer came, or none that could be read.
+    pub status: Option<u16>,
+    /// AWS's own name of the error, such as `AccessDenied`.
+    pub code: Option<String>,
+    /// In words.
+    pub message: String,
+}
+
+impl Fault {
+    /// From an SDK's error of any service.
+    pub(crate) fn of<E>(error: &SdkError<E, HttpResponse>) -> Self
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        match error {
+            SdkError::ServiceError(answer) => Self {
+                status: Some(answer.raw().status().as_u16()),
+                code: answer.err().code().map(str::to_owned),
+                message: answer.err().message().map_or_else(|| chain(answer.err()), str::to_owned),
+            },
+            SdkError::ResponseError(answer) => {
+                Self { status: Some(answer.raw().status().as_u16()), code: None, message: chain(error) }
+            }
+            _ => Self { status: None, code: None, message: chain(error) },
+        }
+    }
+
+    /// Whether the role lacks a permission.
+    pub fn is_denied(&self) -> bool {
+        self.status == Some(403) || self.code.as_deref().is_some_and(|code| code.starts_with("AccessDenied"))
+    }
+
+    /// Whether AWS's own name of the error is one for too many calls: nothing was done, whatever the status.
+    pub fn is_named_throttling(&self) -> bool {
+        const CODES: [&str; 8] = [
+            "Throttling",
+            "ThrottlingException",
+            "ThrottledException",
+            "TooManyRequestsException",
+            "RequestLimitExceeded",
+            "RequestThrottled",
+            "SlowDown",
+            "LimitExceededException",
+        ];
+        self.status == Some(429) || self.code.as_deref().is_some_and(|code| CODES.contains(&code))
+    }
+
+    /// Whether AWS asks for fairness limit and has done nothing. ECS and EC2 also say so in the words of another error.
+    pub fn is_throttled(&self) -> bool {
+        const WORDS: [&str; 4] = ["rate exceeded", "request limit exceeded", "throttl", "too many requests"];
+        let message = self.message.to_lowercase();
+        self.is_named_throttling() || (self.status.is_some() && WORDS.iter().any(|words| message.contains(words)))
+    }
+
+    /// Whether the call may have had its effect all the same: no answer, an answer cut short, or a fault on AWS's side.
+    pub fn is_ambiguous(&self) -> bool {
+        self.status.is_none_or(|status| status >= 500 || (200..300).contains(&status))
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(code) = &self.code {
+            write!(f, "{code}: ")?;
+        }
+        f.write_str(&self.message)?;
+        match self.status {
+            Some(status) => write!(f, " (HTTP {status})"),
+            None => f.write_str(" (no answer)"),
+        }
+    }
+}
+
+/// The words of an error and of all its sources, without repetitions.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut words: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let text = error.to_string();
+        if !text.is_empty() && words.last().is_none_or(|last| !last.contains(&text)) {
+            words.push(text);
+        }
+        next = error.source();
+    }
+    words.join(": ")
+}
+
+/// A call that did not succeed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// The role may not do that: an operator must add the permission.
+    #[error("{action} on {on} is not allowed: add it to the role, or check that the thing exists ({fault})")]
+    Denied {
+        /// The IAM action, such as `ecs:RunTask`.
+        action: &'static str,
+        /// What it was tried on.
+        on: String,
+        /// What AWS said.
+        fault: Fault,
+    },
+    /// Nothing was done: the same call may succeed later.
+    #[error("{action} on {on} was throttled: call again later ({fault})")]
+    Throttled {
+        /// The IAM action.
+        action: &'static str,
+        /// What it was tried on.
+        on: String,
+        /// What AWS said.
+        fault: Fault,
+    },
+    /// It may or may not have been done: look, or repeat what may be repeated.
+    #[error("{action} on {on} got no good answer: look whether it was done, or call again ({fault})")]
+    Unavailable {
+        /// The IAM action.
+        action: &'static str,
+        /// What it was tried on.
+        on: String,
+        /// What came instead of an answer.
+        fault: Fault,
+    },
+    /// AWS will not do that, however often it is asked: an operator must look.
+    #[error("{action} on {on} was refused: {fault}")]
+    Refused {
+        /// The IAM action.
+        action: &'static str,
+        /// What it was tried on.
+        on: String,
+        /// What AWS said.
+        fault: Fault,
+    },
+}
+
+impl CallError {
+    /// By what the caller can do next.
+    pub(crate) fn new(action: &'static str, on: impl Into<String>, fault: Fault) -> Self {
+        let on = on.into();
+        if fault.is_throttled() {
+            Self::Throttled { action, on, fault }
+        } else if fault.is_denied() {
+            Self::Denied { action, on, fault }
+        } else if fault.is_ambiguous() {
+            Self::Unavailable { action, on, fault }
+        } else {
+            Self::Refused { action, on, fault }
+        }
+    }
+
+    /// From an SDK's error of any service.
+    pub(crate) fn of<E>(action: &'static str, on: impl Into<String>, error: &SdkError<E, HttpResponse>) -> Self
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        Self::new(action, on, Fault::of(error))
+    }
+
+    /// Whether the same call may succeed later without anybody doing anything.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Throttled { .. } | Self::Unavailable { .. })
+    }
+
+    /// What AWS said.
+    pub fn fault(&self) -> &Fault {
+        match self {
+            Self::Denied { fault, .. }
+            | Self::Throttled { fault, .. }
+            | Self::Unavailable { fault, .. }
+            | Self::Refused { fault, .. } => fault,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(status: Option<u16>, code: Option<&str>, message: &str) -> Fault {
+        Fault { status, code: code.map(str::to_owned), message: message.to_owned() }
+    }
+
+    #[test]
+    fn throttling_is_seen_in_the_words_of_another_error() {
+        let hidden = fault(
+            Some(400),
+            Some("InvalidParameterException"),
+            "Error retrieving subnet information for [subnet-1]: Request limit exceeded. (ErrorCode: RequestLimitExceeded)",
+        );
+        assert!(matches!(CallError::new("ecs:RunTask", "x", hidden), CallError::Throttled { .. }));
+    }
+
+    #[test]
+    fn an_error_says_what_can_be_done() {
+        let lost = CallError::new("s3:PutObject", "s3://b/k", fault(None, None, "timed out"));
+        assert!(lost.is_retryable());
+        assert_eq!(
+            lost.to_string(),
+            "s3:PutObject on s3://b/k got no good answer: look whether it was done, or call again (timed out (no answer))"
+        );
+        let denied = CallError::new("s3:PutObject", "s3://b/k", fault(Some(403), Some("AccessDenied"), "no"));
+        assert!(matches!(denied, CallError::Denied { .. }) && !denied.is_retryable());
+        let bad = CallError::new("ecs:RunTask", "c", fault(Some(400), Some("ClientException"), "no such revision"));
+        assert!(matches!(bad, CallError::Refused { .. }) && !bad.is_retryable());
+    }
+}

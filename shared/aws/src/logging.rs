@@ -1,0 +1,46 @@
+//! Log lines for functions: JSON on standard output, which Lambda hands to `CloudWatch` Logs line by line.
+
+use tracing::Level;
+use tracing_subscriber::{filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+
+use crate::config;
+
+/// Sets up the log, once; a second call changes nothing.
+///
+/// The level comes from `LANDFALL_LOG`, else `RUST_LOG`: `debug`, or by crates, `landfall_aws=debug,warn`; else `info`. Words that
+/// cannot be read fall back to `info` and say so in the log: a misspelt level must not stop a load. Filtering by spans and fields as well, as
+/// `EnvFilter` can, needs a library of regular expressions, which weighs a twentieth of a function.
+pub fn init() {
+    let asked = config::variable("LANDFALL_LOG").or_else(|| config::variable("RUST_LOG"));
+    let (filter, problem) = filter(asked.as_deref());
+    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_span_list(false);
+    let set = tracing_subscriber::registry().with(lines).with(filter).try_init();
+    if let (Ok(()), Some(problem)) = (set, problem) {
+        tracing::warn!(problem, "the log level cannot be read: using info");
+    }
+}
+
+fn filter(asked: Option<&str>) -> (Targets, Option<String>) {
+    let info = || Targets::new().with_default(Level::INFO);
+    match asked.map(str::parse::<Targets>) {
+        Some(Ok(filter)) => (filter, None),
+        Some(Err(error)) => (info(), Some(error.to_string())),
+        None => (info(), None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_level_falls_back_to_info_and_says_so() {
+        assert_eq!(filter(None).0.to_string(), "info");
+        let by_crate = filter(Some("landfall_aws=debug,warn")).0;
+        assert!(by_crate.would_enable("landfall_aws::store", &Level::DEBUG));
+        assert!(!by_crate.would_enable("hyper", &Level::INFO) && by_crate.would_enable("hyper", &Level::WARN));
+        let (filter, problem) = filter(Some("landfall=loud=er"));
+        assert_eq!(filter.to_string(), "info");
+        assert!(problem.is_some());
+    }
+}

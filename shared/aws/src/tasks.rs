@@ -1,0 +1,326 @@
+//! ECS tasks: start, describe, stop.
+
+use std::time::{Duration, Instant};
+
+use aws_sdk_ecs::{
+    config::retry::RetryConfig,
+    error::SdkError,
+    operation::run_task::{RunTaskError, RunTaskOutput},
+    types::{
+        AssignPublicIp, AwsVpcConfiguration, CapacityProviderStrategyItem, ContainerOverride, KeyValuePair, LaunchType,
+        NetworkConfiguration, PropagateTags, Tag, TaskOverride,
+    },
+};
+use landfall_planner::{Capacity, RunTaskCall};
+
+pub use landfall_engine::{DescribedTasks, RunTaskOutcome, StartRefusal};
+
+use crate::{CallError, Fault, task_state};
+
+/// How often `RunTask` is tried before its caller hears of it. Each try is the same call with the same token.
+const TRIES: u32 = 3;
+/// After so long it is not tried again: the function has other things to do, and the next one makes the same call.
+const ENOUGH: Duration = Duration::from_secs(15);
+/// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTasks.html>
+const MOST_DESCRIBED: usize = 100;
+/// The tag by which a bill or a console tells whose task it is.
+const RUN_TAG: &str = "landfall:run";
+/// One of the cluster's capacity providers in template.yaml.
+const SPOT: &str = "FARGATE_SPOT";
+
+/// The tasks of one cluster. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Tasks {
+    ecs: aws_sdk_ecs::Client,
+    cluster: String,
+    container: String,
+}
+
+/// What came of [`Tasks::stop`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stopping {
+    /// ECS will stop it: SIGTERM, and SIGKILL after the container's `stopTimeout`. It is not stopped yet.
+    OperatorCommand,
+    /// ECS knows no such task.
+    NotFound,
+}
+
+impl Tasks {
+    /// The tasks of this cluster (ARN), in which the container with this name is the one that counts.
+    pub(crate) fn new(ecs: aws_sdk_ecs::Client, cluster: &str, container: &str) -> Self {
+        Self { ecs, cluster: cluster.to_owned(), container: container.to_owned() }
+    }
+
+    /// Starts the attempt's task, exactly as the plan says. <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html>
+    ///
+    /// The SDK's retries are off: it would forget that an earlier try's reply was lost, and a refusal of the last try would then pass for "no
+    /// task exists". Needs `ecs:RunTask`, `ecs:TagResource` and `iam:PassRole` for the task's two roles.
+    pub async fn run(&self, call: &RunTaskCall) -> RunTaskOutcome {
+        let (mut lost_a_reply, mut tried, began) = (false, 0, Instant::now());
+        loop {
+            tried += 1;
+            let outcome = match self.run_once(call).await {
+                Ok(answer) => of_answer(answer),
+                Err(error) => of_error(&error, &call.settings.cluster),
+            };
+            let again = match &outcome {
+                RunTaskOutcome::Started { .. } | RunTaskOutcome::Conflict { .. } => return outcome,
+                RunTaskOutcome::Unknown { .. } => {
+                    lost_a_reply = true;
+                    true
+                }
+                RunTaskOutcome::Refused { class, .. } => *class == StartRefusal::Throttled,
+            };
+            if !again || tried >= TRIES || began.elapsed() > ENOUGH {
+                return match outcome {
+                    RunTaskOutcome::Refused { reason, .. } if lost_a_reply => RunTaskOutcome::Unknown {
+                        error: format!("an earlier reply to the same call was lost; then: {reason}"),
+                    },
+                    outcome => outcome,
+                };
+            }
+            tracing::debug!(run = call.started_by, tried, ?outcome, "RunTask got no good answer");
+            tokio::time::sleep(Duration::from_millis(fastrand::u64(1..=200 << tried))).await;
+        }
+    }
+
+    async fn run_once(&self, call: &RunTaskCall) -> Result<RunTaskOutput, RunTaskFailure> {
+        let settings = &call.settings;
+        let network = AwsVpcConfiguration::builder()
+            .set_subnets(Some(settings.subnets.clone()))
+            .set_security_groups((!settings.security_groups.is_empty()).then(|| settings.security_groups.clone()))
+            .assign_public_ip(if settings.assign_public_ip {
+                AssignPublicIp::Enabled
+            } else {
+                AssignPublicIp::Disabled
+            })
+            .build()
+            .map_err(SdkError::construction_failure)?;
+        let environment =
+            call.environment.iter().map(|(name, value)| KeyValuePair::builder().name(name).value(value).build());
+        let container =
+            ContainerOverride::builder().name(&settings.container).set_environment(Some(environment.collect())).build();
+        // A launch type and a strategy exclude each other.
+        let (launch_type, strategy) = match call.capacity {
+            Capacity::OnDemand => (Some(LaunchType::Fargate), None),
+            Capacity::Spot => {
+                let spot = CapacityProviderStrategyItem::builder().capacity_provider(SPOT).weight(1).build();
+                (None, Some(vec![spot.map_err(SdkError::construction_failure)?]))
+            }
+        };
+        self.ecs
+            .run_task()
+            .cluster(&settings.cluster)
+            .task_definition(&settings.task_definition)
+            .count(1)
+            .set_launch_type(launch_type)
+            .set_capacity_provider_strategy(strategy)
+            .network_configuration(NetworkConfiguration::builder().awsvpc_configuration(network).build())
+            .overrides(TaskOverride::builder().container_overrides(container).build())
+            .client_token(&call.client_token)
+            .started_by(&call.started_by)
+            .propagate_tags(PropagateTags::TaskDefinition)
+            .tags(Tag::builder().key(RUN_TAG).value(&call.started_by).build())
+            .customize()
+            .config_override(aws_sdk_ecs::config::Config::builder().retry_config(RetryConfig::disabled()))
+            .send()
+            .await
+    }
+
+    /// What ECS knows of these tasks. An empty answer about a task is no evidence that it stopped. Needs `ecs:DescribeTasks`.
+    pub async fn describe(&self, task_arns: &[String]) -> Result<DescribedTasks, CallError> {
+        let mut described = DescribedTasks::default();
+        for batch in task_arns.chunks(MOST_DESCRIBED) {
+            let answer = self
+                .ecs
+                .describe_tasks()
+                .cluster(&self.cluster)
+                .set_tasks(Some(batch.to_vec()))
+                .send()
+                .await
+                .map_err(|error| CallError::of("ecs:DescribeTasks", &self.cluster, &error))?;
+            described.tasks.extend(answer.tasks().iter().filter_map(|task| task_state::of_task(task, &self.container)));
+            for failure in answer.failures() {
+                let arn = failure.arn().unwrap_or_default().to_owned();
+                match failure.reason() {
+                    Some("MISSING") => described.missing.push(arn),
+                    reason => described.failed.push((arn, reason.unwrap_or("no reason given").to_owned())),
+                }
+            }
+        }
+        Ok(described)
+    }
+
+    /// Asks ECS to stop a task. It is stopped when ECS says so, not when this returns. Needs `ecs:StopTask`.
+    pub async fn stop(&self, task_arn: &str, reason: &str) -> Result<Stopping, CallError> {
+        // The longest reason that ECS keeps.
+        let reason: String = reason.chars().take(255).collect();
+        let sent = self.ecs.stop_task().cluster(&self.cluster).task(task_arn).reason(reason).send().await;
+        let Err(error) = sent else { return Ok(Stopping::OperatorCommand) };
+        let fault = Fault::of(&error);
+        if fault.code.as_deref() == Some("InvalidParameterException") && fault.message.contains("not found") {
+            return Ok(Stopping::NotFound);
+        }
+        Err(CallError::new("ecs:StopTask", task_arn, fault))
+    }
+}
+
+type RunTaskFailure = SdkError<RunTaskError, aws_sdk_ecs::config::http::HttpResponse>;
+
+/// An answer with HTTP 200 holds a task, or the reasons why there is none.
+fn of_answer(answer: RunTaskOutput) -> RunTaskOutcome {
+    if let Some(task_arn) = answer.tasks.unwrap_or_default().into_iter().find_map(|task| task.task_arn) {
+        return RunTaskOutcome::Started { task_arn };
+    }
+    let words: Vec<String> = answer
+        .failures
+        .unwrap_or_default()
+        .into_iter()
+        .map(|failure| match (failure.reason, failure.detail) {
+            (Some(reason), Some(detail)) => format!("{reason} ({detail})"),
+            (reason, detail) => reason.or(detail).unwrap_or_else(|| "no reason given".to_owned()),
+        })
+        .collect();
+    if words.is_empty() {
+        return RunTaskOutcome::Unknown { error: "ECS answered with neither a task nor a failure".to_owned() };
+    }
+    let reason = words.join("; ");
+    let class = of_failure(&reason);
+    RunTaskOutcome::Refused { class, reason }
+}
+
+/// The reasons in `failures[]`. <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/api_failures_messages.html>
+fn of_failure(reason: &str) -> StartRefusal {
+    let low = reason.to_lowercase();
+    if ["throttl", "rate exceeded", "request limit exceeded", "too many"].iter().any(|words| low.contains(words)) {
+        StartRefusal::Throttled
+    } else if ["resource", "agent", "no container instances", "no active instances", "empty capacity provider"]
+        .iter()
+        .any(|word| low.starts_with(word))
+        || speaks_of_capacity(&low)
+    {
+        StartRefusal::Capacity
+    } else if ["attribute", "missing", "inactive", "location", "memberof", "access denied", "blocked"]
+        .iter()
+        .any(|word| low.starts_with(word))
+    {
+        StartRefusal::Configuration
+    } else {
+        StartRefusal::Other
+    }
+}
+
+/// Fargate's and the quotas' words, wherever they stand.
+fn speaks_of_capacity(low: &str) -> bool {
+    ["capacity is unavailable", "insufficient capacity", "no capacity", "limit on the number of"]
+        .iter()
+        .any(|words| low.contains(words))
+}
+
+fn of_error(error: &RunTaskFailure, cluster: &str) -> RunTaskOutcome {
+    if let Some(RunTaskError::ConflictException(conflict)) = error.as_service_error() {
+        let task_arns: Vec<String> = conflict.resource_ids().iter().map(|id| task_arn(id, cluster)).collect();
+        if !task_arns.is_empty() {
+            return RunTaskOutcome::Conflict { task_arns };
+        }
+    }
+    // Nothing was sent: the call itself cannot be made.
+    if matches!(error, SdkError::ConstructionFailure(_)) {
+        let reason = Fault::of(error).to_string();
+        return RunTaskOutcome::Refused { class: StartRefusal::Configuration, reason };
+    }
+    let fault = Fault::of(error);
+    // A fault on AWS's side may have come after the task, even if it speaks of throttling.
+    if fault.is_ambiguous() && !fault.is_named_throttling() {
+        return RunTaskOutcome::Unknown { error: fault.to_string() };
+    }
+    RunTaskOutcome::Refused { class: of_fault(&fault), reason: fault.to_string() }
+}
+
+/// The errors of `RunTask` itself. A quota and Fargate's want of room come as a `ClientException`, throttling of EC2's behind ECS as any.
+fn of_fault(fault: &Fault) -> StartRefusal {
+    let code = fault.code.as_deref().unwrap_or_default();
+    if speaks_of_capacity(&fault.message.to_lowercase()) {
+        StartRefusal::Capacity
+    } else if fault.is_throttled() {
+        StartRefusal::Throttled
+    } else if fault.is_denied()
+        || matches!(
+            code,
+            "ClientException"
+                | "ClusterNotFoundException"
+                | "InvalidParameterException"
+                | "PlatformTaskDefinitionIncompatibilityException"
+                | "PlatformUnknownException"
+                | "UnsupportedFeatureException"
+                | "BlockedException"
+        )
+    {
+        StartRefusal::Configuration
+    } else {
+        StartRefusal::Other
+    }
+}
+
+/// A task's ARN, if ECS gave its bare id: `arn:aws:ecs:REGION:ACCOUNT:task/CLUSTER/ID`.
+fn task_arn(id: &str, cluster: &str) -> String {
+    match cluster.split_once(":cluster/") {
+        Some((account, name)) if !id.starts_with("arn:") => format!("{account}:task/{name}/{id}"),
+        _ => id.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_word_of_refusal_leads_to_what_can_be_done() {
+        for (reason, class) in [
+            ("RESOURCE:MEMORY", StartRefusal::Capacity),
+            (
+                "Capacity is unavailable at this time. Please try again later or in a different availability zone",
+                StartRefusal::Capacity,
+            ),
+            ("MISSING", StartRefusal::Configuration),
+            ("ATTRIBUTE", StartRefusal::Configuration),
+            ("Rate exceeded", StartRefusal::Throttled),
+            ("a new word", StartRefusal::Other),
+        ] {
+            assert_eq!(of_failure(reason), class, "{reason}");
+        }
+    }
+
+    #[test]
+    fn each_error_leads_to_what_can_be_done() {
+        for (status, code, message, class) in [
+            (
+                400,
+                "ClientException",
+                "You've reached the limit on the number of vCPUs you can run concurrently",
+                StartRefusal::Capacity,
+            ),
+            (
+                400,
+                "InvalidParameterException",
+                "Error retrieving subnets: Request limit exceeded.",
+                StartRefusal::Throttled,
+            ),
+            (400, "ThrottlingException", "Rate exceeded", StartRefusal::Throttled),
+            (400, "ClientException", "TaskDefinition is inactive", StartRefusal::Configuration),
+            (400, "AccessDeniedException", "no", StartRefusal::Configuration),
+            (400, "NewException", "hm", StartRefusal::Other),
+        ] {
+            let fault = Fault { status: Some(status), code: Some(code.to_owned()), message: message.to_owned() };
+            assert_eq!(of_fault(&fault), class, "{fault}");
+        }
+    }
+
+    #[test]
+    fn a_bare_task_id_becomes_the_tasks_arn() {
+        let cluster = "arn:aws:ecs:eu-west-1:111122223333:cluster/shop";
+        let arn = "arn:aws:ecs:eu-west-1:111122223333:task/shop/0123";
+        assert_eq!(task_arn("0123", cluster), arn);
+        assert_eq!(task_arn(arn, cluster), arn);
+    }
+}

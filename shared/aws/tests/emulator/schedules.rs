@@ -1,0 +1,56 @@
+use landfall_aws::{clock, queue::Depth, schedules::WantedSchedule};
+use serde_json::json;
+
+use crate::launched::launch;
+
+fn wanted(name: &str, expression: &str) -> WantedSchedule {
+    WantedSchedule {
+        name: name.to_owned(),
+        expression: expression.to_owned(),
+        timezone: Some("Australia/Sydney".to_owned()),
+        input: json!({ "job": name, "scheduled_time": "<aws.scheduler.scheduled-time>" }),
+    }
+}
+
+#[tokio::test]
+async fn a_group_is_brought_to_what_is_wanted_and_then_left_alone() {
+    let Some(emulator) = launch() else { return };
+    let scheduler = aws_sdk_scheduler::Client::new(&emulator.sdk().await);
+    scheduler.create_schedule_group().name("jobs").send().await.unwrap();
+    let schedules = emulator.clients().await.schedules();
+    let reconcile = async |wanted: &[WantedSchedule]| {
+        let function = "arn:aws:lambda:eu-west-1:111122223333:function:on-schedule";
+        let changes = schedules.reconcile("jobs", wanted, function, "arn:aws:iam::111122223333:role/scheduler").await;
+        let changes = changes.unwrap();
+        (changes.created, changes.updated, changes.deleted)
+    };
+    let none = Vec::<String>::new;
+    let named = |name: &str| vec![name.to_owned()];
+
+    let both = [wanted("nightly", "cron(0 4 * * ? *)"), wanted("hourly", "rate(1 hour)")];
+    assert_eq!(reconcile(&both).await, (vec!["nightly".to_owned(), "hourly".to_owned()], none(), none()));
+    assert_eq!(reconcile(&both).await, (none(), none(), none()));
+
+    let moved = [wanted("nightly", "cron(0 5 * * ? *)")];
+    assert_eq!(reconcile(&moved).await, (none(), named("nightly"), named("hourly")));
+    assert_eq!(reconcile(&moved).await, (none(), none(), none()));
+    assert_eq!(reconcile(&[]).await, (none(), none(), named("nightly")));
+}
+
+#[tokio::test]
+async fn a_wake_waits_in_the_queue_until_its_time() {
+    let Some(emulator) = launch() else { return };
+    let sqs = aws_sdk_sqs::Client::new(&emulator.sdk().await);
+    let url = sqs.create_queue().queue_name("loads").send().await.unwrap().queue_url.unwrap();
+    let queue = emulator.clients().await.queue(&url);
+    let now = clock::now();
+    queue.wake(now + jiff::SignedDuration::from_mins(5), now).await.unwrap();
+    queue.wake(now, now).await.unwrap();
+    assert_eq!(queue.depth(&url).await.unwrap(), Depth { waiting: 1, in_flight: 0, delayed: 1 });
+}
+
+#[tokio::test]
+async fn an_event_is_taken_by_the_default_bus() {
+    let Some(emulator) = launch() else { return };
+    emulator.clients().await.bus().put("Docs Pending", &json!({ "stack": "shop" })).await.unwrap();
+}

@@ -1,0 +1,119 @@
+//! How much there is: one log line a sweep, which template.yaml's metric filters turn into metrics and alarms.
+
+use jiff::Timestamp;
+use landfall_planner::{BacklogEntry, Board, Trigger};
+
+/// The numbers of a board that are worth an alarm or a curve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct BoardMetrics {
+    /// Backlog entries of any trigger.
+    backlog_entries: usize,
+    /// How long the oldest load has been pending that is not merely waiting for others' data; 0: there is none.
+    oldest_pending_seconds: i64,
+    /// Runs that hold leases.
+    live_runs: usize,
+    /// Runs planned in the window of `limits.runs_per_day`.
+    runs_in_window: u32,
+}
+
+impl BoardMetrics {
+    fn of(board: &Board, now: Timestamp) -> Self {
+        let loads =
+            board.backlog.iter().filter(|(trigger, entry)| matches!(trigger, Trigger::Load(_)) && is_late(entry));
+        let oldest = loads.map(|(_, entry)| entry.since).min();
+        Self {
+            backlog_entries: board.backlog.len(),
+            oldest_pending_seconds: oldest.map_or(0, |since| now.duration_since(since).as_secs().max(0)),
+            live_runs: board.runs.len(),
+            // The window begins anew only with the next run that is planned.
+            runs_in_window: if now.duration_since(board.budget.since).as_hours() < 24 { board.budget.runs } else { 0 },
+        }
+    }
+}
+
+/// What was planned and is not quarantined either runs, which its time-out bounds, or waits for the first load of another dataset: nobody's fault, and
+/// it may take months. What an operator has paused counts: a pause that was forgotten is what the alarm is for.
+fn is_late(entry: &BacklogEntry) -> bool {
+    !entry.planned || entry.quarantine.is_some()
+}
+
+/// Logs the line `board`. The names of its fields are those of the metric filters in template.yaml.
+pub fn log_board_metrics(board: &Board, now: Timestamp) {
+    let BoardMetrics { backlog_entries, oldest_pending_seconds, live_runs, runs_in_window } = BoardMetrics::of(board, now);
+    tracing::info!(backlog_entries, oldest_pending_seconds, live_runs, runs_in_window, seq = board.seq, "board");
+}
+
+#[cfg(test)]
+mod tests {
+    use landfall_planner::{Budget, OrdinalSet, Quarantine};
+
+    use super::*;
+
+    fn entry(since: Timestamp, planned: bool, quarantine: bool) -> BacklogEntry {
+        let mut entry = BacklogEntry::new(1, since, OrdinalSet::new(), "s3://landing/orders/1.csv".to_owned());
+        entry.planned = planned;
+        entry.quarantine = quarantine.then(|| Quarantine {
+            run: None,
+            reason: "a test failed".to_owned(),
+            nodes: OrdinalSet::new(),
+            approval: false,
+        });
+        entry
+    }
+
+    fn noon() -> Timestamp {
+        "2026-11-22T12:00:00Z".parse().unwrap()
+    }
+
+    fn hours_ago(now: Timestamp, hours: i64) -> Timestamp {
+        now - jiff::SignedDuration::from_hours(hours)
+    }
+
+    fn load(name: &str) -> Trigger {
+        Trigger::Load(name.parse().unwrap())
+    }
+
+    #[test]
+    fn an_empty_board_has_nothing_to_tell() {
+        let now = noon();
+        let expected = BoardMetrics { backlog_entries: 0, oldest_pending_seconds: 0, live_runs: 0, runs_in_window: 0 };
+        assert_eq!(BoardMetrics::of(&Board::new(now), now), expected);
+    }
+
+    #[test]
+    fn what_waits_for_the_first_load_of_another_dataset_is_pending_but_not_late() {
+        let now = noon();
+        let mut board = Board::new(now);
+        board.backlog.insert(load("shop.orders"), entry(hours_ago(now, 50), true, false));
+        assert_eq!(BoardMetrics::of(&board, now).oldest_pending_seconds, 0);
+        board.backlog.insert(load("shop.customers"), entry(hours_ago(now, 2), false, false));
+        assert_eq!(BoardMetrics::of(&board, now).oldest_pending_seconds, 2 * 3600);
+        board.backlog.insert(load("shop.payments"), entry(hours_ago(now, 3), true, true));
+        let metrics = BoardMetrics::of(&board, now);
+        assert_eq!(
+            (metrics.backlog_entries, metrics.oldest_pending_seconds),
+            (3, 3 * 3600),
+            "what failed is late until somebody acts"
+        );
+    }
+
+    #[test]
+    fn runs_of_a_window_that_is_over_do_not_count() {
+        let now = noon();
+        let mut board = Board::new(now);
+        board.budget = Budget { since: hours_ago(now, 23), runs: 7 };
+        assert_eq!(BoardMetrics::of(&board, now).runs_in_window, 7);
+        board.budget.since = hours_ago(now, 24);
+        assert_eq!(BoardMetrics::of(&board, now).runs_in_window, 0);
+    }
+
+    #[test]
+    fn the_template_filters_for_these_very_fields() {
+        let template = include_str!("../../../template.yaml");
+        for field in ["backlog_entries", "oldest_pending_seconds", "live_runs", "runs_in_window"] {
+            let pattern = format!(r#"{{ $.message = "board" && $.{field} = * }}"#);
+            assert!(template.contains(&pattern), "{pattern}");
+            assert!(template.contains(&format!("MetricValue: $.{field} ")), "{field}");
+        }
+    }
+}

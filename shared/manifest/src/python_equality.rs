@@ -1,0 +1,240 @@
+//! Digests of JSON values that are equal exactly when Python calls the values equal.
+//!
+//! `state:` compares configurations as Python compares dictionaries: the order of keys does not matter, `1 == 1.0 == True`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+
+/// What a digest was made of, as far as a default may stand for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    Null,
+    False,
+    Other,
+}
+
+/// The digest of one value. With `LEAN`, entries of a mapping that are null or false count as absent: dbt fills absent fields of its
+/// dataclasses with those, and older versions left them out.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Canon<const LEAN: bool> {
+    pub(crate) hash: u64,
+    shape: Shape,
+}
+
+/// The digest of a value compared as Python compares it.
+pub(crate) fn digest(raw: &RawValue) -> u64 {
+    serde_json::from_str::<Canon<false>>(raw.get()).map_or(0, |python_equality| python_equality.hash)
+}
+
+/// The digest of a dataclass's value, in which null, false and absent are one.
+pub(crate) fn lean_digest(raw: Option<&RawValue>) -> u64 {
+    raw.and_then(|raw| serde_json::from_str::<Canon<true>>(raw.get()).ok())
+        .map_or(NULL, |python_equality| python_equality.hash)
+}
+
+/// The digest of the config of a semantic model or saved query, which dbt compares as a whole after filling defaults in.
+pub(crate) fn config_digest(raw: Option<&RawValue>) -> u64 {
+    let Some(raw) = raw else { return 0 };
+    let Ok(entries) = serde_json::from_str::<BTreeMap<String, &RawValue>>(raw.get()) else { return 0 };
+    entries
+        .into_iter()
+        .filter(|(key, value)| match (key.as_str(), value.get()) {
+            (_, "null") | ("enabled", "true") | ("meta" | "cache", "{}") => false,
+            ("cache", _) => lean_digest(Some(value)) != MAP,
+            _ => true,
+        })
+        .map(|(key, value)| entry(&key, digest(value)))
+        .fold(0, u64::wrapping_add)
+}
+
+/// The digest of a source's freshness rules: null is no rule at all, an absent threshold is an empty one.
+pub(crate) fn freshness_digest(raw: Option<&RawValue>) -> u64 {
+    let Some(raw) = raw.filter(|raw| raw.get() != "null") else { return NULL };
+    let Ok(entries) = serde_json::from_str::<BTreeMap<String, &RawValue>>(raw.get()) else { return digest(raw) };
+    let threshold = |key: &str| match entries.get(key) {
+        None => MAP,
+        Some(value) if value.get() == "null" => NULL,
+        Some(value) => lean_digest(Some(value)),
+    };
+    join(&[threshold("warn_after"), threshold("error_after"), lean_digest(entries.get("filter").copied())])
+}
+
+/// The digest of the parts of a saved query's parameters that dbt compares.
+pub(crate) fn query_digest(raw: Option<&RawValue>) -> u64 {
+    let entries: BTreeMap<String, &RawValue> =
+        raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+    join(&["metrics", "group_by", "where"].map(|key| lean_digest(entries.get(key).copied())))
+}
+
+/// The digest of the parts of a saved query's exports that dbt compares: names and three keys of the unrendered config, in order.
+pub(crate) fn exports_digest(raw: Option<&RawValue>) -> u64 {
+    type Entry<'a> = BTreeMap<String, &'a RawValue>;
+    let exports: Vec<Entry<'_>> = raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+    let digests: Vec<u64> = exports
+        .iter()
+        .map(|export| {
+            let unrendered: Entry<'_> = export
+                .get("unrendered_config")
+                .and_then(|raw| serde_json::from_str(raw.get()).ok())
+                .unwrap_or_default();
+            let keys = ["export_as", "schema", "alias"].map(|key| unrendered.get(key).map_or(NULL, |raw| digest(raw)));
+            join(&[export.get("name").map_or(NULL, |raw| digest(raw)), join(&keys)])
+        })
+        .collect();
+    join(&digests)
+}
+
+/// Joins digests in order.
+pub(crate) fn join(parts: &[u64]) -> u64 {
+    parts.iter().fold(0x5eed, |sum, part| xxh3_64_with_seed(&part.to_le_bytes(), sum))
+}
+
+/// The digest of one entry of a mapping; entries are added up, so that their order does not matter.
+pub(crate) fn entry(key: &str, value: u64) -> u64 {
+    xxh3_64_with_seed(key.as_bytes(), value)
+}
+
+/// The digest of an optional string.
+pub(crate) fn text(value: Option<&str>) -> u64 {
+    value.map_or(NULL, |value| xxh3_64_with_seed(value.as_bytes(), TEXT))
+}
+
+pub(crate) const NULL: u64 = 0x6e75_6c6c;
+const TEXT: u64 = 1;
+const NUMBER: u64 = 2;
+const LIST: u64 = 3;
+const MAP: u64 = 4;
+
+impl<const LEAN: bool> Canon<LEAN> {
+    fn other(hash: u64) -> Self {
+        Self { hash, shape: Shape::Other }
+    }
+
+    fn number(value: f64) -> Self {
+        let value = if value == 0.0 { 0.0 } else { value };
+        Self::other(xxh3_64_with_seed(&value.to_bits().to_le_bytes(), NUMBER))
+    }
+}
+
+impl<'de, const LEAN: bool> Deserialize<'de> for Canon<LEAN> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(CanonVisitor::<LEAN>)
+    }
+}
+
+struct CanonVisitor<const LEAN: bool>;
+
+impl<'de, const LEAN: bool> Visitor<'de> for CanonVisitor<LEAN> {
+    type Value = Canon<LEAN>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("any value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Canon { hash: NULL, shape: Shape::Null })
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
+        let python_equality = Canon::number(f64::from(u8::from(value)));
+        Ok(if value { python_equality } else { Canon { shape: Shape::False, ..python_equality } })
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "the loss is looked for")]
+    fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
+        let float = value as f64;
+        if float as i64 == value && float.abs() < 9.0e18 {
+            return Ok(Canon::number(float));
+        }
+        Ok(Canon::other(xxh3_64_with_seed(&value.to_le_bytes(), NUMBER)))
+    }
+
+    #[expect(clippy::cast_precision_loss, clippy::cast_sign_loss, reason = "the loss is looked for")]
+    fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
+        let float = value as f64;
+        if float as u64 == value && float < 9.0e18 {
+            return Ok(Canon::number(float));
+        }
+        Ok(Canon::other(xxh3_64_with_seed(&value.to_le_bytes(), NUMBER)))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Self::Value, E> {
+        Ok(Canon::number(value))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {
+        Ok(Canon::other(xxh3_64_with_seed(value.as_bytes(), TEXT)))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut sum = LIST;
+        while let Some(item) = seq.next_element::<Canon<LEAN>>()? {
+            sum = xxh3_64_with_seed(&item.hash.to_le_bytes(), sum);
+        }
+        Ok(Canon::other(sum))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut sum = MAP;
+        while let Some(key) = map.next_key::<Key>()? {
+            let value = map.next_value::<Canon<LEAN>>()?;
+            if !(LEAN && value.shape != Shape::Other) {
+                sum = sum.wrapping_add(xxh3_64_with_seed(&value.hash.to_le_bytes(), key.0));
+            }
+        }
+        Ok(Canon::other(sum))
+    }
+}
+
+/// A key of which only the digest is kept.
+struct Key(u64);
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct KeyVisitor;
+        impl Visitor<'_> for KeyVisitor {
+            type Value = Key;
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a key")
+            }
+            fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {
+                Ok(Key(xxh3_64(value.as_bytes())))
+            }
+        }
+        deserializer.deserialize_str(KeyVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{digest, lean_digest};
+    use serde_json::value::RawValue;
+
+    fn of(text: &str) -> u64 {
+        digest(&RawValue::from_string(text.to_owned()).unwrap())
+    }
+
+    fn lean(text: &str) -> u64 {
+        lean_digest(Some(&RawValue::from_string(text.to_owned()).unwrap()))
+    }
+
+    #[test]
+    fn values_that_python_calls_equal_have_one_digest() {
+        assert_eq!(of(r#"{"a":1,"b":[true,null]}"#), of(r#"{ "b": [1.0, null], "a": true }"#));
+        assert_ne!(of("[1,2]"), of("[2,1]"));
+        assert_ne!(of(r#""1""#), of("1"));
+        assert_ne!(of(r#"{"a":null}"#), of("{}"));
+        assert_ne!(of("9007199254740993"), of("9007199254740992"));
+        assert_ne!(of(r#"{"a":{"b":1}}"#), of(r#"{"b":{"a":1}}"#));
+    }
+
+    #[test]
+    fn a_dataclass_field_may_be_absent() {
+        assert_eq!(lean(r#"{"a":null,"b":[{"c":false}]}"#), lean(r#"{"b":[{}]}"#));
+        assert_ne!(lean(r#"{"a":""}"#), lean("{}"));
+    }
+}

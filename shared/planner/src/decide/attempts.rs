@@ -1,0 +1,185 @@
+//! Attempts before dbt runs: started, refused, given up.
+
+use jiff::SignedDuration;
+
+use super::{decision::DecisionBuilder, limits::MOST_ATTEMPTS};
+use crate::safeguards::{Safeguard, keeps};
+use crate::{Announcement, Attempt, AttemptState, LedgerOutcome, LedgerSubject, Quarantine, Run, RunId, RunTrigger};
+
+/// What the attempt before came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Again {
+    /// Its task never ran dbt.
+    NeverRan,
+    /// Its task was ended before it was done.
+    Broken,
+    /// dbt said that something failed.
+    Failed,
+}
+
+impl DecisionBuilder<'_> {
+    /// The live attempt with this number.
+    fn attempt(&mut self, run: &RunId, number: u32) -> Option<&mut Run> {
+        self.board.runs.get_mut(run).filter(|run| run.attempt.number == number)
+    }
+
+    pub(super) fn about(run_id: &RunId, run: &Run) -> LedgerSubject {
+        LedgerSubject::Run {
+            run: run_id.clone(),
+            attempt: run.attempt.number,
+            release: Some(run.release.clone()),
+            task_arn: run.attempt.task_arn.clone(),
+            class: run.attempt.class,
+            triggers: Vec::new(),
+            nodes: run.done.len(),
+            failed: Vec::new(),
+            unplanned_nodes: run.unplanned_nodes.clone(),
+        }
+    }
+
+    pub(super) fn started(&mut self, run_id: &RunId, number: u32, task_arn: &str) {
+        let now = self.now;
+        let Some(run) = self.attempt(run_id, number).filter(|run| run.attempt.state == AttemptState::Starting) else {
+            return;
+        };
+        run.attempt.state = AttemptState::Running;
+        run.attempt.task_arn = Some(task_arn.to_owned());
+        run.attempt.running_since = Some(now);
+        let about = Self::about(run_id, run);
+        self.line(format!("run/{run_id}/{number}/started"), about, LedgerOutcome::Started, "its task is started");
+    }
+
+    /// Nothing was started. The attempt is revoked all the same before another follows: whoever answered so may have been wrong (L7).
+    pub(super) fn not_started(&mut self, run_id: &RunId, number: u32, reason: &str, retryable: bool) {
+        let Some(run) = self.attempt(run_id, number).filter(|run| run.attempt.state == AttemptState::Starting) else {
+            return;
+        };
+        run.attempt.state = AttemptState::Revoking;
+        run.attempt.end_after_revoke = !retryable;
+        run.attempt.before.push(format!("attempt {number} could not be started: {reason}"));
+        if !keeps(Safeguard::VoidBeforeNext) {
+            self.revoked(run_id, number);
+        }
+    }
+
+    pub(super) fn claimed(&mut self, run_id: &RunId, number: u32, task_arn: &str) {
+        let now = self.now;
+        let Some(run) = self.attempt(run_id, number) else { return };
+        if run.attempt.state == AttemptState::Running && run.attempt.task_arn.as_deref() == Some(task_arn) {
+            return;
+        }
+        run.attempt.state = AttemptState::Running;
+        run.attempt.task_arn = Some(task_arn.to_owned());
+        run.attempt.running_since = Some(now);
+        let about = Self::about(run_id, run);
+        let detail = "its task was found by its claim";
+        self.line(format!("run/{run_id}/{number}/started"), about, LedgerOutcome::Started, detail);
+    }
+
+    pub(super) fn revoked(&mut self, run_id: &RunId, number: u32) {
+        let current = self.board.release.clone();
+        let Some(run) = self.attempt(run_id, number) else { return };
+        if current.as_ref() != Some(&run.release) {
+            return self.end(run_id, LedgerOutcome::Dropped, "a newer release took its place before it began", None);
+        }
+        if run.attempt.end_after_revoke || (number >= MOST_ATTEMPTS && keeps(Safeguard::AttemptsEnd)) {
+            let detail = run.attempt.before.last().cloned().unwrap_or_else(|| "it could not be started".to_owned());
+            return self.end(run_id, LedgerOutcome::Failed, detail.clone(), Some(&detail));
+        }
+        let why = run.attempt.before.last().cloned().unwrap_or_else(|| "nobody knew whether it was started".to_owned());
+        self.again(run_id, &why, Again::NeverRan, SignedDuration::ZERO);
+    }
+
+    /// The next attempt of a run, later each time, and no earlier than `drain` from now.
+    pub(super) fn again(&mut self, run_id: &RunId, why: &str, after: Again, drain: SignedDuration) {
+        let now = self.now;
+        let Some(run) = self.board.runs.get_mut(run_id) else { return };
+        let about = Self::about(run_id, run);
+        let number = run.attempt.number + 1;
+        let tries = run.attempt.number.min(MOST_ATTEMPTS);
+        let pause = match after {
+            // Want of room, of a network or of a registry seldom passes within seconds.
+            Again::NeverRan => 8_i64.saturating_mul(4_i64.saturating_pow(tries)),
+            Again::Broken => 5_i64.saturating_mul(1 << tries),
+            Again::Failed => 30,
+        };
+        let pause = pause.max(drain.as_secs());
+        let mut before = std::mem::take(&mut run.attempt.before);
+        if before.last().is_none_or(|last| last != why) {
+            before.push(why.to_owned());
+        }
+        run.attempt = Attempt {
+            number,
+            since: now,
+            not_before: now + SignedDuration::from_secs(pause),
+            state: AttemptState::Starting,
+            task_arn: None,
+            running_since: None,
+            before,
+            failed_rung: run.attempt.failed_rung + u32::from(after == Again::Failed),
+            end_after_revoke: false,
+            class: None,
+            class_before: run.attempt.class.or(run.attempt.class_before),
+        };
+        let detail = format!("{why}; attempt {number} follows in {pause} s");
+        self.line(format!("run/{run_id}/{}/over", number - 1), about, LedgerOutcome::Retried, detail);
+    }
+
+    /// Takes a run from the board. Leases end with it. With a reason, what it planned and did not do is left to new data, a new release or a
+    /// person; without, it may be planned anew.
+    pub(super) fn end(
+        &mut self,
+        run_id: &RunId,
+        outcome: LedgerOutcome,
+        detail: impl Into<String>,
+        quarantine: Option<&str>,
+    ) {
+        self.end_with(run_id, outcome, detail.into(), quarantine, Vec::new());
+    }
+
+    pub(super) fn end_with(
+        &mut self,
+        run_id: &RunId,
+        outcome: LedgerOutcome,
+        detail: String,
+        quarantine: Option<&str>,
+        failed: Vec<crate::FailedNode>,
+    ) {
+        let release = self.release;
+        let Some(run) = self.board.runs.remove(run_id) else { return };
+        let remaining = run.nodes.minus(&run.done);
+        for RunTrigger { trigger, generation, .. } in &run.triggers {
+            let Some(entry) = self.board.backlog.get_mut(trigger).filter(|entry| entry.generation == *generation)
+            else {
+                continue;
+            };
+            let mut left = entry.nodes.intersection(&remaining);
+            if let Some(release) = release.filter(|_| !entry.refresh.is_empty()) {
+                // These are tried again, and what was left out because of them.
+                left = left.minus(&entry.refresh).minus(&release.graph().descendants(&entry.refresh, &left));
+            }
+            if let (Some(reason), false) = (&quarantine, left.is_empty()) {
+                let (run, reason) = (Some(run_id.clone()), (*reason).to_owned());
+                entry.quarantine = Some(Quarantine { run, reason, nodes: left, approval: false });
+            }
+            if matches!(trigger, crate::Trigger::Job(_)) {
+                self.board.backlog.remove(trigger);
+            }
+        }
+        self.board.announce.push(Announcement {
+            run: run_id.clone(),
+            attempt: run.attempt.number,
+            outcome,
+            detail: detail.clone(),
+            class: run.attempt.class,
+            triggers: run.triggers.clone(),
+            unplanned_nodes: run.unplanned_nodes.clone(),
+        });
+        let mut about = Self::about(run_id, &run);
+        if let LedgerSubject::Run { triggers, failed: slot, .. } = &mut about {
+            triggers.clone_from(&run.triggers);
+            *slot = failed;
+        }
+        self.line(format!("run/{run_id}/settled"), about, outcome, detail);
+    }
+}

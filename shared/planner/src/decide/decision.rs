@@ -1,0 +1,109 @@
+//! `decide`, and the state of a decision while the rules work on it.
+
+use jiff::Timestamp;
+
+use super::input::{Context, Input};
+use crate::{
+    Board, LedgerLine, LedgerOutcome, LedgerSubject, NONCES_KEPT, Plan, Release, invariants, ledger_key, safeguards,
+};
+
+/// What is to be written, in this order: the plans, the ledger object, the board.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    /// The board after it.
+    pub board: Board,
+    /// New plans.
+    pub plans: Vec<Plan>,
+    /// New lines of the ledger.
+    pub lines: Vec<LedgerLine>,
+    /// Whether anything changed; if not, nothing is to be written.
+    pub changed: bool,
+}
+
+/// Decides. Pure; the same arguments give the same decision.
+pub fn decide(board: &Board, input: &Input<'_>, context: &Context<'_>) -> Decision {
+    // The board's times have milliseconds.
+    let now = Timestamp::from_millisecond(context.now.as_millisecond()).unwrap_or(context.now).max(board.now);
+    let mut state = DecisionBuilder {
+        board: board.clone(),
+        lines: Vec::new(),
+        plans: Vec::new(),
+        now,
+        context,
+        release: context.release,
+    };
+    match input {
+        Input::Events(loads) => state.land(loads),
+        Input::Tick => {}
+        Input::Schedule { job, scheduled_time } => state.schedule(job, scheduled_time),
+        Input::Offer { release, force } => state.offer(release, *force),
+        Input::Refuse { release, reason } => state.refuse(release, reason),
+        Input::Started { run, attempt, task_arn } => state.started(run, *attempt, task_arn),
+        Input::NotStarted { run, attempt, reason, retryable } => state.not_started(run, *attempt, reason, *retryable),
+        Input::Revoked { run, attempt } => state.revoked(run, *attempt),
+        Input::Claimed { run, attempt, task_arn } => state.claimed(run, *attempt, task_arn),
+        Input::Stopped(stop) => state.stopped(stop),
+        Input::Recover(found) => state.recover(found),
+        Input::LedgerCleaned { ledger } => {
+            state.board.ledger_cleaned_to = state.board.ledger_cleaned_to.take().max(Some(ledger.clone()))
+        }
+        Input::DeadLetters { loads, functions } => state.dead_letters(*loads, *functions),
+        Input::LimitAnnounced => {
+            if let Some(limit) = &mut state.board.limit_reached {
+                limit.told = true;
+            }
+        }
+        Input::Announced { runs } => state.board.announce.retain(|told| !runs.contains(&told.run)),
+        Input::Published { docs } => state.published(docs),
+    }
+    state.expire();
+    state.admit();
+    state.finish(board)
+}
+
+/// A decision in the making.
+pub(super) struct DecisionBuilder<'a> {
+    pub(super) board: Board,
+    pub(super) lines: Vec<LedgerLine>,
+    pub(super) plans: Vec<Plan>,
+    pub(super) now: Timestamp,
+    pub(super) context: &'a Context<'a>,
+    pub(super) release: Option<&'a Release>,
+}
+
+impl DecisionBuilder<'_> {
+    pub(super) fn line(
+        &mut self,
+        event: impl Into<String>,
+        about: LedgerSubject,
+        outcome: LedgerOutcome,
+        detail: impl Into<String>,
+    ) {
+        self.lines.push(LedgerLine { event: event.into(), at: self.now, about, outcome, detail: detail.into() });
+    }
+
+    /// Adds the compare-and-swap's own marks, if there is anything to compare-and-swap.
+    fn finish(mut self, before: &Board) -> Decision {
+        let changed = !self.lines.is_empty() || self.board != *before;
+        if changed {
+            self.board.shorten(self.release);
+            self.board.now = self.now;
+            self.board.seq = self.board.seq.max(before.seq) + 1;
+            self.board.nonces.push_back(self.context.nonce.clone());
+            while self.board.nonces.len() > NONCES_KEPT {
+                self.board.nonces.pop_front();
+            }
+            if !self.lines.is_empty() {
+                self.board.ledger = Some(ledger_key(self.now, self.board.seq, self.context.nonce));
+            }
+        }
+        debug_assert!(
+            !changed
+                || !safeguards::keeps_all()
+                || invariants::of_step(Some(before), &self.board, self.release).is_empty(),
+            "{:?}",
+            invariants::of_step(Some(before), &self.board, self.release)
+        );
+        Decision { board: self.board, plans: self.plans, lines: self.lines, changed }
+    }
+}

@@ -1,0 +1,243 @@
+//! Events of loads: each gets exactly one outcome (L1), and a repeated one opens nothing (L5).
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    decision::DecisionBuilder,
+    input::InboundEvent,
+    limits::{MARGIN, RECENT_KEPT},
+    readiness::What,
+};
+use crate::safeguards::{Safeguard, keeps};
+use crate::{
+    BacklogEntry, Dataset, DatasetLoaded, DatasetName, DatasetState, EventHash, KeyPlacement, LedgerOutcome,
+    LedgerSubject, ObjectEvent, OnDelete, ReadinessPolicy, Trigger,
+};
+
+/// What a mapped event is to its dataset.
+struct Mapped<'a> {
+    event_id: &'a str,
+    /// By which a repetition is known.
+    mark: EventHash,
+    /// When the data was there.
+    time: Timestamp,
+    /// For people.
+    label: String,
+    /// How long it lets its backlog entry wait.
+    what: What<'a>,
+    /// What is counted.
+    key: &'a str,
+}
+
+/// How an event ended.
+enum End {
+    Opened(u64, String),
+    Joined(u64, String),
+    Covered(&'static str),
+}
+
+impl DecisionBuilder<'_> {
+    pub(super) fn land(&mut self, loads: &[InboundEvent]) {
+        for load in loads {
+            match load {
+                InboundEvent::ObjectCreated(event) => self.object(event, false),
+                InboundEvent::ObjectDeleted(event) => self.object(event, true),
+                InboundEvent::DatasetLoaded(event) => self.loaded(event),
+                InboundEvent::Command(event) => self.command(event),
+                InboundEvent::Malformed { event_id, reason, text } => {
+                    self.line(event_id, LedgerSubject::Other { text: text.clone() }, LedgerOutcome::Malformed, reason);
+                }
+                InboundEvent::Other { event_id, what } => {
+                    let detail = "of a kind that is no load";
+                    self.line(event_id, LedgerSubject::Other { text: what.clone() }, LedgerOutcome::Ignored, detail);
+                }
+            }
+        }
+        self.forget();
+        self.bound_groups();
+    }
+
+    fn object(&mut self, event: &ObjectEvent, deleted: bool) {
+        let about = |dataset: Option<&DatasetName>, generation| LedgerSubject::Object {
+            bucket: event.bucket.clone(),
+            key: event.key.clone(),
+            version_id: event.version_id.clone(),
+            size: event.size,
+            deleted,
+            dataset: dataset.cloned(),
+            generation,
+        };
+        let Some(release) = self.release else {
+            let detail =
+                "no release is in place yet: run `landfall release`, then `landfall load` for what landed before";
+            return self.line(&event.event_id, about(None, None), LedgerOutcome::Unmapped, detail);
+        };
+        let (name, location, dataset) = match release.place(&event.bucket, &event.key) {
+            KeyPlacement::Dataset(name, location) => match release.dataset(name) {
+                Some(dataset) => (name, location, dataset),
+                None => return,
+            },
+            KeyPlacement::NoData(reason) => {
+                return self.line(&event.event_id, about(None, None), LedgerOutcome::Ignored, reason);
+            }
+            KeyPlacement::Nowhere(nearest) => {
+                let detail = match nearest {
+                    Some(nearest) => format!("under no dataset's location; the nearest is {nearest}"),
+                    None => "no dataset of the release has a location".to_owned(),
+                };
+                return self.line(&event.event_id, about(None, None), LedgerOutcome::Unmapped, detail);
+            }
+        };
+        if dataset.ready == ReadinessPolicy::Event {
+            let detail = format!("{name} is loaded on a loader's word (ready: event), not by its objects");
+            return self.line(&event.event_id, about(Some(name), None), LedgerOutcome::Ignored, detail);
+        }
+        if deleted && dataset.on_delete == OnDelete::Ignore {
+            let detail = format!("a deletion, which is no load of {name} (on_delete: load makes it one)");
+            return self.line(&event.event_id, about(Some(name), None), LedgerOutcome::Ignored, detail);
+        }
+        let version = event.version_id.as_deref().or(event.etag.as_deref()).unwrap_or_default();
+        let sequencer = event.sequencer.as_deref().unwrap_or_default();
+        let mapped = Mapped {
+            event_id: &event.event_id,
+            mark: EventHash::of(&[
+                if deleted { "deleted" } else { "object" },
+                &event.bucket,
+                &event.key,
+                version,
+                sequencer,
+            ]),
+            time: event.time,
+            label: format!("{}s3://{}/{}", if deleted { "deleted: " } else { "" }, event.bucket, event.key),
+            what: if deleted { What::Deletion } else { What::Object(location.below(&event.key)) },
+            key: &event.key,
+        };
+        let (outcome, detail, generation) = self.reopen(name, dataset, &mapped);
+        self.line(mapped.event_id, about(Some(name), generation), outcome, detail);
+    }
+
+    fn loaded(&mut self, event: &DatasetLoaded) {
+        let about = |generation| LedgerSubject::Loaded {
+            dataset: event.dataset.clone(),
+            batch_id: event.batch_id.clone(),
+            generation,
+        };
+        let name = DatasetName::parse(event.dataset.as_str());
+        let known = name.as_ref().ok().and_then(|name| Some((name, self.release?.dataset(name)?)));
+        let Some((name, dataset)) = known else {
+            let detail = match (&name, self.release) {
+                (Err(error), _) => error.to_string(),
+                (_, None) => "no release is in place yet: run `landfall release` first".to_owned(),
+                (Ok(name), Some(_)) => self.no_such_dataset(name),
+            };
+            return self.line(&event.event_id, about(None), LedgerOutcome::Unmapped, detail);
+        };
+        let mark = event.batch_id.as_deref().unwrap_or(&event.event_id);
+        let mapped = Mapped {
+            event_id: &event.event_id,
+            mark: EventHash::of(&["loaded", &event.dataset, mark]),
+            time: event.loaded_at.unwrap_or(event.time),
+            label: match &event.batch_id {
+                Some(batch) => format!("a loader's word, batch {batch}"),
+                None => "a loader's word".to_owned(),
+            },
+            what: What::Word,
+            key: "",
+        };
+        let (outcome, detail, generation) = self.reopen(name, dataset, &mapped);
+        self.line(mapped.event_id, about(generation), outcome, detail);
+    }
+
+    pub(super) fn no_such_dataset(&self, name: &DatasetName) -> String {
+        let datasets = self.release.map(|release| &release.compiled.datasets);
+        let names: Vec<&str> = datasets.into_iter().flatten().map(|(name, _)| name.as_str()).take(20).collect();
+        match names.as_slice() {
+            [] => format!("no release is in place that has a dataset {name}"),
+            names => format!("the release has no such dataset; it has {}", names.join(", ")),
+        }
+    }
+
+    fn reopen(
+        &mut self,
+        name: &DatasetName,
+        dataset: &Dataset,
+        event: &Mapped<'_>,
+    ) -> (LedgerOutcome, String, Option<u64>) {
+        let (word, generation, note) = match self.open_or_join(name, dataset, event) {
+            End::Covered(why) => return (LedgerOutcome::Covered, why.to_owned(), None),
+            End::Opened(generation, note) => ("opened", generation, note),
+            End::Joined(generation, note) => ("joined", generation, note),
+        };
+        (LedgerOutcome::Mapped, format!("{word} load {generation} of {name}{note}"), Some(generation))
+    }
+
+    /// An event is covered iff the board knows it, or a run that planned the whole dataset began to read later than it, less the margin.
+    fn open_or_join(&mut self, name: &DatasetName, dataset: &Dataset, event: &Mapped<'_>) -> End {
+        let state = self.board.datasets.entry(name.clone()).or_default();
+        if state.recent.contains(&event.mark) && keeps(Safeguard::Repetition) {
+            return End::Covered("delivered before");
+        }
+        if state.covered_to.is_some_and(|covered| event.time < covered) {
+            return End::Covered("a run that began to read after it has read it");
+        }
+        state.recent.insert(event.mark, event.time);
+        let (wait, note) = self.wait(name, dataset, event.what, event.key);
+        let trigger = Trigger::Load(name.clone());
+        if let Some(entry) = self.board.backlog.get_mut(&trigger)
+            && !entry.planned
+            && entry.quarantine.is_none()
+        {
+            entry.events += 1;
+            entry.last = shortened(&event.label);
+            entry.latest = entry.latest.max(event.time);
+            wait.join(entry);
+            return End::Joined(entry.generation, note);
+        }
+        let state = self.board.datasets.entry(name.clone()).or_default();
+        state.generation += 1;
+        let generation = state.generation;
+        let entry = BacklogEntry::new(generation, self.now, dataset.nodes.clone(), shortened(&event.label));
+        self.board.backlog.insert(trigger, wait.begin(BacklogEntry { latest: event.time, ..entry }));
+        End::Opened(generation, note)
+    }
+
+    /// Hashes that `covered_to` reaches are not needed; of the rest the newest are kept.
+    fn forget(&mut self) {
+        let datasets = &mut self.board.datasets;
+        datasets.values_mut().for_each(forget_covered);
+        let mut rest: Vec<(Timestamp, &DatasetName, &EventHash)> = datasets
+            .iter()
+            .flat_map(|(name, state)| state.recent.iter().map(move |(mark, time)| (time, name, mark)))
+            .collect();
+        let Some(last) = rest.len().checked_sub(RECENT_KEPT).and_then(|over| over.checked_sub(1)) else { return };
+        let (_, (time, name, mark), _) = rest.select_nth_unstable(last);
+        let newest_forgotten = (*time, name.clone(), **mark);
+        for (name, state) in datasets {
+            let (time, other, mark) = &newest_forgotten;
+            state.recent.retain(|own, at| (at, name, own) > (*time, other, mark));
+        }
+    }
+}
+
+/// A label of some 50 bytes: its start and its end, which tells more. The ledger has the whole key; a board of thousands of backlog entries cannot.
+fn shortened(label: &str) -> String {
+    const START: usize = 16;
+    const END: usize = 36;
+    if label.len() <= START + END + '…'.len_utf8() {
+        return label.to_owned();
+    }
+    let (start, end) = (label.floor_char_boundary(START), label.ceil_char_boundary(label.len() - END));
+    format!("{}…{}", label.get(..start).unwrap_or_default(), label.get(end..).unwrap_or_default())
+}
+
+/// Drops the hashes that `covered_to` makes needless.
+pub(super) fn forget_covered(state: &mut DatasetState) {
+    if let Some(covered) = state.covered_to {
+        state.recent.retain(|_, time| time >= covered);
+    }
+}
+
+/// What `covered_to` becomes by a read point.
+pub(super) fn covered_by(read_point: Timestamp) -> Timestamp {
+    if keeps(Safeguard::Margin) { read_point - MARGIN } else { read_point + SignedDuration::from_secs(1) }
+}

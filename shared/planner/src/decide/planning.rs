@@ -1,0 +1,271 @@
+//! Freezing a plan, and putting its run on the board.
+
+use landfall_select::Command;
+
+use super::{
+    admission_queue::{Candidate, loads_first},
+    decision::DecisionBuilder,
+    full_refresh::builds,
+    leases::Leases,
+    missing_parents::Split,
+    readiness::Wait,
+};
+use crate::{
+    Attempt, AttemptState, BacklogEntry, LedgerOutcome, LedgerSubject, OrdinalSet, PLAN_VERSION, Plan, PlannedNode,
+    PlannedTrigger, Quarantine, Release, Run, RunId, RunTrigger, Selection, Step, TaskSettings, Trigger, WaitingNode,
+    release::Kind,
+    release::{self, NotSelectable},
+};
+
+impl DecisionBuilder<'_> {
+    pub(super) fn plan(&mut self, release: &Release, group: &Candidate, leases: Leases) {
+        let split = &group.split;
+        let Some(task) = self.context.task else { return };
+        let steps = match self.steps(release, group, &split.run) {
+            Ok(steps) => steps,
+            Err(error) => return self.quarantine_group(group, &split.run, &error),
+        };
+        let run_id = RunId::new(self.now, self.context.nonce, self.plans.len());
+        let triggers = self.planned_triggers(release, group);
+        let plan = Plan {
+            version: PLAN_VERSION,
+            run_id: run_id.clone(),
+            release: release.id().clone(),
+            created_at: self.now,
+            triggers,
+            steps,
+            nodes: planned_nodes(release, &split.run),
+            waiting: waiting_nodes(release, split),
+            writes: release.relation_keys(&leases.writes),
+            reads: release.relation_keys(&leases.reads),
+            timeout_seconds: u32::try_from(release.compiled.runs.timeout.0.as_secs()).unwrap_or(u32::MAX),
+            capacity: release.compiled.runs.capacity,
+            task: TaskSettings {
+                task_definition: release
+                    .compiled
+                    .task_definition
+                    .clone()
+                    .unwrap_or_else(|| task.task_definition.clone()),
+                ..task.clone()
+            },
+        };
+        let warnings: String = group
+            .triggers
+            .iter()
+            .filter_map(|trigger| Some(format!("; {trigger}: {}", self.board.backlog.get(trigger)?.warning.as_ref()?)))
+            .collect();
+        let triggers: Vec<RunTrigger> =
+            group.triggers.iter().filter_map(|trigger| self.take(trigger, &split.run)).collect();
+        let about = LedgerSubject::Run {
+            run: run_id.clone(),
+            attempt: 1,
+            release: Some(release.id().clone()),
+            task_arn: None,
+            class: None,
+            triggers: triggers.clone(),
+            nodes: split.run.len(),
+            failed: Vec::new(),
+            unplanned_nodes: Vec::new(),
+        };
+        let waiting = match split.waiting.len() {
+            0 => String::new(),
+            n => format!(", {n} wait"),
+        };
+        let detail = format!("{} nodes{waiting}{warnings}", split.run.len());
+        self.line(format!("run/{run_id}/planned"), about, LedgerOutcome::Planned, detail);
+        let run = Run {
+            planned_at: self.now,
+            release: release.id().clone(),
+            triggers,
+            nodes: split.run.clone(),
+            done: OrdinalSet::new(),
+            writes: leases.writes,
+            reads: leases.reads,
+            exclusive: leases.exclusive,
+            holds_unknown: false,
+            read_point: None,
+            unplanned_nodes: Vec::new(),
+            timeout_seconds: plan.timeout_seconds,
+            attempt: Attempt {
+                number: 1,
+                since: self.now,
+                not_before: self.now,
+                state: AttemptState::Starting,
+                task_arn: None,
+                running_since: None,
+                before: Vec::new(),
+                failed_rung: 0,
+                end_after_revoke: false,
+                class: None,
+                class_before: None,
+            },
+        };
+        self.board.runs.insert(run_id, run);
+        self.board.budget.runs += 1;
+        self.plans.push(plan);
+    }
+
+    /// Marks a backlog entry as planned.
+    fn take(&mut self, trigger: &Trigger, planned: &OrdinalSet) -> Option<RunTrigger> {
+        let entry = self.board.backlog.get_mut(trigger)?;
+        let first = !entry.planned;
+        entry.planned = true;
+        entry.warning = None;
+        entry.refresh = entry.refresh.minus(planned);
+        let generation = entry.generation;
+        let tail = entry.calm_at.take().filter(|at| *at > self.now);
+        if let Trigger::Load(name) = trigger {
+            let state = self.board.datasets.entry(name.clone()).or_default();
+            state.last_run = Some(self.now);
+            // `at_most` ended a delay: the rows of what came last are not in the warehouse yet, so that it needs a run of its own.
+            if let (Some(tail), Some(dataset)) = (tail, self.release.and_then(|release| release.dataset(name))) {
+                state.generation += 1;
+                let follow_up =
+                    BacklogEntry::new(state.generation, self.now, dataset.nodes.clone(), entry.last.clone());
+                let wait = Wait::Calm { until: tail, at_most: tail };
+                *entry = wait.begin(BacklogEntry { latest: entry.latest, ..follow_up });
+            }
+        }
+        Some(RunTrigger { trigger: trigger.clone(), generation, first })
+    }
+
+    fn planned_triggers(&self, release: &Release, group: &Candidate) -> Vec<PlannedTrigger> {
+        let entries = group.triggers.iter().filter_map(|trigger| Some((trigger, self.board.backlog.get(trigger)?)));
+        entries
+            .map(|(trigger, entry)| PlannedTrigger {
+                trigger: trigger.clone(),
+                generation: entry.generation,
+                reason: reason(trigger, entry),
+                select: words_of(release, trigger).map(|(select, _)| select.join(" ")).unwrap_or_default(),
+            })
+            .collect()
+    }
+
+    fn steps(&self, release: &Release, group: &Candidate, run: &OrdinalSet) -> Result<Vec<Step>, NotSelectable> {
+        let mut steps = Vec::new();
+        let mut words: Option<(Vec<String>, Vec<String>)> = Some((Vec::new(), Vec::new()));
+        let mut tests_only = false;
+        for trigger in &group.triggers {
+            match trigger {
+                Trigger::Load(name) => {
+                    let Some(dataset) = release.dataset(name) else { continue };
+                    if loads_first(&self.board, release, trigger) {
+                        steps.extend(dataset.before.iter().map(|operation| Step::RunOperation {
+                            operation: operation.run_operation.clone(),
+                            args: operation.args.clone(),
+                        }));
+                    }
+                    if let Some((select, exclude)) = &mut words {
+                        select.extend(dataset.select.iter().cloned());
+                        exclude.clone_from(&dataset.exclude);
+                    }
+                }
+                Trigger::Job(name) => {
+                    words = None;
+                    tests_only = release.compiled.jobs.get(name).is_some_and(|job| job.build.is_empty());
+                }
+                Trigger::Release | Trigger::Operator => words = None,
+            }
+        }
+        let of_kind = |wanted: &dyn Fn(Kind) -> bool| -> OrdinalSet {
+            run.iter().filter(|ordinal| release.vertex(*ordinal).is_some_and(|vertex| wanted(vertex.kind))).collect()
+        };
+        let sources = of_kind(&|kind| kind == Kind::Source);
+        if !sources.is_empty() {
+            let nodes = planned_nodes(release, &sources);
+            steps.push(Step::Freshness {
+                sources: release.ids(&sources),
+                select: nodes.into_iter().map(|node| node.select).collect(),
+            });
+        }
+        let executed = of_kind(&|kind| kind != Kind::Source);
+        if executed.is_empty() {
+            return Ok(steps);
+        }
+        let refresh = self.to_refresh(group);
+        if !refresh.is_empty() {
+            steps.extend(builds(release, &executed, &refresh)?);
+            steps.extend(release.compiled.docs.publish.then_some(Step::Docs));
+            return Ok(steps);
+        }
+        let shorter = words.as_ref().map(|(select, exclude)| (select.as_slice(), exclude.as_slice()));
+        if tests_only {
+            steps.push(Step::Test(release::selection(release, &executed, Command::Test, None)?));
+        } else {
+            let selection: Selection = release::selection(release, &executed, Command::Build, shorter)?;
+            steps.push(Step::Build(selection));
+            if release.compiled.docs.publish {
+                steps.push(Step::Docs);
+            }
+        }
+        Ok(steps)
+    }
+
+    /// Leaves backlog entries to people, because dbt cannot be told what to run.
+    fn quarantine_group(&mut self, group: &Candidate, nodes: &OrdinalSet, error: &NotSelectable) {
+        for trigger in &group.triggers {
+            if let Some(entry) = self.board.backlog.get_mut(trigger) {
+                let nodes = entry.nodes.intersection(nodes);
+                entry.quarantine = Some(Quarantine { run: None, reason: error.to_string(), nodes, approval: false });
+            }
+        }
+    }
+}
+
+fn reason(trigger: &Trigger, entry: &BacklogEntry) -> String {
+    let again = match (&entry.warning, entry.planned) {
+        (Some(warning), _) => format!(" (warning: {warning})"),
+        (None, true) if !entry.refresh.is_empty() => ", continued: what failed is built anew from nothing".to_owned(),
+        (None, true) => ", continued: what waited can run now".to_owned(),
+        (None, false) => String::new(),
+    };
+    match trigger {
+        Trigger::Load(_) if entry.events == 0 => format!("{}{again}", entry.last),
+        Trigger::Load(_) if entry.events > 1 => {
+            format!("{} events of it came, the last {}{again}", entry.events, entry.last)
+        }
+        Trigger::Load(_) => format!("{} came{again}", entry.last),
+        Trigger::Release | Trigger::Operator => format!("{}{again}", entry.last),
+        Trigger::Job(_) => format!("scheduled for {}", entry.last),
+    }
+}
+
+/// What people wrote for a trigger: `--select` and `--exclude`.
+fn words_of(release: &Release, trigger: &Trigger) -> Option<(Vec<String>, Vec<String>)> {
+    match trigger {
+        Trigger::Load(name) => release.dataset(name).map(|d| (d.select.clone(), d.exclude.clone())),
+        Trigger::Release => Some((release.compiled.release_config.select.0.clone(), Vec::new())),
+        Trigger::Job(name) => release.compiled.jobs.get(name).map(|job| (vec![job.select.clone()], Vec::new())),
+        Trigger::Operator => None,
+    }
+}
+
+fn planned_nodes(release: &Release, run: &OrdinalSet) -> Vec<PlannedNode> {
+    let mut nodes: Vec<PlannedNode> = run
+        .iter()
+        .filter_map(|ordinal| {
+            let vertex = release.vertex(ordinal)?;
+            let node = release.index.node(vertex.ix)?;
+            let relation = vertex.relation.filter(|_| vertex.kind != Kind::Source);
+            Some(PlannedNode {
+                id: release.id_of(ordinal)?.clone(),
+                select: release::expression(&node),
+                relation: relation.and_then(|r| release.compiled.relations.get(usize::try_from(r).ok()?).cloned()),
+            })
+        })
+        .collect();
+    nodes.sort_by(|a, b| a.id.cmp(&b.id));
+    nodes
+}
+
+fn waiting_nodes(release: &Release, split: &Split) -> Vec<WaitingNode> {
+    let mut nodes: Vec<WaitingNode> = split
+        .waiting
+        .iter()
+        .filter_map(|(ordinal, reason)| {
+            Some(WaitingNode { id: release.id_of(*ordinal)?.clone(), reason: reason.clone() })
+        })
+        .collect();
+    nodes.sort_by(|a, b| a.id.cmp(&b.id));
+    nodes
+}

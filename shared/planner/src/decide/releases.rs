@@ -1,0 +1,126 @@
+//! Releases: a new version of the project takes its place, and has pending what differs.
+
+use super::decision::DecisionBuilder;
+use crate::safeguards::{Safeguard, keeps};
+use crate::{
+    AttemptState, BacklogEntry, FirstRelease, LedgerOutcome, LedgerSubject, OrdinalSet, Quarantine, Release, ReleaseId,
+    Trigger, release::Kind,
+};
+
+impl<'a> DecisionBuilder<'a> {
+    pub(super) fn refuse(&mut self, release: &ReleaseId, reason: &str) {
+        let about = LedgerSubject::Release { release: release.clone() };
+        self.line(format!("release/{release}"), about, LedgerOutcome::Refused, reason);
+    }
+
+    /// Puts a compiled release into place. It must have been compiled against the one in place, because the board's sets are numbered by the
+    /// dictionaries that run through both; if another came between, nothing is decided and the caller compiles again.
+    pub(super) fn offer(&mut self, release: &'a Release, force: bool) {
+        let id = release.id().clone();
+        if self.board.release.as_ref() == Some(&id) || release.compiled.base != self.board.release {
+            return;
+        }
+        if let Some(current) = self.board.release.as_ref().filter(|current| **current > id && !force) {
+            let reason = format!(
+                "it is older than {current}, which is in place; `landfall release --force` puts it there all the same"
+            );
+            return self.refuse(&id, &reason);
+        }
+        let old = self.release;
+        if old.is_none() {
+            self.adopt(release);
+        }
+        self.board.release = Some(id.clone());
+        self.release = Some(release);
+        self.open_release_entry(release, force);
+        self.resolve_loads(old, release);
+        for run in self.board.runs.values_mut().filter(|run| run.release != id) {
+            if run.attempt.state == AttemptState::Starting {
+                run.attempt.state = AttemptState::Revoking;
+            }
+        }
+        let backlog = self.board.backlog.get(&Trigger::Release).map_or(0, |entry| entry.nodes.len());
+        let datasets = release.compiled.datasets.len();
+        let detail = format!(
+            "in place: {datasets} datasets, {} jobs; {backlog} nodes are pending for it",
+            release.compiled.jobs.len()
+        );
+        self.line(format!("release/{id}"), LedgerSubject::Release { release: id }, LedgerOutcome::Accepted, detail);
+    }
+
+    /// What is in the warehouse already counts as built, and the sources of it as loaded.
+    fn adopt(&mut self, release: &Release) {
+        if release.compiled.release_config.first != FirstRelease::Adopt {
+            return;
+        }
+        self.board.built = self.board.built.union(&release.compiled.existing);
+        for (name, dataset) in &release.compiled.datasets {
+            let source = dataset.source.as_ref().and_then(|id| release.ordinal(id));
+            let children = source.map(|source| release.graph().children(source));
+            let read = children.unwrap_or_default().iter().any(|child| self.board.built.contains(*child));
+            if read {
+                self.board.datasets.entry(name.clone()).or_default().loaded = true;
+            }
+        }
+    }
+
+    /// The nodes that differ from the release before, plus what that one still pending: a failed release run is never forgotten.
+    fn open_release_entry(&mut self, release: &Release, force: bool) {
+        let before = self.board.backlog.remove(&Trigger::Release);
+        let left = before.as_ref().filter(|_| keeps(Safeguard::ReleaseDebt));
+        let left = left.map(|entry| OrdinalSet::clone(&entry.nodes)).unwrap_or_default();
+        let nodes = present(release, &release.compiled.changed.union(&left));
+        if nodes.is_empty() {
+            return;
+        }
+        let most = release.compiled.release_config.max_nodes;
+        let too_many = release.compiled.base.is_some() && nodes.len() > most && !force;
+        let quarantine = too_many.then(|| Quarantine {
+            run: None,
+            reason: format!(
+                "the release changes {} nodes, more than release.max_nodes ({most}): `landfall retry --approve` runs them",
+                nodes.len()
+            ),
+            nodes: nodes.clone(),
+            approval: true,
+        });
+        let last = format!("release {}", release.id());
+        let entry = BacklogEntry { quarantine, ..BacklogEntry::new(self.board.seq + 1, self.now, nodes, last) };
+        self.board.backlog.insert(Trigger::Release, entry);
+    }
+
+    /// Every load's backlog entry, on the new release: what failed before may go well now.
+    fn resolve_loads(&mut self, old: Option<&Release>, release: &Release) {
+        let mut dropped = Vec::new();
+        for (trigger, entry) in &mut self.board.backlog {
+            let Trigger::Load(name) = trigger else { continue };
+            let Some(dataset) = release.dataset(name) else {
+                dropped.push(trigger.clone());
+                continue;
+            };
+            let old_nodes = old.and_then(|old| old.dataset(name)).map(|d| d.nodes.clone()).unwrap_or_default();
+            entry.nodes = if entry.planned {
+                let new = dataset.nodes.minus(&old_nodes);
+                present(release, &entry.nodes).union(&new).into()
+            } else {
+                dataset.nodes.clone().into()
+            };
+            entry.quarantine = None;
+            (entry.refresh, entry.refreshed) = (OrdinalSet::new(), false);
+        }
+        for trigger in dropped {
+            let Some(entry) = self.board.backlog.remove(&trigger) else { continue };
+            let about = LedgerSubject::Release { release: release.id().clone() };
+            let detail = format!(
+                "{trigger}: the release has no such dataset any more; {} nodes were pending",
+                entry.nodes.len()
+            );
+            self.line(format!("{trigger}/{}", entry.generation), about, LedgerOutcome::Dropped, detail);
+        }
+    }
+}
+
+fn present(release: &Release, nodes: &OrdinalSet) -> OrdinalSet {
+    let runs = |kind: Kind| !matches!(kind, Kind::Ephemeral | Kind::Source);
+    nodes.iter().filter(|ordinal| release.vertex(*ordinal).is_some_and(|vertex| runs(vertex.kind))).collect()
+}

@@ -1,0 +1,326 @@
+//! A task stopped: what it did is completed, and what it did not is tried again or left with its reason (L2, L6, L7).
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    attempts::Again,
+    decision::DecisionBuilder,
+    input::StoppedTask,
+    leases::Leases,
+    limits::MOST_ATTEMPTS,
+    load_events::{covered_by, forget_covered},
+};
+use crate::safeguards::{Safeguard, keeps};
+use crate::{
+    AttemptState, Claim, Draining, FailedNode, LedgerOutcome, LedgerSubject, NodeId, NodeStatus, OrdinalSet, Outcome,
+    PendingDocs, Release, RetryRung, Run, RunId, RunResult, StopClass, Trigger, release::Kind,
+};
+
+/// How many nodes that failed, or were not planned, a ledger line names; result.json has them all.
+const NODES_NAMED: usize = 20;
+
+impl DecisionBuilder<'_> {
+    pub(super) fn stopped(&mut self, stop: &StoppedTask) {
+        let Some(run) = self.board.runs.get_mut(&stop.run).filter(|run| run.attempt.number == stop.attempt) else {
+            return self.unmatched(stop, "it belongs to no live attempt");
+        };
+        let (claim_arn, claimed_at) = match &stop.claim {
+            Some((Claim::Task { task_arn }, at)) => (task_arn, *at),
+            Some((Claim::Revoked { .. }, _)) => return self.revoked(&stop.run, stop.attempt),
+            None => {
+                if run.attempt.task_arn.as_ref().is_some_and(|arn| *arn != stop.task_arn) {
+                    return self.unmatched(stop, "the attempt has another task");
+                }
+                run.attempt.state = AttemptState::Revoking;
+                run.attempt.class = Some(stop.class);
+                run.attempt.end_after_revoke |= no_third_time(run, stop.class);
+                let why =
+                    format!("attempt {} never came to run: {} ({})", stop.attempt, stop.class.words(), stop.reason);
+                if run.attempt.before.last() != Some(&why) {
+                    run.attempt.before.push(why);
+                }
+                return;
+            }
+        };
+        if *claim_arn != stop.task_arn {
+            return self.unmatched(stop, "another task holds the attempt's claim");
+        }
+        run.read_point.get_or_insert(claimed_at);
+        let result = stop
+            .result
+            .as_ref()
+            .filter(|r| r.run_id == stop.run && r.attempt == stop.attempt && r.task_arn == stop.task_arn);
+        let unplanned_nodes = result.into_iter().flat_map(|result| &result.unplanned_nodes);
+        let new: Vec<NodeId> = unplanned_nodes.filter(|id| !run.unplanned_nodes.contains(id)).cloned().collect();
+        run.unplanned_nodes.extend(new);
+        run.unplanned_nodes.truncate(NODES_NAMED);
+        let class = class_of(stop, result);
+        run.attempt.class = Some(class);
+        self.complete_nodes(&stop.run, result);
+        self.add_pending_docs(stop, result);
+        let held = self.board.runs.get(&stop.run).map(Leases::held_by);
+        self.conclude(stop, class, result);
+        if let Some(held) = held.filter(|_| !self.board.runs.contains_key(&stop.run)) {
+            self.drain(&stop.run, held);
+        }
+    }
+
+    /// A task that is seen stopped may leave statements behind that the warehouse goes on with: what it held stays held for `runs.drain`.
+    fn drain(&mut self, run: &RunId, held: Leases) {
+        let until = self.now + self.drain_time();
+        if until > self.now {
+            let Leases { writes, reads, exclusive } = held;
+            self.board.draining.push(Draining { run: run.clone(), until, writes, reads, exclusive });
+        }
+    }
+
+    fn drain_time(&self) -> SignedDuration {
+        self.release.map(|release| release.compiled.runs.drain.0).unwrap_or_default()
+    }
+
+    fn unmatched(&mut self, stop: &StoppedTask, why: &str) {
+        let about = LedgerSubject::Run {
+            run: stop.run.clone(),
+            attempt: stop.attempt,
+            release: None,
+            task_arn: Some(stop.task_arn.clone()),
+            class: Some(stop.class),
+            triggers: Vec::new(),
+            nodes: 0,
+            failed: Vec::new(),
+            unplanned_nodes: Vec::new(),
+        };
+        let detail = format!("a task stopped ({}) and settles nothing: {why}", stop.reason);
+        self.line(
+            format!("run/{}/{}/{}", stop.run, stop.attempt, stop.task_arn),
+            about,
+            LedgerOutcome::Covered,
+            detail,
+        );
+    }
+
+    /// Pays what succeeded, by generation, node by node.
+    fn complete_nodes(&mut self, run_id: &RunId, result: Option<&RunResult>) {
+        let Some(release) = self.release else { return };
+        let Some(run) = self.board.runs.get_mut(run_id) else { return };
+        if let Some(result) = result {
+            let succeeded = result.nodes.iter().filter(|node| node.status.is_success()).map(|node| &node.id);
+            run.done = run.done.union(&release.set(succeeded).intersection(&run.nodes));
+        }
+        let operations = || result.into_iter().flat_map(|r| &r.steps).filter(|step| step.step == "run_operation");
+        let done_well = operations().filter(|step| step.exit_code == Some(0)).count();
+        let failed_some = done_well < operations().count();
+        let done = run.done.clone();
+        let read_point = run.read_point;
+        let relations = done.iter().filter(|ordinal| {
+            let kind = release.vertex(*ordinal).map(|vertex| vertex.kind);
+            matches!(kind, Some(Kind::Model | Kind::Seed | Kind::Function))
+        });
+        self.board.built = self.board.built.union(&relations.collect());
+        for trigger in &mut run.triggers {
+            let load = match &trigger.trigger {
+                Trigger::Load(name) => Some(name),
+                _ => None,
+            };
+            let dataset = load.and_then(|name| release.dataset(name));
+            let lag = dataset.map(|dataset| dataset.ready.lag()).unwrap_or_default();
+            // What a load brought is read by the code of any release. A release, and who asks of a newer one, wants that one's code.
+            let covers = read_point.filter(|_| trigger.first && load.is_some()).map(|at| covered_by(at) - lag);
+            let before = dataset.map_or(0, |dataset| dataset.before.len());
+            let loaded_itself = before > 0 && !failed_some && done_well >= before;
+            if let Some(name) = load {
+                let state = self.board.datasets.entry(name.clone()).or_default();
+                state.covered_to = state.covered_to.max(covers);
+                state.loaded |= loaded_itself;
+                forget_covered(state);
+            }
+            let Some(entry) = self.board.backlog.get_mut(&trigger.trigger) else { continue };
+            // Events that came while the run was live, but were written before it began to read: it has read them.
+            if entry.generation == trigger.generation + 1
+                && !entry.planned
+                && covers.is_some_and(|to| entry.latest < to)
+            {
+                trigger.generation = entry.generation;
+                entry.planned = true;
+                (entry.ready_at, entry.at_most, entry.calm_at) = (None, None, None);
+            }
+            if entry.generation == trigger.generation || !keeps(Safeguard::Generation) {
+                entry.before_done |= loaded_itself;
+                // What was built, for another trigger, before something that it is built from and that this trigger still has pending, is not completed: it
+                // has not seen this trigger's data.
+                let left = if keeps(Safeguard::BacklogEntry) { entry.nodes.minus(&done) } else { OrdinalSet::new() };
+                let early = if keeps(Safeguard::BuiltInOrder) {
+                    release.graph().descendants(&left, &entry.nodes)
+                } else {
+                    OrdinalSet::new()
+                };
+                entry.nodes = left.union(&early).into();
+            }
+        }
+    }
+
+    /// Test failures do not hold docs back.
+    fn add_pending_docs(&mut self, stop: &StoppedTask, result: Option<&RunResult>) {
+        let Some(result) = result.filter(|r| r.artifacts.iter().any(|name| name == "catalog.json")) else { return };
+        let Some(run) = self.board.runs.get(&stop.run) else { return };
+        let backlog = PendingDocs {
+            run: stop.run.clone(),
+            attempt: stop.attempt,
+            release: run.release.clone(),
+            read_point: run.read_point.unwrap_or(result.started_at),
+        };
+        if !self.board.docs.pending.contains(&backlog) {
+            self.board.docs.pending.push(backlog);
+        }
+    }
+
+    fn conclude(&mut self, stop: &StoppedTask, class: StopClass, result: Option<&RunResult>) {
+        let Some(run) = self.board.runs.get(&stop.run) else { return };
+        let remaining = run.nodes.minus(&run.done);
+        let outcome = result.map(|result| result.outcome);
+        // Nothing but the task's own word, given last, is a success: no exit code, and no silence.
+        if remaining.is_empty() && outcome == Some(Outcome::Succeeded) {
+            let unplanned_nodes =
+                unplanned_nodes_text(&run.unplanned_nodes).map(|words| format!("; {words}")).unwrap_or_default();
+            let detail = format!("{} nodes done{unplanned_nodes}", run.done.len());
+            return self.end(&stop.run, LedgerOutcome::Succeeded, detail, None);
+        }
+        let failed = result.map(failed_nodes).unwrap_or_default();
+        let why = why(stop, result, &failed);
+        if self.board.release.as_ref() != Some(&run.release) {
+            let detail = format!("{why}; a newer release takes over what is left");
+            return self.end_with(&stop.run, LedgerOutcome::Failed, detail, None, failed);
+        }
+        let rung = self.release.and_then(|release| rung(release, run, outcome, class, &failed, &remaining));
+        match rung {
+            Some(_) if self.superseded(run) => {
+                let detail = format!("{why}; newer loads take over what is left");
+                self.end_with(&stop.run, LedgerOutcome::Failed, detail, None, failed);
+            }
+            Some(RetryRung::Relaunch) => self.again(&stop.run, &why, Again::Broken, self.drain_time()),
+            Some(RetryRung::Failed) => self.again(&stop.run, &why, Again::Failed, self.drain_time()),
+            Some(RetryRung::FullRefresh(_)) | None => {
+                let anew = self.mark_refresh(&stop.run, result);
+                let follows = self.release.filter(|_| !anew.is_empty()).map(|release| {
+                    let names: Vec<String> = release.ids(&anew).iter().take(3).map(ToString::to_string).collect();
+                    format!("; a full refresh of {} follows", names.join(", "))
+                });
+                let detail = format!("{why}{}", follows.unwrap_or_default());
+                self.end_with(&stop.run, LedgerOutcome::Failed, detail, Some(&why), failed);
+            }
+        }
+    }
+
+    /// Whether every trigger has a newer generation: its run does it all anyway, so that a retry would only delay it (L4).
+    fn superseded(&self, run: &Run) -> bool {
+        run.triggers
+            .iter()
+            .all(|c| self.board.backlog.get(&c.trigger).is_some_and(|entry| entry.generation > c.generation))
+    }
+
+    pub(super) fn published(&mut self, docs: &[PendingDocs]) {
+        let before = self.board.docs.pending.len();
+        self.board.docs.pending.retain(|backlog| !docs.contains(backlog));
+        if self.board.docs.pending.len() < before {
+            let every = self.release.map(|release| release.compiled.docs.every.0).unwrap_or_default();
+            self.board.docs.published_at = Some(self.now);
+            self.board.docs.not_before = Some(self.now + every);
+        }
+    }
+}
+
+/// The rung of the retry ladder that takes the run up again, if any.
+fn rung(
+    release: &Release,
+    run: &Run,
+    outcome: Option<Outcome>,
+    class: StopClass,
+    failed: &[FailedNode],
+    remaining: &OrdinalSet,
+) -> Option<RetryRung> {
+    let allowed = |rung: RetryRung| {
+        release.compiled.retry.contains(&rung) && (run.attempt.number < MOST_ATTEMPTS || !keeps(Safeguard::AttemptsEnd))
+    };
+    match outcome {
+        None | Some(Outcome::Interrupted) => {
+            (allowed(RetryRung::Relaunch) && !no_third_time(run, class)).then_some(RetryRung::Relaunch)
+        }
+        Some(Outcome::Failed) => {
+            // A test that failed fails again on the same data; so does nothing else that was skipped for it. Where a model failed as well, the test
+            // comes along: without it dbt would build what the test holds back.
+            let is_test = |node: &FailedNode| {
+                release
+                    .ordinal(&node.id)
+                    .and_then(|o| release.vertex(o))
+                    .is_some_and(|vertex| vertex.kind == Kind::Test)
+            };
+            let only_tests = !failed.is_empty() && failed.iter().all(is_test);
+            let retryable = !only_tests && !remaining.is_empty() && run.attempt.failed_rung == 0;
+            (retryable && allowed(RetryRung::Failed)).then_some(RetryRung::Failed)
+        }
+        Some(Outcome::TimedOut | Outcome::Broken | Outcome::Succeeded) => None,
+    }
+}
+
+/// dbt may be killed under a supervisor that lives on and reports it: then ECS sees a program that ended by itself.
+fn class_of(stop: &StoppedTask, result: Option<&RunResult>) -> StopClass {
+    let killed = |result: &RunResult| {
+        result.outcome == Outcome::Failed
+            && result.steps.iter().any(|step| step.step != "docs" && step.exit_code.is_none())
+    };
+    if stop.class == StopClass::Exited && result.is_some_and(killed) { StopClass::Killed } else { stop.class }
+}
+
+/// Whether the run's task stopped before in the same way, and that way does not mend itself: two tasks have shown it.
+fn no_third_time(run: &Run, class: StopClass) -> bool {
+    !class.is_transient() && run.attempt.class_before == Some(class)
+}
+
+fn failed_nodes(result: &RunResult) -> Vec<FailedNode> {
+    let failures = result.nodes.iter().filter(|node| node.status.is_failure());
+    failures
+        .take(NODES_NAMED)
+        .map(|node| FailedNode {
+            id: node.id.clone(),
+            status: node.status,
+            message: node.message.clone().unwrap_or_default(),
+        })
+        .collect()
+}
+
+fn why(stop: &StoppedTask, result: Option<&RunResult>, failed: &[FailedNode]) -> String {
+    let Some(result) = result else {
+        return format!("its task stopped without a result: {} ({})", stop.class.words(), stop.reason);
+    };
+    if let Some(unplanned_nodes) = unplanned_nodes_text(&result.unplanned_nodes) {
+        return unplanned_nodes;
+    }
+    let names: Vec<&str> = failed.iter().map(|node| node.id.as_str()).take(3).collect();
+    match (result.outcome, names.as_slice()) {
+        (Outcome::Failed, [first, ..]) if failed.iter().all(|node| node.status == NodeStatus::Fail) => {
+            let tests = if failed.len() == 1 { "data test" } else { "data tests" };
+            format!("{} {tests} failed: {first}{}", failed.len(), if failed.len() > 1 { ", …" } else { "" })
+        }
+        (Outcome::Failed, [_, ..]) => {
+            let nodes = if failed.len() == 1 { "node" } else { "nodes" };
+            format!("{} {nodes} failed: {}", failed.len(), names.join(", "))
+        }
+        (Outcome::Failed, []) => {
+            format!("dbt failed: {}", result.message.as_deref().unwrap_or("it gave no message; see dbt.log"))
+        }
+        (Outcome::Interrupted, _) => format!("it was stopped from outside: {}", stop.reason),
+        (Outcome::TimedOut, _) => "it ran out of time (runs.timeout)".to_owned(),
+        (Outcome::Broken, _) => format!("it could not run: {}", result.message.as_deref().unwrap_or("no message")),
+        (Outcome::Succeeded, _) => "some planned nodes were not run".to_owned(),
+    }
+}
+
+fn unplanned_nodes_text(unplanned_nodes: &[NodeId]) -> Option<String> {
+    let ids: Vec<&str> = unplanned_nodes.iter().map(NodeId::as_str).take(3).collect();
+    (!ids.is_empty()).then(|| format!("unplanned nodes: dbt executed what was not planned: {}", ids.join(", ")))
+}
+
+/// Used by the sweep: whether a claim that old, of a task nobody finds any more, may be taken for stopped.
+pub fn long_gone(claimed_at: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(claimed_at) >= jiff::SignedDuration::from_hours(1)
+}

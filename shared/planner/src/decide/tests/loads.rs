@@ -1,0 +1,201 @@
+use super::world::{World, models};
+use crate::{InboundEvent, Input, Step, Trigger};
+
+#[test]
+fn a_load_runs_its_models_once_it_is_quiet() {
+    let mut world = World::new();
+    world.land("orders/a.csv");
+    assert!(world.last_outcome().starts_with("Mapped"));
+    world.wait(1);
+    assert!(world.plans.is_empty(), "not quiet yet");
+    world.wait(1);
+    let plan = world.last_plan();
+    assert_eq!(models(&plan), ["daily_sales", "fct_orders", "stg_orders", "countries"]);
+    let waiting: Vec<String> = plan.waiting.iter().map(|node| format!("{} {}", node.id, node.reason)).collect();
+    assert!(
+        waiting
+            .iter()
+            .any(|w| w.starts_with("model.jaffle.customer_orders waits for the first load of jaffle.raw_customers")),
+        "{waiting:#?}"
+    );
+    assert!(plan.nodes.iter().all(|node| !node.id.as_str().contains("customer_cohorts")), "excluded by tag:nightly");
+    assert!(matches!(plan.steps.as_slice(), [Step::Build(_), Step::Docs]));
+}
+
+#[test]
+fn each_object_extends_the_quiet_time_but_not_beyond_at_most() {
+    let mut world = World::new();
+    for n in 0..9 {
+        world.land(&format!("orders/{n}.csv"));
+        world.wait(1);
+        assert!(world.plans.is_empty(), "second {n}");
+    }
+    world.land("orders/9.csv");
+    world.wait(1);
+    assert_eq!(world.plans.len(), 1);
+    let trigger = &world.last_plan().triggers[0];
+    assert_eq!(
+        (trigger.generation, trigger.reason.as_str()),
+        (
+            1,
+            "10 events of it came, the last s3://landing-bucket/orders/9.csv (warning: objects went on coming for 10s (at_most))"
+        )
+    );
+}
+
+#[test]
+fn the_same_event_five_times_gives_one_run() {
+    let mut world = World::new();
+    let event = InboundEvent::ObjectCreated(world.object("orders/a.csv"));
+    world.tell(&Input::Events(&[event.clone(), event.clone()]));
+    world.wait(2);
+    world.tell(&Input::Events(std::slice::from_ref(&event)));
+    assert_eq!(world.last_outcome(), "Covered: delivered before");
+    world.succeed();
+    world.tell(&Input::Events(std::slice::from_ref(&event)));
+    world.wait(30);
+    world.tell(&Input::Events(&[event]));
+    world.wait(30);
+    assert_eq!(world.plans.len(), 1);
+}
+
+#[test]
+fn what_waits_runs_when_the_other_dataset_lands_and_both_entries_are_completed() {
+    let mut world = World::new();
+    world.load("orders/a.csv");
+    assert!(world.backlog("load:jaffle.raw_orders") > 0, "what waits is pending");
+    assert_eq!(world.plans.len(), 1, "and starts nothing by itself");
+    world.now += jiff::SignedDuration::from_secs(60);
+    let plan = world.load("customers/a.csv");
+    let names = models(&plan);
+    assert!(names.contains(&"customer_orders") && names.contains(&"stg_customers"), "{names:?}");
+    assert!(!names.contains(&"stg_orders"), "what is completed is not built again: {names:?}");
+    assert!(plan.triggers.iter().any(|trigger| trigger.trigger == Trigger::Load("jaffle.raw_orders".parse().unwrap())));
+}
+
+#[test]
+fn a_trigger_of_which_nothing_can_run_is_not_in_the_plan() {
+    let mut world = World::new();
+    world.load("orders/a.csv");
+    world.now += jiff::SignedDuration::from_secs(60);
+    world.load("customers/a.csv");
+    assert!(world.backlog("load:jaffle.raw_customers") > 0, "account_revenue waits for crm.accounts");
+    world.now += jiff::SignedDuration::from_secs(60);
+    let plan = world.load("orders/b.csv");
+    let triggers: Vec<String> = plan.triggers.iter().map(|trigger| trigger.trigger.to_string()).collect();
+    assert_eq!(triggers, ["load:jaffle.raw_orders"]);
+}
+
+#[test]
+fn a_load_during_a_run_is_followed_by_one_more_run() {
+    let mut world = World::new();
+    world.land("orders/a.csv");
+    world.wait(2);
+    let (run, attempt) = world.start();
+    for n in 0..5 {
+        world.now += jiff::SignedDuration::from_secs(20);
+        world.land(&format!("orders/late{n}.csv"));
+        world.wait(3);
+    }
+    assert_eq!(world.plans.len(), 1, "the warehouse is one run's");
+    let mut stop = world.stop_of(&run, attempt, crate::Outcome::Succeeded, |_| Some(crate::NodeStatus::Success));
+    stop.claim.as_mut().unwrap().1 = world.board.runs[&run].planned_at;
+    world.stop(stop);
+    assert_eq!(world.plans.len(), 2);
+    world.succeed();
+    world.wait(600);
+    assert_eq!(world.plans.len(), 2);
+}
+
+#[test]
+fn an_object_written_before_the_run_began_to_read_is_covered_however_late_its_event_comes() {
+    let mut world = World::new();
+    let late = world.object("orders/late.csv");
+    world.land("orders/a.csv");
+    world.wait(2);
+    world.now += jiff::SignedDuration::from_secs(60);
+    world.succeed();
+    world.tell(&Input::Events(&[InboundEvent::ObjectCreated(late)]));
+    assert_eq!(world.last_outcome(), "Covered: a run that began to read after it has read it");
+}
+
+#[test]
+fn an_event_that_comes_during_the_run_but_was_read_by_it_needs_no_run() {
+    let mut world = World::new();
+    let late = world.object("orders/late.csv");
+    world.land("orders/a.csv");
+    world.wait(2);
+    let (run, attempt) = world.start();
+    world.now += jiff::SignedDuration::from_secs(60);
+    world.tell(&Input::Events(&[InboundEvent::ObjectCreated(late)]));
+    assert!(world.last_outcome().starts_with("Mapped"), "nobody knows yet when the run began to read");
+    let stop = world.stop_of(&run, attempt, crate::Outcome::Succeeded, |_| Some(crate::NodeStatus::Success));
+    world.stop(stop);
+    world.wait(60);
+    assert_eq!(world.plans.len(), 1);
+}
+
+#[test]
+fn an_unmapped_object_names_the_nearest_location_and_starts_nothing() {
+    let mut world = World::new();
+    world.land("order/a.csv");
+    let detail = world.last_outcome();
+    assert_eq!(detail, "Unmapped: under no dataset's location; the nearest is s3://landing-bucket/orders/");
+    world.land("orders/_SUCCESS");
+    assert!(world.last_outcome().starts_with("Ignored"));
+    world.wait(60);
+    assert!(world.plans.is_empty());
+}
+
+#[test]
+fn a_hostile_key_is_data_and_reaches_no_command() {
+    let mut world = World::new();
+    let key = "orders/-rf $(x) '\"; +%20\n\u{1f355}.csv";
+    world.land(key);
+    world.wait(2);
+    let plan = world.last_plan();
+    let steps = serde_json::to_string(&plan.steps).unwrap();
+    let call = serde_json::to_string(&plan.run_task(1)).unwrap();
+    assert!(!steps.contains("-rf") && !call.contains("-rf"));
+    assert!(call.len() < 1024, "the override stays small: {}", call.len());
+}
+
+#[test]
+fn a_dataset_loaded_on_a_word_ignores_its_objects_and_loads_itself_first() {
+    let mut world = World::new();
+    world.land("accounts/a.csv");
+    assert!(world.last_outcome().starts_with("Ignored"), "{}", world.last_outcome());
+    world.loaded("crm.accounts", "b1");
+    let plan = world.last_plan();
+    assert!(matches!(&plan.steps[0], Step::RunOperation { operation, .. } if operation == "load_accounts"));
+    assert_eq!(models(&plan), ["stg_accounts"]);
+    world.succeed();
+    assert!(world.backlog("load:crm.accounts") > 0, "account_revenue waits");
+    assert_eq!(world.plans.len(), 1, "and nothing is loaded again for it");
+    world.wait(60);
+    assert_eq!(world.plans.len(), 1);
+    world.loaded("crm.accounts", "b1");
+    assert_eq!(world.last_outcome(), "Covered: delivered before");
+    world.now += jiff::SignedDuration::from_secs(60);
+    world.load("orders/a.csv");
+    let plan = world.load("customers/a.csv");
+    assert!(models(&plan).contains(&"account_revenue"), "{:?}", models(&plan));
+    assert!(plan.steps.iter().all(|step| !matches!(step, Step::RunOperation { .. })), "loaded already");
+    assert_eq!(world.backlog("load:crm.accounts"), 0);
+    world.loaded("crm.accountz", "b2");
+    assert!(world.last_outcome().contains("no such dataset; it has crm.accounts"), "{}", world.last_outcome());
+}
+
+#[test]
+fn two_datasets_that_become_ready_together_share_one_run() {
+    let mut world = World::new();
+    let batch = [
+        InboundEvent::ObjectCreated(world.object("orders/a.csv")),
+        InboundEvent::ObjectCreated(world.object("customers/a.csv")),
+    ];
+    world.tell(&Input::Events(&batch));
+    world.wait(2);
+    assert_eq!(world.plans.len(), 1);
+    assert_eq!(world.last_plan().triggers.len(), 2);
+    assert!(models(&world.last_plan()).contains(&"customer_orders"));
+}

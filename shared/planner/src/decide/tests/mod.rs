@@ -1,0 +1,15 @@
+//! The planner tried on the example project's own manifest.
+
+mod board_size;
+mod commands;
+mod full_refresh;
+mod lease_index;
+mod leases;
+mod loads;
+mod readiness;
+mod recovery;
+mod releases;
+mod runs;
+mod stops;
+mod wait_reasons;
+mod world;

@@ -1,0 +1,44 @@
+//! The planner: decides what a load, a release, a job or a stopped task leads to. Pure: no async, no AWS, no clock.
+//!
+//! - [`decide()`]: `(board, input, context) -> decision`, and [`effects()`]: what the board asks every function to do.
+//! - `state`: the [`Board`], its backlog and its stored form.
+//! - `config`: [`LandfallYml`], locations and readiness policies.
+//! - `release`: a [`Release`], compiled from landfall.yml and the manifest.
+//! - `protocol`: [`Plan`], [`RunResult`], [`Claim`], the ledger and the events.
+//! - [`invariants`]: what is true of every board and every step. [`safeguards`]: the rules that the simulation can switch off.
+
+mod config;
+mod decide;
+mod ids;
+pub mod invariants;
+mod protocol;
+mod release;
+pub mod safeguards;
+mod state;
+
+pub use config::{
+    Capacity, ConfigDuration, DatasetConfig, DocsConfig, FirstRelease, Hooks, JobConfig, JobSelection, KeyPlacement,
+    LandfallYml, LandfallYmlError, LimitsConfig, LoadsConfig, Location, LocationError, Locations, MOST_COUNTED,
+    OnDelete, Operation, ReadinessConfig, ReadinessPolicy, ReleaseConfig, RetryRung, RunsConfig, StringList, Warehouse,
+};
+pub use decide::{
+    COMMANDS_KEPT, COUNTED_KEPT, Context, Decision, EPOCH_JUMP, Effect, FAIRNESS_LIMIT, GROUPS_CLOSED, GROUPS_OPEN,
+    InboundEvent, Input, MARGIN, MOST_ATTEMPTS, OVERDUE_AFTER, RECENT_KEPT, REPEAT_FOR, RecoveredClaim, RecoveredRun,
+    RecoveryInput, StoppedTask, WaitReason, WaitingNodes, decide, effects, long_gone, missing_parent_of, next_due,
+    wait_reasons,
+};
+pub use ids::{BadName, DatasetName, JobName, NodeId, Nonce, ReleaseId, RunId, compact};
+pub use protocol::{
+    ATTEMPT_VARIABLE, Claim, DatasetLoaded, FailedNode, InvalidTrigger, LEDGER_VERSION, LedgerHeader, LedgerLine,
+    LedgerObject, LedgerOutcome, LedgerSubject, NodeResult, NodeStatus, ObjectEvent, OperatorAction, OperatorCommand,
+    Outcome, PLAN_VARIABLE, PLAN_VERSION, Plan, PlannedNode, PlannedTrigger, RESULT_VERSION, RunResult, RunTaskCall,
+    RunTrigger, Selection, Step, StepResult, StopClass, TaskSettings, Trigger, WaitingNode, ledger_key,
+};
+pub use release::{
+    COMPILED_VERSION, CompileError, CompileInput, Compiled, Dataset, Job, Release, ReleaseError, compile,
+};
+pub use state::{
+    Announcement, Attempt, AttemptState, BOARD_KEY, BOARD_VERSION, BacklogEntry, Board, BoardError, Budget,
+    CommandHistory, DatasetState, DeadLetters, DocsState, Draining, EventHash, Groups, LimitReached, NONCES_KEPT,
+    OpenGroup, OrdinalSet, PendingDocs, PendingNodes, Quarantine, RecentEvents, Run, StoredBoard,
+};

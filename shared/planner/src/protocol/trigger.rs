@@ -1,0 +1,97 @@
+//! Why work is pending.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{DatasetName, JobName};
+
+/// Why work is pending. In JSON and in words: `load:jaffle.raw_orders`, `release`, `job:nightly-qa`, `person`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Trigger {
+    /// A dataset was loaded.
+    Load(DatasetName),
+    /// A new version of the project.
+    Release,
+    /// A job's schedule.
+    Job(JobName),
+    /// Somebody asked.
+    Operator,
+}
+
+impl fmt::Display for Trigger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Load(dataset) => write!(f, "load:{dataset}"),
+            Self::Release => f.write_str("release"),
+            Self::Job(job) => write!(f, "job:{job}"),
+            Self::Operator => f.write_str("operator"),
+        }
+    }
+}
+
+/// A text that is no trigger.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no trigger: expected load:DATASET, job:JOB, release or person")]
+pub struct InvalidTrigger(String);
+
+impl FromStr for Trigger {
+    type Err = InvalidTrigger;
+    fn from_str(text: &str) -> Result<Self, InvalidTrigger> {
+        let bad = || InvalidTrigger(text.to_owned());
+        match text.split_once(':') {
+            Some(("load", name)) => DatasetName::parse(name).map(Self::Load).map_err(|_| bad()),
+            Some(("job", name)) => JobName::parse(name).map(Self::Job).map_err(|_| bad()),
+            None if text == "release" => Ok(Self::Release),
+            None if text == "operator" => Ok(Self::Operator),
+            _ => Err(bad()),
+        }
+    }
+}
+
+impl TryFrom<String> for Trigger {
+    type Error = InvalidTrigger;
+    fn try_from(text: String) -> Result<Self, InvalidTrigger> {
+        text.parse()
+    }
+}
+
+impl From<Trigger> for String {
+    fn from(trigger: Trigger) -> Self {
+        trigger.to_string()
+    }
+}
+
+/// A run's triggers as the board has them, `["load:jaffle.raw_orders", 7, 1]` each (1: the first that planned it): a run of many datasets has many.
+pub(crate) mod compact_json {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use crate::{RunTrigger, Trigger};
+
+    pub(crate) fn serialize<S: Serializer>(triggers: &[RunTrigger], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(triggers.iter().map(|c| (&c.trigger, c.generation, u8::from(c.first))))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<RunTrigger>, D::Error> {
+        let triggers = Vec::<(Trigger, u64, u8)>::deserialize(deserializer)?;
+        Ok(triggers
+            .into_iter()
+            .map(|(trigger, generation, first)| RunTrigger { trigger, generation, first: first == 1 })
+            .collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trigger_reads_back_from_its_own_words() {
+        for text in ["load:jaffle.raw_orders", "release", "job:nightly-qa", "operator"] {
+            assert_eq!(text.parse::<Trigger>().unwrap().to_string(), text);
+        }
+        assert!("load:".parse::<Trigger>().is_err());
+        assert!("lunch".parse::<Trigger>().is_err());
+    }
+}

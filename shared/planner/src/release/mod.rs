@@ -1,0 +1,12 @@
+//! A release: landfall.yml and the manifest compiled into what the planner needs, and the facts of its graph.
+
+mod compile;
+mod compiled;
+mod exact_selection;
+mod graph;
+mod source_locations;
+
+pub use compile::{CompileError, CompileInput, compile};
+pub use compiled::{COMPILED_VERSION, Compiled, Dataset, Job, Release, ReleaseError};
+pub(crate) use exact_selection::{NotSelectable, expression, selection};
+pub(crate) use graph::Kind;

@@ -1,0 +1,87 @@
+//! Where datasets land: by landfall.yml, or by what the source's own definition states.
+
+use std::collections::BTreeMap;
+
+use landfall_manifest::{Node, ResourceType};
+
+use super::compile::Compiler;
+use crate::{Dataset, DatasetConfig, DatasetName, Location, config::uris};
+
+impl<'a> Compiler<'a> {
+    /// Where the manifest says that a source lands. <https://github.com/duckdb/dbt-duckdb#reading-from-external-files> writes the resolved
+    /// location into `relation_name`; other adapters leave it where an operator wrote it.
+    pub(super) fn stated_locations(&mut self, source: Node<'a>) -> Vec<Location> {
+        let mut texts: Vec<&str> = source.relation_name().map(uris).unwrap_or_default();
+        if texts.is_empty() {
+            texts = source.external_location().flat_map(uris).collect();
+        }
+        let mut found = Vec::new();
+        for text in texts {
+            match Location::parse(text, None) {
+                Ok(location) => found.push(location),
+                Err(error) => self.problems.push(format!("{}: {error}", source.unique_id())),
+            }
+        }
+        found.sort();
+        found.dedup();
+        found
+    }
+
+    pub(super) fn locations(
+        &mut self,
+        name: &DatasetName,
+        config: &DatasetConfig,
+        source: Option<Node<'a>>,
+    ) -> Vec<Location> {
+        let mut written: Vec<Location> = Vec::new();
+        for text in &config.location.0 {
+            match Location::parse(text, self.input.landing_bucket) {
+                Ok(location) => written.push(location),
+                Err(error) => self.problems.push(format!("datasets.{name}.location: {error}")),
+            }
+        }
+        written.sort();
+        written.dedup();
+        let stated = source.map(|node| self.stated_locations(node)).unwrap_or_default();
+        if written.is_empty() {
+            return stated;
+        }
+        if !stated.is_empty() && stated != written {
+            let list = |all: &[Location]| all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            self.problems.push(format!(
+                "datasets.{name}.location: landfall.yml says {}, but the source reads {}: leave the location out of landfall.yml, or mend one of them",
+                list(&written),
+                list(&stated)
+            ));
+        }
+        written
+    }
+
+    pub(super) fn check_locations(&mut self, datasets: &BTreeMap<DatasetName, Dataset>) {
+        let mut owner: BTreeMap<&Location, &DatasetName> = BTreeMap::new();
+        for (name, dataset) in datasets {
+            for location in &dataset.locations {
+                if let Some(other) = owner.insert(location, name) {
+                    self.problems.push(format!(
+                        "{other} and {name} both land in {location}: give them one dataset in landfall.yml, with a name of its own, that location and a select"
+                    ));
+                }
+            }
+        }
+        for node in self.input.index.nodes().filter(|node| node.resource_type() == ResourceType::Model) {
+            for location in node.writes_to().flat_map(uris).filter_map(|text| Location::parse(text, None).ok()) {
+                let meets = owner.iter().find(|(landing, _)| {
+                    landing.bucket == location.bucket
+                        && (landing.prefix.starts_with(&location.prefix)
+                            || location.prefix.starts_with(&landing.prefix))
+                });
+                if let Some((landing, name)) = meets {
+                    self.problems.push(format!(
+                        "{} writes to {location}, where dataset {name} lands ({landing}): each run would start the next; write elsewhere",
+                        node.unique_id()
+                    ));
+                }
+            }
+        }
+    }
+}

@@ -27,7 +27,7 @@ pub enum Verb {
     /// Show which models a load would run, and why; needs nothing but a manifest
     Plan(PlanArgs),
     /// Say what became of an object, a model or a run
-    WaitReason(WhyArgs),
+    Why(WhyArgs),
     /// Show the datasets, what is pending and why it waits, live runs, and the docs
     Status(StatusArgs),
     /// Examine a deployed stack and its project: what is wrong, and the fix of each

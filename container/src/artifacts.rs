@@ -12,7 +12,7 @@ use crate::{
 
 /// How often a growing dbt.log is uploaded.
 const LOG_EVERY: Duration = Duration::from_secs(30);
-/// Once we are told to stop, ECS's fairness limit is nearly used up by dbt: an upload gets this much more, so that result.json comes through.
+/// Once we are told to stop, ECS's time limit is nearly used up by dbt: an upload gets this much more, so that result.json comes through.
 const STOP_ALLOWANCE: Duration = Duration::from_secs(2);
 
 /// The name of dbt's log among the artifacts: its JSON log at debug level, all steps in order, then whatever it wrote on standard error.

@@ -88,7 +88,7 @@ mod tests {
             relation: relation.map(str::to_owned),
         };
         let mut plan: Plan = serde_json::from_value(json!({
-            "version": 1, "run_id": "r", "release": "v", "created_at": "2026-11-22T17:14:17Z", "triggers": [], "steps": [], "nodes": [],
+            "version": 2, "run_id": "r", "release": "v", "created_at": "2026-11-22T17:14:17Z", "triggers": [], "steps": [], "nodes": [],
             "writes": [], "reads": [], "timeout_seconds": 60,
             "task": {"cluster": "", "task_definition": "", "container": "", "subnets": [], "security_groups": [],
                      "assign_public_ip": false, "state_bucket": ""},

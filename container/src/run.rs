@@ -38,7 +38,7 @@ pub async fn run(config: &Config, store: &impl Store) -> u8 {
     let own = Own::default();
     let stop = match supervise::listen() {
         Ok(stop) => stop,
-        Err(error) => return end_after_revoke(&mut console, BROKEN, &format!("signals cannot be heard: {error}")),
+        Err(error) => return give_up(&mut console, BROKEN, &format!("signals cannot be heard: {error}")),
     };
     reap::start(&own);
     let started_at = clock::now();
@@ -46,24 +46,20 @@ pub async fn run(config: &Config, store: &impl Store) -> u8 {
 
     let task_arn = match metadata::task_arn(&config.metadata_uri).await {
         Ok(arn) => arn,
-        Err(error) => return end_after_revoke(&mut console, BROKEN, &error.to_string()),
+        Err(error) => return give_up(&mut console, BROKEN, &error.to_string()),
     };
     let plan = match store.get(&Plan::key(run)).await {
         Ok(plan) => plan,
-        Err(error) => return end_after_revoke(&mut console, BROKEN, &format!("the plan cannot be read: {error}")),
+        Err(error) => return give_up(&mut console, BROKEN, &format!("the plan cannot be read: {error}")),
     };
     if *stop.borrow() {
-        return end_after_revoke(
-            &mut console,
-            INTERRUPTED,
-            "interrupted before the attempt was claimed: nothing was touched",
-        );
+        return give_up(&mut console, INTERRUPTED, "interrupted before the attempt was claimed: nothing was touched");
     }
     match claim::claim(store, run, attempt, &task_arn).await {
         Ok(Claimed::Ours) => {}
         Ok(Claimed::OursBefore) => {
             if let Some(outcome) = ended_before(store, config).await {
-                return end_after_revoke(&mut console, exit_code(outcome), "this attempt has its result already");
+                return give_up(&mut console, exit_code(outcome), "this attempt has its result already");
             }
         }
         Ok(Claimed::NotOurs(claim)) => {
@@ -71,13 +67,13 @@ pub async fn run(config: &Config, store: &impl Store) -> u8 {
                 Claim::Revoked { reason } => format!("was given up ({reason})"),
                 Claim::Task { task_arn } => format!("belongs to {task_arn}"),
             };
-            return end_after_revoke(
+            return give_up(
                 &mut console,
                 NOT_OURS,
                 &format!("attempt {attempt} of {run} {whose}: nothing was touched"),
             );
         }
-        Err(error) => return end_after_revoke(&mut console, BROKEN, &error.to_string()),
+        Err(error) => return give_up(&mut console, BROKEN, &error.to_string()),
     }
 
     let report = match read_plan(&plan, config) {
@@ -113,7 +109,7 @@ pub async fn run(config: &Config, store: &impl Store) -> u8 {
     exit_code(outcome)
 }
 
-fn end_after_revoke(console: &mut Console, code: u8, reason: &str) -> u8 {
+fn give_up(console: &mut Console, code: u8, reason: &str) -> u8 {
     console.say(reason);
     code
 }

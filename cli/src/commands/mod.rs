@@ -60,7 +60,7 @@ pub enum CommandError {
     Story(#[from] StoryError),
     /// See there.
     #[error(transparent)]
-    WaitReason(#[from] WhyError),
+    Why(#[from] WhyError),
     /// S3.
     #[error(transparent)]
     Store(#[from] landfall_aws::StoreError),
@@ -91,7 +91,7 @@ pub async fn run(terminal: &Terminal, verb: &Verb) -> Result<(), CommandError> {
         Verb::Demo(args) => Ok(Box::pin(crate::demo::run(terminal, args)).await?),
         Verb::Release(args) => release::run(terminal, args).await,
         Verb::Plan(args) => plan::run(terminal, args),
-        Verb::WaitReason(args) => Ok(crate::why::run(terminal, args).await?),
+        Verb::Why(args) => Ok(crate::why::run(terminal, args).await?),
         Verb::Status(args) => status::run(terminal, args).await,
         Verb::Doctor(args) => Ok(crate::doctor::run(terminal, args).await?),
         Verb::Check(args) => Ok(crate::doctor::check(terminal, args)?),

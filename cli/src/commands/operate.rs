@@ -1,4 +1,4 @@
-//! `landfall pause`, `landfall resume`, `landfall retry`: an operator command, sent as the event `Landfall OperatorCommand`. The stack follows it when it reads
+//! `landfall pause`, `landfall resume`, `landfall retry`: an operator command, sent as the event `Operator Command`. The stack follows it when it reads
 //! it, in its turn among the loads.
 
 use std::collections::BTreeSet;
@@ -79,7 +79,7 @@ async fn send(stack: &Stack, action: &OperatorAction) -> Result<(), CommandError
         // Named, so that another stack of the account does not take it for its own.
         fields.insert("stack".to_owned(), stack.name.as_str().into());
     }
-    stack.clients().bus().put("Landfall Asked", &detail).await?;
+    stack.clients().bus().put("Operator Command", &detail).await?;
     Ok(())
 }
 

@@ -68,7 +68,7 @@ pub enum DemoError {
     Story(#[from] StoryError),
     /// See there.
     #[error(transparent)]
-    WaitReason(#[from] WhyError),
+    Why(#[from] WhyError),
     /// What follows at a terminal.
     #[error(transparent)]
     After(#[from] Box<commands::CommandError>),

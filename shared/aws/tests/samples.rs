@@ -57,7 +57,7 @@ fn a_loaders_word_is_understood_by_the_stack_it_is_for() {
 
 #[test]
 fn a_persons_word_says_what_is_wanted() {
-    for (name, value) in samples("landfall-asked") {
+    for (name, value) in samples("operator-command") {
         let LoadMessage::OperatorCommand(asked) = only(&value) else { panic!("{name}") };
         let mut said = serde_json::to_value(&asked.action).unwrap();
         if let Some(stack) = value["detail"].get("stack") {

@@ -39,7 +39,8 @@ fn is_late(entry: &BacklogEntry) -> bool {
 
 /// Logs the line `board`. The names of its fields are those of the metric filters in template.yaml.
 pub fn log_board_metrics(board: &Board, now: Timestamp) {
-    let BoardMetrics { backlog_entries, oldest_pending_seconds, live_runs, runs_in_window } = BoardMetrics::of(board, now);
+    let BoardMetrics { backlog_entries, oldest_pending_seconds, live_runs, runs_in_window } =
+        BoardMetrics::of(board, now);
     tracing::info!(backlog_entries, oldest_pending_seconds, live_runs, runs_in_window, seq = board.seq, "board");
 }
 

@@ -34,7 +34,7 @@ pub enum LoadMessage {
 
 /// Reads one message's body: an `EventBridge` event gives one, S3's own notification one for each of its records.
 ///
-/// `stack` is this stack's name: an event `Dataset Loaded` or `Landfall OperatorCommand` that names another stack is ignored.
+/// `stack` is this stack's name: an event `Dataset Loaded` or `Operator Command` that names another stack is ignored.
 pub fn parse_load_message(body: &str, stack: &str) -> Result<Vec<LoadMessage>, Malformed> {
     let value: Value =
         serde_json::from_str(body).map_err(|error| Malformed::new(format!("not JSON: {error}"), body))?;
@@ -105,7 +105,7 @@ fn of_event(value: &Value, stack: &str) -> Result<LoadMessage, String> {
         "Object Created" if envelope.source == "aws.s3" => s3::of_envelope(&envelope).map(LoadMessage::Object),
         "Object Deleted" if envelope.source == "aws.s3" => s3::of_envelope(&envelope).map(LoadMessage::Deleted),
         "Dataset Loaded" if !of_aws => loaded(envelope, stack),
-        "Landfall Asked" if !of_aws => command(envelope, stack),
+        "Operator Command" if !of_aws => command(envelope, stack),
         _ => Ok(ignored(envelope, "")),
     }
 }

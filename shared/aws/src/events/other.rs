@@ -92,7 +92,7 @@ pub fn parse_release_offered(event: &Value) -> Result<ReleaseOffered, Malformed>
     })
 }
 
-/// Reads our own event `Docs Owed`.
+/// Reads our own event `Docs Pending`.
 pub fn parse_docs_pending(event: &Value) -> Result<PendingDocs, Malformed> {
     read(event, &[(event_bus::SOURCE, "Docs Pending")], |envelope| part("detail", &envelope.detail))
 }

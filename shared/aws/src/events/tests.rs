@@ -331,7 +331,7 @@ proptest! {
 
 #[test]
 fn a_persons_word_is_for_the_stack_it_names_and_wants_something_that_there_is() {
-    let read = |detail: Value| parse(&event("landfall", "Landfall Asked", detail));
+    let read = |detail: Value| parse(&event("landfall", "Operator Command", detail));
     let pause = read(json!({ "action": "pause", "dataset": "a.b", "stack": STACK })).unwrap();
     let [LoadMessage::OperatorCommand(command)] = pause.as_slice() else { panic!("{pause:?}") };
     assert_eq!(command.action, landfall_planner::OperatorAction::Pause { dataset: Some("a.b".parse().unwrap()) });

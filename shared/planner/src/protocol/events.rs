@@ -51,7 +51,7 @@ pub struct DatasetLoaded {
     pub batch_id: Option<String>,
 }
 
-/// An operator's word to the stack: the event `Landfall OperatorCommand`.
+/// An operator's word to the stack: the event `Operator Command`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OperatorCommand {
     /// The event's own id. A repeated delivery bears the same one.

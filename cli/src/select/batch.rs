@@ -1,6 +1,6 @@
 //! Many selections on one manifest, for tools that check them by the thousand.
 //!
-//! Each line of the input is a case (`landfall_select::Case`); each line of the output is `{"id", "selected"}` with sorted unique ids, or
+//! Each line of the input is a case (`landfall_select::JsonRequest`); each line of the output is `{"id", "selected"}` with sorted unique ids, or
 //! `{"id", "error"}` with the kind and the words of the refusal. The order is that of the input, and a bad line is an answer too.
 
 use std::{
@@ -9,7 +9,7 @@ use std::{
 };
 
 use landfall_manifest::Index;
-use landfall_select::{Case, Dialect, State};
+use landfall_select::{Dialect, JsonRequest, State};
 use serde::Serialize;
 
 use super::{SelectCommandError, files};
@@ -35,7 +35,7 @@ pub(super) fn run(
         if line.trim().is_empty() {
             continue;
         }
-        let case: Result<Case, _> = serde_json::from_str(&line);
+        let case: Result<JsonRequest, _> = serde_json::from_str(&line);
         let answer = match &case {
             Err(error) => Answer::Unread { id: (), error: format!("line {} is no case: {error}", number + 1) },
             Ok(case) => match case.select(index, state, dialect) {

@@ -2,8 +2,38 @@
 
 use hashbrown::HashMap;
 
-use crate::layout::u32s;
-use crate::resource::ResourceType;
+use crate::index_layout::u32s;
+use crate::node_ix::NodeIx;
+use crate::resource_type::ResourceType;
+
+/// For each node a slice of others.
+#[derive(Default)]
+pub(crate) struct Edges {
+    offsets: Vec<u32>,
+    items: Vec<NodeIx>,
+}
+
+impl Edges {
+    pub(crate) fn decode(bytes: &[u8], nodes: usize) -> Option<Self> {
+        let split = nodes.checked_add(1)?.checked_mul(4)?;
+        let (offsets, items) = bytes.split_at_checked(split)?;
+        let decode = |chunk: &[u8]| chunk.first_chunk::<4>().map_or(0, |chunk| u32::from_le_bytes(*chunk));
+        let limit = nodes as u32;
+        let items: Vec<NodeIx> = items.chunks_exact(4).map(|chunk| NodeIx(decode(chunk))).collect();
+        if items.iter().any(|item| item.0 >= limit) {
+            return None;
+        }
+        Some(Self { offsets: offsets.chunks_exact(4).map(decode).collect(), items })
+    }
+
+    pub(crate) fn of(&self, node: NodeIx) -> &[NodeIx] {
+        let at = node.position();
+        match (self.offsets.get(at), self.offsets.get(at + 1)) {
+            (Some(start), Some(end)) => self.items.get(*start as usize..*end as usize).unwrap_or_default(),
+            _ => &[],
+        }
+    }
+}
 
 /// The edges as sections of the index.
 pub(crate) struct Links {

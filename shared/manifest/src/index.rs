@@ -3,25 +3,15 @@
 use std::io::Read;
 use std::ops::Range;
 
-use crate::builder::Builder;
-use crate::document::{Disabled, Document, Metadata};
+use crate::edges::Edges;
 use crate::error::{IndexError, ManifestError};
-use crate::layout::{self, Column, Digest, NONE, Section, u32_at, u64_at};
-use crate::node::Node;
-use crate::read::read_manifest;
-use crate::resource::ResourceType;
-use crate::walk::{ReadInput, SliceInput, Walker};
-
-/// A node's number. Numbers run from 0 in the order of the unique ids, so a sorted set of them prints as a sorted list of ids.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NodeIx(pub u32);
-
-impl NodeIx {
-    /// The number as a position.
-    pub fn position(self) -> usize {
-        self.0 as usize
-    }
-}
+use crate::index_builder::Builder;
+use crate::index_layout::{self, Column, Digest, NONE, Section, u32_at, u64_at};
+use crate::manifest_sections::read_manifest;
+use crate::manifest_stream::{ManifestStream, ReadInput, SliceInput};
+use crate::metadata::{Disabled, Document, Metadata};
+use crate::node_ix::NodeIx;
+use crate::resource_type::ResourceType;
 
 /// A compiled manifest: every node, the edges between them, and what selection and S3 mapping ask of each.
 pub struct Index {
@@ -39,35 +29,6 @@ pub struct Index {
     document: Document,
 }
 
-/// For each node a slice of others.
-#[derive(Default)]
-struct Edges {
-    offsets: Vec<u32>,
-    items: Vec<NodeIx>,
-}
-
-impl Edges {
-    fn decode(bytes: &[u8], nodes: usize) -> Option<Self> {
-        let split = nodes.checked_add(1)?.checked_mul(4)?;
-        let (offsets, items) = bytes.split_at_checked(split)?;
-        let decode = |chunk: &[u8]| chunk.first_chunk::<4>().map_or(0, |chunk| u32::from_le_bytes(*chunk));
-        let limit = nodes as u32;
-        let items: Vec<NodeIx> = items.chunks_exact(4).map(|chunk| NodeIx(decode(chunk))).collect();
-        if items.iter().any(|item| item.0 >= limit) {
-            return None;
-        }
-        Some(Self { offsets: offsets.chunks_exact(4).map(decode).collect(), items })
-    }
-
-    fn of(&self, node: NodeIx) -> &[NodeIx] {
-        let at = node.position();
-        match (self.offsets.get(at), self.offsets.get(at + 1)) {
-            (Some(start), Some(end)) => self.items.get(*start as usize..*end as usize).unwrap_or_default(),
-            _ => &[],
-        }
-    }
-}
-
 /// A macro, as far as `state:modified` asks for it.
 #[derive(Debug, Clone)]
 pub struct Macro<'i> {
@@ -83,14 +44,14 @@ impl Index {
     /// Reads a `manifest.json`, holding one of its entries at a time beside the index itself.
     pub fn from_manifest(reader: impl Read) -> Result<Self, ManifestError> {
         let mut builder = Builder::new();
-        read_manifest(&mut Walker::new(ReadInput::new(reader)), &mut builder)?;
+        read_manifest(&mut ManifestStream::new(ReadInput::new(reader)), &mut builder)?;
         Self::finish(builder)
     }
 
     /// Reads a `manifest.json` that is in memory.
     pub fn from_slice(bytes: &[u8]) -> Result<Self, ManifestError> {
         let mut builder = Builder::new();
-        read_manifest(&mut Walker::new(SliceInput::new(bytes)), &mut builder)?;
+        read_manifest(&mut ManifestStream::new(SliceInput::new(bytes)), &mut builder)?;
         Self::finish(builder)
     }
 
@@ -112,7 +73,7 @@ impl Index {
     /// Reads an index from bytes that it keeps, without copying them.
     pub fn from_vec(bytes: Vec<u8>) -> Result<Self, IndexError> {
         let damaged = |what: &str| IndexError::Damaged { what: what.to_owned() };
-        let ranges = layout::open(&bytes)?;
+        let ranges = index_layout::open(&bytes)?;
         let range = |section: Section| ranges.get(section as usize).cloned().unwrap_or(0..0);
         let (columns, digests) = (range(Section::Columns), range(Section::Digests));
         let nodes = columns.len() / (Column::COUNT * 4);
@@ -151,31 +112,6 @@ impl Index {
     /// Whether the manifest held no node at all.
     pub fn is_empty(&self) -> bool {
         self.nodes == 0
-    }
-
-    /// Every node, in the order of their unique ids.
-    pub fn nodes(&self) -> impl ExactSizeIterator<Item = Node<'_>> + Clone {
-        (0..self.nodes as u32).map(|ix| Node { ix: NodeIx(ix), index: self })
-    }
-
-    /// The node of that number.
-    pub fn node(&self, ix: NodeIx) -> Option<Node<'_>> {
-        (ix.position() < self.nodes).then_some(Node { ix, index: self })
-    }
-
-    /// The node of that unique id.
-    pub fn get(&self, unique_id: &str) -> Option<Node<'_>> {
-        let (mut low, mut high) = (0, self.nodes as u32);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            let node = self.node(NodeIx(middle))?;
-            match node.unique_id().cmp(unique_id) {
-                std::cmp::Ordering::Equal => return Some(node),
-                std::cmp::Ordering::Less => low = middle + 1,
-                std::cmp::Ordering::Greater => high = middle,
-            }
-        }
-        None
     }
 
     /// What the node depends on directly, ascending.

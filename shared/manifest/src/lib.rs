@@ -6,26 +6,29 @@
 //!
 //! Deliberately absent: no file system, no clock, no dbt version's quirks (those are in landfall-select), no code or descriptions.
 
-mod builder;
-mod digests;
-mod document;
+mod config_facts;
 mod edges;
 mod error;
-mod facts;
 mod index;
-mod intern;
-mod layout;
+mod index_builder;
+mod index_layout;
+mod interner;
+mod json_scanner;
+mod json_text;
+mod manifest_sections;
+mod manifest_stream;
+mod metadata;
 mod node;
+mod node_ix;
 mod python_equality;
-mod raw;
-mod read;
-mod resource;
-mod scan;
+mod raw_entries;
+mod resource_type;
+mod state_digests;
 mod untyped_json;
-mod walk;
 
-pub use document::{Disabled, Metadata};
 pub use error::{IndexError, ManifestError};
-pub use index::{Index, Macro, NodeIx};
+pub use index::{Index, Macro};
+pub use metadata::{Disabled, Metadata};
 pub use node::{Node, StateDigests};
-pub use resource::ResourceType;
+pub use node_ix::NodeIx;
+pub use resource_type::ResourceType;

@@ -1,8 +1,9 @@
 //! One node of the index.
 
-use crate::index::{Index, NodeIx};
-use crate::layout::{Column, Digest, flag};
-use crate::resource::ResourceType;
+use crate::index::Index;
+use crate::index_layout::{Column, Digest, flag};
+use crate::node_ix::NodeIx;
+use crate::resource_type::ResourceType;
 
 /// A view of one node; cheap to copy.
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +30,33 @@ pub struct StateDigests {
     pub column_descriptions: u64,
     /// All else that dbt compares for this kind of node.
     pub contents: u64,
+}
+
+impl Index {
+    /// Every node, in the order of their unique ids.
+    pub fn nodes(&self) -> impl ExactSizeIterator<Item = Node<'_>> + Clone {
+        (0..self.len() as u32).map(|ix| Node { ix: NodeIx(ix), index: self })
+    }
+
+    /// The node of that number.
+    pub fn node(&self, ix: NodeIx) -> Option<Node<'_>> {
+        (ix.position() < self.len()).then_some(Node { ix, index: self })
+    }
+
+    /// The node of that unique id.
+    pub fn get(&self, unique_id: &str) -> Option<Node<'_>> {
+        let (mut low, mut high) = (0, self.len() as u32);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let node = self.node(NodeIx(middle))?;
+            match node.unique_id().cmp(unique_id) {
+                std::cmp::Ordering::Equal => return Some(node),
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Greater => high = middle,
+            }
+        }
+        None
+    }
 }
 
 impl<'i> Node<'i> {
@@ -146,12 +174,12 @@ impl<'i> Node<'i> {
     }
 
     /// The versions as JSON, so that a number differs from a string.
-    pub fn raw_versions(self) -> (Option<&'i str>, Option<&'i str>) {
+    pub fn versions_json(self) -> (Option<&'i str>, Option<&'i str>) {
         (self.text(Column::Version), self.text(Column::LatestVersion))
     }
 
     /// Whether a test stores the rows that fail (`store_failures`).
-    pub fn tests_stored(self) -> bool {
+    pub fn stores_failures(self) -> bool {
         self.has(flag::STORES_FAILURES)
     }
 

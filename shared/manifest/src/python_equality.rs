@@ -20,20 +20,19 @@ enum Shape {
 /// The digest of one value. With `LEAN`, entries of a mapping that are null or false count as absent: dbt fills absent fields of its
 /// dataclasses with those, and older versions left them out.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Canon<const LEAN: bool> {
+pub(crate) struct PythonDigest<const LEAN: bool> {
     pub(crate) hash: u64,
     shape: Shape,
 }
 
 /// The digest of a value compared as Python compares it.
 pub(crate) fn digest(raw: &RawValue) -> u64 {
-    serde_json::from_str::<Canon<false>>(raw.get()).map_or(0, |python_equality| python_equality.hash)
+    serde_json::from_str::<PythonDigest<false>>(raw.get()).map_or(0, |digest| digest.hash)
 }
 
 /// The digest of a dataclass's value, in which null, false and absent are one.
 pub(crate) fn lean_digest(raw: Option<&RawValue>) -> u64 {
-    raw.and_then(|raw| serde_json::from_str::<Canon<true>>(raw.get()).ok())
-        .map_or(NULL, |python_equality| python_equality.hash)
+    raw.and_then(|raw| serde_json::from_str::<PythonDigest<true>>(raw.get()).ok()).map_or(NULL, |digest| digest.hash)
 }
 
 /// The digest of the config of a semantic model or saved query, which dbt compares as a whole after filling defaults in.
@@ -109,7 +108,7 @@ const NUMBER: u64 = 2;
 const LIST: u64 = 3;
 const MAP: u64 = 4;
 
-impl<const LEAN: bool> Canon<LEAN> {
+impl<const LEAN: bool> PythonDigest<LEAN> {
     fn other(hash: u64) -> Self {
         Self { hash, shape: Shape::Other }
     }
@@ -120,73 +119,73 @@ impl<const LEAN: bool> Canon<LEAN> {
     }
 }
 
-impl<'de, const LEAN: bool> Deserialize<'de> for Canon<LEAN> {
+impl<'de, const LEAN: bool> Deserialize<'de> for PythonDigest<LEAN> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(CanonVisitor::<LEAN>)
+        deserializer.deserialize_any(PythonDigestVisitor::<LEAN>)
     }
 }
 
-struct CanonVisitor<const LEAN: bool>;
+struct PythonDigestVisitor<const LEAN: bool>;
 
-impl<'de, const LEAN: bool> Visitor<'de> for CanonVisitor<LEAN> {
-    type Value = Canon<LEAN>;
+impl<'de, const LEAN: bool> Visitor<'de> for PythonDigestVisitor<LEAN> {
+    type Value = PythonDigest<LEAN>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("any value")
     }
 
     fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(Canon { hash: NULL, shape: Shape::Null })
+        Ok(PythonDigest { hash: NULL, shape: Shape::Null })
     }
 
     fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
-        let python_equality = Canon::number(f64::from(u8::from(value)));
-        Ok(if value { python_equality } else { Canon { shape: Shape::False, ..python_equality } })
+        let digest = PythonDigest::number(f64::from(u8::from(value)));
+        Ok(if value { digest } else { PythonDigest { shape: Shape::False, ..digest } })
     }
 
     #[expect(clippy::cast_precision_loss, reason = "the loss is looked for")]
     fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
         let float = value as f64;
         if float as i64 == value && float.abs() < 9.0e18 {
-            return Ok(Canon::number(float));
+            return Ok(PythonDigest::number(float));
         }
-        Ok(Canon::other(xxh3_64_with_seed(&value.to_le_bytes(), NUMBER)))
+        Ok(PythonDigest::other(xxh3_64_with_seed(&value.to_le_bytes(), NUMBER)))
     }
 
     #[expect(clippy::cast_precision_loss, clippy::cast_sign_loss, reason = "the loss is looked for")]
     fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
         let float = value as f64;
         if float as u64 == value && float < 9.0e18 {
-            return Ok(Canon::number(float));
+            return Ok(PythonDigest::number(float));
         }
-        Ok(Canon::other(xxh3_64_with_seed(&value.to_le_bytes(), NUMBER)))
+        Ok(PythonDigest::other(xxh3_64_with_seed(&value.to_le_bytes(), NUMBER)))
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Self::Value, E> {
-        Ok(Canon::number(value))
+        Ok(PythonDigest::number(value))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {
-        Ok(Canon::other(xxh3_64_with_seed(value.as_bytes(), TEXT)))
+        Ok(PythonDigest::other(xxh3_64_with_seed(value.as_bytes(), TEXT)))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
         let mut sum = LIST;
-        while let Some(item) = seq.next_element::<Canon<LEAN>>()? {
+        while let Some(item) = seq.next_element::<PythonDigest<LEAN>>()? {
             sum = xxh3_64_with_seed(&item.hash.to_le_bytes(), sum);
         }
-        Ok(Canon::other(sum))
+        Ok(PythonDigest::other(sum))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut sum = MAP;
         while let Some(key) = map.next_key::<Key>()? {
-            let value = map.next_value::<Canon<LEAN>>()?;
+            let value = map.next_value::<PythonDigest<LEAN>>()?;
             if !(LEAN && value.shape != Shape::Other) {
                 sum = sum.wrapping_add(xxh3_64_with_seed(&value.hash.to_le_bytes(), key.0));
             }
         }
-        Ok(Canon::other(sum))
+        Ok(PythonDigest::other(sum))
     }
 }
 

@@ -1,81 +1,13 @@
-//! Values whose type dbt does not enforce: people write what they like under `config` and `meta`.
+//! Values whose type dbt does not enforce, such as those under `config` and `meta`.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
-use xxhash_rust::xxh3::xxh3_64;
-
-/// A string that borrows from the manifest where it holds no escapes.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TextVisitor;
-        impl<'de> Visitor<'de> for TextVisitor {
-            type Value = Text<'de>;
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a string")
-            }
-            fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Self::Value, E> {
-                Ok(Text(Cow::Borrowed(value)))
-            }
-            fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {
-                Ok(Text(Cow::Owned(value.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(TextVisitor)
-    }
-}
-
-/// A string of which only equality and blankness matter: code and descriptions are never kept.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Hashed {
-    pub(crate) hash: u64,
-    pub(crate) blank: bool,
-}
-
-impl<'de> Deserialize<'de> for Hashed {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::of_json(<&RawValue>::deserialize(deserializer)?.get()).map_err(serde::de::Error::custom)
-    }
-}
-
-impl Hashed {
-    /// Hashes the string as JSON text, which spares unescaping code line by line. One string has several spellings, of which
-    /// `serde_json`'s own is hashed: it never writes `\/`, nor `\u` for what can be written otherwise.
-    fn of_json(json: &str) -> serde_json::Result<Self> {
-        let odd = memchr::memchr_iter(b'\\', json.as_bytes())
-            .any(|at| matches!(json.as_bytes().get(at + 1), Some(b'u' | b'/')));
-        if odd || !json.starts_with('"') {
-            let text: String = serde_json::from_str(json)?;
-            return Ok(Self::of_plain(&serde_json::to_string(&text)?));
-        }
-        Ok(Self::of_plain(json))
-    }
-
-    fn of_plain(json: &str) -> Self {
-        Self { hash: xxh3_64(json.as_bytes()), blank: is_blank(json) }
-    }
-}
-
-/// Whether nothing is left of the string by Python's `str.strip()`, which also takes the four ASCII separators away.
-fn is_blank(json: &str) -> bool {
-    let inside = json.get(1..json.len().saturating_sub(1)).unwrap_or_default();
-    let first = inside.trim_start().as_bytes();
-    match first {
-        [] => true,
-        [b'\\', b'n' | b't' | b'r' | b'f' | b'u', ..] => serde_json::from_str::<String>(json)
-            .is_ok_and(|text| text.chars().all(|c| c.is_whitespace() || ('\x1c'..='\x1f').contains(&c))),
-        _ => false,
-    }
-}
 
 /// Any JSON value, of which only what selection and S3 mapping ask for is kept.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) enum Loose<'a> {
+pub(crate) enum Untyped<'a> {
     #[default]
     Null,
     Bool(bool),
@@ -87,11 +19,11 @@ pub(crate) enum Loose<'a> {
     Map(bool),
 }
 
-impl Loose<'_> {
+impl Untyped<'_> {
     /// The string, if it is one.
     pub(crate) fn text(&self) -> Option<&str> {
         match self {
-            Loose::Text(text) => Some(text),
+            Untyped::Text(text) => Some(text),
             _ => None,
         }
     }
@@ -99,15 +31,15 @@ impl Loose<'_> {
     /// The string, or the strings of the list.
     pub(crate) fn texts(&self) -> Vec<&str> {
         match self {
-            Loose::Text(text) => vec![text],
-            Loose::List(items, _) => items.iter().map(AsRef::as_ref).collect(),
+            Untyped::Text(text) => vec![text],
+            Untyped::List(items, _) => items.iter().map(AsRef::as_ref).collect(),
             _ => Vec::new(),
         }
     }
 
     pub(crate) fn bool(&self) -> Option<bool> {
         match self {
-            Loose::Bool(value) => Some(*value),
+            Untyped::Bool(value) => Some(*value),
             _ => None,
         }
     }
@@ -115,94 +47,65 @@ impl Loose<'_> {
     /// Python's `bool(value)`.
     pub(crate) fn truthy(&self) -> bool {
         match self {
-            Loose::Null => false,
-            Loose::Bool(value) => *value,
-            Loose::Number(value) => *value != 0.0,
-            Loose::Text(text) => !text.is_empty(),
-            Loose::List(_, filled) | Loose::Map(filled) => *filled,
+            Untyped::Null => false,
+            Untyped::Bool(value) => *value,
+            Untyped::Number(value) => *value != 0.0,
+            Untyped::Text(text) => !text.is_empty(),
+            Untyped::List(_, filled) | Untyped::Map(filled) => *filled,
         }
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Loose<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for Untyped<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct LooseVisitor;
-        impl<'de> Visitor<'de> for LooseVisitor {
-            type Value = Loose<'de>;
+        struct UntypedVisitor;
+        impl<'de> Visitor<'de> for UntypedVisitor {
+            type Value = Untyped<'de>;
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
                 formatter.write_str("any value")
             }
             fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(Loose::Null)
+                Ok(Untyped::Null)
             }
             fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
-                Ok(Loose::Bool(value))
+                Ok(Untyped::Bool(value))
             }
             #[expect(clippy::cast_precision_loss, reason = "only zero or not is asked of it")]
             fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
-                Ok(Loose::Number(value as f64))
+                Ok(Untyped::Number(value as f64))
             }
             #[expect(clippy::cast_precision_loss, reason = "only zero or not is asked of it")]
             fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
-                Ok(Loose::Number(value as f64))
+                Ok(Untyped::Number(value as f64))
             }
             fn visit_f64<E>(self, value: f64) -> Result<Self::Value, E> {
-                Ok(Loose::Number(value))
+                Ok(Untyped::Number(value))
             }
             fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Self::Value, E> {
-                Ok(Loose::Text(Cow::Borrowed(value)))
+                Ok(Untyped::Text(Cow::Borrowed(value)))
             }
             fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {
-                Ok(Loose::Text(Cow::Owned(value.to_owned())))
+                Ok(Untyped::Text(Cow::Owned(value.to_owned())))
             }
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
                 let mut texts = Vec::new();
                 let mut filled = false;
-                while let Some(item) = seq.next_element::<Loose<'de>>()? {
+                while let Some(item) = seq.next_element::<Untyped<'de>>()? {
                     filled = true;
-                    if let Loose::Text(text) = item {
+                    if let Untyped::Text(text) = item {
                         texts.push(text);
                     }
                 }
-                Ok(Loose::List(texts, filled))
+                Ok(Untyped::List(texts, filled))
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut filled = false;
                 while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {
                     filled = true;
                 }
-                Ok(Loose::Map(filled))
+                Ok(Untyped::Map(filled))
             }
         }
-        deserializer.deserialize_any(LooseVisitor)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Hashed;
-
-    fn hashed(json: &str) -> Hashed {
-        serde_json::from_str(json).unwrap()
-    }
-
-    #[test]
-    fn spellings_of_one_string_have_one_hash() {
-        assert_eq!(hashed(r#""a\u00e9\/\n""#).hash, hashed("\"aé/\\n\"").hash);
-        assert_eq!(hashed(r#""\u0008\u000A""#).hash, hashed(r#""\b\n""#).hash);
-        assert_eq!(hashed(r#""\\u0041""#).hash, hashed(r#""\\u0041""#).hash);
-        assert_ne!(hashed(r#""\\u0041""#).hash, hashed(r#""A""#).hash);
-        assert_ne!(hashed(r#""a""#).hash, hashed(r#""b""#).hash);
-    }
-
-    #[test]
-    fn blank_is_what_python_strips_away() {
-        for blank in [r#""""#, r#"" ""#, r#""\n  \t\r""#, r#""\u00a0\u001c \u000b""#, "\"\u{a0}\""] {
-            assert!(hashed(blank).blank, "{blank}");
-        }
-        for code in [r#""x""#, r#""\n x""#, r#""\\""#, r#""\u0041""#, r#""\u200b""#] {
-            assert!(!hashed(code).blank, "{code}");
-        }
-        assert!(serde_json::from_str::<Hashed>("3").is_err());
+        deserializer.deserialize_any(UntypedVisitor)
     }
 }

@@ -8,7 +8,7 @@ pub enum SelectError {
     #[error("{0}")]
     Runtime(String),
     /// The method of an expression is not one of dbt's.
-    #[error("'{method}' is not a valid method name in \"{expression}\"; methods are {}", crate::spec::Method::list())]
+    #[error("'{method}' is not a valid method name in \"{expression}\"; methods are {}", crate::method::Method::list())]
     InvalidMethod {
         /// What stands before the colon.
         method: String,

@@ -9,16 +9,14 @@ use landfall_manifest::{NodeIx, ResourceType};
 
 use crate::error::SelectError;
 use crate::graph::{Graph, NodeSet, Way};
-use crate::methods::{Search, fqn::Names, text_of};
+use crate::method::Method;
+use crate::methods::{Names, Search, text_of};
 use crate::request::{Command, Request};
-use crate::spec::{Criteria, Group, IndirectSelection, Method, Reach, Spec};
-use crate::yaml::Selectors;
+use crate::selectors_yml::Selectors;
+use crate::spec::{Criteria, Group, IndirectSelection, MAX_SIZE, Reach, Spec};
 
 /// Definitions nest this deep at most; dbt itself ends at Python's recursion limit.
 const MAX_DEPTH: usize = 200;
-/// Selectors that inherit from each other can multiply; this many expressions are evaluated at most.
-pub(crate) const MAX_SIZE: usize = 100_000;
-
 /// Selectors refer to each other over that many steps at most.
 const MAX_CHAIN: usize = 50;
 

@@ -7,29 +7,32 @@
 //!
 //! Deliberately absent: no file system (`path:` works from the paths in the manifest), no clock, no rendering of Jinja in selectors.yml.
 
-mod case;
-mod compare;
-mod contract;
+mod contract_changes;
 mod dialect;
+mod display;
 mod error;
 mod evaluate;
 mod glob;
 mod graph;
+mod json_request;
+mod method;
 mod methods;
 mod parse;
 mod request;
 mod select;
+mod selectors_yml;
 mod spec;
-mod state;
-mod yaml;
+mod state_artifacts;
+mod state_comparison;
 
-pub use case::Case;
 pub use dialect::Dialect;
 pub use error::SelectError;
 pub use glob::Glob;
+pub use json_request::JsonRequest;
+pub use method::Method;
 pub use parse::parse;
 pub use request::{Command, Request};
 pub use select::{Selected, select};
-pub use spec::{Criteria, Group, IndirectSelection, Method, Reach, Spec};
-pub use state::State;
-pub use yaml::Selectors;
+pub use selectors_yml::Selectors;
+pub use spec::{Criteria, Group, IndirectSelection, Reach, Spec};
+pub use state_artifacts::State;

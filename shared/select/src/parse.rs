@@ -6,7 +6,8 @@ use unicode_general_category::{GeneralCategory, get_general_category};
 
 use crate::dialect::Dialect;
 use crate::error::SelectError;
-use crate::spec::{Criteria, Group, Method, Reach, Spec};
+use crate::method::Method;
+use crate::spec::{Criteria, Group, Reach, Spec};
 
 /// Reads what would stand after `--select`: unions at spaces, intersections at commas.
 ///
@@ -146,7 +147,8 @@ mod tests {
     use super::parse;
     use crate::dialect::Dialect;
     use crate::error::SelectError;
-    use crate::spec::{Method, Reach};
+    use crate::method::Method;
+    use crate::spec::Reach;
 
     fn criteria(text: &str) -> Result<crate::spec::Criteria, SelectError> {
         super::criteria(text, Dialect::default())

@@ -5,7 +5,7 @@ use landfall_manifest::ResourceType;
 use crate::dialect::Dialect;
 use crate::error::SelectError;
 use crate::spec::IndirectSelection;
-use crate::state::State;
+use crate::state_artifacts::State;
 
 /// The dbt command that would run the selection; it sets which resource types come back when none are named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

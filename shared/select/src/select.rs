@@ -7,8 +7,8 @@ use crate::evaluate::Evaluation;
 use crate::graph::Graph;
 use crate::parse;
 use crate::request::Request;
+use crate::selectors_yml::Selectors;
 use crate::spec::{Group, Spec};
-use crate::yaml::Selectors;
 
 /// What dbt looks for when nothing is selected.
 const DEFAULT_SELECT: [&str; 5] = ["fqn:*", "source:*", "exposure:*", "metric:*", "semantic_model:*"];

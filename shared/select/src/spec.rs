@@ -1,11 +1,9 @@
 //! A selection as written: criteria and how they are joined.
 
-use std::fmt;
-
 use serde_json::Value;
 
-use crate::dialect::Dialect;
 use crate::error::SelectError;
+use crate::method::Method;
 
 /// How tests that are not selected themselves follow the nodes that they test
 /// (<https://docs.getdbt.com/reference/node-selection/test-selection-examples#indirect-selection>).
@@ -42,132 +40,6 @@ impl IndirectSelection {
             Self::Buildable => "buildable",
             Self::Empty => "empty",
         }
-    }
-}
-
-/// A method of selection (<https://docs.getdbt.com/reference/node-selection/methods>).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Method {
-    /// `fqn:`
-    Fqn,
-    /// `tag:`
-    Tag,
-    /// `group:`
-    Group,
-    /// `access:`
-    Access,
-    /// `source:`
-    Source,
-    /// `path:`
-    Path,
-    /// `file:`
-    File,
-    /// `package:`
-    Package,
-    /// `config.<key>:`
-    Config,
-    /// `test_name:`
-    TestName,
-    /// `test_type:`
-    TestType,
-    /// `resource_type:`
-    ResourceType,
-    /// `state:`
-    State,
-    /// `exposure:`
-    Exposure,
-    /// `metric:`
-    Metric,
-    /// `result:`
-    Result,
-    /// `source_status:`
-    SourceStatus,
-    /// `version:`
-    Version,
-    /// `semantic_model:`
-    SemanticModel,
-    /// `saved_query:`
-    SavedQuery,
-    /// `unit_test:`
-    UnitTest,
-    /// `selector:`, since dbt 1.12
-    Selector,
-}
-
-impl Method {
-    /// Every method.
-    pub const ALL: [Self; 22] = [
-        Self::Fqn,
-        Self::Tag,
-        Self::Group,
-        Self::Access,
-        Self::Source,
-        Self::Path,
-        Self::File,
-        Self::Package,
-        Self::Config,
-        Self::TestName,
-        Self::TestType,
-        Self::ResourceType,
-        Self::State,
-        Self::Exposure,
-        Self::Metric,
-        Self::Result,
-        Self::SourceStatus,
-        Self::Version,
-        Self::SemanticModel,
-        Self::SavedQuery,
-        Self::UnitTest,
-        Self::Selector,
-    ];
-
-    /// dbt's name for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Fqn => "fqn",
-            Self::Tag => "tag",
-            Self::Group => "group",
-            Self::Access => "access",
-            Self::Source => "source",
-            Self::Path => "path",
-            Self::File => "file",
-            Self::Package => "package",
-            Self::Config => "config",
-            Self::TestName => "test_name",
-            Self::TestType => "test_type",
-            Self::ResourceType => "resource_type",
-            Self::State => "state",
-            Self::Exposure => "exposure",
-            Self::Metric => "metric",
-            Self::Result => "result",
-            Self::SourceStatus => "source_status",
-            Self::Version => "version",
-            Self::SemanticModel => "semantic_model",
-            Self::SavedQuery => "saved_query",
-            Self::UnitTest => "unit_test",
-            Self::Selector => "selector",
-        }
-    }
-
-    /// The method of that name, exactly as dbt spells it.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|method| method.as_str() == name)
-    }
-
-    /// The method of a value that names none: a slash means `path`, an ending .sql, .py or .csv means `file`, all else `fqn`.
-    pub fn default_for(value: &str) -> Self {
-        let lower = value.to_lowercase();
-        if value.contains('/') {
-            Self::Path
-        } else if [".sql", ".py", ".csv"].iter().any(|ending| lower.ends_with(ending)) {
-            Self::File
-        } else {
-            Self::Fqn
-        }
-    }
-
-    pub(crate) fn list() -> String {
-        Self::ALL.map(Self::as_str).join(", ")
     }
 }
 
@@ -223,6 +95,9 @@ pub enum Spec {
     Difference(Group),
 }
 
+/// The most expressions that one selection may hold: selectors that inherit from each other can multiply.
+pub(crate) const MAX_SIZE: usize = 100_000;
+
 impl Spec {
     /// The deepest nesting.
     pub(crate) fn depth(&self) -> usize {
@@ -263,69 +138,5 @@ impl Criteria {
             )));
         }
         Ok(self)
-    }
-
-    fn text(&self) -> String {
-        match &self.value {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        }
-    }
-
-    fn write(&self, out: &mut impl fmt::Write, method: bool) -> fmt::Result {
-        if self.childrens_parents {
-            out.write_char('@')?;
-        }
-        match self.parents {
-            Some(Reach::All) => out.write_char('+')?,
-            Some(Reach::Layers(layers)) => write!(out, "{layers}+")?,
-            None => {}
-        }
-        if method {
-            out.write_str(self.method.as_str())?;
-            for argument in &self.arguments {
-                write!(out, ".{argument}")?;
-            }
-            out.write_char(':')?;
-        }
-        out.write_str(&self.text())?;
-        match self.children {
-            Some(Reach::All) => out.write_char('+')?,
-            Some(Reach::Layers(layers)) => write!(out, "+{layers}")?,
-            None => {}
-        }
-        Ok(())
-    }
-}
-
-/// As an operator would write it on the command line: the method is left out where dbt would choose it anyway.
-///
-/// Parsing the text gives the same criteria again unless they came from selectors.yml and hold what the command line cannot express:
-/// spaces, commas, a trailing `+`, or a value that is no string.
-impl fmt::Display for Criteria {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut short = String::new();
-        self.write(&mut short, false)?;
-        let same = crate::parse::criteria(&short, Dialect::NEWEST)
-            .is_ok_and(|parsed| Self { indirect: self.indirect, ..parsed } == *self);
-        if same { formatter.write_str(&short) } else { self.write(formatter, true) }
-    }
-}
-
-impl fmt::Display for Spec {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (group, between) = match self {
-            Self::Criteria(criteria) => return criteria.fmt(formatter),
-            Self::Union(group) => (group, " "),
-            Self::Intersection(group) => (group, ","),
-            Self::Difference(group) => (group, " --exclude "),
-        };
-        for (number, part) in group.parts.iter().enumerate() {
-            if number > 0 {
-                formatter.write_str(between)?;
-            }
-            part.fmt(formatter)?;
-        }
-        Ok(())
     }
 }

@@ -16,13 +16,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use landfall_manifest::Index;
-use landfall_select::{Case, Dialect, State};
+use landfall_select::{Dialect, JsonRequest, State};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
 struct Recorded {
     #[serde(flatten)]
-    case: Case,
+    case: JsonRequest,
     expected: Option<Vec<String>>,
     #[serde(default)]
     warnings: Vec<String>,

@@ -97,7 +97,7 @@ pub(crate) fn kind(node: &landfall_manifest::Node<'_>) -> Option<Kind> {
 pub(crate) fn relation_key(node: &landfall_manifest::Node<'_>) -> Option<String> {
     let name = match kind(node)? {
         Kind::Ephemeral => return None,
-        Kind::Test if !node.tests_stored() => return None,
+        Kind::Test if !node.stores_failures() => return None,
         Kind::Source => node.identifier().unwrap_or_else(|| node.name()),
         Kind::Test | Kind::Model | Kind::Seed | Kind::Function => node.alias().unwrap_or_else(|| node.name()),
     };

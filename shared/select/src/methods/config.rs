@@ -5,7 +5,7 @@ use landfall_manifest::{Node, ResourceType};
 use serde_json::Value;
 
 use crate::graph::NodeSet;
-use crate::methods::{Memo, Search};
+use crate::methods::search::{Memo, Search};
 
 /// What Python finds on a dictionary before it looks for a key of that name.
 const DICT_ATTRIBUTES: [&str; 11] =

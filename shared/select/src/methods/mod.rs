@@ -1,29 +1,25 @@
 //! What each method matches (<https://docs.getdbt.com/reference/node-selection/methods>).
 
 mod config;
-pub(crate) mod fqn;
+mod fqn;
 mod path;
+mod search;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
-use landfall_manifest::{Index, Node, ResourceType};
+use landfall_manifest::{Node, ResourceType};
 use serde_json::Value;
 
-use crate::compare;
 use crate::error::SelectError;
 use crate::glob::Glob;
 use crate::graph::NodeSet;
-use crate::request::Request;
-use crate::spec::{Criteria, Method};
-use crate::state;
+use crate::method::Method;
+use crate::spec::Criteria;
+use crate::state_artifacts;
+use crate::state_comparison;
 
-/// Everything that a method may look at.
-pub(crate) struct Search<'a> {
-    pub(crate) index: &'a Index,
-    pub(crate) members: &'a NodeSet,
-    pub(crate) request: &'a Request<'a>,
-    pub(crate) names: &'a fqn::Names<'a>,
-}
+pub(crate) use fqn::Names;
+pub(crate) use search::{Search, text_of};
 
 impl<'a> Search<'a> {
     /// The members that match.
@@ -100,34 +96,13 @@ impl<'a> Search<'a> {
                             .to_owned(),
                     ));
                 };
-                compare::search(self.index, previous, self.members, text()?, self.request)
+                state_comparison::search(self.index, previous, self.members, text()?, self.request)
             }
             Method::Result => self.result(&criteria.value),
             Method::SourceStatus => self.source_status(&criteria.value),
             // Evaluated where selections are, since it is one.
             Method::Selector => Ok(self.none()),
         }
-    }
-
-    pub(crate) fn none(&self) -> NodeSet {
-        NodeSet::with_capacity(self.index.len())
-    }
-
-    /// The members that pass the check.
-    pub(crate) fn keep(&self, check: impl Fn(Node<'a>) -> bool) -> NodeSet {
-        let mut found = self.none();
-        for node in self.index.nodes().filter(|node| self.members.contains(node.ix.position())) {
-            if check(node) {
-                found.insert(node.ix.position());
-            }
-        }
-        found
-    }
-
-    /// Python stumbles over a value of the wrong type only where there is something to compare it with.
-    fn refuse_if_asked(&self, error: SelectError, asked: impl Fn(Node<'a>) -> bool) -> Result<NodeSet, SelectError> {
-        let mut members = self.index.nodes().filter(|node| self.members.contains(node.ix.position()));
-        if members.any(asked) { Err(error) } else { Ok(self.none()) }
     }
 
     /// Lists of tags repeat from node to node: each is looked at once.
@@ -242,12 +217,12 @@ impl<'a> Search<'a> {
     fn version(&self, value: &str) -> Result<NodeSet, SelectError> {
         let wanted: fn(Node<'_>) -> bool = match value {
             "latest" => |node| {
-                let (version, latest) = node.raw_versions();
+                let (version, latest) = node.versions_json();
                 version.is_some() && version == latest
             },
-            "prerelease" => |node| later(node.raw_versions()),
+            "prerelease" => |node| later(node.versions_json()),
             "old" => |node| {
-                let (version, latest) = node.raw_versions();
+                let (version, latest) = node.versions_json();
                 later((latest, version))
             },
             "none" => |node| node.version().is_none(),
@@ -289,7 +264,7 @@ impl<'a> Search<'a> {
         if value != "fresher" {
             return Ok(self.none());
         }
-        Ok(self.of_ids(state::fresher(previous, current).into_iter()))
+        Ok(self.of_ids(state_artifacts::fresher(previous, current).into_iter()))
     }
 
     fn of_ids<'t>(&self, ids: impl Iterator<Item = &'t str>) -> NodeSet {
@@ -301,30 +276,6 @@ impl<'a> Search<'a> {
         found.intersect_with(self.members);
         found
     }
-}
-
-/// The value as text, which is all that the command line can say; selectors.yml can say more than a method can compare.
-pub(crate) fn text_of(criteria: &Criteria) -> Result<&str, SelectError> {
-    criteria.value.as_str().ok_or_else(|| {
-        let method = criteria.method;
-        let message =
-            format!("the value of \"{}:\" must be text, found {}; put it in quotes", method.as_str(), criteria.value);
-        let falsy = criteria.value.is_null() || criteria.value == false || criteria.value.as_f64() == Some(0.0);
-        let nested = criteria.value.is_array() || criteria.value.is_object();
-        match method {
-            Method::Version => SelectError::Runtime(message),
-            Method::State if !nested => SelectError::Runtime(message),
-            Method::Path if falsy => SelectError::Value(message),
-            Method::Fqn
-            | Method::Source
-            | Method::Exposure
-            | Method::Metric
-            | Method::SemanticModel
-            | Method::SavedQuery
-            | Method::UnitTest => SelectError::Attribute(message),
-            _ => SelectError::Type(message),
-        }
-    })
 }
 
 /// Whether the first version is later than the second: as numbers if both are, else as text. Falsy versions are neither.
@@ -349,17 +300,4 @@ fn number(text: &str) -> Option<f64> {
     let plain =
         digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') && !text.contains("__") && !text.ends_with('_');
     if named || plain { text.replace('_', "").parse().ok() } else { None }
-}
-
-/// Remembers the answer for each distinct key.
-pub(crate) struct Memo<K, V>(HashMap<K, V>);
-
-impl<K: Eq + std::hash::Hash + Copy, V: Copy> Memo<K, V> {
-    pub(crate) fn new() -> Self {
-        Self(HashMap::new())
-    }
-
-    pub(crate) fn get(&mut self, key: K, compute: impl FnOnce() -> V) -> V {
-        *self.0.entry(key).or_insert_with(compute)
-    }
 }

@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use crate::error::SelectError;
 use crate::glob::Glob;
 use crate::graph::NodeSet;
-use crate::methods::Search;
+use crate::methods::search::Search;
 
 /// The last component of a path.
 pub(crate) fn file_name(path: &str) -> &str {

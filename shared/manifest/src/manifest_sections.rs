@@ -2,44 +2,47 @@
 
 use serde_json::value::RawValue;
 
-use crate::builder::Builder;
 use crate::error::ManifestError;
-use crate::raw::{RawMacro, RawMetadata, RawNode};
-use crate::resource::ResourceType;
-use crate::walk::{Input, Walker};
+use crate::index_builder::Builder;
+use crate::manifest_stream::{Input, ManifestStream};
+use crate::raw_entries::{RawMacro, RawMetadata, RawNode};
+use crate::resource_type::ResourceType;
 
 /// Reads the whole manifest into `builder`.
-pub(crate) fn read_manifest<I: Input>(walker: &mut Walker<I>, builder: &mut Builder) -> Result<(), ManifestError> {
-    check_beginning(walker)?;
+pub(crate) fn read_manifest<I: Input>(
+    stream: &mut ManifestStream<I>,
+    builder: &mut Builder,
+) -> Result<(), ManifestError> {
+    check_beginning(stream)?;
     let mut metadata_seen = false;
-    walker.object("the manifest", |walker, section| match section {
+    stream.object("the manifest", |stream, section| match section {
         "metadata" => {
-            let metadata = walker.value(
+            let metadata = stream.value(
                 || "\"metadata\"".to_owned(),
                 |json| serde_json::from_str::<RawMetadata>(json).map_err(|error| error.to_string()),
             )?;
             metadata_seen = true;
             builder.metadata(metadata)
         }
-        "nodes" => nodes(walker, builder, section, None),
-        "sources" => nodes(walker, builder, section, Some(ResourceType::Source)),
-        "exposures" => nodes(walker, builder, section, Some(ResourceType::Exposure)),
-        "metrics" => nodes(walker, builder, section, Some(ResourceType::Metric)),
-        "semantic_models" => nodes(walker, builder, section, Some(ResourceType::SemanticModel)),
-        "saved_queries" => nodes(walker, builder, section, Some(ResourceType::SavedQuery)),
-        "unit_tests" => nodes(walker, builder, section, Some(ResourceType::UnitTest)),
-        "functions" => nodes(walker, builder, section, Some(ResourceType::Function)),
-        "macros" => entries(walker, section, |id, json| {
+        "nodes" => nodes(stream, builder, section, None),
+        "sources" => nodes(stream, builder, section, Some(ResourceType::Source)),
+        "exposures" => nodes(stream, builder, section, Some(ResourceType::Exposure)),
+        "metrics" => nodes(stream, builder, section, Some(ResourceType::Metric)),
+        "semantic_models" => nodes(stream, builder, section, Some(ResourceType::SemanticModel)),
+        "saved_queries" => nodes(stream, builder, section, Some(ResourceType::SavedQuery)),
+        "unit_tests" => nodes(stream, builder, section, Some(ResourceType::UnitTest)),
+        "functions" => nodes(stream, builder, section, Some(ResourceType::Function)),
+        "macros" => entries(stream, section, |id, json| {
             let raw: RawMacro<'_> = serde_json::from_str(json).map_err(|error| error.to_string())?;
             builder.add_macro(id, &raw);
             Ok(())
         }),
-        "disabled" => entries(walker, section, |id, json| {
+        "disabled" => entries(stream, section, |id, json| {
             let raw: Vec<RawNode<'_>> = serde_json::from_str(json).map_err(|error| error.to_string())?;
             builder.disabled(id, &raw);
             Ok(())
         }),
-        "selectors" => walker.value(
+        "selectors" => stream.value(
             || "\"selectors\"".to_owned(),
             |json| {
                 let raw: Option<&RawValue> = serde_json::from_str(json).map_err(|error| error.to_string())?;
@@ -47,9 +50,9 @@ pub(crate) fn read_manifest<I: Input>(walker: &mut Walker<I>, builder: &mut Buil
                 Ok(())
             },
         ),
-        other => walker.skip(other),
+        other => stream.skip(other),
     })?;
-    walker.end()?;
+    stream.end()?;
     if metadata_seen {
         Ok(())
     } else {
@@ -58,8 +61,8 @@ pub(crate) fn read_manifest<I: Input>(walker: &mut Walker<I>, builder: &mut Buil
 }
 
 /// Names what is there if it cannot be a manifest at all.
-fn check_beginning<I: Input>(walker: &mut Walker<I>) -> Result<(), ManifestError> {
-    let first = match walker.peek() {
+fn check_beginning<I: Input>(stream: &mut ManifestStream<I>) -> Result<(), ManifestError> {
+    let first = match stream.peek() {
         Err(ManifestError::Truncated { offset, .. }) => {
             let found = if offset == 0 { "an empty file".to_owned() } else { format!("a file of {offset} blanks") };
             return Err(ManifestError::NotAManifest { found });
@@ -78,12 +81,12 @@ fn check_beginning<I: Input>(walker: &mut Walker<I>) -> Result<(), ManifestError
 }
 
 fn nodes<I: Input>(
-    walker: &mut Walker<I>,
+    stream: &mut ManifestStream<I>,
     builder: &mut Builder,
     section: &str,
     kind: Option<ResourceType>,
 ) -> Result<(), ManifestError> {
-    entries(walker, section, |id, json| {
+    entries(stream, section, |id, json| {
         let raw: RawNode<'_> = serde_json::from_str(json).map_err(|error| error.to_string())?;
         builder.add_node(id, kind, &raw);
         Ok(())
@@ -92,14 +95,14 @@ fn nodes<I: Input>(
 
 /// Goes through a section of the form `{unique_id: entry}`; null counts as empty.
 fn entries<I: Input>(
-    walker: &mut Walker<I>,
+    stream: &mut ManifestStream<I>,
     section: &str,
     mut each: impl FnMut(&str, &str) -> Result<(), String>,
 ) -> Result<(), ManifestError> {
-    if walker.null(section)? {
+    if stream.null(section)? {
         return Ok(());
     }
-    walker.object(&format!("\"{section}\""), |walker, id| {
-        walker.value(|| format!("\"{section}\" entry \"{id}\""), |json| each(id, json))
+    stream.object(&format!("\"{section}\""), |stream, id| {
+        stream.value(|| format!("\"{section}\" entry \"{id}\""), |json| each(id, json))
     })
 }

@@ -8,11 +8,11 @@ use crate::error::SelectError;
 use crate::request::{Command, Request};
 use crate::select::{Selected, select};
 use crate::spec::IndirectSelection;
-use crate::state::State;
+use crate::state_artifacts::State;
 
 /// A selection as JSON. Every field but `id` may be null or absent; unknown fields are ignored.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Case {
+pub struct JsonRequest {
     /// Names the case in the answer.
     pub id: String,
     /// The values of `--select`.
@@ -36,7 +36,7 @@ pub struct Case {
     pub selector: Option<String>,
 }
 
-impl Case {
+impl JsonRequest {
     /// Selects what dbt would select; `state` counts only if the case asks for it.
     pub fn select(&self, index: &Index, state: Option<&State>, dialect: Dialect) -> Result<Selected, SelectError> {
         let mode = self.indirect.as_deref().unwrap_or("eager");

@@ -9,7 +9,8 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::untyped_json::{Hashed, Loose, Text};
+use crate::json_text::{HashedText, Text};
+use crate::untyped_json::Untyped;
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct RawMetadata {
@@ -39,9 +40,9 @@ pub(crate) struct RawTestMetadata<'a> {
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct RawContract<'a> {
     #[serde(default, borrow)]
-    pub(crate) enforced: Loose<'a>,
+    pub(crate) enforced: Untyped<'a>,
     #[serde(default, borrow)]
-    pub(crate) checksum: Loose<'a>,
+    pub(crate) checksum: Untyped<'a>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -49,7 +50,7 @@ pub(crate) struct RawColumn<'a> {
     #[serde(borrow)]
     pub(crate) name: Option<Text<'a>>,
     #[serde(default)]
-    pub(crate) description: Option<Hashed>,
+    pub(crate) description: Option<HashedText>,
     #[serde(borrow)]
     pub(crate) data_type: Option<Text<'a>>,
     #[serde(borrow)]
@@ -96,7 +97,7 @@ pub(crate) struct RawNode<'a> {
     #[serde(borrow)]
     pub(crate) fqn: Option<Vec<Text<'a>>>,
     #[serde(borrow, default)]
-    pub(crate) tags: Loose<'a>,
+    pub(crate) tags: Untyped<'a>,
     #[serde(borrow)]
     pub(crate) config: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -118,10 +119,10 @@ pub(crate) struct RawNode<'a> {
 
     // Code and what `state:` compares. Before dbt 1.3 the code was called raw_sql.
     #[serde(alias = "raw_sql")]
-    pub(crate) raw_code: Option<Hashed>,
+    pub(crate) raw_code: Option<HashedText>,
     #[serde(borrow)]
     pub(crate) checksum: Option<&'a RawValue>,
-    pub(crate) description: Option<Hashed>,
+    pub(crate) description: Option<HashedText>,
     #[serde(borrow)]
     pub(crate) columns: Option<RawColumns<'a>>,
     #[serde(borrow)]
@@ -129,7 +130,7 @@ pub(crate) struct RawNode<'a> {
     #[serde(borrow)]
     pub(crate) constraints: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    pub(crate) access: Loose<'a>,
+    pub(crate) access: Untyped<'a>,
     #[serde(borrow)]
     pub(crate) version: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -143,13 +144,13 @@ pub(crate) struct RawNode<'a> {
     #[serde(borrow)]
     pub(crate) source_name: Option<Text<'a>>,
     #[serde(borrow, default)]
-    pub(crate) loader: Loose<'a>,
+    pub(crate) loader: Untyped<'a>,
     #[serde(borrow)]
     pub(crate) quoting: Option<&'a RawValue>,
     #[serde(borrow)]
     pub(crate) freshness: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    pub(crate) loaded_at_field: Loose<'a>,
+    pub(crate) loaded_at_field: Untyped<'a>,
     #[serde(borrow)]
     pub(crate) external: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -157,9 +158,9 @@ pub(crate) struct RawNode<'a> {
     #[serde(borrow)]
     pub(crate) source_meta: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    pub(crate) unrendered_database: Loose<'a>,
+    pub(crate) unrendered_database: Untyped<'a>,
     #[serde(borrow, default)]
-    pub(crate) unrendered_schema: Loose<'a>,
+    pub(crate) unrendered_schema: Untyped<'a>,
 
     // Exposures, metrics, semantic models, saved queries, functions.
     #[serde(borrow, rename = "type")]
@@ -198,7 +199,7 @@ pub(crate) struct RawNode<'a> {
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct RawMacro<'a> {
-    pub(crate) macro_sql: Option<Hashed>,
+    pub(crate) macro_sql: Option<HashedText>,
     #[serde(borrow)]
     pub(crate) depends_on: Option<RawDependsOn<'a>>,
 }
@@ -207,27 +208,27 @@ pub(crate) struct RawMacro<'a> {
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct RawConfig<'a> {
     #[serde(borrow, default)]
-    pub(crate) enabled: Loose<'a>,
+    pub(crate) enabled: Untyped<'a>,
     #[serde(borrow, default)]
-    pub(crate) materialized: Loose<'a>,
+    pub(crate) materialized: Untyped<'a>,
     #[serde(borrow, default)]
-    pub(crate) group: Loose<'a>,
+    pub(crate) group: Untyped<'a>,
     #[serde(borrow, default)]
-    pub(crate) tags: Loose<'a>,
+    pub(crate) tags: Untyped<'a>,
     #[serde(borrow, default)]
-    pub(crate) full_refresh: Loose<'a>,
+    pub(crate) full_refresh: Untyped<'a>,
     #[serde(borrow, default)]
-    pub(crate) store_failures: Loose<'a>,
+    pub(crate) store_failures: Untyped<'a>,
     #[serde(borrow, default)]
-    pub(crate) location: Loose<'a>,
+    pub(crate) location: Untyped<'a>,
     #[serde(borrow, default)]
-    pub(crate) location_root: Loose<'a>,
+    pub(crate) location_root: Untyped<'a>,
     #[serde(borrow, default)]
-    pub(crate) external_root: Loose<'a>,
+    pub(crate) external_root: Untyped<'a>,
     #[serde(borrow, default)]
-    pub(crate) s3_data_dir: Loose<'a>,
+    pub(crate) s3_data_dir: Untyped<'a>,
     #[serde(borrow, default)]
-    pub(crate) external_location: Loose<'a>,
+    pub(crate) external_location: Untyped<'a>,
     #[serde(borrow)]
     pub(crate) persist_docs: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -237,15 +238,15 @@ pub(crate) struct RawConfig<'a> {
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct RawPersistDocs<'a> {
     #[serde(borrow, default)]
-    pub(crate) relation: Loose<'a>,
+    pub(crate) relation: Untyped<'a>,
     #[serde(borrow, default)]
-    pub(crate) columns: Loose<'a>,
+    pub(crate) columns: Untyped<'a>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct RawMeta<'a> {
     #[serde(borrow, default)]
-    pub(crate) external_location: Loose<'a>,
+    pub(crate) external_location: Untyped<'a>,
     #[serde(borrow)]
     pub(crate) landfall: Option<&'a RawValue>,
 }
@@ -253,7 +254,7 @@ pub(crate) struct RawMeta<'a> {
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct RawExternal<'a> {
     #[serde(borrow, default)]
-    pub(crate) location: Loose<'a>,
+    pub(crate) location: Untyped<'a>,
 }
 
 /// Reads an optional mapping that people fill as they like: anything else counts as absent.

@@ -7,10 +7,10 @@ use serde_json::{Map, Value};
 
 use crate::dialect::Dialect;
 use crate::error::SelectError;
-use crate::evaluate::MAX_SIZE;
 use crate::glob::Glob;
+use crate::method::Method;
 use crate::parse::{criteria, named_method};
-use crate::spec::{Criteria, Group, IndirectSelection, Method, Reach, Spec};
+use crate::spec::{Criteria, Group, IndirectSelection, MAX_SIZE, Reach, Spec};
 
 /// The selectors of a project.
 #[derive(Debug, Clone, Default)]
@@ -102,7 +102,6 @@ impl Selectors {
         if let (Some(first), Some(second)) = (&default, defaults.next()) {
             return Err(malformed(&format!("both {first} and {} say default: true", second.name)));
         }
-        let _ = dialect;
         let mut reader = Reader { known: HashMap::new(), copied: Cell::new(0), dialect };
         let mut wrong = None;
         for entry in definitions {

@@ -4,7 +4,7 @@ use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::error::ManifestError;
-use crate::layout::{NONE, u32s};
+use crate::index_layout::{NONE, u32s};
 
 /// Strings, in the order they were first seen.
 #[derive(Debug)]

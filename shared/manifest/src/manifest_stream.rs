@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use crate::error::ManifestError;
-use crate::scan::Scanner;
+use crate::json_scanner::Scanner;
 
 /// A single entry larger than this is refused: dbt writes kilobytes, hostile files write gigabytes.
 const MAX_ENTRY: usize = 256 << 20;
@@ -99,12 +99,12 @@ impl<R: Read> Input for ReadInput<R> {
 }
 
 /// A position in the manifest.
-pub(crate) struct Walker<I> {
+pub(crate) struct ManifestStream<I> {
     input: I,
     place: String,
 }
 
-impl<I: Input> Walker<I> {
+impl<I: Input> ManifestStream<I> {
     pub(crate) fn new(input: I) -> Self {
         Self { input, place: "the first byte".to_owned() }
     }

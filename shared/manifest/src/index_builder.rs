@@ -4,14 +4,15 @@ use hashbrown::HashSet;
 use md5::{Digest as _, Md5};
 use serde_json::value::RawValue;
 
-use crate::digests::{self, access_of, contract_json, version};
-use crate::document::{Disabled, Document, Metadata};
+use crate::config_facts::{Configs, Unrendereds};
 use crate::error::ManifestError;
-use crate::facts::{Configs, Unrendereds};
-use crate::intern::{Lists, Strings};
-use crate::layout::{self, Column, Digest, NONE, flag};
-use crate::raw::{RawDependsOn, RawExternal, RawMacro, RawMeta, RawMetadata, RawNode, lenient};
-use crate::resource::ResourceType;
+use crate::index_layout::{self, Column, Digest, NONE, flag};
+use crate::interner::{Lists, Strings};
+use crate::json_text::HashedText;
+use crate::metadata::{Disabled, Document, Metadata};
+use crate::raw_entries::{RawDependsOn, RawExternal, RawMacro, RawMeta, RawMetadata, RawNode, lenient};
+use crate::resource_type::ResourceType;
+use crate::state_digests::{self, access_of, contract_json, version};
 
 const SCHEMA_PREFIX: &str = "https://schemas.getdbt.com/dbt/manifest/v";
 const OLDEST_SCHEMA: u32 = 9;
@@ -132,7 +133,7 @@ impl Builder {
 
         let mut flags = config.flags;
         let generic = raw.test_metadata.is_some();
-        let code = raw.raw_code.unwrap_or(crate::untyped_json::Hashed { hash: 0, blank: true });
+        let code = raw.raw_code.unwrap_or(HashedText { hash: 0, blank: true });
         let mut set = |bit: u32, on: bool| flags |= if on { bit } else { 0 };
         set(flag::GENERIC_TEST, kind == ResourceType::Test && generic);
         set(flag::BLANK_CODE, code.blank && kind.is_parsed_node() && kind != ResourceType::Seed);
@@ -206,7 +207,7 @@ impl Builder {
         }
         row.set(Column::Flags, flags);
         let unrendered = self.unrendereds.get(raw.unrendered_config.map(RawValue::get));
-        row.digests = digests::of(kind, raw, code.hash, &unrendered);
+        row.digests = state_digests::of(kind, raw, code.hash, &unrendered);
         self.rows.push(row);
     }
 
@@ -286,7 +287,7 @@ impl Builder {
             serde_json::to_vec(&self.document).map_err(|error| ManifestError::TooLarge { what: error.to_string() })?;
         let (text, offsets) = self.strings.finish()?;
         let lists = self.lists.finish()?;
-        Ok(layout::assemble([
+        Ok(index_layout::assemble([
             text,
             offsets,
             lists,
@@ -294,7 +295,7 @@ impl Builder {
             digests,
             links.parents,
             links.children,
-            layout::u64s(macros),
+            index_layout::u64s(macros),
             document,
         ]))
     }

@@ -2,17 +2,18 @@
 
 use serde_json::value::RawValue;
 
-use crate::facts::Unrendered;
-use crate::layout::Digest;
+use crate::config_facts::Unrendered;
+use crate::index_layout::Digest;
+use crate::json_text::Text;
 use crate::python_equality::{self, NULL, digest, join, lean_digest};
-use crate::raw::{RawColumns, RawNode};
-use crate::resource::ResourceType;
-use crate::untyped_json::{Loose, Text};
+use crate::raw_entries::{RawColumns, RawNode};
+use crate::resource_type::ResourceType;
+use crate::untyped_json::Untyped;
 
 /// What `state:` compares, kind by kind (<https://docs.getdbt.com/reference/node-selection/state-selection>).
 pub(crate) fn of(kind: ResourceType, raw: &RawNode<'_>, code: u64, unrendered: &Unrendered) -> [u64; Digest::COUNT] {
     let of = |raw: Option<&RawValue>| raw.map_or(NULL, digest);
-    let untyped_json = |value: &Loose<'_>| python_equality::text(value.text());
+    let untyped_json = |value: &Untyped<'_>| python_equality::text(value.text());
     let text = |value: &Option<Text<'_>>| python_equality::text(value.as_ref().map(|value| value.0.as_ref()));
     let description = raw.description.map_or(NULL, |description| description.hash);
     let config = match kind {

@@ -7,10 +7,10 @@ use hashbrown::HashMap;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::intern::{Lists, Strings};
-use crate::layout::flag;
-use crate::python_equality::{self, Canon, NULL};
-use crate::raw::{RawConfig, RawMeta, RawPersistDocs, lenient};
+use crate::index_layout::flag;
+use crate::interner::{Lists, Strings};
+use crate::python_equality::{self, NULL, PythonDigest};
+use crate::raw_entries::{RawConfig, RawMeta, RawPersistDocs, lenient};
 
 /// What the index keeps of a config.
 #[derive(Debug, Clone, Copy)]
@@ -132,7 +132,7 @@ impl<'de> Visitor<'de> for UnrenderedVisitor {
         let mut found = Unrendered::default();
         let mut relation = [NULL; 3];
         while let Some(key) = map.next_key::<Cow<'de, str>>()? {
-            let value = map.next_value::<Canon<false>>()?.hash;
+            let value = map.next_value::<PythonDigest<false>>()?.hash;
             let entry = python_equality::entry(&key, value);
             let add = |sum: &mut u64, on: bool| *sum = sum.wrapping_add(if on { entry } else { 0 });
             add(&mut found.every, true);

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use landfall_manifest::{Index, Node, ResourceType};
 
-use crate::contract::{self, Verdict};
+use crate::contract_changes::{self, Verdict};
 use crate::error::SelectError;
 use crate::graph::NodeSet;
 use crate::request::Request;
@@ -153,7 +153,7 @@ impl Comparison<'_> {
         if new.resource_type() != ResourceType::Model {
             return Ok(true);
         }
-        match contract::compare(old, new, self.index.metadata().adapter_type.as_deref().unwrap_or_default()) {
+        match contract_changes::compare(old, new, self.index.metadata().adapter_type.as_deref().unwrap_or_default()) {
             Verdict::Same => Ok(true),
             Verdict::Changed => Ok(false),
             Verdict::Broken(_) if new.version().is_none() => Ok(false),

@@ -2,7 +2,7 @@
 
 use landfall_aws::{Store, StoreError};
 use landfall_planner::{
-    BOARD_KEY, Board, BoardError, LedgerLine, LedgerObject, Release, ReleaseError, ReleaseId, StoredBoard,
+    BOARD_KEY, Board, BoardError, LedgerLine, LedgerObject, LoadReleaseError, Release, ReleaseId, StoredBoard,
 };
 
 /// State that cannot be read.
@@ -33,7 +33,7 @@ pub enum StateError {
         /// Which.
         id: ReleaseId,
         /// Why.
-        source: ReleaseError,
+        source: LoadReleaseError,
     },
     /// A link of the chain is gone.
     #[error("{0} is missing, though the board's chain names it: restore it from the bucket's versions")]

@@ -69,7 +69,7 @@ pub enum CommandError {
     Call(#[from] landfall_aws::CallError),
     /// A name.
     #[error(transparent)]
-    Name(#[from] landfall_planner::BadName),
+    Name(#[from] landfall_planner::InvalidName),
     /// The warehouse, and what to do about it.
     #[error("{0}")]
     Warehouse(String),

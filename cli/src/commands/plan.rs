@@ -11,8 +11,8 @@ use landfall_aws::{
     events::{LoadMessage, parse_load_message},
 };
 use landfall_planner::{
-    BadName, Board, Context, DatasetLoaded, DatasetName, InboundEvent, Input, LedgerLine, LedgerSubject, ObjectEvent,
-    Plan, Release, TaskSettings, Trigger, decide,
+    Board, Context, DatasetLoaded, DatasetName, InboundEvent, Input, InvalidName, LedgerLine, LedgerSubject,
+    ObjectEvent, Plan, Release, TaskSettings, Trigger, decide,
 };
 
 use serde_json::Value;
@@ -57,7 +57,7 @@ pub enum PlanError {
     },
     /// Not even the form of a dataset's name.
     #[error(transparent)]
-    Name(#[from] BadName),
+    Name(#[from] InvalidName),
 }
 
 /// What would become of a load.

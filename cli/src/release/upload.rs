@@ -1,23 +1,11 @@
 //! The release's objects, release.json last: its arrival is what `on-release` hears.
 
 use landfall_aws::{Store, clock, store::PutNew};
-use landfall_planner::{BOARD_KEY, Board, ReleaseId, StoredBoard, compact};
-use serde::Serialize;
+use landfall_planner::{BOARD_KEY, Board, RELEASE_VERSION, ReleaseDocument, ReleaseId, StoredBoard, compact_timestamp};
 use sha2::{Digest as _, Sha256};
 
 use super::{ReleaseError, ReleaseRequest, prepare::Parsed};
 use crate::text;
-
-/// release.json.
-#[derive(Serialize)]
-struct ReleaseDocument<'a> {
-    version: u32,
-    release: &'a ReleaseId,
-    created_at: String,
-    image: Option<&'a str>,
-    target: Option<&'a str>,
-    force: bool,
-}
 
 /// Makes the board of a new stack, and says whether no release is in place yet. Only an operator's command ever makes a board: a missing one halts
 /// the functions.
@@ -54,7 +42,7 @@ pub(super) async fn upload(
     digest.update(settings.unwrap_or_default());
     digest.update(request.image.unwrap_or_default());
     let digest = text::hex(&digest.finalize());
-    let id = format!("{}-{}", compact(now), digest.get(..8).unwrap_or_default());
+    let id = format!("{}-{}", compact_timestamp(now), digest.get(..8).unwrap_or_default());
     let id = ReleaseId::parse(id)
         .map_err(|error| ReleaseError::Manifest { file: "manifest.json".into(), reason: error.to_string() })?;
     let key = |name: &str| format!("releases/{id}/{name}");
@@ -70,11 +58,11 @@ pub(super) async fn upload(
         state.put(&key("partial_parse.msgpack"), partial_parse, "application/octet-stream").await?;
     }
     let document = ReleaseDocument {
-        version: 1,
-        release: &id,
-        created_at: now.to_string(),
-        image: request.image,
-        target: request.dbt.target.as_deref(),
+        version: RELEASE_VERSION,
+        release: id.clone(),
+        created_at: now,
+        image: request.image.map(str::to_owned),
+        target: request.dbt.target.clone(),
         force: request.force,
     };
     match state.put_new(&key("release.json"), &serde_json::to_vec_pretty(&document)?, json).await? {

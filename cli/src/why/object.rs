@@ -114,11 +114,11 @@ async fn unheard(stack: &Stack, evidence: &Evidence, bucket: &str, key: &str, na
     if let Some(release) = &evidence.release {
         let place = match release.place(bucket, key) {
             KeyPlacement::Dataset(dataset, location) => format!("if it lands it is a load of {dataset} ({location})"),
-            KeyPlacement::Nowhere(Some(nearest)) => {
+            KeyPlacement::Unmapped(Some(nearest)) => {
                 format!("it would be under no dataset's location; the nearest is {nearest}")
             }
-            KeyPlacement::Nowhere(None) => "no dataset has a location".to_owned(),
-            KeyPlacement::NoData(reason) => format!("it would be left alone: {reason}"),
+            KeyPlacement::Unmapped(None) => "no dataset has a location".to_owned(),
+            KeyPlacement::NotData(reason) => format!("it would be left alone: {reason}"),
         };
         let _ = write!(text, "\n  {place}");
     }

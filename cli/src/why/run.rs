@@ -53,7 +53,7 @@ pub(super) async fn explain(evidence: &Evidence, id: &RunId) -> Result<Option<St
         // Of a success only its nodes are of interest.
         let class = class.filter(|_| line.outcome != LedgerOutcome::Succeeded);
         if let Some(class) = class.filter(|class| *class != StopClass::Exited) {
-            let _ = write!(text, "\n            its task: {}", class.words());
+            let _ = write!(text, "\n            its task: {}", class.description());
             if let Some(remedy) = class.remedy() {
                 let _ = write!(text, "; {remedy}");
             }

@@ -12,7 +12,7 @@ use landfall_aws::{
     task_definitions::PinError,
 };
 use landfall_manifest::Index;
-use landfall_planner::{Compiled, Input, LandfallYml, ReleaseId};
+use landfall_planner::{Compiled, Input, LandfallYml, ReleaseDocument, ReleaseId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -40,16 +40,6 @@ pub enum ReleaseFailure {
     /// Another service.
     #[error(transparent)]
     Call(#[from] CallError),
-}
-
-/// release.json.
-#[derive(Debug, Deserialize)]
-struct Offer {
-    version: u32,
-    #[serde(default)]
-    image: Option<String>,
-    #[serde(default)]
-    force: bool,
 }
 
 /// Why a release cannot be used.
@@ -94,7 +84,7 @@ pub async fn handle(engine: &AwsEngine, event: Value, deadline: u64) -> Result<(
 
 /// A release's files, read.
 struct Parts {
-    offer: Offer,
+    offer: ReleaseDocument,
     index: Index,
     project: LandfallYml,
     existing: BTreeSet<String>,
@@ -104,13 +94,10 @@ async fn read(engine: &AwsEngine, id: &ReleaseId) -> Result<Result<Parts, Refusa
     let store = engine.ports().store();
     let get = async |name: &str| store.get(&format!("releases/{id}/{name}")).await;
     let Some(offer) = get("release.json").await? else { return Ok(Err("release.json is gone again".to_owned())) };
-    let offer: Offer = match serde_json::from_slice(&offer.bytes) {
+    let offer = match ReleaseDocument::from_json(&offer.bytes) {
         Ok(offer) => offer,
-        Err(error) => return Ok(Err(format!("release.json: {error}"))),
+        Err(error) => return Ok(Err(error.to_string())),
     };
-    if offer.version != 1 {
-        return Ok(Err(format!("release.json has version {}; this landfall reads version 1", offer.version)));
-    }
     let Some(manifest) = get("manifest.json").await? else {
         return Ok(Err("manifest.json is missing: run `dbt parse`, then `landfall release` again".to_owned()));
     };

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use landfall_manifest::Index;
 use landfall_planner::{
     BOARD_KEY, Board, Claim, Compiled, LedgerHeader, LedgerObject, Nonce, Plan, Release, ReleaseId, RunId, RunResult,
-    RunTaskCall, StoredBoard, TaskSettings, compact,
+    RunTaskCall, StoredBoard, TaskSettings, compact_timestamp,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -204,7 +204,7 @@ impl Ports for Aws {
         let Some(stored) = self.store.get(&key).await? else {
             return Ok(Err(format!("{} is missing", self.store.address(&key))));
         };
-        Ok(serde_json::from_slice(&stored.bytes)
+        Ok(Plan::from_json(&stored.bytes)
             .map_err(|error| format!("{} is unreadable: {error}", self.store.address(&key))))
     }
 
@@ -233,7 +233,7 @@ impl Ports for Aws {
     async fn result(&self, run: &RunId, attempt: u32) -> Result<Option<RunResult>, EngineError> {
         let key = RunResult::key(run, attempt);
         let Some(stored) = self.store.get(&key).await? else { return Ok(None) };
-        match serde_json::from_slice(&stored.bytes) {
+        match RunResult::from_json(&stored.bytes) {
             Ok(result) => Ok(Some(result)),
             Err(error) => {
                 tracing::error!(address = self.store.address(&key), %error, "unreadable, taken for absent");
@@ -280,7 +280,7 @@ impl Ports for Aws {
     async fn runs_since(&self, at: Timestamp) -> Result<Vec<RunId>, EngineError> {
         let mut found: Vec<RunId> = Vec::new();
         // '+' comes before every letter and digit of the second's own runs.
-        let mut after = format!("runs/{}+", compact(at));
+        let mut after = format!("runs/{}+", compact_timestamp(at));
         loop {
             let listed = self.store.list("runs/", Some(&after), 1_000).await?;
             let Some(last) = listed.last().map(|object| object.key.clone()) else { return Ok(found) };

@@ -23,7 +23,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use landfall_planner::{
-    BOARD_KEY, Board, BoardError, Release, ReleaseError, ReleaseId, RunId, StoredBoard,
+    BOARD_KEY, Board, BoardError, LoadReleaseError, Release, ReleaseId, RunId, StoredBoard,
     safeguards::{Safeguard, keeps},
 };
 
@@ -81,7 +81,7 @@ pub enum EngineError {
         /// It.
         release: ReleaseId,
         /// What is wrong with it.
-        source: ReleaseError,
+        source: LoadReleaseError,
     },
     /// A file of a release is gone.
     #[error(

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// A name that does not have the form its type asks for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not a {what}: {rule}")]
-pub struct BadName {
+pub struct InvalidName {
     /// What the text was meant to be.
     pub what: &'static str,
     /// The text as it came.
@@ -25,10 +25,10 @@ macro_rules! name {
 
         impl $name {
             /// Takes the text if it has the form, else says what form is meant.
-            pub fn parse(text: impl Into<String>) -> Result<Self, BadName> {
+            pub fn parse(text: impl Into<String>) -> Result<Self, InvalidName> {
                 let text = text.into();
                 let ok: fn(&str) -> bool = $ok;
-                if ok(&text) { Ok(Self(text)) } else { Err(BadName { what: $what, text, rule: $rule }) }
+                if ok(&text) { Ok(Self(text)) } else { Err(InvalidName { what: $what, text, rule: $rule }) }
             }
 
             /// The text itself.
@@ -38,8 +38,8 @@ macro_rules! name {
         }
 
         impl TryFrom<String> for $name {
-            type Error = BadName;
-            fn try_from(text: String) -> Result<Self, BadName> {
+            type Error = InvalidName;
+            fn try_from(text: String) -> Result<Self, InvalidName> {
                 Self::parse(text)
             }
         }
@@ -57,8 +57,8 @@ macro_rules! name {
         }
 
         impl std::str::FromStr for $name {
-            type Err = BadName;
-            fn from_str(text: &str) -> Result<Self, BadName> {
+            type Err = InvalidName;
+            fn from_str(text: &str) -> Result<Self, InvalidName> {
                 Self::parse(text)
             }
         }
@@ -109,12 +109,12 @@ impl RunId {
     /// The id of the `n`th run that the writer with this nonce starts in one compare-and-swap: `20261122t171417z-9f3a2c1b-0`.
     pub fn new(now: jiff::Timestamp, nonce: &Nonce, n: usize) -> Self {
         let short: String = nonce.as_str().chars().take(12).collect();
-        Self(format!("{}-{short}-{n}", compact(now)))
+        Self(format!("{}-{short}-{n}", compact_timestamp(now)))
     }
 }
 
 /// `20261122t171417z`: an instant to the second, in UTC, as it stands in ids.
-pub fn compact(now: jiff::Timestamp) -> String {
+pub fn compact_timestamp(now: jiff::Timestamp) -> String {
     now.strftime("%Y%m%dt%H%M%Sz").to_string()
 }
 

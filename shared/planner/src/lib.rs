@@ -17,9 +17,10 @@ pub mod safeguards;
 mod state;
 
 pub use config::{
-    Capacity, ConfigDuration, DatasetConfig, DocsConfig, FirstRelease, Hooks, JobConfig, JobSelection, KeyPlacement,
-    LandfallYml, LandfallYmlError, LimitsConfig, LoadsConfig, Location, LocationError, Locations, MOST_COUNTED,
-    OnDelete, Operation, ReadinessConfig, ReadinessPolicy, ReleaseConfig, RetryRung, RunsConfig, StringList, Warehouse,
+    Capacity, ConfigDuration, DatasetConfig, DocsConfig, FirstRelease, Hooks, JobConfig, KeyPlacement, LandfallYml,
+    LandfallYmlError, LimitsConfig, LoadsConfig, Location, LocationError, Locations, MAX_COUNT, OnDelete, Operation,
+    ReadinessConfig, ReadinessPolicy, ReleaseConfig, RetryRule, RunsConfig, SelectionConfig, StringList,
+    WarehouseSharing,
 };
 pub use decide::{
     COMMANDS_KEPT, COUNTED_KEPT, Context, Decision, EPOCH_JUMP, Effect, FAIRNESS_LIMIT, GROUPS_CLOSED, GROUPS_OPEN,
@@ -27,15 +28,16 @@ pub use decide::{
     RecoveryInput, StoppedTask, WaitReason, WaitingNodes, decide, effects, long_gone, missing_parent_of, next_due,
     wait_reasons,
 };
-pub use ids::{BadName, DatasetName, JobName, NodeId, Nonce, ReleaseId, RunId, compact};
+pub use ids::{DatasetName, InvalidName, JobName, NodeId, Nonce, ReleaseId, RunId, compact_timestamp};
 pub use protocol::{
-    ATTEMPT_VARIABLE, Claim, DatasetLoaded, FailedNode, InvalidTrigger, LEDGER_VERSION, LedgerHeader, LedgerLine,
-    LedgerObject, LedgerOutcome, LedgerSubject, NodeResult, NodeStatus, ObjectEvent, OperatorAction, OperatorCommand,
-    Outcome, PLAN_VARIABLE, PLAN_VERSION, Plan, PlannedNode, PlannedTrigger, RESULT_VERSION, RunResult, RunTaskCall,
-    RunTrigger, Selection, Step, StepResult, StopClass, TaskSettings, Trigger, WaitingNode, ledger_key,
+    ATTEMPT_VARIABLE, Claim, DatasetLoaded, DocumentError, FailedNode, InvalidTrigger, LEDGER_VERSION, LedgerHeader,
+    LedgerLine, LedgerObject, LedgerOutcome, LedgerSubject, NodeResult, NodeStatus, ObjectEvent, OperatorAction,
+    OperatorCommand, Outcome, PLAN_VARIABLE, PLAN_VERSION, Plan, PlannedNode, PlannedTrigger, RELEASE_VERSION,
+    RESULT_VERSION, ReleaseDocument, RunResult, RunTaskCall, RunTrigger, Selection, Step, StepResult, StopClass,
+    TaskSettings, Trigger, WaitingNode, ledger_key,
 };
 pub use release::{
-    COMPILED_VERSION, CompileError, CompileInput, Compiled, Dataset, Job, Release, ReleaseError, compile,
+    COMPILED_VERSION, CompileError, CompileInput, Compiled, Dataset, Job, LoadReleaseError, Release, compile,
 };
 pub use state::{
     Announcement, Attempt, AttemptState, BOARD_KEY, BOARD_VERSION, BacklogEntry, Board, BoardError, Budget,

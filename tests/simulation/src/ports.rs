@@ -7,7 +7,7 @@ use landfall_engine::{CompareAndSwap, DescribedTasks, EngineError, Ports, PutNew
 use landfall_manifest::Index;
 use landfall_planner::{
     Board, Claim, Compiled, LedgerObject, Nonce, Plan, Release, ReleaseId, RunId, RunResult, RunTaskCall, StoredBoard,
-    TaskSettings, compact,
+    TaskSettings, compact_timestamp,
 };
 use serde_json::Value;
 
@@ -230,7 +230,7 @@ impl Ports for SimPorts {
     }
 
     async fn runs_since(&self, since: Timestamp) -> Result<Vec<RunId>, EngineError> {
-        let from = compact(since);
+        let from = compact_timestamp(since);
         self.read("the runs", |world| world.plans.keys().filter(|run| run.as_str() >= from.as_str()).cloned().collect())
             .await
     }

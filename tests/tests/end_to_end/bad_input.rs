@@ -74,7 +74,7 @@ async fn bad_input_is_told_and_nothing_is_lost() {
     let state = world.stack.stack.state().unwrap();
     let prefix = "releases/99991231t000000z-bad";
     state.put(&format!("{prefix}/manifest.json"), b"{\"metadata\": ", "application/json").await.unwrap();
-    let offer = json!({ "version": 1, "release": "99991231t000000z-bad", "created_at": "2026-11-22T00:00:00Z" });
+    let offer = json!({ "version": 2, "release": "99991231t000000z-bad", "created_at": "2026-11-22T00:00:00Z" });
     state.put(&format!("{prefix}/release.json"), offer.to_string().as_bytes(), "application/json").await.unwrap();
     let refused =
         world.until("the release refused", async || state.get(&format!("{prefix}/refused.json")).await.unwrap()).await;

@@ -100,7 +100,11 @@ impl World {
         let settings = std::fs::read(root().join("example/landfall.yml")).unwrap();
         state.put(&format!("{RELEASE}/manifest.json"), &manifest, "application/json").await.unwrap();
         state.put(&format!("{RELEASE}/landfall.yml"), &settings, "application/yaml").await.unwrap();
-        state.put(&format!("{RELEASE}/release.json"), br#"{"version":1}"#, "application/json").await.unwrap();
+        let document = json!({ "version": 2, "release": RELEASE.trim_start_matches("releases/"), "created_at": "2026-11-22T17:05:00Z" });
+        state
+            .put(&format!("{RELEASE}/release.json"), document.to_string().as_bytes(), "application/json")
+            .await
+            .unwrap();
         state.put(BOARD_KEY, &Board::new(clock::now()).to_json().unwrap(), "application/json").await.unwrap();
         Self { emulator, state, queue, running: BTreeMap::new(), _folder: folder }
     }

@@ -8,7 +8,7 @@ mod merge;
 
 use jiff::Timestamp;
 use landfall_planner::{
-    Input, PendingDocs, Plan, ReleaseId, RunId, compact,
+    Input, PendingDocs, Plan, ReleaseId, RunId, compact_timestamp,
     safeguards::{Safeguard, keeps},
 };
 use serde::{Deserialize, Serialize};
@@ -91,7 +91,7 @@ impl<P: Ports> Engine<P> {
         };
         let Some(site) = merge::merge(before, parts) else { return Ok(true) };
         let now = self.ports.now();
-        let version = format!("{}-{}", compact(now), self.ports.nonce());
+        let version = format!("{}-{}", compact_timestamp(now), self.ports.nonce());
         let address = |name: &str| format!("versions/{version}/{name}");
         for (name, value) in [("catalog.json", &site.catalog), ("manifest.json", &site.manifest)] {
             docs.put(&address(name), &json(value)?, JSON).await?;

@@ -35,7 +35,7 @@ pub struct LandfallYml {
     pub limits: LimitsConfig,
     /// The rungs of the retry ladder, in order.
     #[serde(default = "default_retry")]
-    pub retry: Vec<RetryRung>,
+    pub retry: Vec<RetryRule>,
     /// The docs site.
     #[serde(default)]
     pub docs: DocsConfig,
@@ -122,20 +122,20 @@ pub struct JobConfig {
     pub timezone: Option<String>,
     /// `dbt source freshness` of these.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub freshness: Option<JobSelection>,
+    pub freshness: Option<SelectionConfig>,
     /// `dbt test` of these, data tests only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub test: Option<JobSelection>,
+    pub test: Option<SelectionConfig>,
     /// `dbt build` of these.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub build: Option<JobSelection>,
+    pub build: Option<SelectionConfig>,
 }
 
 /// What a job selects.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct JobSelection {
+pub struct SelectionConfig {
     /// dbt's selection syntax.
     pub select: StringList,
     /// dbt's selection syntax.
@@ -177,18 +177,18 @@ pub enum FirstRelease {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
-pub enum RetryRung {
+pub enum RetryRule {
     /// The task never started, or was lost or stopped before it was done: again, what remains.
     Relaunch,
     /// dbt failed on a node (not on a test): again, once, what failed and what was skipped for it.
     Failed,
     /// An incremental model failed by itself: it is built anew from nothing, once, if it is selected here. Never a snapshot or a seed, nor a model
     /// with `full_refresh: false` or `meta: { landfall: { protected: true } }`, nor after a failing test, a time-out or a denied right.
-    FullRefresh(JobSelection),
+    FullRefresh(SelectionConfig),
 }
 
-fn default_retry() -> Vec<RetryRung> {
-    vec![RetryRung::Relaunch, RetryRung::Failed]
+fn default_retry() -> Vec<RetryRule> {
+    vec![RetryRule::Relaunch, RetryRule::Failed]
 }
 
 /// The docs site.

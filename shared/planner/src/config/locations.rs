@@ -87,7 +87,7 @@ fn strip_scheme(text: &str) -> Option<&str> {
 
 /// The `s3://` URIs in a text such as a `relation_name`: `'s3://b/orders/*.csv'`, `read_csv('s3://…', …)`, `read_parquet(['s3://a', 's3://b'])`.
 /// A URI ends at a quote, a comma, white space or a closing bracket of the function that holds it.
-pub(crate) fn uris(text: &str) -> Vec<&str> {
+pub(crate) fn s3_uris(text: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let mut rest = text;
     while let Some(start) = ["s3://", "s3a://", "s3n://"].iter().filter_map(|scheme| rest.find(scheme)).min() {
@@ -117,9 +117,9 @@ pub enum KeyPlacement<'a> {
     /// To this dataset.
     Dataset(&'a DatasetName, &'a Location),
     /// Nowhere; the nearest location, if there is any.
-    Nowhere(Option<&'a Location>),
+    Unmapped(Option<&'a Location>),
     /// It is no data: the reason.
-    NoData(&'static str),
+    NotData(&'static str),
 }
 
 impl Locations {
@@ -136,10 +136,10 @@ impl Locations {
     /// Where the object belongs.
     pub fn place(&self, bucket: &str, key: &str) -> KeyPlacement<'_> {
         match self.owner(bucket, key) {
-            None => KeyPlacement::Nowhere(self.nearest(bucket, key)),
+            None => KeyPlacement::Unmapped(self.nearest(bucket, key)),
             Some((dataset, location)) => {
                 match no_data(location, key.get(location.prefix.len()..).unwrap_or_default()) {
-                    Some(reason) => KeyPlacement::NoData(reason),
+                    Some(reason) => KeyPlacement::NotData(reason),
                     None => KeyPlacement::Dataset(dataset, location),
                 }
             }
@@ -230,8 +230,8 @@ mod tests {
         assert_eq!(place("a/b/c.csv"), "x.b");
         assert_eq!(place("a/c.csv"), "x.a");
         assert_eq!(place("plain/c.csv"), "x.p");
-        assert!(place("plainer/c.csv").starts_with("Nowhere"));
-        assert!(matches!(all.place("other", "a/c.csv"), KeyPlacement::Nowhere(_)));
+        assert!(place("plainer/c.csv").starts_with("Unmapped"));
+        assert!(matches!(all.place("other", "a/c.csv"), KeyPlacement::Unmapped(_)));
     }
 
     #[test]
@@ -272,7 +272,7 @@ mod tests {
     fn what_is_not_data_is_told_apart() {
         let all = locations(&[("orders/", "x.orders")]);
         for key in ["orders/", "orders/dt=1/", "orders/_SUCCESS", "orders/_temporary/0/part.csv", "orders/.a.crc"] {
-            assert!(matches!(all.place("land", key), KeyPlacement::NoData(_)), "{key}");
+            assert!(matches!(all.place("land", key), KeyPlacement::NotData(_)), "{key}");
         }
         for key in ["orders/-rf *.csv", "orders/a+b %20\n\u{1f355}'\".csv", "orders/dt=__HIVE__/a"] {
             assert!(matches!(all.place("land", key), KeyPlacement::Dataset(..)), "{key}");
@@ -282,15 +282,15 @@ mod tests {
     #[test]
     fn an_object_nowhere_is_told_its_nearest_location() {
         let all = locations(&[("customers/", "x.c"), ("orders/", "x.o")]);
-        let KeyPlacement::Nowhere(Some(nearest)) = all.place("land", "order/a.csv") else { panic!() };
+        let KeyPlacement::Unmapped(Some(nearest)) = all.place("land", "order/a.csv") else { panic!() };
         assert_eq!(nearest.prefix, "orders/");
     }
 
     #[test]
     fn uris_are_found_in_what_dbt_duckdb_writes_as_a_relation() {
-        assert_eq!(uris("'s3://b/orders/*.csv'"), ["s3://b/orders/*.csv"]);
-        assert_eq!(uris("read_parquet(['s3://a/x y/*.parquet', 's3://b/y'])"), ["s3://a/x y/*.parquet", "s3://b/y"]);
-        assert_eq!(uris("read_csv(s3://b/{id}, header=true)"), ["s3://b/{id}"]);
-        assert!(uris("\"db\".\"s\".\"t\"").is_empty());
+        assert_eq!(s3_uris("'s3://b/orders/*.csv'"), ["s3://b/orders/*.csv"]);
+        assert_eq!(s3_uris("read_parquet(['s3://a/x y/*.parquet', 's3://b/y'])"), ["s3://a/x y/*.parquet", "s3://b/y"]);
+        assert_eq!(s3_uris("read_csv(s3://b/{id}, header=true)"), ["s3://b/{id}"]);
+        assert!(s3_uris("\"db\".\"s\".\"t\"").is_empty());
     }
 }

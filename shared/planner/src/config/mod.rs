@@ -10,12 +10,12 @@ mod run_settings;
 mod values;
 
 pub use landfall_yml::{
-    DatasetConfig, DocsConfig, FirstRelease, JobConfig, JobSelection, LandfallYml, LandfallYmlError, LoadsConfig,
-    Operation, ReleaseConfig, RetryRung,
+    DatasetConfig, DocsConfig, FirstRelease, JobConfig, LandfallYml, LandfallYmlError, LoadsConfig, Operation,
+    ReleaseConfig, RetryRule, SelectionConfig,
 };
-pub(crate) use locations::uris;
+pub(crate) use locations::s3_uris;
 pub use locations::{KeyPlacement, Location, LocationError, Locations};
-pub(crate) use node_meta::Meta;
-pub use readiness_policy::{MOST_COUNTED, OnDelete, ReadinessConfig, ReadinessPolicy};
-pub use run_settings::{Capacity, Hooks, LimitsConfig, RunsConfig, Warehouse};
+pub(crate) use node_meta::NodeMeta;
+pub use readiness_policy::{MAX_COUNT, OnDelete, ReadinessConfig, ReadinessPolicy};
+pub use run_settings::{Capacity, Hooks, LimitsConfig, RunsConfig, WarehouseSharing};
 pub use values::{ConfigDuration, StringList};

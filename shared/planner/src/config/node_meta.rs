@@ -8,16 +8,16 @@ use crate::StringList;
 /// What we read of it; it may hold more.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(default)]
-pub(crate) struct Meta {
+pub(crate) struct NodeMeta {
     /// Names that only one run at a time may hold: for what the node writes beside its relation.
     pub(crate) lease: StringList,
     /// Never built anew from nothing (`full_refresh`).
     pub(crate) protected: bool,
 }
 
-impl Meta {
+impl NodeMeta {
     /// Of a node; an error names what is wrong.
-    pub(crate) fn of(node: &Node<'_>) -> Result<Self, String> {
+    pub(crate) fn from_node(node: &Node<'_>) -> Result<Self, String> {
         let Some(text) = node.landfall_meta() else { return Ok(Self::default()) };
         serde_json::from_str(text).map_err(|error| {
             format!(

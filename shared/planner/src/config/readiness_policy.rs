@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::ConfigDuration;
 
 /// How many objects a group may be said to have.
-pub const MOST_COUNTED: u32 = 1_000;
+pub const MAX_COUNT: u32 = 1_000;
 
 const QUIET: SignedDuration = SignedDuration::from_secs(60);
 const QUIET_AT_MOST: SignedDuration = SignedDuration::from_mins(10);
@@ -123,7 +123,7 @@ impl ReadinessConfig {
         if self.per.is_some() && self.count.is_none() {
             return Some("per says what count counts: give count, too");
         }
-        if self.count.is_some_and(|count| count == 0 || count > MOST_COUNTED) {
+        if self.count.is_some_and(|count| count == 0 || count > MAX_COUNT) {
             return Some("count is 1 to 1000");
         }
         let glob = |text: &Option<String>| text.as_ref().is_some_and(|text| text.split('/').any(str::is_empty));
@@ -158,7 +158,7 @@ impl ReadinessConfig {
 
 impl ReadinessPolicy {
     /// How long after an object its rows are in the warehouse, as far as the policy tells.
-    pub(crate) fn lag(&self) -> SignedDuration {
+    pub(crate) fn warehouse_delay(&self) -> SignedDuration {
         match self {
             Self::Delay { delay, .. } => delay.0,
             _ => SignedDuration::ZERO,

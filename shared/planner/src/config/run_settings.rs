@@ -18,7 +18,7 @@ pub struct RunsConfig {
     pub timeout: ConfigDuration,
     /// `exclusive`: one run at a time (the default for `DuckDB`, whose file has one writer); `shared`: as leases allow.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub warehouse: Option<Warehouse>,
+    pub warehouse: Option<WarehouseSharing>,
     /// `exclusive`: on-run hooks of the project write tables, so that no two runs may live at once.
     pub hooks: Hooks,
     /// For so long after a task stopped its statements may go on in the warehouse: what it held stays held.
@@ -55,7 +55,7 @@ pub enum Capacity {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
-pub enum Warehouse {
+pub enum WarehouseSharing {
     /// One run at a time.
     Exclusive,
     /// As leases of relations allow.

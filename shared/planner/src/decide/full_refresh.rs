@@ -6,8 +6,8 @@ use landfall_select::Command;
 
 use super::{admission_queue::Candidate, decision::DecisionBuilder};
 use crate::{
-    NodeStatus, OrdinalSet, Outcome, Release, RetryRung, Run, RunId, RunResult, Selection, Step,
-    release::{self, NotSelectable},
+    NodeStatus, OrdinalSet, Outcome, Release, RetryRule, Run, RunId, RunResult, Selection, Step,
+    release::{self, ExactSelectionError},
 };
 
 /// What warehouses say when a role may not do something: to build anew from nothing would first drop what is there, and then not be allowed either.
@@ -26,7 +26,7 @@ const TIMED_OUT: [&str; 4] = ["timeout", "timed out", "time-out", "time limit"];
 
 /// The nodes of a run that failed which are to be built anew from nothing.
 fn refreshable(release: &Release, run: &Run, result: &RunResult) -> OrdinalSet {
-    let wanted = release.compiled.retry.iter().any(|rung| matches!(rung, RetryRung::FullRefresh(_)));
+    let wanted = release.compiled.retry.iter().any(|rung| matches!(rung, RetryRule::FullRefresh(_)));
     if !wanted || result.outcome != Outcome::Failed {
         return OrdinalSet::new();
     }
@@ -76,7 +76,11 @@ impl DecisionBuilder<'_> {
 }
 
 /// The build in as many steps as it takes for each node to come after what it is built from, with the flag on exactly `refresh`.
-pub(super) fn builds(release: &Release, run: &OrdinalSet, refresh: &OrdinalSet) -> Result<Vec<Step>, NotSelectable> {
+pub(super) fn builds(
+    release: &Release,
+    run: &OrdinalSet,
+    refresh: &OrdinalSet,
+) -> Result<Vec<Step>, ExactSelectionError> {
     let graph = release.graph();
     let mut steps = Vec::new();
     let mut left = run.clone();
@@ -87,7 +91,7 @@ pub(super) fn builds(release: &Release, run: &OrdinalSet, refresh: &OrdinalSet) 
         let first = anew.minus(&after);
         for (nodes, full_refresh) in [(&plain, false), (&first, true)] {
             if !nodes.is_empty() {
-                let selection = release::selection(release, nodes, Command::Build, None)?;
+                let selection = release::exact_selection(release, nodes, Command::Build, None)?;
                 steps.push(Step::Build(Selection { full_refresh, ..selection }));
             }
         }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::leases::{Leases, loaded_by_run, of_node};
-use crate::{Board, DatasetName, OrdinalSet, Release, Trigger, release::Kind};
+use crate::{Board, DatasetName, OrdinalSet, Release, Trigger, release::NodeKind};
 
 /// All that is held, by live runs or for those who waited too long, and the nodes that therefore cannot run.
 pub(super) struct LeaseIndex<'a> {
@@ -101,7 +101,7 @@ impl<'a> LeaseIndex<'a> {
         }
         let graph = self.release.graph();
         for node in graph.of_relation(relation) {
-            if graph.get(*node).is_some_and(|vertex| vertex.kind != Kind::Source) {
+            if graph.get(*node).is_some_and(|vertex| vertex.kind != NodeKind::Source) {
                 self.kept.put(*node);
             }
         }

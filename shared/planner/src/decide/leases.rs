@@ -1,7 +1,7 @@
 //! Leases: what a run may write, and what it must be able to read undisturbed (L3).
 
 use crate::safeguards::{Safeguard, keeps};
-use crate::{Draining, OrdinalSet, Release, Run, Trigger, release::Kind};
+use crate::{Draining, OrdinalSet, Release, Run, Trigger, release::NodeKind};
 
 /// What a run holds while it lives.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -68,7 +68,7 @@ pub(super) fn of_node(release: &Release, ordinal: u32) -> (Option<u32>, impl Ite
         Some(_) if !keeps(Safeguard::LeaseByRelation) => Some(u32::MAX - ordinal),
         own => own,
     };
-    let source = vertex.is_some_and(|vertex| vertex.kind == Kind::Source);
+    let source = vertex.is_some_and(|vertex| vertex.kind == NodeKind::Source);
     let parents = release.graph().parents(ordinal).iter();
     let read = parents.filter_map(|parent| release.vertex(*parent).and_then(|parent| parent.relation));
     (own.filter(|_| !source), read.chain(own.filter(|_| source)))

@@ -77,10 +77,10 @@ impl DecisionBuilder<'_> {
                 Some(dataset) => (name, location, dataset),
                 None => return,
             },
-            KeyPlacement::NoData(reason) => {
+            KeyPlacement::NotData(reason) => {
                 return self.line(&event.event_id, about(None, None), LedgerOutcome::Ignored, reason);
             }
-            KeyPlacement::Nowhere(nearest) => {
+            KeyPlacement::Unmapped(nearest) => {
                 let detail = match nearest {
                     Some(nearest) => format!("under no dataset's location; the nearest is {nearest}"),
                     None => "no dataset of the release has a location".to_owned(),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::safeguards::{Safeguard, keeps};
-use crate::{Board, DatasetName, OrdinalSet, Release, release::Kind};
+use crate::{Board, DatasetName, OrdinalSet, Release, release::NodeKind};
 
 /// What of a selection can run now.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -31,11 +31,11 @@ pub(crate) fn split(
             run.remove(ordinal);
             continue;
         };
-        if vertex.kind == Kind::Test {
+        if vertex.kind == NodeKind::Test {
             continue;
         }
         for parent in graph.parents(ordinal) {
-            let seed = graph.get(*parent).is_some_and(|parent| parent.kind == Kind::Seed);
+            let seed = graph.get(*parent).is_some_and(|parent| parent.kind == NodeKind::Seed);
             if seed && !board.built.contains(*parent) {
                 run.insert(*parent);
             }
@@ -85,7 +85,7 @@ fn missing(
     loading: &BTreeSet<&DatasetName>,
 ) -> Option<String> {
     let vertex = release.vertex(parent)?;
-    if vertex.kind == Kind::Source {
+    if vertex.kind == NodeKind::Source {
         return unloaded(release, board, parent, loading).map(|name| format!("waits for the first load of {name}"));
     }
     if run.contains(parent) || board.built.contains(parent) {

@@ -13,8 +13,8 @@ use super::{
 use crate::{
     Attempt, AttemptState, BacklogEntry, LedgerOutcome, LedgerSubject, OrdinalSet, PLAN_VERSION, Plan, PlannedNode,
     PlannedTrigger, Quarantine, Release, Run, RunId, RunTrigger, Selection, Step, TaskSettings, Trigger, WaitingNode,
-    release::Kind,
-    release::{self, NotSelectable},
+    release::NodeKind,
+    release::{self, ExactSelectionError},
 };
 
 impl DecisionBuilder<'_> {
@@ -141,7 +141,7 @@ impl DecisionBuilder<'_> {
             .collect()
     }
 
-    fn steps(&self, release: &Release, group: &Candidate, run: &OrdinalSet) -> Result<Vec<Step>, NotSelectable> {
+    fn steps(&self, release: &Release, group: &Candidate, run: &OrdinalSet) -> Result<Vec<Step>, ExactSelectionError> {
         let mut steps = Vec::new();
         let mut words: Option<(Vec<String>, Vec<String>)> = Some((Vec::new(), Vec::new()));
         let mut tests_only = false;
@@ -167,10 +167,10 @@ impl DecisionBuilder<'_> {
                 Trigger::Release | Trigger::Operator => words = None,
             }
         }
-        let of_kind = |wanted: &dyn Fn(Kind) -> bool| -> OrdinalSet {
+        let of_kind = |wanted: &dyn Fn(NodeKind) -> bool| -> OrdinalSet {
             run.iter().filter(|ordinal| release.vertex(*ordinal).is_some_and(|vertex| wanted(vertex.kind))).collect()
         };
-        let sources = of_kind(&|kind| kind == Kind::Source);
+        let sources = of_kind(&|kind| kind == NodeKind::Source);
         if !sources.is_empty() {
             let nodes = planned_nodes(release, &sources);
             steps.push(Step::Freshness {
@@ -178,7 +178,7 @@ impl DecisionBuilder<'_> {
                 select: nodes.into_iter().map(|node| node.select).collect(),
             });
         }
-        let executed = of_kind(&|kind| kind != Kind::Source);
+        let executed = of_kind(&|kind| kind != NodeKind::Source);
         if executed.is_empty() {
             return Ok(steps);
         }
@@ -190,9 +190,9 @@ impl DecisionBuilder<'_> {
         }
         let shorter = words.as_ref().map(|(select, exclude)| (select.as_slice(), exclude.as_slice()));
         if tests_only {
-            steps.push(Step::Test(release::selection(release, &executed, Command::Test, None)?));
+            steps.push(Step::Test(release::exact_selection(release, &executed, Command::Test, None)?));
         } else {
-            let selection: Selection = release::selection(release, &executed, Command::Build, shorter)?;
+            let selection: Selection = release::exact_selection(release, &executed, Command::Build, shorter)?;
             steps.push(Step::Build(selection));
             if release.compiled.docs.publish {
                 steps.push(Step::Docs);
@@ -202,7 +202,7 @@ impl DecisionBuilder<'_> {
     }
 
     /// Leaves backlog entries to people, because dbt cannot be told what to run.
-    fn quarantine_group(&mut self, group: &Candidate, nodes: &OrdinalSet, error: &NotSelectable) {
+    fn quarantine_group(&mut self, group: &Candidate, nodes: &OrdinalSet, error: &ExactSelectionError) {
         for trigger in &group.triggers {
             if let Some(entry) = self.board.backlog.get_mut(trigger) {
                 let nodes = entry.nodes.intersection(nodes);
@@ -246,10 +246,10 @@ fn planned_nodes(release: &Release, run: &OrdinalSet) -> Vec<PlannedNode> {
         .filter_map(|ordinal| {
             let vertex = release.vertex(ordinal)?;
             let node = release.index.node(vertex.ix)?;
-            let relation = vertex.relation.filter(|_| vertex.kind != Kind::Source);
+            let relation = vertex.relation.filter(|_| vertex.kind != NodeKind::Source);
             Some(PlannedNode {
                 id: release.id_of(ordinal)?.clone(),
-                select: release::expression(&node),
+                select: release::node_expression(&node),
                 relation: relation.and_then(|r| release.compiled.relations.get(usize::try_from(r).ok()?).cloned()),
             })
         })

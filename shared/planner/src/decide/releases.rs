@@ -4,7 +4,7 @@ use super::decision::DecisionBuilder;
 use crate::safeguards::{Safeguard, keeps};
 use crate::{
     AttemptState, BacklogEntry, FirstRelease, LedgerOutcome, LedgerSubject, OrdinalSet, Quarantine, Release, ReleaseId,
-    Trigger, release::Kind,
+    Trigger, release::NodeKind,
 };
 
 impl<'a> DecisionBuilder<'a> {
@@ -121,6 +121,6 @@ impl<'a> DecisionBuilder<'a> {
 }
 
 fn present(release: &Release, nodes: &OrdinalSet) -> OrdinalSet {
-    let runs = |kind: Kind| !matches!(kind, Kind::Ephemeral | Kind::Source);
+    let runs = |kind: NodeKind| !matches!(kind, NodeKind::Ephemeral | NodeKind::Source);
     nodes.iter().filter(|ordinal| release.vertex(*ordinal).is_some_and(|vertex| runs(vertex.kind))).collect()
 }

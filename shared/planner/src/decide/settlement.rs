@@ -13,7 +13,7 @@ use super::{
 use crate::safeguards::{Safeguard, keeps};
 use crate::{
     AttemptState, Claim, Draining, FailedNode, LedgerOutcome, LedgerSubject, NodeId, NodeStatus, OrdinalSet, Outcome,
-    PendingDocs, Release, RetryRung, Run, RunId, RunResult, StopClass, Trigger, release::Kind,
+    PendingDocs, Release, RetryRule, Run, RunId, RunResult, StopClass, Trigger, release::NodeKind,
 };
 
 /// How many nodes that failed, or were not planned, a ledger line names; result.json has them all.
@@ -34,8 +34,12 @@ impl DecisionBuilder<'_> {
                 run.attempt.state = AttemptState::Revoking;
                 run.attempt.class = Some(stop.class);
                 run.attempt.end_after_revoke |= no_third_time(run, stop.class);
-                let why =
-                    format!("attempt {} never came to run: {} ({})", stop.attempt, stop.class.words(), stop.reason);
+                let why = format!(
+                    "attempt {} never came to run: {} ({})",
+                    stop.attempt,
+                    stop.class.description(),
+                    stop.reason
+                );
                 if run.attempt.before.last() != Some(&why) {
                     run.attempt.before.push(why);
                 }
@@ -114,7 +118,7 @@ impl DecisionBuilder<'_> {
         let read_point = run.read_point;
         let relations = done.iter().filter(|ordinal| {
             let kind = release.vertex(*ordinal).map(|vertex| vertex.kind);
-            matches!(kind, Some(Kind::Model | Kind::Seed | Kind::Function))
+            matches!(kind, Some(NodeKind::Model | NodeKind::Seed | NodeKind::Function))
         });
         self.board.built = self.board.built.union(&relations.collect());
         for trigger in &mut run.triggers {
@@ -123,7 +127,7 @@ impl DecisionBuilder<'_> {
                 _ => None,
             };
             let dataset = load.and_then(|name| release.dataset(name));
-            let lag = dataset.map(|dataset| dataset.ready.lag()).unwrap_or_default();
+            let lag = dataset.map(|dataset| dataset.ready.warehouse_delay()).unwrap_or_default();
             // What a load brought is read by the code of any release. A release, and who asks of a newer one, wants that one's code.
             let covers = read_point.filter(|_| trigger.first && load.is_some()).map(|at| covered_by(at) - lag);
             let before = dataset.map_or(0, |dataset| dataset.before.len());
@@ -197,9 +201,9 @@ impl DecisionBuilder<'_> {
                 let detail = format!("{why}; newer loads take over what is left");
                 self.end_with(&stop.run, LedgerOutcome::Failed, detail, None, failed);
             }
-            Some(RetryRung::Relaunch) => self.again(&stop.run, &why, Again::Broken, self.drain_time()),
-            Some(RetryRung::Failed) => self.again(&stop.run, &why, Again::Failed, self.drain_time()),
-            Some(RetryRung::FullRefresh(_)) | None => {
+            Some(RetryRule::Relaunch) => self.again(&stop.run, &why, Again::Broken, self.drain_time()),
+            Some(RetryRule::Failed) => self.again(&stop.run, &why, Again::Failed, self.drain_time()),
+            Some(RetryRule::FullRefresh(_)) | None => {
                 let anew = self.mark_refresh(&stop.run, result);
                 let follows = self.release.filter(|_| !anew.is_empty()).map(|release| {
                     let names: Vec<String> = release.ids(&anew).iter().take(3).map(ToString::to_string).collect();
@@ -237,13 +241,13 @@ fn rung(
     class: StopClass,
     failed: &[FailedNode],
     remaining: &OrdinalSet,
-) -> Option<RetryRung> {
-    let allowed = |rung: RetryRung| {
+) -> Option<RetryRule> {
+    let allowed = |rung: RetryRule| {
         release.compiled.retry.contains(&rung) && (run.attempt.number < MOST_ATTEMPTS || !keeps(Safeguard::AttemptsEnd))
     };
     match outcome {
         None | Some(Outcome::Interrupted) => {
-            (allowed(RetryRung::Relaunch) && !no_third_time(run, class)).then_some(RetryRung::Relaunch)
+            (allowed(RetryRule::Relaunch) && !no_third_time(run, class)).then_some(RetryRule::Relaunch)
         }
         Some(Outcome::Failed) => {
             // A test that failed fails again on the same data; so does nothing else that was skipped for it. Where a model failed as well, the test
@@ -252,11 +256,11 @@ fn rung(
                 release
                     .ordinal(&node.id)
                     .and_then(|o| release.vertex(o))
-                    .is_some_and(|vertex| vertex.kind == Kind::Test)
+                    .is_some_and(|vertex| vertex.kind == NodeKind::Test)
             };
             let only_tests = !failed.is_empty() && failed.iter().all(is_test);
             let retryable = !only_tests && !remaining.is_empty() && run.attempt.failed_rung == 0;
-            (retryable && allowed(RetryRung::Failed)).then_some(RetryRung::Failed)
+            (retryable && allowed(RetryRule::Failed)).then_some(RetryRule::Failed)
         }
         Some(Outcome::TimedOut | Outcome::Broken | Outcome::Succeeded) => None,
     }
@@ -290,7 +294,7 @@ fn failed_nodes(result: &RunResult) -> Vec<FailedNode> {
 
 fn why(stop: &StoppedTask, result: Option<&RunResult>, failed: &[FailedNode]) -> String {
     let Some(result) = result else {
-        return format!("its task stopped without a result: {} ({})", stop.class.words(), stop.reason);
+        return format!("its task stopped without a result: {} ({})", stop.class.description(), stop.reason);
     };
     if let Some(unplanned_nodes) = unplanned_nodes_text(&result.unplanned_nodes) {
         return unplanned_nodes;

@@ -1,12 +1,16 @@
 //! What Landfall's parts exchange: plans, results and claims, the ledger, events, and why a task stopped.
 
+mod claim;
 mod events;
 mod ledger;
 mod plan;
+mod release_document;
 mod result;
 mod stop_class;
 mod trigger;
+mod versioned_json;
 
+pub use claim::Claim;
 pub use events::{DatasetLoaded, ObjectEvent, OperatorAction, OperatorCommand};
 pub use ledger::{
     FailedNode, LEDGER_VERSION, LedgerHeader, LedgerLine, LedgerObject, LedgerOutcome, LedgerSubject, RunTrigger,
@@ -16,7 +20,10 @@ pub use plan::{
     ATTEMPT_VARIABLE, PLAN_VARIABLE, PLAN_VERSION, Plan, PlannedNode, PlannedTrigger, RunTaskCall, Selection, Step,
     TaskSettings, WaitingNode,
 };
-pub use result::{Claim, NodeResult, NodeStatus, Outcome, RESULT_VERSION, RunResult, StepResult};
+pub use release_document::{RELEASE_VERSION, ReleaseDocument};
+pub use result::{NodeResult, NodeStatus, Outcome, RESULT_VERSION, RunResult, StepResult};
 pub use stop_class::StopClass;
 pub(crate) use trigger::compact_json;
 pub use trigger::{InvalidTrigger, Trigger};
+pub use versioned_json::DocumentError;
+pub(crate) use versioned_json::Format;

@@ -7,11 +7,18 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::versioned_json::{DocumentError, Format};
 use crate::safeguards::{Safeguard, keeps};
 use crate::{Capacity, NodeId, ReleaseId, RunId, Trigger};
 
 /// The version of plan.json that this code writes; a reader refuses any other.
 pub const PLAN_VERSION: u32 = 2;
+
+const FORMAT: Format = Format {
+    document: "plan.json",
+    version: PLAN_VERSION,
+    remedy: "deploy the functions and the image of one Landfall version, then run `landfall retry`",
+};
 
 /// The environment name by which the container learns the plan's address (`s3://bucket/key`).
 pub const PLAN_VARIABLE: &str = "LANDFALL_PLAN";
@@ -167,6 +174,15 @@ impl Plan {
     /// The plan's key in the state bucket.
     pub fn key(run: &RunId) -> String {
         format!("runs/{run}/plan.json")
+    }
+
+    /// Reads plan.json.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the bytes are not the JSON of a plan, or are one of another format version.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, DocumentError> {
+        FORMAT.read(bytes)
     }
 
     /// The prefix of an attempt's own objects, with its slash.

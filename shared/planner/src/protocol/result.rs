@@ -3,33 +3,17 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::versioned_json::{DocumentError, Format};
 use crate::{NodeId, RunId};
 
 /// The version of result.json that this code writes.
 pub const RESULT_VERSION: u32 = 2;
 
-/// The object `claim`, written with `If-None-Match: *` by the task before dbt, or by whoever gives the attempt up. First come wins for ever (L7).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "claim")]
-pub enum Claim {
-    /// This task runs the attempt, and no other may.
-    Task {
-        /// From the task metadata endpoint.
-        task_arn: String,
-    },
-    /// Nobody may run the attempt any more.
-    Revoked {
-        /// Why it was given up.
-        reason: String,
-    },
-}
-
-impl Claim {
-    /// The claim's key in the state bucket.
-    pub fn key(run: &RunId, attempt: u32) -> String {
-        format!("{}claim", crate::Plan::attempt_prefix(run, attempt))
-    }
-}
+const FORMAT: Format = Format {
+    document: "result.json",
+    version: RESULT_VERSION,
+    remedy: "deploy the functions and the image of one Landfall version, then run `landfall retry`",
+};
 
 /// result.json.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -63,6 +47,15 @@ pub struct RunResult {
 }
 
 impl RunResult {
+    /// Reads result.json.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the bytes are not the JSON of a result, or are one of another format version.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, DocumentError> {
+        FORMAT.read(bytes)
+    }
+
     /// The result's key in the state bucket.
     pub fn key(run: &RunId, attempt: u32) -> String {
         format!("{}result.json", crate::Plan::attempt_prefix(run, attempt))

@@ -62,7 +62,7 @@ impl StopClass {
     }
 
     /// In words.
-    pub fn words(self) -> &'static str {
+    pub fn description(self) -> &'static str {
         match self {
             Self::Exited => "its program ended by itself",
             Self::NoExitCode => "it stopped, and ECS gave no exit code",

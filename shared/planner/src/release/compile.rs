@@ -7,11 +7,11 @@ use landfall_select::{Command, Dialect, IndirectSelection, Request, State, selec
 
 use super::{
     compiled::{COMPILED_VERSION, Compiled},
-    graph::{Kind, kind, relation_key},
+    graph::{NodeKind, node_kind, relation_key},
 };
 use crate::{
-    Dataset, DatasetConfig, DatasetName, FirstRelease, Hooks, Job, JobConfig, JobName, JobSelection, LandfallYml,
-    NodeId, OrdinalSet, Release, ReleaseId, RetryRung, StringList, Warehouse, config::Meta,
+    Dataset, DatasetConfig, DatasetName, FirstRelease, Hooks, Job, JobConfig, JobName, LandfallYml, NodeId, OrdinalSet,
+    Release, ReleaseId, RetryRule, SelectionConfig, StringList, WarehouseSharing, config::NodeMeta,
 };
 
 /// What a release is made of.
@@ -74,7 +74,7 @@ pub fn compile(input: &CompileInput<'_>) -> Result<Compiled, CompileError> {
         // Hooks run in every dbt command: what they write, every run writes.
         exclusive: project.runs.hooks == Hooks::Exclusive
             || match project.runs.warehouse {
-                Some(warehouse) => warehouse == Warehouse::Exclusive,
+                Some(warehouse) => warehouse == WarehouseSharing::Exclusive,
                 None => duckdb,
             },
     })
@@ -95,16 +95,16 @@ impl<'a> Compiler<'a> {
         let mut known_nodes: HashSet<String> = nodes.iter().map(|id| id.as_str().to_owned()).collect();
         let mut known_relations: HashSet<String> = relations.iter().cloned().collect();
         let mut problems = Vec::new();
-        for node in input.index.nodes().filter(|node| kind(node).is_some()) {
+        for node in input.index.nodes().filter(|node| node_kind(node).is_some()) {
             if known_nodes.insert(node.unique_id().to_owned()) {
                 match NodeId::parse(node.unique_id()) {
                     Ok(id) => nodes.push(id),
                     Err(error) => problems.push(format!("manifest.json: {error}")),
                 }
             }
-            let meta = Meta::of(&node).unwrap_or_else(|problem| {
+            let meta = NodeMeta::from_node(&node).unwrap_or_else(|problem| {
                 problems.push(problem);
-                Meta::default()
+                NodeMeta::default()
             });
             for key in relation_key(&node).into_iter().chain(meta.lease_keys()) {
                 if known_relations.insert(key.clone()) {
@@ -208,7 +208,7 @@ impl<'a> Compiler<'a> {
 
     fn job(&mut self, name: &JobName, job: &JobConfig) -> Job {
         let mut select_words = Vec::new();
-        let mut resolve = |part: &str, selection: Option<&crate::JobSelection>, command, kinds: &[Kind]| {
+        let mut resolve = |part: &str, selection: Option<&crate::SelectionConfig>, command, kinds: &[NodeKind]| {
             let Some(selection) = selection else { return OrdinalSet::new() };
             let exclude = selection.exclude.as_ref().map(|words| words.0.clone()).unwrap_or_default();
             let place = format!("jobs.{name}.{part}");
@@ -219,8 +219,8 @@ impl<'a> Compiler<'a> {
             }
             set
         };
-        let freshness = resolve("freshness", job.freshness.as_ref(), Command::Ls, &[Kind::Source]);
-        let test = resolve("test", job.test.as_ref(), Command::Test, &[Kind::Test]);
+        let freshness = resolve("freshness", job.freshness.as_ref(), Command::Ls, &[NodeKind::Source]);
+        let test = resolve("test", job.test.as_ref(), Command::Test, &[NodeKind::Test]);
         let build = resolve("build", job.build.as_ref(), Command::Build, &LOADED);
         Job {
             schedule: job.schedule.trim().to_owned(),
@@ -236,16 +236,16 @@ impl<'a> Compiler<'a> {
     fn may_refresh(&mut self) -> OrdinalSet {
         let mut all = OrdinalSet::new();
         for rung in &self.input.project.retry {
-            let RetryRung::FullRefresh(JobSelection { select, exclude }) = rung else { continue };
+            let RetryRule::FullRefresh(SelectionConfig { select, exclude }) = rung else { continue };
             let exclude = exclude.as_ref().map(|words| words.0.clone()).unwrap_or_default();
-            let named = self.selected("retry.full_refresh", &select.0, &exclude, Command::Build, &[Kind::Model]);
+            let named = self.selected("retry.full_refresh", &select.0, &exclude, Command::Build, &[NodeKind::Model]);
             let may = |ordinal: &u32| {
                 let id = usize::try_from(*ordinal).ok().and_then(|at| self.nodes.get(at));
                 id.and_then(|id| self.input.index.get(id.as_str())).is_some_and(|node| {
                     node.resource_type() == ResourceType::Model
                         && node.materialized() == Some("incremental")
                         && node.full_refresh() != Some(false)
-                        && !Meta::of(&node).unwrap_or_default().protected
+                        && !NodeMeta::from_node(&node).unwrap_or_default().protected
                 })
             };
             let may: OrdinalSet = named.iter().filter(may).collect();
@@ -264,7 +264,8 @@ impl<'a> Compiler<'a> {
         match self.input.base {
             None if config.first == FirstRelease::Adopt => OrdinalSet::new(),
             None => {
-                let all = self.input.index.nodes().filter(|node| kind(node).is_some_and(|kind| LOADED.contains(&kind)));
+                let all =
+                    self.input.index.nodes().filter(|node| node_kind(node).is_some_and(|kind| LOADED.contains(&kind)));
                 all.filter_map(|node| self.ordinal(node.unique_id())).collect()
             }
             Some(base) => {
@@ -289,7 +290,7 @@ impl<'a> Compiler<'a> {
         select: &[String],
         exclude: &[String],
         command: Command,
-        kinds: &[Kind],
+        kinds: &[NodeKind],
     ) -> OrdinalSet {
         if select.is_empty() {
             self.problems.push(format!("{place}: selects nothing"));
@@ -303,14 +304,14 @@ impl<'a> Compiler<'a> {
         self.evaluate(place, &request, kinds)
     }
 
-    fn evaluate(&mut self, place: &str, request: &Request<'_>, kinds: &[Kind]) -> OrdinalSet {
+    fn evaluate(&mut self, place: &str, request: &Request<'_>, kinds: &[NodeKind]) -> OrdinalSet {
         let request = Request { dialect: dialect(self.input.index), ..request.clone() };
         match select(self.input.index, &request) {
             Ok(selected) => selected
                 .nodes
                 .iter()
                 .filter_map(|ix| self.input.index.node(*ix))
-                .filter(|node| kind(node).is_some_and(|kind| kinds.contains(&kind)))
+                .filter(|node| node_kind(node).is_some_and(|kind| kinds.contains(&kind)))
                 .filter_map(|node| self.ordinal(node.unique_id()))
                 .collect(),
             Err(error) => {
@@ -327,7 +328,7 @@ pub(crate) fn dialect(index: &Index) -> Dialect {
 }
 
 /// What a load run may execute: everything `dbt build` does, but unit tests.
-const LOADED: [Kind; 4] = [Kind::Model, Kind::Seed, Kind::Test, Kind::Function];
+const LOADED: [NodeKind; 4] = [NodeKind::Model, NodeKind::Seed, NodeKind::Test, NodeKind::Function];
 
 /// A load's selection: tests that touch only built relations, <https://docs.getdbt.com/reference/global-configs/indirect-selection>.
 fn load_request<'a>(select: &StringList, exclude: &[String]) -> Request<'a> {

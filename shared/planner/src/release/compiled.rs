@@ -7,12 +7,16 @@ use serde::{Deserialize, Serialize};
 
 use super::graph::{Graph, Vertex};
 use crate::{
-    ConfigDuration, DatasetName, DocsConfig, JobName, KeyPlacement, LimitsConfig, Location, Locations, NodeId,
-    OnDelete, Operation, OrdinalSet, ReadinessPolicy, ReleaseConfig, ReleaseId, RetryRung, RunsConfig, config::Meta,
+    ConfigDuration, DatasetName, DocsConfig, DocumentError, JobName, KeyPlacement, LimitsConfig, Location, Locations,
+    NodeId, OnDelete, Operation, OrdinalSet, ReadinessPolicy, ReleaseConfig, ReleaseId, RetryRule, RunsConfig,
+    config::NodeMeta, protocol::Format,
 };
 
 /// The version of compiled.json that this code reads and writes.
 pub const COMPILED_VERSION: u32 = 2;
+
+const FORMAT: Format =
+    Format { document: "compiled.json", version: COMPILED_VERSION, remedy: "run `landfall release` again" };
 
 /// compiled.json: everything that landfall.yml and the manifest say together, resolved to nodes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,7 +49,7 @@ pub struct Compiled {
     /// From landfall.yml.
     pub limits: LimitsConfig,
     /// From landfall.yml.
-    pub retry: Vec<RetryRung>,
+    pub retry: Vec<RetryRule>,
     /// Models that the rung `full_refresh` may build anew from nothing.
     #[serde(default, skip_serializing_if = "OrdinalSet::is_empty")]
     pub may_refresh: OrdinalSet,
@@ -117,15 +121,10 @@ pub struct Release {
 
 /// A compiled release that cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum ReleaseError {
-    /// Not the JSON of a compiled release.
-    #[error("compiled.json is unreadable: {0}")]
-    Unreadable(#[from] serde_json::Error),
-    /// Another version.
-    #[error(
-        "compiled.json has version {0}, this landfall reads version {COMPILED_VERSION}: run `landfall release` again"
-    )]
-    Version(u32),
+pub enum LoadReleaseError {
+    /// compiled.json is malformed or of another format version.
+    #[error(transparent)]
+    Compiled(#[from] DocumentError),
     /// The index beside it.
     #[error("index.bin: {0}")]
     Index(#[from] landfall_manifest::IndexError),
@@ -133,11 +132,8 @@ pub enum ReleaseError {
 
 impl Release {
     /// Joins compiled.json and index.bin.
-    pub fn load(compiled: &[u8], index: &[u8]) -> Result<Self, ReleaseError> {
-        let compiled: Compiled = serde_json::from_slice(compiled)?;
-        if compiled.version != COMPILED_VERSION {
-            return Err(ReleaseError::Version(compiled.version));
-        }
+    pub fn load(compiled: &[u8], index: &[u8]) -> Result<Self, LoadReleaseError> {
+        let compiled: Compiled = FORMAT.read(compiled)?;
         Ok(Self::new(compiled, Index::from_bytes(index)?))
     }
 
@@ -276,7 +272,7 @@ fn extra_leases(compiled: &Compiled, index: &Index, graph: &Graph) -> HashMap<u3
     }
     let leases = |vertex: &Vertex| -> Vec<u32> {
         // Compiling has refused what cannot be read.
-        let meta = index.node(vertex.ix).and_then(|node| Meta::of(&node).ok()).unwrap_or_default();
+        let meta = index.node(vertex.ix).and_then(|node| NodeMeta::from_node(&node).ok()).unwrap_or_default();
         meta.lease_keys().filter_map(|key| known.get(key.as_str()).copied()).collect()
     };
     graph.iter().map(|(ordinal, vertex)| (ordinal, leases(vertex))).filter(|(_, leases)| !leases.is_empty()).collect()

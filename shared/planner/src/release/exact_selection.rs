@@ -10,7 +10,7 @@ use crate::{NodeId, OrdinalSet, Release, Selection};
 /// A node that dbt's syntax cannot name apart from others.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("dbt's selection syntax cannot tell {wanted} from {others}: rename one of them")]
-pub(crate) struct NotSelectable {
+pub(crate) struct ExactSelectionError {
     /// What was to be selected.
     pub(crate) wanted: String,
     /// What comes with it.
@@ -18,51 +18,52 @@ pub(crate) struct NotSelectable {
 }
 
 /// Types that `dbt build` and `dbt test` would run or report besides what is planned.
-const NEVER: [&str; 3] = ["resource_type:unit_test", "resource_type:exposure", "resource_type:saved_query"];
+const ALWAYS_EXCLUDED: [&str; 3] = ["resource_type:unit_test", "resource_type:exposure", "resource_type:saved_query"];
 
 /// An expression that selects the node: its full fqn and its type. Characters that the syntax takes for itself are written as `?`, which
 /// matches any one character; whether another node then matches too is checked on the whole selection.
-pub(crate) fn expression(node: &Node<'_>) -> String {
-    let fqn: Vec<String> = node.fqn().map(plain).collect();
+pub(crate) fn node_expression(node: &Node<'_>) -> String {
+    let fqn: Vec<String> = node.fqn().map(mask_syntax_characters).collect();
     match node.resource_type() {
         ResourceType::Source => format!(
             "source:{}.{}.{}",
-            plain(node.package_name()),
-            plain(node.source_name().unwrap_or_default()),
-            plain(node.name())
+            mask_syntax_characters(node.package_name()),
+            mask_syntax_characters(node.source_name().unwrap_or_default()),
+            mask_syntax_characters(node.name())
         ),
         other => format!("fqn:{},resource_type:{}", fqn.join("."), other.as_str()),
     }
 }
 
-fn plain(part: &str) -> String {
+fn mask_syntax_characters(part: &str) -> String {
     part.chars()
         .map(|c| if c.is_whitespace() || matches!(c, ',' | '+' | '@' | '*' | '[' | ']' | ':' | '/') { '?' } else { c })
         .collect()
 }
 
 /// The selection of exactly these nodes. `shorter` is what people wrote; where it already means the same set it is used, because it reads better.
-pub(crate) fn selection(
+pub(crate) fn exact_selection(
     release: &Release,
     nodes: &OrdinalSet,
     command: Command,
     shorter: Option<(&[String], &[String])>,
-) -> Result<Selection, NotSelectable> {
+) -> Result<Selection, ExactSelectionError> {
     let index = &release.index;
     let ids = release.ids(nodes);
     let wanted: BTreeSet<NodeIx> = nodes.iter().filter_map(|ordinal| release.vertex(ordinal)).map(|v| v.ix).collect();
-    let never = || NEVER.iter().map(|&word| word.to_owned());
+    let never = || ALWAYS_EXCLUDED.iter().map(|&word| word.to_owned());
     if let Some((words, exclude)) = shorter {
         let exclude: Vec<String> = exclude.iter().cloned().chain(never()).collect();
         if evaluate(index, words, &exclude, command).is_some_and(|got| got == wanted) {
             return Ok(Selection { nodes: ids, select: words.to_vec(), exclude, full_refresh: false });
         }
     }
-    let words: Vec<String> = wanted.iter().filter_map(|ix| index.node(*ix)).map(|node| expression(&node)).collect();
+    let words: Vec<String> =
+        wanted.iter().filter_map(|ix| index.node(*ix)).map(|node| node_expression(&node)).collect();
     let mut exclude = Vec::new();
     let mut got = evaluate(index, &words, &exclude, command).unwrap_or_default();
     if got != wanted {
-        exclude = got.difference(&wanted).filter_map(|ix| index.node(*ix)).map(|node| expression(&node)).collect();
+        exclude = got.difference(&wanted).filter_map(|ix| index.node(*ix)).map(|node| node_expression(&node)).collect();
         got = evaluate(index, &words, &exclude, command).unwrap_or_default();
     }
     if got == wanted {
@@ -75,7 +76,7 @@ pub(crate) fn selection(
     };
     let lost = names(wanted.difference(&got).collect());
     let more = names(got.difference(&wanted).collect());
-    Err(NotSelectable {
+    Err(ExactSelectionError {
         wanted: if lost.is_empty() { ids.first().map(NodeId::to_string).unwrap_or_default() } else { lost },
         others: more,
     })

@@ -8,7 +8,7 @@ use landfall_manifest::{Index, NodeIx, ResourceType};
 
 /// What a node means to the planner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum NodeKind {
     /// Builds a relation by SQL: a model that is not ephemeral, a snapshot.
     Model,
     /// A CSV file of the project.
@@ -29,7 +29,7 @@ pub(crate) struct Vertex {
     /// Where it is in the index.
     pub(crate) ix: NodeIx,
     /// What it is.
-    pub(crate) kind: Kind,
+    pub(crate) kind: NodeKind,
     /// The relation that it is or writes, by its ordinal.
     pub(crate) relation: Option<u32>,
 }
@@ -38,9 +38,9 @@ pub(crate) struct Vertex {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Graph {
     vertices: Vec<Option<Vertex>>,
-    parents: Lists,
-    children: Lists,
-    of_relation: Lists,
+    parents: AdjacencyLists,
+    children: AdjacencyLists,
+    of_relation: AdjacencyLists,
     /// All that the release has.
     present: OrdinalSet,
     /// Those whose relation somebody has to build before what reads it can run.
@@ -49,14 +49,14 @@ pub(crate) struct Graph {
 
 /// A list of numbers for each number from 0, all in two blocks of memory.
 #[derive(Debug, Clone, Default)]
-struct Lists {
+struct AdjacencyLists {
     ends: Vec<usize>,
     items: Vec<u32>,
 }
 
-impl Lists {
+impl AdjacencyLists {
     /// From pairs of a list's number, in rising order, and an item.
-    fn of_sorted(pairs: impl Iterator<Item = (u32, u32)>) -> Self {
+    fn from_sorted_pairs(pairs: impl Iterator<Item = (u32, u32)>) -> Self {
         let mut lists = Self::default();
         for (list, item) in pairs {
             lists.ends.resize((list as usize).max(lists.ends.len()), lists.items.len());
@@ -80,14 +80,14 @@ impl Lists {
 }
 
 /// The planner's kind of a node, if it has one: unit tests, exposures, analyses and the like have none.
-pub(crate) fn kind(node: &landfall_manifest::Node<'_>) -> Option<Kind> {
+pub(crate) fn node_kind(node: &landfall_manifest::Node<'_>) -> Option<NodeKind> {
     match node.resource_type() {
-        ResourceType::Model if node.is_ephemeral() => Some(Kind::Ephemeral),
-        ResourceType::Model | ResourceType::Snapshot => Some(Kind::Model),
-        ResourceType::Seed => Some(Kind::Seed),
-        ResourceType::Test => Some(Kind::Test),
-        ResourceType::Source => Some(Kind::Source),
-        ResourceType::Function => Some(Kind::Function),
+        ResourceType::Model if node.is_ephemeral() => Some(NodeKind::Ephemeral),
+        ResourceType::Model | ResourceType::Snapshot => Some(NodeKind::Model),
+        ResourceType::Seed => Some(NodeKind::Seed),
+        ResourceType::Test => Some(NodeKind::Test),
+        ResourceType::Source => Some(NodeKind::Source),
+        ResourceType::Function => Some(NodeKind::Function),
         _ => None,
     }
 }
@@ -95,11 +95,13 @@ pub(crate) fn kind(node: &landfall_manifest::Node<'_>) -> Option<Kind> {
 /// The lease key of a node's relation: `database.schema.name`, lower-cased and unquoted, so that a renamed model keeps its table.
 /// Tests have one only where they store their failures.
 pub(crate) fn relation_key(node: &landfall_manifest::Node<'_>) -> Option<String> {
-    let name = match kind(node)? {
-        Kind::Ephemeral => return None,
-        Kind::Test if !node.stores_failures() => return None,
-        Kind::Source => node.identifier().unwrap_or_else(|| node.name()),
-        Kind::Test | Kind::Model | Kind::Seed | Kind::Function => node.alias().unwrap_or_else(|| node.name()),
+    let name = match node_kind(node)? {
+        NodeKind::Ephemeral => return None,
+        NodeKind::Test if !node.stores_failures() => return None,
+        NodeKind::Source => node.identifier().unwrap_or_else(|| node.name()),
+        NodeKind::Test | NodeKind::Model | NodeKind::Seed | NodeKind::Function => {
+            node.alias().unwrap_or_else(|| node.name())
+        }
     };
     let part = |text: Option<&str>| text.unwrap_or_default().trim_matches(['"', '`', '[', ']']).to_lowercase();
     Some(format!("{}.{}.{}", part(node.database()), part(node.schema()), part(Some(name))))
@@ -121,7 +123,7 @@ impl Graph {
         for (id, ordinal) in nodes {
             while in_index.next_if(|node| node.unique_id() < id).is_some() {}
             let Some(node) = in_index.next_if(|node| node.unique_id() == id) else { continue };
-            let Some(kind) = kind(&node) else { continue };
+            let Some(kind) = node_kind(&node) else { continue };
             let relation = relation_key(&node).and_then(|key| ordinal_of_relation.get(key.as_str()).copied());
             if let (Some(vertex), Some(known)) =
                 (graph.vertices.get_mut(ordinal as usize), ordinal_of.get_mut(node.ix.position()))
@@ -139,14 +141,14 @@ impl Graph {
         edges.dedup();
         let mut downwards: Vec<(u32, u32)> = edges.iter().map(|(child, parent)| (*parent, *child)).collect();
         downwards.sort_unstable();
-        graph.parents = Lists::of_sorted(edges.into_iter());
-        graph.children = Lists::of_sorted(downwards.into_iter());
+        graph.parents = AdjacencyLists::from_sorted_pairs(edges.into_iter());
+        graph.children = AdjacencyLists::from_sorted_pairs(downwards.into_iter());
         let mut relations: Vec<(u32, u32)> =
             graph.iter().filter_map(|(ordinal, vertex)| Some((vertex.relation?, ordinal))).collect();
         relations.sort_unstable();
-        graph.of_relation = Lists::of_sorted(relations.into_iter());
+        graph.of_relation = AdjacencyLists::from_sorted_pairs(relations.into_iter());
         graph.present = graph.iter().map(|(ordinal, _)| ordinal).collect();
-        let built = |kind: Kind| matches!(kind, Kind::Model | Kind::Seed | Kind::Function);
+        let built = |kind: NodeKind| matches!(kind, NodeKind::Model | NodeKind::Seed | NodeKind::Function);
         graph.buildable = graph.iter().filter(|(_, vertex)| built(vertex.kind)).map(|(ordinal, _)| ordinal).collect();
         graph
     }
@@ -165,8 +167,8 @@ impl Graph {
             for parent in next {
                 let Some(ordinal) = ordinal_of.get(parent.position()).copied().flatten() else { continue };
                 match self.get(ordinal).map(|vertex| vertex.kind) {
-                    Some(Kind::Ephemeral) if seen.insert(*parent) => stack.push(*parent),
-                    Some(Kind::Ephemeral | Kind::Test) | None => {}
+                    Some(NodeKind::Ephemeral) if seen.insert(*parent) => stack.push(*parent),
+                    Some(NodeKind::Ephemeral | NodeKind::Test) | None => {}
                     Some(_) => found(ordinal),
                 }
             }
@@ -231,7 +233,7 @@ impl Graph {
         let mut stack = vec![ordinal];
         while let Some(at) = stack.pop() {
             let Some(vertex) = self.get(at).filter(|_| seen.insert(at)) else { continue };
-            if vertex.kind == Kind::Source {
+            if vertex.kind == NodeKind::Source {
                 found.insert(at);
             }
             stack.extend(self.parents(at));

@@ -7,6 +7,6 @@ mod graph;
 mod source_locations;
 
 pub use compile::{CompileError, CompileInput, compile};
-pub use compiled::{COMPILED_VERSION, Compiled, Dataset, Job, Release, ReleaseError};
-pub(crate) use exact_selection::{NotSelectable, expression, selection};
-pub(crate) use graph::Kind;
+pub use compiled::{COMPILED_VERSION, Compiled, Dataset, Job, LoadReleaseError, Release};
+pub(crate) use exact_selection::{ExactSelectionError, exact_selection, node_expression};
+pub(crate) use graph::NodeKind;

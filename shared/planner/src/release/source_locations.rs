@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use landfall_manifest::{Node, ResourceType};
 
 use super::compile::Compiler;
-use crate::{Dataset, DatasetConfig, DatasetName, Location, config::uris};
+use crate::{Dataset, DatasetConfig, DatasetName, Location, config::s3_uris};
 
 impl<'a> Compiler<'a> {
     /// Where the manifest says that a source lands. <https://github.com/duckdb/dbt-duckdb#reading-from-external-files> writes the resolved
     /// location into `relation_name`; other adapters leave it where an operator wrote it.
     pub(super) fn stated_locations(&mut self, source: Node<'a>) -> Vec<Location> {
-        let mut texts: Vec<&str> = source.relation_name().map(uris).unwrap_or_default();
+        let mut texts: Vec<&str> = source.relation_name().map(s3_uris).unwrap_or_default();
         if texts.is_empty() {
-            texts = source.external_location().flat_map(uris).collect();
+            texts = source.external_location().flat_map(s3_uris).collect();
         }
         let mut found = Vec::new();
         for text in texts {
@@ -69,7 +69,7 @@ impl<'a> Compiler<'a> {
             }
         }
         for node in self.input.index.nodes().filter(|node| node.resource_type() == ResourceType::Model) {
-            for location in node.writes_to().flat_map(uris).filter_map(|text| Location::parse(text, None).ok()) {
+            for location in node.writes_to().flat_map(s3_uris).filter_map(|text| Location::parse(text, None).ok()) {
                 let meets = owner.iter().find(|(landing, _)| {
                     landing.bucket == location.bucket
                         && (landing.prefix.starts_with(&location.prefix)

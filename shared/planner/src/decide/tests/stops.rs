@@ -128,7 +128,7 @@ fn an_image_that_is_not_there_is_asked_for_twice_and_a_registry_out_of_reach_oft
         }
         assert!(world.board.runs.is_empty(), "{class:?}");
         let quarantine = world.board.backlog[&"load:jaffle.raw_orders".parse().unwrap()].quarantine.clone().unwrap();
-        assert!(quarantine.reason.contains(class.words()), "{}", quarantine.reason);
+        assert!(quarantine.reason.contains(class.description()), "{}", quarantine.reason);
         assert_eq!(class_of(world.lines.last().unwrap()), Some(class));
     }
 }

@@ -193,11 +193,8 @@ impl Comparison<'_> {
     fn is_past(&self, date: Option<&str>) -> bool {
         let date = date.and_then(|date| {
             date.parse::<jiff::Timestamp>().ok().or_else(|| {
-                date.parse::<jiff::civil::DateTime>()
-                    .ok()?
-                    .to_zoned(jiff::tz::TimeZone::UTC)
-                    .ok()
-                    .map(|at| at.timestamp())
+                let date = date.parse::<jiff::civil::DateTime>().ok()?;
+                jiff::tz::TimeZone::UTC.to_timestamp(date).ok()
             })
         });
         date.zip(self.request.now).is_some_and(|(date, now)| date.as_second() < now)

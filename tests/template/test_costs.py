@@ -1,4 +1,4 @@
-"""README's table of what it costs: each column adds up, and counts what the template makes."""
+"""The table in docs/costs.md: each column adds up, and its counts are those of the template."""
 
 import re
 import unittest
@@ -10,7 +10,7 @@ import translated
 class Costs(unittest.TestCase):
     @classmethod
     def setUpClass(cls) -> None:
-        text = (translated.CHECKOUT / "README.md").read_text(encoding="utf-8")
+        text = (translated.CHECKOUT / "docs/costs.md").read_text(encoding="utf-8")
         table = re.search(r"^\| a month \|.*\n\|[ -|]+\n((?:\|.*\n)+)", text, re.MULTILINE)
         assert table
         cls.rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in table[1].splitlines()]

@@ -18,14 +18,10 @@ from dbt_common.exceptions import DbtRuntimeError
 class Plugin(BasePlugin):
     """Points a connection at the packaged extensions before it opens."""
 
-    def update_connection_config(
-        self, creds: DuckDBCredentials, config: dict[str, Any]
-    ) -> None:
+    def update_connection_config(self, creds: DuckDBCredentials, config: dict[str, Any]) -> None:
         spec = find_spec("duckdb_ext")
         if spec is None or not spec.submodule_search_locations:
-            raise DbtRuntimeError(
-                "duckdb's extensions are not installed: pip install -r requirements.txt"
-            )
+            raise DbtRuntimeError("duckdb's extensions are not installed: pip install -r requirements.txt")
         package = Path(next(iter(spec.submodule_search_locations)))
         config["extension_directory"] = str(package / "extensions")
         config["autoinstall_known_extensions"] = False

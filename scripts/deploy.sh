@@ -1,11 +1,13 @@
-# `make deploy`: sam build and sam deploy, with the functions built for the processor that the stack asks for. Plain sh.
+#!/bin/sh
+# Builds the functions and deploys the stack (`make deploy`): sam build, then sam deploy, for the processor in the parameter Architecture.
 #
-#   STACK        the stack; default: samconfig.toml's
-#   CONFIG_ENV   the section of samconfig.toml; default: default
+#   STACK        name of the stack; default: the one in samconfig.toml
+#   CONFIG_ENV   environment in samconfig.toml; default: default
 #   SAM          the SAM CLI; default: sam
 #   CARGO        default: cargo
+#   GUIDED       1 asks for the parameters again
 #
-# The first time it asks (--guided) and samconfig.toml keeps the answers; from then on it deploys by them. Ask again with GUIDED=1.
+# The first deploy asks for the parameters (--guided) and keeps the answers in samconfig.toml. Later ones use these answers.
 set -eu
 cd "$(dirname "$0")/.."
 sam=${SAM:-sam}
@@ -17,9 +19,9 @@ lacks() {
   exit 1
 }
 "$sam" --version >/dev/null 2>&1 ||
-  lacks "the AWS SAM CLI (sam): install it with 'pipx install aws-sam-cli' or from https://docs.aws.amazon.com/serverless-application-model/, or name one by SAM=/path/to/sam"
+  lacks "the AWS SAM CLI (sam): install it with 'pipx install aws-sam-cli' or from https://docs.aws.amazon.com/serverless-application-model/, or set SAM=/path/to/sam"
 
-# The section's own lines: what another environment says is not meant.
+# Only the lines of this environment's sections.
 settings=$(awk -v one="[$environment.deploy.parameters]" -v other="[$environment.global.parameters]" \
   '/^\[/ { in_it = ($0 == one || $0 == other) } in_it && !/^#/' samconfig.toml)
 architecture=$(printf '%s\n' "$settings" | sed -n 's/.*[" ]Architecture=\\*"*\([a-z0-9_]*\).*/\1/p' | tail -n 1)
@@ -28,7 +30,7 @@ architecture=$(printf '%s\n' "$settings" | sed -n 's/.*[" ]Architecture=\\*"*\([
 case $architecture in
   arm64) machine=aarch64 ;;
   x86_64) machine=x86_64 ;;
-  *) lacks "a processor: samconfig.toml and template.yaml say Architecture=$architecture, which is neither arm64 nor x86_64" ;;
+  *) lacks "a known processor: Architecture=$architecture in samconfig.toml or template.yaml is neither arm64 nor x86_64" ;;
 esac
 here=$(uname -m | sed 's/^arm64$/aarch64/')
 if [ "$(uname -s)" != Linux ] || [ "$here" != "$machine" ]; then
@@ -37,14 +39,14 @@ if [ "$(uname -s)" != Linux ] || [ "$here" != "$machine" ]; then
 fi
 export CARGO="$cargo"
 
-echo "building the functions for $architecture; the first time takes its time (make size says how much)"
+echo "building the functions for $architecture; the first build takes about 15 minutes on two cores"
 "$sam" build --config-env "$environment"
 
 guided=${GUIDED:-}
-# --guided writes the Region there.
+# --guided writes the Region, so a section without one was never answered.
 printf '%s\n' "$settings" | grep -q '^ *region *=' || guided=1
 set -- deploy --config-env "$environment"
 [ -z "${STACK:-}" ] || set -- "$@" --stack-name "$STACK"
 [ -z "$guided" ] || set -- "$@" --guided
 "$sam" "$@"
-echo "deployed. Next: landfall doctor --stack ${STACK:-STACK}, then landfall status --stack ${STACK:-STACK}"
+echo "deployed. Next, run 'landfall doctor --stack ${STACK:-STACK}', then 'landfall status --stack ${STACK:-STACK}'"

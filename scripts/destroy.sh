@@ -1,20 +1,21 @@
-# `make destroy`: sam delete, and what it keeps. Plain sh.
+#!/bin/sh
+# Deletes a stack (`make destroy`) and says what remains.
 #
-#   STACK        the stack, to be named: this is no place for a default
-#   CONFIG_ENV   the section of samconfig.toml, for its Region; default: default
+#   STACK        name of the stack; required, so that no default is deleted by mistake
+#   CONFIG_ENV   environment in samconfig.toml, which holds the Region; default: default
 #   SAM          the SAM CLI; default: sam
 set -eu
 cd "$(dirname "$0")/.."
 sam=${SAM:-sam}
 [ -n "${STACK:-}" ] || {
-  echo "which stack? make destroy STACK=name" >&2
+  echo "missing: the name of the stack; run make destroy STACK=name" >&2
   exit 1
 }
 "$sam" --version >/dev/null 2>&1 || {
-  echo "missing: the AWS SAM CLI (sam); name one by SAM=/path/to/sam" >&2
+  echo "missing: the AWS SAM CLI (sam): install it with 'pipx install aws-sam-cli', or set SAM=/path/to/sam" >&2
   exit 1
 }
-# Asked before, for the stack cannot say it afterwards.
+# Read before the deletion: afterwards the stack has no outputs.
 outputs=$("$sam" list stack-outputs --stack-name "$STACK" --config-env "${CONFIG_ENV:-default}" --output json)
 bucket() {
   printf '%s\n' "$outputs" | tr -d ' \n' | tr '{' '\n' |
@@ -27,16 +28,16 @@ landing=$(bucket LandingBucket)
 
 cat <<KEPT
 
-Kept, because it cannot be made again:
+These buckets remain, because their content cannot be recreated:
   s3://$state    the board, the ledger, releases and runs
   s3://$docs    the docs
-  s3://$landing    what landed (yours, or made by the stack)
-Also there: task definitions of the family $STACK-dbt, images in your registry, and what dbt built in the warehouse. Of tasks that run now each runs
-to its end, and nobody settles it.
+  s3://$landing    what landed (your bucket, or the stack's)
+These remain too: the task definitions of the family $STACK-dbt, the images in your own repository, and what dbt built in
+the warehouse. Running tasks run to their end, but their results are not recorded.
 
-To remove a bucket with all its versions (for the landing bucket only if nothing else uses it):
+To remove a bucket with all its versions (the landing bucket only if nothing else uses it):
   aws s3api list-object-versions --bucket BUCKET --output json --query '{Objects: [Versions, DeleteMarkers][].{Key: Key, VersionId: VersionId}}' > versions.json
-  aws s3api delete-objects --bucket BUCKET --delete file://versions.json      # a thousand at a time: repeat both until there are none
+  aws s3api delete-objects --bucket BUCKET --delete file://versions.json      # 1,000 at a time: repeat both until none are left
   aws s3 rb s3://BUCKET
 To remove the task definitions:
   aws ecs list-task-definitions --family-prefix $STACK-dbt --query 'taskDefinitionArns[]' --output text | tr '\t' '\n' |

@@ -1,4 +1,5 @@
-# Says in one sentence each what this machine lacks. Called by the Makefile with the name of cargo; plain sh, for it runs first of all.
+#!/bin/sh
+# Names each program that this machine lacks, in one sentence each. The Makefile passes the name of cargo.
 cargo=${1:-cargo}
 missing=0
 
@@ -8,24 +9,16 @@ lacks() {
 }
 
 command -v "$cargo" >/dev/null 2>&1 || [ -x "$cargo" ] ||
-  lacks "cargo (Rust 1.94 or newer): install it from https://rustup.rs and open a new terminal"
+  lacks "cargo (Rust 1.94.1 or newer): install it from https://rustup.rs and open a new terminal"
 
 command -v cc >/dev/null 2>&1 ||
   lacks "a C compiler (cc): on macOS run 'xcode-select --install', on Debian and Ubuntu 'apt-get install build-essential'"
 
-found=
-for python in "$LANDFALL_PYTHON" python3 python3.13 python3.12 python3.11 python; do
-  [ -n "$python" ] || continue
-  if "$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then
-    found=$python
-    break
-  fi
-done
-[ -n "$found" ] ||
-  lacks "Python 3.11, 3.12 or 3.13 (dbt does not run on newer ones yet): install one, or name one by LANDFALL_PYTHON=/path/to/python3"
+python=$(sh "$(dirname "$0")/find-python.sh") ||
+  lacks "Python 3.11, 3.12 or 3.13 (dbt does not support newer versions yet): install one, or set LANDFALL_PYTHON=/path/to/python3"
 
-if [ -n "$found" ] && ! "$found" -c 'import ensurepip, venv' 2>/dev/null; then
-  lacks "the module venv of $found: on Debian and Ubuntu run 'apt-get install python3-venv'"
+if [ -n "$python" ] && ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+  lacks "the module venv of $python: on Debian and Ubuntu run 'apt-get install python3-venv'"
 fi
 
 exit $missing

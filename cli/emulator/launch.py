@@ -3,7 +3,7 @@
 
 import sys
 
-if sys.version_info < (3, 11):
+if sys.version_info < (3, 11):  # noqa: UP036 - an older Python should say why it cannot run this
     sys.exit(f"the emulator needs Python 3.11 or newer, this is {sys.version.split()[0]}: run it with a newer python3")
 
 from landfall_emulator.main import main  # the check above must come first: the package uses 3.11 syntax

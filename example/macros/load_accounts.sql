@@ -1,8 +1,8 @@
 {#
   dbt run-operation load_accounts
 
-  Copies the sales team's account list from s3://<landing bucket>/accounts/ into the table crm.accounts. The table is replaced whole,
-  in one statement: running it twice gives the same table, and a file that cannot be read leaves the old one as it was.
+  Copies the sales team's account list from s3://<landing bucket>/accounts/ into the table crm.accounts. One statement
+  replaces the whole table. A second run gives the same table, and if a file cannot be read, the old table stays.
 #}
 {% macro load_accounts() %}
   {% set files = "s3://" ~ env_var('LANDING_BUCKET') ~ "/accounts/*.csv" %}

@@ -1,7 +1,8 @@
 {#
-  Writes one row about this invocation into the table dbt_invocations, so that the warehouse itself can say when it was last built.
+  Writes one row about this invocation into the table dbt_invocations, so that a query of the warehouse shows when it was last built.
 
-  on-run-end hooks also run for test, compile and docs generate, which are not worth a row, or must not write.
+  on-run-end hooks also run for test, compile and docs generate. These get no row, because they build nothing and
+  some of them must not write.
 #}
 {% macro record_invocation(results) -%}
   {%- if execute and flags.WHICH in ('build', 'run', 'seed', 'snapshot') -%}

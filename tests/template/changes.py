@@ -42,7 +42,9 @@ def run_in_any_cluster(r: Resources) -> None:
 
 
 def run_any_family(r: Resources) -> None:
-    statement_of(r["RunPolicy"], "StartTasks")["Resource"] = {"Fn::Sub": "arn:aws:ecs:eu-west-1:${AWS::AccountId}:task-definition/*"}
+    statement_of(r["RunPolicy"], "StartTasks")["Resource"] = {
+        "Fn::Sub": "arn:aws:ecs:eu-west-1:${AWS::AccountId}:task-definition/*"
+    }
 
 
 def trust_an_account(r: Resources) -> None:
@@ -72,7 +74,13 @@ def allow_plain_http(r: Resources) -> None:
 
 def let_anyone_read_the_docs(r: Resources) -> None:
     r["DocsBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"].append(
-        {"Sid": "Read", "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": {"Fn::Sub": "${DocsBucket.Arn}/*"}}
+        {
+            "Sid": "Read",
+            "Effect": "Allow",
+            "Principal": "*",
+            "Action": "s3:GetObject",
+            "Resource": {"Fn::Sub": "${DocsBucket.Arn}/*"},
+        }
     )
 
 
@@ -89,7 +97,9 @@ def let_anyone_send(r: Resources) -> None:
 
 
 def let_something_in(r: Resources) -> None:
-    r["SecurityGroup"]["Properties"]["SecurityGroupIngress"] = [{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "CidrIp": "0.0.0.0/0"}]
+    r["SecurityGroup"]["Properties"]["SecurityGroupIngress"] = [
+        {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "CidrIp": "0.0.0.0/0"}
+    ]
 
 
 def lose_a_dead_letter_queue(r: Resources) -> None:
@@ -188,7 +198,9 @@ def forget_the_path(r: Resources) -> None:
 
 
 def pull_from_anywhere(r: Resources) -> None:
-    statement_of(r["ExecutionRole"], "PullImage")["Resource"] = {"Fn::Sub": "arn:aws:ecr:eu-west-1:${AWS::AccountId}:repository/*"}
+    statement_of(r["ExecutionRole"], "PullImage")["Resource"] = {
+        "Fn::Sub": "arn:aws:ecr:eu-west-1:${AWS::AccountId}:repository/*"
+    }
 
 
 def let_tags_move(r: Resources) -> None:
@@ -254,8 +266,14 @@ def delete_unread(r: Resources) -> None:
 def forget(r: Resources, policy: str, sid: str) -> None:
     """Takes a statement away."""
     properties = r[policy]["Properties"]
-    for document in [properties["PolicyDocument"]] if "PolicyDocument" in properties else [p["PolicyDocument"] for p in properties["Policies"]]:
-        document["Statement"] = [s for s in document["Statement"] if s.get("Sid", "") != sid and not _is_conditional(s, sid)]
+    for document in (
+        [properties["PolicyDocument"]]
+        if "PolicyDocument" in properties
+        else [p["PolicyDocument"] for p in properties["Policies"]]
+    ):
+        document["Statement"] = [
+            s for s in document["Statement"] if s.get("Sid", "") != sid and not _is_conditional(s, sid)
+        ]
 
 
 def _is_conditional(statement: dict[str, Any], sid: str) -> bool:

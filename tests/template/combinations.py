@@ -121,7 +121,11 @@ class Everything:
         while any(missing.values()):
             row: dict[str, str] = {}
             for name in sorted(missing, key=lambda name: (-len(missing[name]), name)):
-                fitting = (given for given in missing[name].values() if all(row.get(key, value) == value for key, value in given.items()))
+                fitting = (
+                    given
+                    for given in missing[name].values()
+                    if all(row.get(key, value) == value for key, value in given.items())
+                )
                 row |= next(fitting, {})
             rows.append({**PAIRS[len(rows) % len(PAIRS)], **row})
             self._strike(missing, rows[-1])
@@ -132,7 +136,9 @@ class Everything:
             form = self.part((name,), row) if self.exists(name, row) else ""
             forms.pop(json.dumps(form, sort_keys=True), None)
 
-    def combinations_for(self, rule: Callable[["Watched"], Iterator[str]]) -> Iterator[tuple[dict[str, str], list[str]]]:
+    def combinations_for(
+        self, rule: Callable[["Watched"], Iterator[str]]
+    ) -> Iterator[tuple[dict[str, str], list[str]]]:
         """Each combination of the values that this rule's answer depends on, with the answer. What it reads can itself depend on values, so a
         combination at which it reads something new begins the search anew with what that depends on."""
         needed: list[str] = []
@@ -177,7 +183,9 @@ class Watched:
             if resource["Type"] != kind:
                 continue
             if "Condition" in resource:
-                self.read |= translated.parameters_in(self.everything.template, {"Condition": resource["Condition"]}) & set(CHOICES)
+                self.read |= translated.parameters_in(
+                    self.everything.template, {"Condition": resource["Condition"]}
+                ) & set(CHOICES)
             if self.everything.exists(name, self.given):
                 found[name] = {**resource, "Properties": Properties(self, name)}
         return found
@@ -205,4 +213,3 @@ class Properties(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
-

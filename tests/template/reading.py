@@ -70,7 +70,11 @@ def rights_of_roles(template: Template) -> dict[str, list[dict[str, Any]]]:
     found = {}
     for name, role in of_type(template, "AWS::IAM::Role").items():
         documents = [policy["PolicyDocument"] for policy in role.get("Policies", [])]
-        documents += [managed[arn.strip("<>")]["PolicyDocument"] for arn in role.get("ManagedPolicyArns", []) if arn.strip("<>") in managed]
+        documents += [
+            managed[arn.strip("<>")]["PolicyDocument"]
+            for arn in role.get("ManagedPolicyArns", [])
+            if arn.strip("<>") in managed
+        ]
         documents += [policy["PolicyDocument"] for policy in attached.values() if f"<{name}>" in policy["Roles"]]
         found[name] = [statement for document in documents for statement in document["Statement"]]
     return found
@@ -79,5 +83,9 @@ def rights_of_roles(template: Template) -> dict[str, list[dict[str, Any]]]:
 def statement_of(role: dict[str, Any], sid: str) -> dict[str, Any]:
     """A statement of a role or managed policy by its name."""
     properties = role["Properties"]
-    documents = [properties["PolicyDocument"]] if "PolicyDocument" in properties else [p["PolicyDocument"] for p in properties["Policies"]]
+    documents = (
+        [properties["PolicyDocument"]]
+        if "PolicyDocument" in properties
+        else [p["PolicyDocument"] for p in properties["Policies"]]
+    )
     return next(s for document in documents for s in document["Statement"] if s.get("Sid") == sid)

@@ -3,7 +3,17 @@
 from collections.abc import Iterator
 from typing import Any
 
-from reading import Finding, Template, declared, listed, of_kinds_that_declare, of_type, resources, role_statements, value_of
+from reading import (
+    Finding,
+    Template,
+    declared,
+    listed,
+    of_kinds_that_declare,
+    of_type,
+    resources,
+    role_statements,
+    value_of,
+)
 from translated import PSEUDO
 
 # NoEcho, and yet no secret: a hash, for the code of a CloudFront Function.
@@ -11,8 +21,20 @@ HASHES = {"DocsCredentialsSha256"}
 
 # Where a resource's physical name may be given, and how long it may be; everything else is named by CloudFormation, which cuts.
 NAMES = {
-    "LogGroupName": 512, "Family": 255, "BucketName": 63, "QueueName": 80, "FunctionName": 64, "RoleName": 64, "ManagedPolicyName": 128, "TopicName": 256,
-    "AlarmName": 255, "DashboardName": 255, "RepositoryName": 256, "ClusterName": 255, "Name": 64, "DisplayName": 100,
+    "LogGroupName": 512,
+    "Family": 255,
+    "BucketName": 63,
+    "QueueName": 80,
+    "FunctionName": 64,
+    "RoleName": 64,
+    "ManagedPolicyName": 128,
+    "TopicName": 256,
+    "AlarmName": 255,
+    "DashboardName": 255,
+    "RepositoryName": 256,
+    "ClusterName": 255,
+    "Name": 64,
+    "DisplayName": 100,
 }
 # CloudFormation allows 128; with more than this the name of whoever sends the alarms would be too long.
 LONGEST_STACK_NAME = 90
@@ -43,7 +65,9 @@ def buckets_are_private(template: Template) -> Iterator[Finding]:
         ):
             yield f"{name} may be used without TLS"
         for statement in statements:
-            if statement["Effect"] == "Allow" and not (name == "DocsBucket" and _is_for_our_distribution(template, statement)):
+            if statement["Effect"] == "Allow" and not (
+                name == "DocsBucket" and _is_for_our_distribution(template, statement)
+            ):
                 yield f"{name} is opened by its policy: {statement.get('Sid')}"
 
 
@@ -52,7 +76,8 @@ def _is_for_our_distribution(template: Template, statement: dict[str, Any]) -> b
         value_of(template, "DocsAccess") != "private"
         and statement["Principal"] == {"Service": "cloudfront.amazonaws.com"}
         and statement["Action"] == "s3:GetObject"
-        and statement["Condition"] == {"StringEquals": {"aws:SourceArn": "arn:aws:cloudfront::111122223333:distribution/<DocsDistribution>"}}
+        and statement["Condition"]
+        == {"StringEquals": {"aws:SourceArn": "arn:aws:cloudfront::111122223333:distribution/<DocsDistribution>"}}
     )
 
 
@@ -92,7 +117,12 @@ def buckets_outlive_the_stack(template: Template) -> Iterator[Finding]:
 
 
 def nothing_is_reachable_from_outside(template: Template) -> Iterator[Finding]:
-    for kind in ("AWS::Lambda::Url", "AWS::ApiGateway::RestApi", "AWS::ApiGatewayV2::Api", "AWS::EC2::SecurityGroupIngress"):
+    for kind in (
+        "AWS::Lambda::Url",
+        "AWS::ApiGateway::RestApi",
+        "AWS::ApiGatewayV2::Api",
+        "AWS::EC2::SecurityGroupIngress",
+    ):
         for name in of_type(template, kind):
             yield f"{name} is a way in"
     for name, group in of_type(template, "AWS::EC2::SecurityGroup").items():
@@ -102,12 +132,18 @@ def nothing_is_reachable_from_outside(template: Template) -> Iterator[Finding]:
         if subnet.get("MapPublicIpOnLaunch"):
             yield f"{name} gives everything in it a public address"
     for name, permission in of_type(template, "AWS::Lambda::Permission").items():
-        if permission["Principal"] != "events.amazonaws.com" or not str(permission.get("SourceArn", "")).endswith("Rule.Arn>"):
+        if permission["Principal"] != "events.amazonaws.com" or not str(permission.get("SourceArn", "")).endswith(
+            "Rule.Arn>"
+        ):
             yield f"{name} lets anyone but one rule invoke {permission['FunctionName']}"
     for name, policy in of_type(template, "AWS::SQS::QueuePolicy").items():
         for statement in policy["PolicyDocument"]["Statement"]:
             sources = listed(statement.get("Condition", {}).get("ArnEquals", {}).get("aws:SourceArn", []))
-            if statement["Principal"] != {"Service": "events.amazonaws.com"} or not sources or not all(s.endswith("Rule.Arn>") for s in sources):
+            if (
+                statement["Principal"] != {"Service": "events.amazonaws.com"}
+                or not sources
+                or not all(s.endswith("Rule.Arn>") for s in sources)
+            ):
                 yield f"{name} lets anyone but the rules send"
 
 
@@ -139,7 +175,13 @@ def no_secret_stands_in_the_open(template: Template) -> Iterator[Finding]:
 
 
 def nothing_is_there_to_be_paid_while_idle(template: Template) -> Iterator[Finding]:
-    for kind in ("AWS::StepFunctions::StateMachine", "AWS::EC2::NatGateway", "AWS::ECS::Service", "AWS::EC2::Instance", "AWS::DynamoDB::Table"):
+    for kind in (
+        "AWS::StepFunctions::StateMachine",
+        "AWS::EC2::NatGateway",
+        "AWS::ECS::Service",
+        "AWS::EC2::Instance",
+        "AWS::DynamoDB::Table",
+    ):
         for name in of_type(template, kind):
             yield f"{name} is a {kind}"
     for name, endpoint in of_type(template, "AWS::EC2::VPCEndpoint").items():
@@ -168,7 +210,10 @@ def its_own_network_leads_out(template: Template) -> Iterator[Finding]:
         yield "a network is made although one is given, or none is there"
     if len({str(subnet["AvailabilityZone"]) for subnet in subnets.values()}) != len(subnets):
         yield "two subnets lie in one zone"
-    tables = {association["SubnetId"]: association["RouteTableId"] for association in of_type(template, "AWS::EC2::SubnetRouteTableAssociation").values()}
+    tables = {
+        association["SubnetId"]: association["RouteTableId"]
+        for association in of_type(template, "AWS::EC2::SubnetRouteTableAssociation").values()
+    }
     attached = of_type(template, "AWS::EC2::VPCGatewayAttachment")
     out = set()
     for name, route in resources(template, "AWS::EC2::Route").items():
@@ -180,7 +225,9 @@ def its_own_network_leads_out(template: Template) -> Iterator[Finding]:
         if not set(by) <= set(listed(route.get("DependsOn", []))):
             yield f"{name} does not wait for {by}"
     to_s3 = {
-        table for endpoint in of_type(template, "AWS::EC2::VPCEndpoint").values() if endpoint["ServiceName"].endswith(".s3")
+        table
+        for endpoint in of_type(template, "AWS::EC2::VPCEndpoint").values()
+        if endpoint["ServiceName"].endswith(".s3")
         for table in endpoint["RouteTableIds"]
     }
     for name in subnets:
@@ -191,7 +238,8 @@ def its_own_network_leads_out(template: Template) -> Iterator[Finding]:
     addressed = {
         variables["LANDFALL_ASSIGN_PUBLIC_IP"]
         for function in of_type(template, "AWS::Lambda::Function").values()
-        for variables in [function["Environment"]["Variables"]] if "LANDFALL_ASSIGN_PUBLIC_IP" in variables
+        for variables in [function["Environment"]["Variables"]]
+        if "LANDFALL_ASSIGN_PUBLIC_IP" in variables
     }
     asked = value_of(template, "AssignPublicIp")
     if addressed != {asked if asked != "auto" else "true" if subnets else "false"}:

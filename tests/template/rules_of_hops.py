@@ -34,7 +34,10 @@ def no_hop_loses_an_event(template: Template) -> Iterator[Finding]:
             if target["Arn"] in arns and not _may_send(template, f"<{name}.Arn>", target["Arn"]):
                 yield f"{name} may not send to its queue"
     for name, schedule in of_type(template, "AWS::Scheduler::Schedule").items():
-        role, dead = schedule["Target"]["RoleArn"].removeprefix("<").removesuffix(".Arn>"), schedule["Target"].get("DeadLetterConfig", {}).get("Arn")
+        role, dead = (
+            schedule["Target"]["RoleArn"].removeprefix("<").removesuffix(".Arn>"),
+            schedule["Target"].get("DeadLetterConfig", {}).get("Arn"),
+        )
         if dead not in arns:
             yield f"{name} has no dead letters"
         elif not _role_may(template, role, "sqs:SendMessage", dead):
@@ -69,7 +72,10 @@ def _may_send(template: Template, rule: str, queue: str) -> bool:
 
 def _role_may(template: Template, role: str, action: str, resource: str) -> bool:
     return any(
-        where == role and statement["Effect"] == "Allow" and action in listed(statement["Action"]) and resource in listed(statement["Resource"])
+        where == role
+        and statement["Effect"] == "Allow"
+        and action in listed(statement["Action"])
+        and resource in listed(statement["Resource"])
         for where, statement in role_statements(template)
     )
 
@@ -104,7 +110,11 @@ def logs_end(template: Template) -> Iterator[Finding]:
         if group not in groups or group in used:
             yield f"{name} has no log group of its own"
         used.add(group)
-        rights = [statement for where, statement in role_statements(template) if where == role and statement.get("Sid") == "Log"]
+        rights = [
+            statement
+            for where, statement in role_statements(template)
+            if where == role and statement.get("Sid") == "Log"
+        ]
         if [listed(right["Resource"]) for right in rights] != [[f"<{group}.Arn>"]]:
             yield f"{role} may log elsewhere than {group}"
     for name, statement in role_statements(template):
@@ -141,7 +151,11 @@ def every_alarm_is_told_and_every_hop_has_one(template: Template) -> Iterator[Fi
     for metric in ("OldestPendingSeconds", "RunsFailed", "RunsWithUnplannedNodes", "RunsInWindow"):
         if metric not in watched:
             yield f"no alarm watches {metric}"
-    senders = [statement for policy in of_type(template, "AWS::SNS::TopicPolicy").values() for statement in policy["PolicyDocument"]["Statement"]]
+    senders = [
+        statement
+        for policy in of_type(template, "AWS::SNS::TopicPolicy").values()
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
     if [sender["Principal"] for sender in senders] != [{"Service": "cloudwatch.amazonaws.com"}]:
         yield "others than alarms may publish to the topic, or alarms may not"
     if any(sender["Condition"].get("StringEquals") != {"aws:SourceAccount": "111122223333"} for sender in senders):
@@ -168,7 +182,11 @@ def each_alarm_can_fire(template: Template) -> Iterator[Finding]:
         dimensions = [(dimension["Name"], dimension["Value"]) for dimension in alarm.get("Dimensions", [])]
         if metric in METRICS:
             key, kind, attribute, statistic = METRICS[metric]
-            if len(dimensions) != 1 or dimensions[0][0] != key or dimensions[0][1] not in {f"<{of}{attribute}>" for of in of_type(template, kind)}:
+            if (
+                len(dimensions) != 1
+                or dimensions[0][0] != key
+                or dimensions[0][1] not in {f"<{of}{attribute}>" for of in of_type(template, kind)}
+            ):
                 yield f"{name} watches {metric} of {dimensions}, where nothing is counted"
         else:
             # A filter that counts lines adds up; one that takes a number from a line says how it stands.

@@ -1,13 +1,15 @@
 """What each role may do, and what it must be able to."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from reading import Finding, Template, listed, of_type, pattern, rights_of_roles, role_statements, value_of
 
 # The only statements that may say `Resource: "*"`, by policy and statement, and why.
 UNBOUNDED = {
-    ("OnReleaseRole", "PinImages"): "describing a task definition has no resource; registering is bounded by the roles that may be passed",
+    (
+        "OnReleaseRole",
+        "PinImages",
+    ): "describing a task definition has no resource; registering is bounded by the roles that may be passed",
     ("OnReleaseRole", "ListSchedules"): "listing schedules has no resource",
     ("ExecutionRole", "LogInToRegistry"): "a registry's authorization token has no resource",
 }
@@ -75,7 +77,11 @@ def tasks_run_in_one_family_and_cluster(template: Template) -> Iterator[Finding]
     given = value_of(template, "ClusterArn")
     cluster, name_of_cluster = given or "<Cluster.Arn>", given.partition("/")[2] or "<Cluster>"
     for name, statement in role_statements(template):
-        actions = {action for action in listed(statement["Action"]) if action in ("ecs:RunTask", "ecs:StopTask", "ecs:DescribeTasks")}
+        actions = {
+            action
+            for action in listed(statement["Action"])
+            if action in ("ecs:RunTask", "ecs:StopTask", "ecs:DescribeTasks")
+        }
         if not actions:
             continue
         where = f"{name}.{statement.get('Sid')}"
@@ -119,7 +125,10 @@ def task_never_writes_where_data_lands(template: Template) -> Iterator[Finding]:
             continue
         for action in listed(statement["Action"]):
             writes = action in ("s3:PutObject", "s3:DeleteObject")
-            if writes and any("LandingBucket" in resource or "arn:aws:s3:::acme" in resource for resource in listed(statement["Resource"])):
+            if writes and any(
+                "LandingBucket" in resource or "arn:aws:s3:::acme" in resource
+                for resource in listed(statement["Resource"])
+            ):
                 yield f"{name}.{statement.get('Sid')} writes where data lands"
 
 
@@ -139,10 +148,17 @@ def only_pushed_images_of_one_repository_are_pulled(template: Template) -> Itera
     if bool(given) == bool(repositories):
         yield "a repository is made although one is given, or none is there"
     for name, repository in repositories.items():
-        if repository.get("ImageTagMutability") != "IMMUTABLE" or str(repository.get("ImageScanningConfiguration", {}).get("ScanOnPush")).lower() != "true":
+        if (
+            repository.get("ImageTagMutability") != "IMMUTABLE"
+            or str(repository.get("ImageScanningConfiguration", {}).get("ScanOnPush")).lower() != "true"
+        ):
             yield f"{name} lets tags move, or does not scan"
     wanted = "arn:aws:ecr:eu-central-1:444455556666:repository/data/dbt" if given else "<Repository.Arn>"
-    pulling = [listed(statement["Resource"]) for _, statement in role_statements(template) if "ecr:BatchGetImage" in listed(statement["Action"])]
+    pulling = [
+        listed(statement["Resource"])
+        for _, statement in role_statements(template)
+        if "ecr:BatchGetImage" in listed(statement["Action"])
+    ]
     if pulling != [[wanted]]:
         yield f"images are pulled from {pulling}"
 
@@ -153,17 +169,22 @@ def each_right_has_what_it_is_no_use_without(template: Template) -> Iterator[Fin
     keys = [key for key in value_of(template, "KmsKeyArns").split(",") if key]
     through = {"s3": "s3.eu-west-1.amazonaws.com", "secretsmanager": "secretsmanager.eu-west-1.amazonaws.com"}
     for name, statements in rights_of_roles(template).items():
-        def may(action: str, resource: str, key: str = "", value: str = "") -> bool:
+
+        def may(action: str, resource: str, key: str = "", value: str = "", statements: list = statements) -> bool:
             return any(
-                statement["Effect"] == "Allow" and action in listed(statement["Action"]) and resource in listed(statement["Resource"])
+                statement["Effect"] == "Allow"
+                and action in listed(statement["Action"])
+                and resource in listed(statement["Resource"])
                 and statement.get("Condition", {}).get("StringEquals", {}).get(key, "") == value
                 for statement in statements
             )
 
         for action, resource in [
             (action, resource)
-            for statement in statements if statement["Effect"] == "Allow"
-            for action in listed(statement["Action"]) for resource in listed(statement["Resource"])
+            for statement in statements
+            if statement["Effect"] == "Allow"
+            for action in listed(statement["Action"])
+            for resource in listed(statement["Resource"])
         ]:
             needed: list[tuple[str, ...]] = []
             match action:
@@ -173,13 +194,27 @@ def each_right_has_what_it_is_no_use_without(template: Template) -> Iterator[Fin
                 case "ecs:RunTask":
                     needed = [("ecs:TagResource", f"{ecs}:task/{cluster}/*", "ecs:CreateAction", "RunTask")]
                 case "ecs:RegisterTaskDefinition":
-                    needed = [("ecs:TagResource", f"{ecs}:task-definition/shop-dbt:*", "ecs:CreateAction", "RegisterTaskDefinition")]
+                    needed = [
+                        (
+                            "ecs:TagResource",
+                            f"{ecs}:task-definition/shop-dbt:*",
+                            "ecs:CreateAction",
+                            "RegisterTaskDefinition",
+                        )
+                    ]
                 case "scheduler:CreateSchedule":
                     needed = [("iam:PassRole", "<SchedulerRole.Arn>", "iam:PassedToService", "scheduler.amazonaws.com")]
                 case "ecr:BatchGetImage":
-                    needed = [("ecr:GetAuthorizationToken", "*"), ("ecr:GetDownloadUrlForLayer", resource), ("ecr:BatchCheckLayerAvailability", resource)]
+                    needed = [
+                        ("ecr:GetAuthorizationToken", "*"),
+                        ("ecr:GetDownloadUrlForLayer", resource),
+                        ("ecr:BatchCheckLayerAvailability", resource),
+                    ]
             if action in ("ecs:RunTask", "ecs:RegisterTaskDefinition"):
-                needed += [("iam:PassRole", f"<{role}.Arn>", "iam:PassedToService", "ecs-tasks.amazonaws.com") for role in ("TaskRole", "ExecutionRole")]
+                needed += [
+                    ("iam:PassRole", f"<{role}.Arn>", "iam:PassedToService", "ecs-tasks.amazonaws.com")
+                    for role in ("TaskRole", "ExecutionRole")
+                ]
             if action == "s3:PutObject":
                 needed += [("kms:GenerateDataKey", key, "kms:ViaService", through["s3"]) for key in keys]
             if action in ("s3:GetObject", "s3:PutObject", "secretsmanager:GetSecretValue"):
@@ -194,9 +229,18 @@ def the_sweep_reads_what_it_deletes(template: Template) -> Iterator[Finding]:
     rights = rights_of_roles(template)
     functions = of_type(template, "AWS::Lambda::Function")
     for schedule in of_type(template, "AWS::Scheduler::Schedule").values():
-        role = functions[schedule["Target"]["Arn"].removeprefix("<").removesuffix(".Arn>")]["Role"].removeprefix("<").removesuffix(".Arn>")
+        role = (
+            functions[schedule["Target"]["Arn"].removeprefix("<").removesuffix(".Arn>")]["Role"]
+            .removeprefix("<")
+            .removesuffix(".Arn>")
+        )
         of = {
-            action: {resource for statement in rights[role] if action in listed(statement["Action"]) for resource in listed(statement["Resource"])}
+            action: {
+                resource
+                for statement in rights[role]
+                if action in listed(statement["Action"])
+                for resource in listed(statement["Resource"])
+            }
             for action in ("s3:DeleteObject", "s3:GetObject")
         }
         for resource in of["s3:DeleteObject"] - of["s3:GetObject"]:

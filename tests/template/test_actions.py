@@ -57,7 +57,9 @@ def _of(statement: dict[str, Any], resources: dict[str, Any]) -> list[str]:
             continue
         kinds = known["privileges"][name]["resource_types"]
         conditions = {key.lower() for kind in kinds.values() for key in kind["condition_keys"]}
-        found += [f"{action} knows no {key}" for key in keys if not key.startswith("aws:") and key.lower() not in conditions]
+        found += [
+            f"{action} knows no {key}" for key in keys if not key.startswith("aws:") and key.lower() not in conditions
+        ]
         shapes = [known["resources"][kind]["arn"] for kind in map(str, kinds) if kind in known["resources"]]
         fitting = {arn for arn in named if any(_fits(arn, shape) for shape in shapes)}
         if not shapes and "*" not in named:
@@ -70,6 +72,7 @@ def _of(statement: dict[str, Any], resources: dict[str, Any]) -> list[str]:
 
 def _arn(resource: str, resources: dict[str, Any]) -> str:
     """With the ARNs of the template's own resources as they will look."""
+
     def look(match: re.Match[str]) -> str:
         return ARNS.get(resources[match[1]]["Type"], match[0]) if match[2] else "it"
 
@@ -80,7 +83,11 @@ def _fits(arn: str, shape: str) -> bool:
     """Whether some ARN of a shape such as `arn:${Partition}:ecs:...:task/${ClusterName}/${TaskId}` is meant by a policy's ARN."""
     # An object's name may hold anything, a bucket's no slash.
     pattern = "".join(
-        part if at % 2 == 0 else ".*" if part in ("ObjectName", "RoleNameWithPath", "RepositoryName", "SecretId") else "[^/]*"
+        part
+        if at % 2 == 0
+        else ".*"
+        if part in ("ObjectName", "RoleNameWithPath", "RepositoryName", "SecretId")
+        else "[^/]*"
         for at, part in enumerate(re.split(r"\$\{(\w+)\}", shape))
     )
     # A policy's * can be any text of that shape.
@@ -100,13 +107,43 @@ class Actions(unittest.TestCase):
 
     def test_it_would_see_a_right_that_is_never_granted(self) -> None:
         for where, sid, change, said in [
-            ("RunPolicy", "StartTasks", {"Resource": "arn:aws:ecs:eu-west-1:111122223333:task/it/*"}, "ecs:RunTask is on none of"),
-            ("RunPolicy", "WakeLater", {"Condition": {"ArnEquals": {"sqs:queue": "it"}}}, "sqs:SendMessage knows no sqs:queue"),
+            (
+                "RunPolicy",
+                "StartTasks",
+                {"Resource": "arn:aws:ecs:eu-west-1:111122223333:task/it/*"},
+                "ecs:RunTask is on none of",
+            ),
+            (
+                "RunPolicy",
+                "WakeLater",
+                {"Condition": {"ArnEquals": {"sqs:queue": "it"}}},
+                "sqs:SendMessage knows no sqs:queue",
+            ),
             ("RunPolicy", "WakeLater", {"Action": "sqs:SendMessages"}, "there is no sqs:SendMessages"),
-            ("BoardPolicy", "SwapBoard", {"Resource": {"Fn::GetAtt": ["StateBucket", "Arn"]}}, "s3:GetObject is on none of"),
-            ("BoardPolicy", "SeeWhatIsNotThere", {"Resource": {"Fn::Sub": "${StateBucket.Arn}/*"}}, "s3:ListBucket is on none of"),
-            ("OnReleaseRole", "ListSchedules", {"Resource": {"Fn::GetAtt": ["ScheduleGroup", "Arn"]}}, "is granted on all resources or on none"),
-            ("OnLoadRole", "Log", {"Resource": [{"Fn::GetAtt": ["OnLoadLogGroup", "Arn"]}, {"Fn::GetAtt": ["StateBucket", "Arn"]}]}, "none of the actions"),
+            (
+                "BoardPolicy",
+                "SwapBoard",
+                {"Resource": {"Fn::GetAtt": ["StateBucket", "Arn"]}},
+                "s3:GetObject is on none of",
+            ),
+            (
+                "BoardPolicy",
+                "SeeWhatIsNotThere",
+                {"Resource": {"Fn::Sub": "${StateBucket.Arn}/*"}},
+                "s3:ListBucket is on none of",
+            ),
+            (
+                "OnReleaseRole",
+                "ListSchedules",
+                {"Resource": {"Fn::GetAtt": ["ScheduleGroup", "Arn"]}},
+                "is granted on all resources or on none",
+            ),
+            (
+                "OnLoadRole",
+                "Log",
+                {"Resource": [{"Fn::GetAtt": ["OnLoadLogGroup", "Arn"]}, {"Fn::GetAtt": ["StateBucket", "Arn"]}]},
+                "none of the actions",
+            ),
         ]:
             with self.subTest(of=where, sid=sid, change=change):
                 source = copy.deepcopy(translated.source())

@@ -12,13 +12,20 @@ import translated
 
 COMMON = {"LANDFALL_STACK", "LANDFALL_STATE_BUCKET"}
 PLANNER = COMMON | {
-    "LANDFALL_LANDING_BUCKETS", "LANDFALL_LOADS_QUEUE_URL", "LANDFALL_CLUSTER", "LANDFALL_TASK_DEFINITION", "LANDFALL_CONTAINER",
-    "LANDFALL_SUBNETS", "LANDFALL_SECURITY_GROUPS", "LANDFALL_ASSIGN_PUBLIC_IP",
+    "LANDFALL_LANDING_BUCKETS",
+    "LANDFALL_LOADS_QUEUE_URL",
+    "LANDFALL_CLUSTER",
+    "LANDFALL_TASK_DEFINITION",
+    "LANDFALL_CONTAINER",
+    "LANDFALL_SUBNETS",
+    "LANDFALL_SECURITY_GROUPS",
+    "LANDFALL_ASSIGN_PUBLIC_IP",
 }
 ENVIRONMENT = {
     "OnLoadFunction": PLANNER,
     "OnScheduleFunction": PLANNER | {"LANDFALL_DEAD_LETTER_QUEUE_URLS"},
-    "OnReleaseFunction": PLANNER | {"LANDFALL_SCHEDULE_GROUP", "LANDFALL_ON_SCHEDULE_ARN", "LANDFALL_SCHEDULER_ROLE_ARN"},
+    "OnReleaseFunction": PLANNER
+    | {"LANDFALL_SCHEDULE_GROUP", "LANDFALL_ON_SCHEDULE_ARN", "LANDFALL_SCHEDULER_ROLE_ARN"},
     "OnTaskStoppedFunction": PLANNER,
     "PublishDocsFunction": COMMON | {"LANDFALL_DOCS_BUCKET"},
 }
@@ -31,8 +38,19 @@ FUNCTIONS = {
     "PublishDocsFunction": ("landfall-publish-docs", 120, 1024),
 }
 OUTPUTS = {
-    "StateBucket", "LandingBucket", "DocsBucket", "LoadsQueueUrl", "LoadsDeadLetterQueueUrl", "FunctionDeadLetterQueueUrl", "Cluster",
-    "TaskFamily", "TaskLogGroup", "Repository", "AlarmTopicArn", "DashboardName", "DocsUrl",
+    "StateBucket",
+    "LandingBucket",
+    "DocsBucket",
+    "LoadsQueueUrl",
+    "LoadsDeadLetterQueueUrl",
+    "FunctionDeadLetterQueueUrl",
+    "Cluster",
+    "TaskFamily",
+    "TaskLogGroup",
+    "Repository",
+    "AlarmTopicArn",
+    "DashboardName",
+    "DocsUrl",
 }
 
 
@@ -50,7 +68,10 @@ class Contract(unittest.TestCase):
         functions = reading.of_type(translated.resolve(self.template), "AWS::Lambda::Function")
         self.assertEqual(
             {name: (f["Timeout"], f["MemorySize"], f["Runtime"], f["Handler"]) for name, f in functions.items()},
-            {name: (seconds, megabytes, "provided.al2023", "bootstrap") for name, (_, seconds, megabytes) in FUNCTIONS.items()},
+            {
+                name: (seconds, megabytes, "provided.al2023", "bootstrap")
+                for name, (_, seconds, megabytes) in FUNCTIONS.items()
+            },
         )
 
     def test_the_outputs_are_those_that_the_cli_reads(self) -> None:
@@ -67,7 +88,11 @@ class Contract(unittest.TestCase):
                 self.assertTrue(parameter["Description"].endswith("."))
 
     def test_given_buckets_and_subnets_reach_the_functions_and_nothing_is_made_for_them(self) -> None:
-        given = {"LandingBuckets": "acme-landing,acme-second", "SubnetIds": "subnet-0aaa,subnet-0bbb", "SecurityGroupIds": "sg-0ccc"}
+        given = {
+            "LandingBuckets": "acme-landing,acme-second",
+            "SubnetIds": "subnet-0aaa,subnet-0bbb",
+            "SecurityGroupIds": "sg-0ccc",
+        }
         resolved = translated.resolve(self.template, given)
         variables = resolved["Resources"]["OnLoadFunction"]["Properties"]["Environment"]["Variables"]
         self.assertEqual(variables["LANDFALL_LANDING_BUCKETS"], "acme-landing,acme-second")
@@ -79,7 +104,8 @@ class Contract(unittest.TestCase):
         self.assertEqual([name for name, r in resolved["Resources"].items() if r["Type"].startswith("AWS::EC2::")], [])
         reading = resolved["Resources"]["TaskRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
         self.assertEqual(
-            next(s for s in reading if s["Sid"] == "ReadLanded")["Resource"], ["arn:aws:s3:::acme-landing/*", "arn:aws:s3:::acme-second/*"]
+            next(s for s in reading if s["Sid"] == "ReadLanded")["Resource"],
+            ["arn:aws:s3:::acme-landing/*", "arn:aws:s3:::acme-second/*"],
         )
 
     def test_a_given_cluster_reaches_functions_rights_and_rule(self) -> None:
@@ -97,16 +123,24 @@ class Contract(unittest.TestCase):
         resolved = translated.resolve(self.template, given)
         (container,) = resolved["Resources"]["TaskDefinition"]["Properties"]["ContainerDefinitions"]
         whole = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:"
-        self.assertEqual(container["Secrets"], [
-            {"Name": "DBT_PASSWORD", "ValueFrom": f"{whole}warehouse-AbCdEf:password::"}, {"Name": "DBT_KEY", "ValueFrom": f"{whole}data/key-AbCdEf"},
-        ])
+        self.assertEqual(
+            container["Secrets"],
+            [
+                {"Name": "DBT_PASSWORD", "ValueFrom": f"{whole}warehouse-AbCdEf:password::"},
+                {"Name": "DBT_KEY", "ValueFrom": f"{whole}data/key-AbCdEf"},
+            ],
+        )
         fetch, decrypt = resolved["Resources"]["SecretsPolicy"]["Properties"]["PolicyDocument"]["Statement"]
         self.assertEqual(fetch["Resource"], [f"{whole}warehouse-AbCdEf", f"{whole}data/key-AbCdEf"])
-        self.assertEqual(decrypt["Condition"], {"StringEquals": {"kms:ViaService": "secretsmanager.eu-west-1.amazonaws.com"}})
+        self.assertEqual(
+            decrypt["Condition"], {"StringEquals": {"kms:ViaService": "secretsmanager.eu-west-1.amazonaws.com"}}
+        )
         self.assertNotIn("SecretsPolicy", translated.resolve(self.template)["Resources"])
 
     def test_keys_are_for_those_that_read_and_write_buckets_and_the_first_encrypts_those_made_here(self) -> None:
-        resolved = translated.resolve(self.template, {"KmsKeyArns": combinations.CHOICES["KmsKeyArns"][1], "DocsAccess": "ip"})
+        resolved = translated.resolve(
+            self.template, {"KmsKeyArns": combinations.CHOICES["KmsKeyArns"][1], "DocsAccess": "ip"}
+        )
         for name, role in reading.of_type(resolved, "AWS::IAM::Role").items():
             uses = "<KeysPolicy>" in role.get("ManagedPolicyArns", [])
             self.assertEqual(uses, name not in ("ExecutionRole", "SchedulerRole"), name)
@@ -115,10 +149,16 @@ class Contract(unittest.TestCase):
             (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
             keys[name] = rule["ServerSideEncryptionByDefault"].get("KMSMasterKeyID")
         one = "arn:aws:kms:eu-west-1:111122223333:key/one"
-        self.assertEqual(keys, {"StateBucket": one, "LandingBucket": one, "DocsBucket": None}, "CloudFront reads the docs without a key")
+        self.assertEqual(
+            keys,
+            {"StateBucket": one, "LandingBucket": one, "DocsBucket": None},
+            "CloudFront reads the docs without a key",
+        )
 
     def test_a_network_of_its_own_gives_the_task_a_public_address(self) -> None:
-        variables = translated.resolve(self.template)["Resources"]["OnLoadFunction"]["Properties"]["Environment"]["Variables"]
+        variables = translated.resolve(self.template)["Resources"]["OnLoadFunction"]["Properties"]["Environment"][
+            "Variables"
+        ]
         self.assertEqual(variables["LANDFALL_SUBNETS"], "<SubnetA>,<SubnetB>")
         self.assertEqual(variables["LANDFALL_SECURITY_GROUPS"], "<SecurityGroup.GroupId>")
         self.assertEqual(variables["LANDFALL_ASSIGN_PUBLIC_IP"], "true")
@@ -128,7 +168,12 @@ class Contract(unittest.TestCase):
         telling = {name for name, bucket in buckets.items() if bucket.get("NotificationConfiguration")}
         self.assertEqual(telling, {"StateBucket", "LandingBucket"})
         for name in telling:
-            self.assertEqual(str(buckets[name]["NotificationConfiguration"]["EventBridgeConfiguration"]["EventBridgeEnabled"]).lower(), "true")
+            self.assertEqual(
+                str(
+                    buckets[name]["NotificationConfiguration"]["EventBridgeConfiguration"]["EventBridgeEnabled"]
+                ).lower(),
+                "true",
+            )
 
     def test_the_container_is_the_supervisor_alone_and_has_two_minutes_to_end(self) -> None:
         definition = translated.resolve(self.template)["Resources"]["TaskDefinition"]["Properties"]
@@ -146,11 +191,19 @@ class Build(unittest.TestCase):
         self.artifacts.mkdir()
 
     def make(self, function: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("LANDFALL_", "CARGO_", "MAKE", "MFLAGS"))}
+        clean = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("LANDFALL_", "CARGO_", "MAKE", "MFLAGS"))
+        }
         return subprocess.run(
             ["make", "--makefile", str(translated.CHECKOUT / "functions" / "Makefile"), f"build-{function}"],
-            cwd=self.scratch, env={**clean, "ARTIFACTS_DIR": str(self.artifacts), **environment},
-            capture_output=True, text=True, timeout=60, check=False,
+            cwd=self.scratch,
+            env={**clean, "ARTIFACTS_DIR": str(self.artifacts), **environment},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
         )
 
     def test_ready_binaries_are_copied_for_each_function(self) -> None:

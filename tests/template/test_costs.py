@@ -1,4 +1,4 @@
-"""README's table of what it costs: each column adds up, and counts what the template makes."""
+"""The table in docs/costs.md: each column adds up, and its counts are those of the template."""
 
 import re
 import unittest
@@ -10,7 +10,7 @@ import translated
 class Costs(unittest.TestCase):
     @classmethod
     def setUpClass(cls) -> None:
-        text = (translated.CHECKOUT / "README.md").read_text(encoding="utf-8")
+        text = (translated.CHECKOUT / "docs/costs.md").read_text(encoding="utf-8")
         table = re.search(r"^\| a month \|.*\n\|[ -|]+\n((?:\|.*\n)+)", text, re.MULTILINE)
         assert table
         cls.rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in table[1].splitlines()]
@@ -20,7 +20,9 @@ class Costs(unittest.TestCase):
         for column in (1, 2, 3):
             # What a row comes to is its last amount.
             amounts = [re.findall(r"\$(\d+\.\d\d)\b", row[column]) for row in parts]
-            self.assertEqual(f"**${sum(float(found[-1]) for found in amounts if found):.2f}**", total[column].rstrip(" |"))
+            self.assertEqual(
+                f"**${sum(float(found[-1]) for found in amounts if found):.2f}**", total[column].rstrip(" |")
+            )
 
     def test_products_are_right(self) -> None:
         cells = [cell for row in self.rows for cell in row]
@@ -28,7 +30,9 @@ class Costs(unittest.TestCase):
         hours = [found for found in hours if found]
         self.assertEqual(len(hours), 3)
         for runs, minutes, price, amount in (found.groups() for found in hours):
-            self.assertAlmostEqual(int(runs.replace(",", "")) * int(minutes) / 60 * float(price), float(amount), places=2)
+            self.assertAlmostEqual(
+                int(runs.replace(",", "")) * int(minutes) / 60 * float(price), float(amount), places=2
+            )
 
     def test_metrics_and_alarms_are_as_many_as_the_template_makes(self) -> None:
         template = translated.resolve(translated.translate(translated.source()))

@@ -12,9 +12,14 @@ import unittest
 import translated
 
 CREDENTIALS = "reader:correct horse: battery"
-GIVEN = {"DocsCredentialsSha256": hashlib.sha256(CREDENTIALS.encode()).hexdigest(), "DocsAllowedIps": "203.0.113.0/24,198.51.100.7/32,2001:db8:7::/48"}
+GIVEN = {
+    "DocsCredentialsSha256": hashlib.sha256(CREDENTIALS.encode()).hexdigest(),
+    "DocsAllowedIps": "203.0.113.0/24,198.51.100.7/32,2001:db8:7::/48",
+}
 # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/functions-javascript-runtime-20.html
-LACKING = r"\bimport\b|\beval\b|\bclass\b|BigInt|\bfor\s*\(.*\bof\b|\?\.|\?\?|const \[|const \{|\basync\b|setTimeout|fetch"
+LACKING = (
+    r"\bimport\b|\beval\b|\bclass\b|BigInt|\bfor\s*\(.*\bof\b|\?\.|\?\?|const \[|const \{|\basync\b|setTimeout|fetch"
+)
 
 
 def code(function: str) -> str:
@@ -32,18 +37,33 @@ class Run(unittest.TestCase):
         return ["statusCode" not in answer for answer in json.loads(done.stdout)]
 
     def test_only_the_right_password_lets_in(self) -> None:
-        def event(*authorization: str) -> dict:
-            return {"request": {"headers": {"authorization": {"value": value} for value in authorization}}}
+        def event(authorization: str | None) -> dict:
+            return {"request": {"headers": {"authorization": {"value": authorization}} if authorization else {}}}
 
         right = base64.b64encode(CREDENTIALS.encode()).decode()
         wrong = base64.b64encode(b"reader:wrong").decode()
-        events = [event(f"Basic {right}"), event(f"basic {right}"), event(f"Basic {wrong}"), event("Basic "), event(f"Bearer {right}"), event()]
+        events = [
+            event(f"Basic {right}"),
+            event(f"basic {right}"),
+            event(f"Basic {wrong}"),
+            event("Basic "),
+            event(f"Bearer {right}"),
+            event(None),
+        ]
         self.assertEqual(self.answers("DocsPasswordFunction", events), [True, True, False, False, False, False])
 
     def test_only_an_address_in_a_block_lets_in(self) -> None:
         asked = {
-            "203.0.113.0": True, "203.0.113.255": True, "203.0.112.255": False, "198.51.100.7": True, "198.51.100.8": False,
-            "2001:db8:7::1": True, "2001:0db8:0007:ffff:1:2:3:4": True, "2001:db8:8::1": False, "::1": False, "::": False,
+            "203.0.113.0": True,
+            "203.0.113.255": True,
+            "203.0.112.255": False,
+            "198.51.100.7": True,
+            "198.51.100.8": False,
+            "2001:db8:7::1": True,
+            "2001:0db8:0007:ffff:1:2:3:4": True,
+            "2001:db8:8::1": False,
+            "::1": False,
+            "::": False,
         }
         events = [{"viewer": {"ip": address}, "request": {}} for address in asked]
         self.assertEqual(self.answers("DocsAddressFunction", events), list(asked.values()))

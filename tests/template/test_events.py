@@ -9,10 +9,18 @@ import reading
 import translated
 
 # The deployed names of the stack that the samples come from.
-DEPLOYED = {"<LandingBucket>": "shop-landing", "<StateBucket>": "shop-statebucket-1a2b3c4d",
-            "<Cluster.Arn>": "arn:aws:ecs:eu-west-1:111122223333:cluster/shop-Cluster-AbCdEfGhIjKl"}
-RECEIVERS = {"ObjectLandedRule": "LoadsQueue", "DatasetLoadedRule": "LoadsQueue", "ReleaseOfferedRule": "on-release",
-             "TaskStoppedRule": "on-task-stopped", "DocsPendingRule": "publish-docs"}
+DEPLOYED = {
+    "<LandingBucket>": "shop-landing",
+    "<StateBucket>": "shop-statebucket-1a2b3c4d",
+    "<Cluster.Arn>": "arn:aws:ecs:eu-west-1:111122223333:cluster/shop-Cluster-AbCdEfGhIjKl",
+}
+RECEIVERS = {
+    "ObjectLandedRule": "LoadsQueue",
+    "DatasetLoadedRule": "LoadsQueue",
+    "ReleaseOfferedRule": "on-release",
+    "TaskStoppedRule": "on-task-stopped",
+    "DocsPendingRule": "publish-docs",
+}
 # These come by no rule: from a queue, from Scheduler, or from on-load itself.
 DIRECT = ("sqs-", "schedule-", "wake")
 
@@ -32,7 +40,7 @@ def matches(pattern: dict[str, Any], event: dict[str, Any]) -> bool:
 def _one(item: Any, event: dict[str, Any], key: str) -> bool:
     if not isinstance(item, dict):
         return event.get(key) == DEPLOYED.get(item, item)
-    (operator, operand), = item.items()
+    ((operator, operand),) = item.items()
     match operator:
         case "prefix":
             return key in event and event[key].startswith(operand)
@@ -41,7 +49,10 @@ def _one(item: Any, event: dict[str, Any], key: str) -> bool:
         case "anything-but":
             return key in event and not event[key].startswith(operand["prefix"])
         case "wildcard":
-            return key in event and re.fullmatch(".*".join(map(re.escape, operand.split("*"))), event[key], re.DOTALL) is not None
+            return (
+                key in event
+                and re.fullmatch(".*".join(map(re.escape, operand.split("*"))), event[key], re.DOTALL) is not None
+            )
     raise ValueError(f"unknown operator {operator}")
 
 
@@ -49,11 +60,17 @@ class Events(unittest.TestCase):
     @classmethod
     def setUpClass(cls) -> None:
         folder = translated.CHECKOUT / "events"
-        cls.samples = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))}
-        rows = re.findall(r"^\| `([^`]+\.json)` \| ([^|]+) \|", (folder / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+        cls.samples = {
+            path.name: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))
+        }
+        rows = re.findall(
+            r"^\| `([^`]+\.json)` \| ([^|]+) \|", (folder / "README.md").read_text(encoding="utf-8"), re.MULTILINE
+        )
         cls.described = {name: receiver.strip() for name, receiver in rows}
         resolved = translated.resolve(translated.translate(translated.source()))
-        cls.patterns = {name: reading.pattern(rule) for name, rule in reading.of_type(resolved, "AWS::Events::Rule").items()}
+        cls.patterns = {
+            name: reading.pattern(rule) for name, rule in reading.of_type(resolved, "AWS::Events::Rule").items()
+        }
 
     def test_every_sample_is_described(self) -> None:
         self.assertEqual(set(self.described), set(self.samples))
@@ -74,24 +91,36 @@ class Events(unittest.TestCase):
         other["release-offered.json"]["detail"]["object"]["key"] = "releases/r1/manifest.json"
         other["docs-pending.json"]["detail"]["stack"] = "other"
         other["task-stopped-succeeded.json"]["detail"]["lastStatus"] = "RUNNING"
-        for name in ("dataset-loaded-minimal.json", "dataset-loaded.json", "object-created.json", "release-offered.json", "docs-pending.json",
-                     "task-stopped-succeeded.json"):
+        for name in (
+            "dataset-loaded-minimal.json",
+            "dataset-loaded.json",
+            "object-created.json",
+            "release-offered.json",
+            "docs-pending.json",
+            "task-stopped-succeeded.json",
+        ):
             with self.subTest(changed=name):
                 self.assertEqual([rule for rule, pattern in self.patterns.items() if matches(pattern, other[name])], [])
 
     def test_a_person_s_word_takes_the_way_of_a_load(self) -> None:
         asked = json.loads(json.dumps(self.samples["dataset-loaded.json"]))
         asked["detail-type"] = "Operator Command"
-        self.assertEqual([rule for rule, pattern in self.patterns.items() if matches(pattern, asked)], ["DatasetLoadedRule"])
+        self.assertEqual(
+            [rule for rule, pattern in self.patterns.items() if matches(pattern, asked)], ["DatasetLoadedRule"]
+        )
 
     def test_deletions_are_delivered_only_if_that_is_wanted(self) -> None:
         template = translated.translate(translated.source())
         event = json.loads(json.dumps(self.samples["object-created.json"]))
         for detail_type, wanted, delivered in [
-            ("Object Deleted", "ignore", False), ("Object Deleted", "deliver", True), ("Object Created", "deliver", True),
+            ("Object Deleted", "ignore", False),
+            ("Object Deleted", "deliver", True),
+            ("Object Created", "deliver", True),
         ]:
             event["detail-type"] = detail_type
-            pattern = reading.pattern(translated.resolve(template, {"Deletions": wanted})["Resources"]["ObjectLandedRule"]["Properties"])
+            pattern = reading.pattern(
+                translated.resolve(template, {"Deletions": wanted})["Resources"]["ObjectLandedRule"]["Properties"]
+            )
             self.assertEqual(matches(pattern, event), delivered, (detail_type, wanted))
 
     def test_with_prefixes_only_what_begins_with_one_is_delivered_of_any_of_the_buckets(self) -> None:
@@ -100,7 +129,9 @@ class Events(unittest.TestCase):
         pattern = reading.pattern(resolved["Resources"]["ObjectLandedRule"]["Properties"])
         event = json.loads(json.dumps(self.samples["object-created.json"]))
         for bucket, key, delivered in [
-            ("acme-landing", "orders/1.csv", True), ("acme-second", "raw/it's (new)/1.csv", True), ("acme-second", "raw/orders/1.csv", False),
+            ("acme-landing", "orders/1.csv", True),
+            ("acme-second", "raw/it's (new)/1.csv", True),
+            ("acme-second", "raw/orders/1.csv", False),
             ("other", "orders/1.csv", False),
         ]:
             event["detail"]["bucket"]["name"], event["detail"]["object"]["key"] = bucket, key
@@ -117,7 +148,9 @@ class Events(unittest.TestCase):
             records = self.samples[name]["Records"]
             ids = [record["messageId"] for record in records]
             self.assertEqual(len(ids), len(set(ids)))
-            self.assertTrue(all(record["eventSource"] == "aws:sqs" and isinstance(record["body"], str) for record in records))
+            self.assertTrue(
+                all(record["eventSource"] == "aws:sqs" and isinstance(record["body"], str) for record in records)
+            )
 
 
 if __name__ == "__main__":

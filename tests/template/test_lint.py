@@ -18,7 +18,9 @@ from cfnlint.api import ManualArgs, lint
 def findings(text: str) -> list[str]:
     """What cfn-lint says, errors and warnings, in lines."""
     found = lint(text, regions=["eu-west-1"], config=ManualArgs(append_rules=["cfn_lint_serverless.rules"]))
-    return [f"{match.rule.id} {'/'.join(map(str, getattr(match, 'path', None) or []))}: {match.message}" for match in found]
+    return [
+        f"{match.rule.id} {'/'.join(map(str, getattr(match, 'path', None) or []))}: {match.message}" for match in found
+    ]
 
 
 # Named where they are forgiven: the translator's own doing, not the template's.
@@ -31,8 +33,16 @@ FORGIVEN = (
 # Rules of cfn-lint-serverless that the template breaks on purpose, by rule and resource, and why.
 ON_PURPOSE = (
     ("WS1000", "", "tracing is paid by the call and shows one hop; the ledger shows the whole way"),
-    ("WS1004", "", "it looks for groups named after functions; ours are made in the template and end, held by logs_end"),
-    ("ES1001", "OnLoadFunctionLoads", "SQS moves what failed ten times to its own dead letters; Lambda takes destinations of streams alone"),
+    (
+        "WS1004",
+        "",
+        "it looks for groups named after functions; ours are made in the template and end, held by logs_end",
+    ),
+    (
+        "ES1001",
+        "OnLoadFunctionLoads",
+        "SQS moves what failed ten times to its own dead letters; Lambda takes destinations of streams alone",
+    ),
     ("ES1007", "", "in the source EventInvokeConfig is SAM's property; in the translation it is found"),
     ("ES6000", "DeadLetterQueue", "a dead-letter queue has none itself"),
     ("ES7000", "AlarmSubscription", "a mail that cannot be delivered is not kept: the alarm stays in alarm"),
@@ -41,7 +51,9 @@ ON_PURPOSE = (
 
 def unexpected(found: list[str]) -> list[str]:
     """The findings that nothing above forgives."""
-    on_purpose = [finding for finding in found if any(finding.startswith(rule) and of in finding for rule, of, _ in ON_PURPOSE)]
+    on_purpose = [
+        finding for finding in found if any(finding.startswith(rule) and of in finding for rule, of, _ in ON_PURPOSE)
+    ]
     return [finding for finding in found if finding not in on_purpose and not finding.startswith(FORGIVEN)]
 
 
@@ -74,17 +86,25 @@ class Lint(unittest.TestCase):
         everything = combinations.Everything(translated.translate(translated.source()))
         rows = everything.rows()
         for name in everything.template["Resources"]:
-            linted = {json.dumps(everything.part((name,), row) if everything.exists(name, row) else "", sort_keys=True) for row in rows}
+            linted = {
+                json.dumps(everything.part((name,), row) if everything.exists(name, row) else "", sort_keys=True)
+                for row in rows
+            }
             self.assertEqual(linted, {form for _, form in everything.forms(name)}, name)
 
     def test_every_two_values_of_parameters_and_both_ways_of_each_condition_are_linted(self) -> None:
         choices = [(name, value) for name, values in combinations.CHOICES.items() for value in values]
         for (one, left), (other, right) in itertools.combinations(choices, 2):
             if one != other:
-                self.assertTrue(any(row[one] == left and row[other] == right for row in combinations.PAIRS), (one, left, other, right))
+                self.assertTrue(
+                    any(row[one] == left and row[other] == right for row in combinations.PAIRS),
+                    (one, left, other, right),
+                )
         template = translated.translate(translated.source())
         for condition in template["Conditions"]:
-            self.assertEqual({translated.holds(template, condition, row) for row in combinations.PAIRS}, {True, False}, condition)
+            self.assertEqual(
+                {translated.holds(template, condition, row) for row in combinations.PAIRS}, {True, False}, condition
+            )
 
     def test_every_parameter_that_switches_a_condition_is_among_the_choices(self) -> None:
         text = json.dumps(translated.source()["Conditions"])
@@ -100,10 +120,20 @@ class Lint(unittest.TestCase):
     def test_the_sam_cli_has_no_finding(self) -> None:
         sam = Path(sys.executable).with_name("sam")
         with tempfile.TemporaryDirectory() as folder:
-            quiet = {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "eu-west-1", "HOME": folder, "__SAM_CLI_APP_DIR": folder}
+            quiet = {
+                "SAM_CLI_TELEMETRY": "0",
+                "AWS_DEFAULT_REGION": "eu-west-1",
+                "HOME": folder,
+                "__SAM_CLI_APP_DIR": folder,
+            }
             done = subprocess.run(
                 [sam, "validate", "--lint", "--template-file", translated.TEMPLATE, "--region", "eu-west-1"],
-                capture_output=True, text=True, timeout=300, check=False, cwd=folder, env={**os.environ, **quiet},
+                capture_output=True,
+                text=True,
+                timeout=300,
+                check=False,
+                cwd=folder,
+                env={**os.environ, **quiet},
             )
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 

@@ -51,7 +51,9 @@ class Rules(unittest.TestCase):
                 source = copy.deepcopy(translated.source())
                 change(source["Resources"])
                 given = changes.GIVEN.get(change.__name__, {})
-                self.assertEqual(_findings(by_name[rule], translated.resolve(self.template, given)), [], "found without the change")
+                self.assertEqual(
+                    _findings(by_name[rule], translated.resolve(self.template, given)), [], "found without the change"
+                )
                 resolved = translated.resolve(translated.translate(source), given)
                 self.assertNotEqual(_findings(by_name[rule], resolved), [])
 
@@ -70,7 +72,11 @@ class Rules(unittest.TestCase):
                 changes.forget(source["Resources"], name, statement["Sid"])
                 without = translated.resolve(translated.translate(source), EVERYTHING)
                 self.assertNotEqual([found for rule in rules.RULES for found in rule(without)], [])
-                self.assertTrue((name, statement["Sid"]) in not_shown or name in ("KeysPolicy", "SecretsPolicy") or statement["Effect"] == "Deny")
+                self.assertTrue(
+                    (name, statement["Sid"]) in not_shown
+                    or name in ("KeysPolicy", "SecretsPolicy")
+                    or statement["Effect"] == "Deny"
+                )
 
     def test_each_exception_is_still_needed(self) -> None:
         unbounded = {
@@ -84,7 +90,9 @@ class Rules(unittest.TestCase):
 def _keys(script: str, table: str) -> set[tuple[str, str]]:
     """The keys of a table of `rights.py`, which cannot be imported: it speaks to an emulator."""
     for node in ast.parse(script).body:
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )
         if any(isinstance(target, ast.Name) and target.id == table for target in targets):
             found: set[tuple[str, str]] = set()
             for key, value in zip(node.value.keys, node.value.values, strict=True):

@@ -33,6 +33,7 @@ PSEUDO = {
     "AWS::URLSuffix": "amazonaws.com",
 }
 
+
 class _NoManagedPolicies:
     def load(self) -> dict[str, str]:
         """None are looked up by name: the roles are the template's own."""
@@ -71,12 +72,18 @@ def choose(template: dict[str, Any], given: dict[str, str] | None = None) -> dic
     chosen = copy.deepcopy(template)
     conditions = _Conditions(chosen.get("Conditions", {}), parameters(chosen, given))
     for section in ("Resources", "Outputs"):
-        kept = {name: it for name, it in chosen[section].items() if "Condition" not in it or conditions.holds(it["Condition"])}
+        kept = {
+            name: it
+            for name, it in chosen[section].items()
+            if "Condition" not in it or conditions.holds(it["Condition"])
+        }
         for it in kept.values():
             it.pop("Condition", None)
         chosen[section] = _prune(kept, conditions)
     chosen.pop("Conditions", None)
-    for name, value in (given or {}).items():  # the lint follows defaults: they must be those of the branch that was taken
+    for name, value in (
+        given or {}
+    ).items():  # the lint follows defaults: they must be those of the branch that was taken
         parameter = chosen["Parameters"][name]
         parameter["Default"] = int(value) if parameter["Type"] == "Number" else value
     return chosen
@@ -113,7 +120,9 @@ def parameters_in(template: dict[str, Any], value: Any) -> set[str]:
     found = set().union(*(parameters_in(template, item) for item in value.values()))
     texts = [value["Ref"]] if "Ref" in value else []
     if "Fn::Sub" in value:
-        texts += re.findall(r"\${([^}]*)}", value["Fn::Sub"] if isinstance(value["Fn::Sub"], str) else value["Fn::Sub"][0])
+        texts += re.findall(
+            r"\${([^}]*)}", value["Fn::Sub"] if isinstance(value["Fn::Sub"], str) else value["Fn::Sub"][0]
+        )
     found |= set(texts) & set(template["Parameters"])
     conditions = [value["Fn::If"][0]] if "Fn::If" in value else []
     conditions += [value["Condition"]] if isinstance(value.get("Condition"), str) else []
@@ -128,7 +137,7 @@ class _Conditions:
         return self._decide(self._definitions[name])
 
     def _decide(self, expression: Any) -> bool:
-        (function, argument), = expression.items()
+        ((function, argument),) = expression.items()
         match function:
             case "Condition":
                 return self.holds(argument)
@@ -166,7 +175,7 @@ def _resolve(value: Any, values: dict[str, str]) -> Any:
         return value
     if len(value) != 1:
         return {key: _resolve(item, values) for key, item in value.items()}
-    (function, argument), = value.items()
+    ((function, argument),) = value.items()
     match function:
         case "Ref":
             return values.get(argument, f"<{argument}>")

@@ -13,7 +13,7 @@ from typing import Any
 from . import EMULATOR_VERSION
 
 
-class IncompatibleEmulator(Exception):
+class IncompatibleEmulatorError(Exception):
     """ministack isn't what the launcher was written for; the message says what is missing and what to do."""
 
 
@@ -25,9 +25,9 @@ def check_version() -> None:
     try:
         found = metadata.version("ministack")
     except metadata.PackageNotFoundError:
-        raise IncompatibleEmulator(f"ministack {EMULATOR_VERSION} is not installed: {REMEDY}") from None
+        raise IncompatibleEmulatorError(f"ministack {EMULATOR_VERSION} is not installed: {REMEDY}") from None
     if found != EMULATOR_VERSION:
-        raise IncompatibleEmulator(
+        raise IncompatibleEmulatorError(
             f"the emulator needs ministack {EMULATOR_VERSION} but {found} is installed: {REMEDY}"
         )
 
@@ -37,7 +37,7 @@ def module(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise IncompatibleEmulator(
+        raise IncompatibleEmulatorError(
             f"ministack {EMULATOR_VERSION} should have the module {name} but importing it failed ({error}): {REMEDY}"
         ) from error
 
@@ -49,13 +49,13 @@ def require(owner: Any, name: str, parameters: tuple[str, ...] | None = None) ->
     try:
         found = getattr(owner, name)
     except AttributeError:
-        raise IncompatibleEmulator(
+        raise IncompatibleEmulatorError(
             f"ministack should have {where}.{name}, which a patch needs, and has not: {REMEDY}"
         ) from None
     if parameters is not None:
         actual = tuple(inspect.signature(found).parameters)
         if actual[: len(parameters)] != parameters:
-            raise IncompatibleEmulator(
+            raise IncompatibleEmulatorError(
                 f"{where}.{name} should take ({', '.join(parameters)}) and takes ({', '.join(actual)}): {REMEDY}"
             )
     return found

@@ -1,37 +1,38 @@
-"""The order of things at start and end."""
+"""Starts and ends the emulator in the right order."""
 
 import json
 import logging
 import os
 import sys
 import threading
+from pathlib import Path
 
 from . import assumptions, guardian, options
 from .environment import emulator_environment
 from .processes import Processes
-from .server import PortTaken, bind, serve
+from .server import PortTakenError, bind, serve
 
 EXIT_REFUSED = 1
 EXIT_PORT_TAKEN = 2
 
 
 def main(arguments: list[str]) -> int:
-    """Run the emulator until it is told to stop; gives the process's exit code."""
+    """Runs the emulator until a signal or the end of the parent process stops it. Returns the exit code of the process."""
     given = options.parse(arguments)
     try:
         assumptions.check_version()
-    except assumptions.IncompatibleEmulator as error:
+    except assumptions.IncompatibleEmulatorError as error:
         return _refuse(str(error), EXIT_REFUSED)
     watcher = guardian.start()  # first: the fork must not copy sockets, threads or ministack
     try:
         listener = bind(given.port)
-    except PortTaken as error:
+    except PortTakenError as error:
         return _refuse(str(error), EXIT_PORT_TAKEN)
     endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
     try:
         given.data.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        return _refuse(f"cannot make the data folder {given.data}: {error.strerror}", EXIT_REFUSED)
+        return _refuse(f"cannot create the data folder {given.data}: {error.strerror}", EXIT_REFUSED)
     kept = emulator_environment(given, listener.getsockname()[1], dict(os.environ))
     os.environ.clear()  # before the import: ministack reads its settings at import, and copies os.environ into functions
     os.environ.update(kept)
@@ -41,7 +42,7 @@ def main(arguments: list[str]) -> int:
         from .patches import apply_all
 
         manager = apply_all(given, endpoint, processes)
-    except assumptions.IncompatibleEmulator as error:
+    except assumptions.IncompatibleEmulatorError as error:
         return _refuse(str(error), EXIT_REFUSED)
 
     def announce() -> None:
@@ -59,11 +60,13 @@ def _refuse(reason: str, code: int) -> int:
     return code
 
 
-def _log_to(data: "os.PathLike[str]") -> None:
-    """Everything that the emulator logs goes to one file, what kills a thread included: stdout carries the ready line only,
-    and nobody may be reading stderr."""
+def _log_to(data: Path) -> None:
+    """Sends the whole log to one file, with the errors that end a thread.
+
+    stdout carries the ready line only, and stderr may be a pipe without a reader.
+    """
     logging.basicConfig(
-        filename=os.path.join(data, "emulator.log"),
+        filename=data / "emulator.log",
         level=logging.INFO,
         format="%(asctime)s %(levelname)s [%(name)s] %(message)s",
         force=True,

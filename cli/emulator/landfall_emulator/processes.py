@@ -4,6 +4,7 @@ Each child leads a session, and so a process group, of its own: a Ctrl-C at the 
 then ends its children in order, and a group can be ended with whatever a child started.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -40,11 +41,9 @@ class Processes:
                 return code
 
             def end_group(self) -> None:
-                """SIGKILL to whatever the ended process left behind in its group."""
-                try:
+                """Sends SIGKILL to the processes that the ended one left behind in its group, if there are any."""
+                with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(self.pid, signal.SIGKILL)
-                except (ProcessLookupError, PermissionError):
-                    pass  # nothing was left
 
             def _seen(self, code: int | None) -> int | None:
                 if code is not None and processes._remove(self.pid):
@@ -54,7 +53,7 @@ class Processes:
         return OwnedProcess
 
     def end_all(self, grace_seconds: float) -> None:
-        """SIGTERM to every child's group, SIGKILL after the grace. New children are the caller's to prevent."""
+        """Sends SIGTERM to every child's group, then SIGKILL after the grace. The caller must start no new children."""
         with self._lock:
             remaining = dict(self._running)
         self._signal(remaining, signal.SIGTERM)
@@ -68,10 +67,9 @@ class Processes:
     @staticmethod
     def _signal(children: dict[int, subprocess.Popen], number: int) -> None:
         for group in children:
-            try:
+            # The group may have ended meanwhile. macOS answers "not permitted" for a group of zombies.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(group, number)
-            except (ProcessLookupError, PermissionError):
-                pass  # it ended meanwhile; macOS says "not permitted" of a group of zombies
 
     def _add(self, child: subprocess.Popen) -> None:
         with self._lock:

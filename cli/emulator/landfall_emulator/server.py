@@ -20,7 +20,7 @@ PARENT_POLL_SECONDS = 0.5
 SERVER_END_SECONDS = 2.0
 
 
-class PortTaken(Exception):
+class PortTakenError(Exception):
     """The port can't be had; the message says which and what to do."""
 
 
@@ -33,7 +33,7 @@ def bind(port: int) -> socket.socket:
         listener.listen(512)
     except OSError as error:
         listener.close()
-        raise PortTaken(
+        raise PortTakenError(
             f"cannot listen on 127.0.0.1:{port} ({os.strerror(error.errno or 0).lower()}): "
             f"end the program that uses port {port} or choose another with --port (0 picks a free one)"
         ) from error

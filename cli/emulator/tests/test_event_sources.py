@@ -5,6 +5,7 @@ import time
 import unittest
 
 from landfall_emulator.patches.event_sources import PAYLOAD_MAX_BYTES, fitting_count
+
 from tests.support import EmulatorTest, eventually
 
 READ_QUEUE = {"Action": ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], "Resource": "*"}

@@ -4,7 +4,7 @@ import json
 import threading
 import unittest
 
-from landfall_emulator.tasks.idempotency import ClientTokens, TokenConflict
+from landfall_emulator.tasks.idempotency import ClientTokens, TokenConflictError
 
 
 def response(*arns, failures=()):
@@ -74,6 +74,6 @@ class ClientTokensTest(unittest.TestCase):
 
     def test_a_conflict_names_the_tasks_of_the_first_call(self):
         self.run_once(response("one", "two"), clientToken="a")
-        with self.assertRaises(TokenConflict) as caught:
+        with self.assertRaises(TokenConflictError) as caught:
             self.run_once(response(), clientToken="a", count=2)
         self.assertEqual(caught.exception.task_arns, ["one", "two"])

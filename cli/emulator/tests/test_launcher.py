@@ -14,6 +14,7 @@ from pathlib import Path
 from unittest import mock
 
 from landfall_emulator import assumptions
+
 from tests.support import LAUNCHER, NETWORK, Emulator, alive, end, eventually, folder, start_launcher
 
 WITH_CHILD = """
@@ -34,7 +35,7 @@ def listening_addresses(pid):
             check=True,
         )
         return {line[1:].rsplit(":", 1)[0] for line in lines.stdout.splitlines() if line.startswith("n")}
-    links = [os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir()]
+    links = [str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()]
     inodes = {link.removeprefix("socket:[").removesuffix("]") for link in links if link.startswith("socket:[")}
     rows = [
         line.split() for table in ("tcp", "tcp6") for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]
@@ -68,7 +69,7 @@ class Starting(unittest.TestCase):
     def test_another_version_is_refused_in_one_sentence(self):
         with (
             mock.patch("importlib.metadata.version", return_value="1.5.34"),
-            self.assertRaises(assumptions.IncompatibleEmulator) as caught,
+            self.assertRaises(assumptions.IncompatibleEmulatorError) as caught,
         ):
             assumptions.check_version()
         self.assertEqual(
@@ -88,13 +89,14 @@ class Starting(unittest.TestCase):
         self.assertEqual(errors.count("\n"), 1)
 
     def test_a_missing_internal_name_is_refused_and_named(self):
-        with self.assertRaisesRegex(assumptions.IncompatibleEmulator, r"tests\.support\.no_such_name"):
+        with self.assertRaisesRegex(assumptions.IncompatibleEmulatorError, r"tests\.support\.no_such_name"):
             assumptions.require(sys.modules["tests.support"], "no_such_name")
         with self.assertRaisesRegex(
-            assumptions.IncompatibleEmulator, r"eventually should take \(look, when\) and takes \(look, what, seconds\)"
+            assumptions.IncompatibleEmulatorError,
+            r"eventually should take \(look, when\) and takes \(look, what, seconds\)",
         ):
             assumptions.require(sys.modules["tests.support"], "eventually", ("look", "when"))
-        with self.assertRaisesRegex(assumptions.IncompatibleEmulator, "ministack.no_such_module"):
+        with self.assertRaisesRegex(assumptions.IncompatibleEmulatorError, "ministack.no_such_module"):
             assumptions.module("ministack.no_such_module")
 
     def test_an_internal_name_gone_stops_the_start(self):

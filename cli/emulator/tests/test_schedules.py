@@ -5,9 +5,9 @@ import json
 import time
 import unittest
 
+from landfall_emulator.patches.schedules import latest_due, with_context
 from ministack.services import eventbridge
 
-from landfall_emulator.patches.schedules import latest_due, with_context
 from tests.support import EmulatorTest, eventually
 
 

@@ -1,4 +1,4 @@
--- Needs three loads: the account list, customers and orders.
+-- Needs loads of three datasets: the account list, customers and orders.
 select
     accounts.account_id,
     accounts.company,

@@ -1,4 +1,4 @@
--- Looks at all of history, so it is tagged nightly, and landfall.yml keeps it out of every load.
+-- Reads the whole history. It is tagged nightly, so landfall.yml excludes it from every load.
 select
     date_trunc('month', customers.first_ordered_at) as cohort,
     date_diff('month', customers.first_ordered_at, orders.ordered_at) as months_later,

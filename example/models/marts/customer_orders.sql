@@ -1,4 +1,4 @@
--- Needs two loads: orders and customers. Until both have landed once, it waits.
+-- Needs loads of two datasets: orders and customers. It waits until both have landed once.
 select
     customers.customer_id,
     customers.name,

@@ -1,8 +1,8 @@
 {{ config(materialized='incremental', unique_key='order_id', incremental_strategy='delete+insert', on_schema_change='append_new_columns') }}
 
--- Keeps every order ever seen, also after its file has left the landing bucket. Every landed row is offered again at each load and
--- replaces its order, so it does not matter how often a file is read, or in which order files land. Only a row older than what is
--- already known stays out.
+-- Keeps every order, also after its file has left the landing bucket. Each load reads all landed rows again, and each
+-- row replaces its order unless it is older than the stored one. So it does not matter how often a file is read, or in
+-- which order files land.
 select
     orders.order_id,
     orders.customer_id,

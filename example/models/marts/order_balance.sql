@@ -1,4 +1,4 @@
--- Needs two loads: orders and payments.
+-- Needs loads of two datasets: orders and payments.
 with amounts as (
     select
         orders.order_id,

@@ -1,4 +1,4 @@
--- An order comes again, in a later file, when its status changes: the latest row counts.
+-- A later file contains an order again when its status changes. The latest row counts.
 select
     order_id,
     customer_id,

@@ -1,4 +1,5 @@
--- No duplicate is removed here: the provider reports a payment once, so one that comes twice is a mistake for a test to find.
+-- Duplicates are not removed. The provider reports each payment once, so a payment that arrives twice is an error that
+-- a test must find.
 select
     payment_id,
     order_id,

@@ -44,7 +44,10 @@ NOT_SHOWN = {
     ("ExecutionRole", "PullImage"): "no image is pulled here",
     ("ExecutionRole", "LogInToRegistry"): "no image is pulled here",
     ("SchedulerRole", "DeadLetters"): "the emulator has no dead letters of schedules",
-    **{(f"{name}Role", "Log"): "the emulator keeps functions' logs itself" for name in ("OnLoad", "OnSchedule", "OnRelease", "OnTaskStopped", "PublishDocs")},
+    **{
+        (f"{name}Role", "Log"): "the emulator keeps functions' logs itself"
+        for name in ("OnLoad", "OnSchedule", "OnRelease", "OnTaskStopped", "PublishDocs")
+    },
 }
 
 
@@ -86,7 +89,10 @@ def boards() -> list[dict[str, Any]]:
         for page in s3.get_paginator("list_object_versions").paginate(Bucket=STATE, Prefix="board.json")
         for version in page.get("Versions", [])
     ]
-    read = [json.loads(s3.get_object(Bucket=STATE, Key="board.json", VersionId=v["VersionId"])["Body"].read()) for v in versions]
+    read = [
+        json.loads(s3.get_object(Bucket=STATE, Key="board.json", VersionId=v["VersionId"])["Body"].read())
+        for v in versions
+    ]
     return sorted(read, key=lambda board: board["seq"])
 
 
@@ -102,7 +108,13 @@ def restore(board: dict[str, Any]) -> None:
 HISTORY = boards()
 EMPTY = HISTORY[0]
 SETTLED = HISTORY[-1]
-READY = that(lambda b: b["release"] and not b["runs"] and any(k.startswith("load") and not d.get("planned") for k, d in b["backlog"].items()))
+READY = that(
+    lambda b: (
+        b["release"]
+        and not b["runs"]
+        and any(k.startswith("load") and not d.get("planned") for k, d in b["backlog"].items())
+    )
+)
 LIVE = that(lambda b: any(run["attempt"]["state"] == "running" for run in b["runs"].values()))
 DOCS_PENDING = that(lambda b: b["docs"]["pending"])
 VOIDING = json.loads(json.dumps(LIVE))
@@ -144,16 +156,32 @@ def land() -> dict[str, str]:
     restore(SETTLED)
     now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     body = {
-        "version": "0", "id": str(uuid.uuid4()), "detail-type": "Object Created", "source": "aws.s3", "account": "111122223333",
-        "time": now, "region": "eu-west-1", "resources": [],
+        "version": "0",
+        "id": str(uuid.uuid4()),
+        "detail-type": "Object Created",
+        "source": "aws.s3",
+        "account": "111122223333",
+        "time": now,
+        "region": "eu-west-1",
+        "resources": [],
         "detail": {
-            "version": "0", "bucket": {"name": LANDING}, "object": {"key": f"orders/{uuid.uuid4()}.csv", "size": 1, "etag": "e", "sequencer": "00"},
-            "request-id": "r", "requester": "111122223333", "reason": "PutObject",
+            "version": "0",
+            "bucket": {"name": LANDING},
+            "object": {"key": f"orders/{uuid.uuid4()}.csv", "size": 1, "etag": "e", "sequencer": "00"},
+            "request-id": "r",
+            "requester": "111122223333",
+            "reason": "PutObject",
         },
     }
     record = {
-        "messageId": str(uuid.uuid4()), "receiptHandle": "none", "body": json.dumps(body), "attributes": {"ApproximateReceiveCount": "1"},
-        "messageAttributes": {}, "md5OfBody": "", "eventSource": "aws:sqs", "eventSourceARN": "arn:aws:sqs:eu-west-1:111122223333:q",
+        "messageId": str(uuid.uuid4()),
+        "receiptHandle": "none",
+        "body": json.dumps(body),
+        "attributes": {"ApproximateReceiveCount": "1"},
+        "messageAttributes": {},
+        "md5OfBody": "",
+        "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:eu-west-1:111122223333:q",
         "awsRegion": "eu-west-1",
     }
     return call("OnLoadFunction", {"Records": [record]})
@@ -164,20 +192,50 @@ def offer() -> dict[str, str]:
     restore(EMPTY)
     for schedule in scheduler.list_schedules(GroupName=resources["ScheduleGroup"].rsplit("/", 1)[-1])["Schedules"]:
         scheduler.delete_schedule(GroupName=schedule["GroupName"], Name=schedule["Name"])
-    return call("OnReleaseFunction", {
-        "version": "0", "id": str(uuid.uuid4()), "detail-type": "Object Created", "source": "aws.s3", "account": "111122223333",
-        "time": "2026-11-22T17:14:17Z", "region": "eu-west-1", "resources": [],
-        "detail": {"version": "0", "bucket": {"name": STATE}, "object": {"key": f"releases/{SETTLED['release']}/release.json", "size": 1,
-                   "etag": "e", "sequencer": "00"}, "request-id": "r", "requester": "111122223333", "reason": "PutObject"},
-    })
+    return call(
+        "OnReleaseFunction",
+        {
+            "version": "0",
+            "id": str(uuid.uuid4()),
+            "detail-type": "Object Created",
+            "source": "aws.s3",
+            "account": "111122223333",
+            "time": "2026-11-22T17:14:17Z",
+            "region": "eu-west-1",
+            "resources": [],
+            "detail": {
+                "version": "0",
+                "bucket": {"name": STATE},
+                "object": {
+                    "key": f"releases/{SETTLED['release']}/release.json",
+                    "size": 1,
+                    "etag": "e",
+                    "sequencer": "00",
+                },
+                "request-id": "r",
+                "requester": "111122223333",
+                "reason": "PutObject",
+            },
+        },
+    )
 
 
 def publish() -> dict[str, str]:
     restore(DOCS_PENDING)
-    return call("PublishDocsFunction", {
-        "version": "0", "id": str(uuid.uuid4()), "detail-type": "Docs Pending", "source": "landfall", "account": "111122223333",
-        "time": "2026-11-22T17:16:29Z", "region": "eu-west-1", "resources": [], "detail": {"stack": STACK},
-    })
+    return call(
+        "PublishDocsFunction",
+        {
+            "version": "0",
+            "id": str(uuid.uuid4()),
+            "detail-type": "Docs Pending",
+            "source": "landfall",
+            "account": "111122223333",
+            "time": "2026-11-22T17:16:29Z",
+            "region": "eu-west-1",
+            "resources": [],
+            "detail": {"stack": STACK},
+        },
+    )
 
 
 def emulator_log(do: Callable[[], Any], wanted: str) -> dict[str, str]:
@@ -196,6 +254,7 @@ def emulator_log(do: Callable[[], Any], wanted: str) -> dict[str, str]:
 
 def fail(function: str) -> Callable[[], dict[str, str]]:
     """A call that fails for good, asynchronously: it should end in the dead letters."""
+
     def do() -> None:
         functions.invoke(FunctionName=resources[function], InvocationType="Event", Payload=b'{"no": "event"}')
 
@@ -223,8 +282,12 @@ def on_time() -> dict[str, str]:
 
     def do() -> None:
         scheduler.create_schedule(
-            GroupName=group, Name=f"once-{uuid.uuid4().hex}", ScheduleExpression=f"at({at})", FlexibleTimeWindow={"Mode": "OFF"},
-            Target=target, ActionAfterCompletion="DELETE",
+            GroupName=group,
+            Name=f"once-{uuid.uuid4().hex}",
+            ScheduleExpression=f"at({at})",
+            FlexibleTimeWindow={"Mode": "OFF"},
+            Target=target,
+            ActionAfterCompletion="DELETE",
         )
 
     return emulator_log(do, r"not fired")
@@ -237,7 +300,11 @@ def run_a_task() -> dict[str, str]:
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
         new = [arn for arn in tasks() if arn not in before]
-        stopped = [task for task in (ecs.describe_tasks(cluster=CLUSTER, tasks=new)["tasks"] if new else []) if task["lastStatus"] == "STOPPED"]
+        stopped = [
+            task
+            for task in (ecs.describe_tasks(cluster=CLUSTER, tasks=new)["tasks"] if new else [])
+            if task["lastStatus"] == "STOPPED"
+        ]
         if stopped:
             log = FOLDER / "emulator/tasks" / f"{stopped[0]['taskArn'].rsplit('/', 1)[-1]}.log"
             text = log.read_text(errors="replace") if log.exists() else ""
@@ -247,7 +314,11 @@ def run_a_task() -> dict[str, str]:
 
 
 def tasks() -> list[str]:
-    return [arn for status in ("RUNNING", "STOPPED") for arn in ecs.list_tasks(cluster=CLUSTER, desiredStatus=status)["taskArns"]]
+    return [
+        arn
+        for status in ("RUNNING", "STOPPED")
+        for arn in ecs.list_tasks(cluster=CLUSTER, desiredStatus=status)["taskArns"]
+    ]
 
 
 # Policy, statement -> what is driven, and where the refusal surfaces. An answer that is an error is tried again, and then a dead letter.
@@ -291,8 +362,12 @@ def main() -> int:
     (schedule,) = scheduler.list_schedules(GroupName=group)["Schedules"]
     found = scheduler.get_schedule(GroupName=group, Name=schedule["Name"])
     scheduler.update_schedule(
-        GroupName=group, Name=schedule["Name"], State="DISABLED", ScheduleExpression=found["ScheduleExpression"],
-        FlexibleTimeWindow=found["FlexibleTimeWindow"], Target=found["Target"],
+        GroupName=group,
+        Name=schedule["Name"],
+        State="DISABLED",
+        ScheduleExpression=found["ScheduleExpression"],
+        FlexibleTimeWindow=found["FlexibleTimeWindow"],
+        Target=found["Target"],
     )
     there = {(policy, sid) for policy in POLICIES for sid in statements(policy) if sid != "NeverWriteWhereDataLands"}
     problems = [f"{policy}.{sid} is in neither table" for policy, sid in sorted(there - set(TABLE) - set(NOT_SHOWN))]
@@ -309,9 +384,13 @@ def main() -> int:
         finally:
             put(policy, whole)
         surfaced = [where for where, text in said.items() if REFUSED.search(text)]
-        print(f"| {policy} | {sid} | {', '.join(surfaced) or 'nowhere'} | {time.monotonic() - began:.1f} s |", flush=True)
+        print(
+            f"| {policy} | {sid} | {', '.join(surfaced) or 'nowhere'} | {time.monotonic() - began:.1f} s |", flush=True
+        )
         if place not in surfaced:
-            problems.append(f"{policy}.{sid}: nothing of its loss in the {place}: { {k: v[-600:] for k, v in said.items()} }")
+            problems.append(
+                f"{policy}.{sid}: nothing of its loss in the {place}: { {k: v[-600:] for k, v in said.items()} }"
+            )
     print("\n".join(problems))
     return 1 if problems else 0
 

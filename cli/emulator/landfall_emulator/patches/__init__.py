@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # it imports ministack, which must wait until the environment
 
 
 def apply_all(given: Options, endpoint: str, processes: Processes) -> "Tasks":
-    """Apply every patch, or raise IncompatibleEmulator; gives the manager of ECS tasks."""
+    """Apply every patch, or raise IncompatibleEmulatorError; gives the manager of ECS tasks."""
     from ..tasks.images import Images
     from ..tasks.metadata import Metadata
     from ..tasks.run import Surroundings

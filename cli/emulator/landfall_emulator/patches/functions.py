@@ -74,7 +74,7 @@ def _output(runtime: types.ModuleType, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
 
     def pump(self: Any, stream: Any, log_queue: Any) -> None:
-        with open(folder / f"{self.func_name}.log", "ab", buffering=0) as file:
+        with (folder / f"{self.func_name}.log").open("ab", buffering=0) as file:
             stock_pump(self, _Copied(stream, file.write), log_queue)
 
     stock_pump = replace(worker, "_pump_output", pump, ("self", "stream", "log_queue"))

@@ -65,7 +65,7 @@ def apply() -> None:
 
 
 def _look(scheduler: Any, events: Any, fired: dict, key: tuple, schedule: dict, now: float) -> None:
-    account, region, name = key
+    account, region, _ = key
     revision = (
         schedule["ScheduleExpression"],
         schedule.get("ScheduleExpressionTimezone"),

@@ -1,5 +1,6 @@
 """One container of a task, as a process."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -19,7 +20,7 @@ DEFAULT_STOP_TIMEOUT_SECONDS = 30
 OUTPUT_SECONDS = 5.0
 
 
-class CannotStart(Exception):
+class CannotStartError(Exception):
     """The command could not be run; the message is the container's reason."""
 
 
@@ -53,7 +54,7 @@ class Container:
                     stderr=subprocess.STDOUT,
                 )
         except OSError as error:
-            raise CannotStart(
+            raise CannotStartError(
                 f'CannotStartContainerError: unable to start container process: exec: "{argv[0]}": {error}'
             ) from error
         self._output = output(self._process.stdout)
@@ -74,10 +75,8 @@ class Container:
 
     def _signal(self, number: int) -> None:
         if self._process.returncode is None:
-            try:
+            with contextlib.suppress(ProcessLookupError):  # it may have ended meanwhile
                 os.kill(self._process.pid, number)
-            except ProcessLookupError:
-                pass  # it ended meanwhile
 
     def _wait(self) -> None:
         code = self._process.wait()
@@ -90,7 +89,7 @@ class Container:
 def command_line(definition: dict[str, Any], override: dict[str, Any], image: LocalImage) -> list[str]:
     """The image's argv, then the container's command, or the override's in its place."""
     if definition.get("entryPoint"):
-        raise CannotStart(
+        raise CannotStartError(
             "CannotStartContainerError: entryPoint names a file inside the image, and a local image has none: put it into argv "
             "of the image in the --images file"
         )

@@ -17,7 +17,7 @@ AFTER_STOP_SECONDS = 3600.0
 Response = tuple[int, dict, bytes]
 
 
-class TokenConflict(Exception):
+class TokenConflictError(Exception):
     """The token was used with other parameters; carries the ARNs of the tasks that the first call started."""
 
     def __init__(self, task_arns: list[str]) -> None:
@@ -49,7 +49,7 @@ class ClientTokens:
             if known is not None:
                 _, first, response = known
                 if first != fingerprint:
-                    raise TokenConflict(started_by(response))
+                    raise TokenConflictError(started_by(response))
                 return _copy(response)
             response = run()
             if response[0] == 200:  # a refused request started nothing: it may be corrected and sent again

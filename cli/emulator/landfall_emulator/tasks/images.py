@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 
-class ImageUnavailable(Exception):
+class ImageUnavailableError(Exception):
     """There is no local command for the image; the message says why, as the reason of a failed pull."""
 
 
@@ -28,32 +28,32 @@ class Images:
         self._file = file
 
     def find(self, reference: str) -> LocalImage:
-        """The local image for an exact reference (tag or digest included), or ImageUnavailable."""
+        """The local image for an exact reference (tag or digest included), or ImageUnavailableError."""
         if self._file is None:
-            raise ImageUnavailable(f"{reference}: not found: the emulator was started without --images")
+            raise ImageUnavailableError(f"{reference}: not found: the emulator was started without --images")
         try:
             images = json.loads(self._file.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise ImageUnavailable(f"{reference}: not found: there is no file {self._file}") from None
+            raise ImageUnavailableError(f"{reference}: not found: there is no file {self._file}") from None
         except (OSError, ValueError) as error:
-            raise ImageUnavailable(f"{reference}: cannot read {self._file}: {error}") from error
+            raise ImageUnavailableError(f"{reference}: cannot read {self._file}: {error}") from error
         entry = images.get(reference) if isinstance(images, dict) else None
         if entry is None:
-            raise ImageUnavailable(f"{reference}: not found: {self._file} does not name it")
+            raise ImageUnavailableError(f"{reference}: not found: {self._file} does not name it")
         return _checked(reference, entry, self._file)
 
 
 def _checked(reference: str, entry: object, file: Path) -> LocalImage:
     if not isinstance(entry, dict):
-        raise ImageUnavailable(f"{reference}: {file} should give an object with argv")
+        raise ImageUnavailableError(f"{reference}: {file} should give an object with argv")
     unknown = sorted(set(entry) - {"argv", "env", "workdir"})
     argv, env, workdir = entry.get("argv"), entry.get("env", {}), entry.get("workdir")
     if unknown:
-        raise ImageUnavailable(f"{reference}: {file} has unknown keys: {', '.join(unknown)}")
+        raise ImageUnavailableError(f"{reference}: {file} has unknown keys: {', '.join(unknown)}")
     if not isinstance(argv, list) or not argv or not all(isinstance(word, str) for word in argv):
-        raise ImageUnavailable(f"{reference}: argv in {file} should be a list of at least one string")
+        raise ImageUnavailableError(f"{reference}: argv in {file} should be a list of at least one string")
     if not isinstance(env, dict) or not all(isinstance(value, str) for value in env.values()):
-        raise ImageUnavailable(f"{reference}: env in {file} should map names to strings")
+        raise ImageUnavailableError(f"{reference}: env in {file} should map names to strings")
     if workdir is not None and not isinstance(workdir, str):
-        raise ImageUnavailable(f"{reference}: workdir in {file} should be a path")
+        raise ImageUnavailableError(f"{reference}: workdir in {file} should be a path")
     return LocalImage(argv, env, workdir)

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..assumptions import module, require
 from . import request as run_task_request
-from .idempotency import ClientTokens, Response, TokenConflict
+from .idempotency import ClientTokens, Response, TokenConflictError
 from .record import new_task, task_id
 from .run import Surroundings, TaskRun
 
@@ -46,9 +46,9 @@ class Tasks:
             name, cluster = run_task_request.cluster_of(request)
             scope = (responses.get_account_id(), responses.get_region(), name)
             return self._tokens.answer(scope, request, lambda: self._start(request, cluster))
-        except run_task_request.Refused as refused:
+        except run_task_request.RefusedError as refused:
             return responses.error_response_json(refused.code, str(refused), 400)
-        except TokenConflict as conflict:
+        except TokenConflictError as conflict:
             return responses.error_response_json(
                 "ConflictException",
                 "The RunTask request could not be processed due to conflicts: the client token was used with other parameters.",
@@ -60,7 +60,7 @@ class Tasks:
         """The StopTask call: SIGTERM is on its way when it answers."""
         try:
             name, _ = run_task_request.cluster_of(request)
-        except run_task_request.Refused as refused:
+        except run_task_request.RefusedError as refused:
             return responses.error_response_json(refused.code, str(refused), 400)
         task = ecs._resolve_task(request.get("task", ""), name)
         if task is None:
@@ -102,7 +102,7 @@ class Tasks:
             run = TaskRun(new_task(request, definition, cluster, time.time()), definition, self._around)
             with self._lock:
                 if self._closing:
-                    raise run_task_request.Refused("ServerException", "The local emulator is being stopped.")
+                    raise run_task_request.RefusedError("ServerException", "The local emulator is being stopped.")
                 self._runs[run.task["taskArn"]] = run
             ecs._tasks[run.task["taskArn"]] = run.task
             if run.task["tags"]:

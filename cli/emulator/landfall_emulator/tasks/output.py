@@ -26,7 +26,7 @@ CHUNK_BYTES = 64 * 1024
 MESSAGE_MAX_BYTES = 256 * 1024
 
 
-class LogsUnavailable(Exception):
+class LogsUnavailableError(Exception):
     """The log group is missing or the execution role may not write to it; the message is the task's stopped reason."""
 
 
@@ -42,13 +42,13 @@ def prepare_logs(
     )
     for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
         if execution_role is None or not permissions.role_may(execution_role, action, stream_arn):
-            raise LogsUnavailable(
+            raise LogsUnavailableError(
                 "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to "
                 f"create Cloudwatch log stream: AccessDeniedException: {execution_role or 'a task without an execution role'} is "
                 f"not authorized to perform: {action} on resource: {stream_arn} : exit status 1"
             )
     if not ecs._ensure_awslogs_stream(target):
-        raise LogsUnavailable(
+        raise LogsUnavailableError(
             "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to "
             "create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist. : exit status 1"
         )
@@ -69,7 +69,7 @@ class Output:
 
     def _pump(self) -> None:
         rest = b""
-        with self._stream, open(self._file, "ab") as file, self._scope():
+        with self._stream, self._file.open("ab") as file, self._scope():
             while chunk := self._stream.read1(CHUNK_BYTES):  # type: ignore[attr-defined]
                 file.write(chunk)
                 file.flush()

@@ -22,7 +22,7 @@ COUNT_MAX = 10
 TASK_PRINCIPAL = "ecs-tasks.amazonaws.com"
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """RunTask answers with an error; carries AWS's error code."""
 
     def __init__(self, code: str, message: str) -> None:
@@ -35,7 +35,7 @@ def cluster_of(request: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     name = ecs._resolve_cluster_name(request.get("cluster") or "default")
     cluster = ecs._clusters.get(name) if name else None
     if cluster is None or cluster.get("status") == "INACTIVE":
-        raise Refused("ClusterNotFoundException", "Cluster not found.")
+        raise RefusedError("ClusterNotFoundException", "Cluster not found.")
     return name, cluster
 
 
@@ -43,12 +43,12 @@ def definition_of(request: dict[str, Any]) -> dict[str, Any]:
     """The task definition by ARN, family:revision, or family (its latest active revision)."""
     reference = request.get("taskDefinition")
     if not reference:
-        raise Refused("ClientException", "TaskDefinition can not be blank.")
+        raise RefusedError("ClientException", "TaskDefinition can not be blank.")
     definition = ecs._task_defs.get(ecs._resolve_td_key(reference))
     if definition is None:
-        raise Refused("ClientException", "TaskDefinition not found.")
+        raise RefusedError("ClientException", "TaskDefinition not found.")
     if definition.get("status", "ACTIVE") != "ACTIVE":
-        raise Refused("ClientException", "TaskDefinition is inactive")
+        raise RefusedError("ClientException", "TaskDefinition is inactive")
     return definition
 
 
@@ -56,39 +56,39 @@ def check(request: dict[str, Any], definition: dict[str, Any], cluster: dict[str
     """Refuse what AWS refuses; returns if the request may start tasks."""
     count = request.get("count", 1)
     if not isinstance(count, int) or not 1 <= count <= COUNT_MAX:
-        raise Refused("InvalidParameterException", f"Count must be between 1 and {COUNT_MAX}.")
+        raise RefusedError("InvalidParameterException", f"Count must be between 1 and {COUNT_MAX}.")
     overrides = request.get("overrides") or {}
     if len(json.dumps(overrides, separators=(",", ":"), ensure_ascii=False)) > OVERRIDES_MAX_CHARACTERS:
-        raise Refused(
+        raise RefusedError(
             "InvalidParameterException", f"Container Overrides length must be at most {OVERRIDES_MAX_CHARACTERS}"
         )
     names = {container["name"] for container in definition["containerDefinitions"]}
     for override in overrides.get("containerOverrides") or []:
         if override.get("name") not in names:
-            raise Refused(
+            raise RefusedError(
                 "InvalidParameterException",
                 f"Override for container named {override.get('name')} is not a container in the TaskDefinition.",
             )
     network = (request.get("networkConfiguration") or {}).get("awsvpcConfiguration")
     if definition.get("networkMode") == "awsvpc":
         if not network:
-            raise Refused(
+            raise RefusedError(
                 "InvalidParameterException",
                 "Network Configuration must be provided when networkMode 'awsvpc' is specified.",
             )
         if not network.get("subnets"):
-            raise Refused("InvalidParameterException", "subnets can not be empty.")
+            raise RefusedError("InvalidParameterException", "subnets can not be empty.")
     elif network:
-        raise Refused(
+        raise RefusedError(
             "InvalidParameterException",
             "Network Configuration is not valid for the given networkMode of this task definition.",
         )
     _, _, error = ecs._launch_choice(request, cluster)
     if error is not None:
-        raise Refused("InvalidParameterException", json.loads(error[2])["message"])
+        raise RefusedError("InvalidParameterException", json.loads(error[2])["message"])
     launch_type, compatible = request.get("launchType"), definition.get("requiresCompatibilities") or []
     if launch_type == "FARGATE" and "FARGATE" not in compatible:
-        raise Refused("InvalidParameterException", "Task definition does not support launch_type FARGATE.")
+        raise RefusedError("InvalidParameterException", "Task definition does not support launch_type FARGATE.")
     _check_roles(overrides, definition)
 
 
@@ -108,9 +108,9 @@ def _check_roles(overrides: dict[str, Any], definition: dict[str, Any]) -> None:
             continue
         denied = permissions.caller_denied("iam:PassRole", role, {"iam:PassedToService": TASK_PRINCIPAL})
         if denied:
-            raise Refused("AccessDeniedException", denied)
+            raise RefusedError("AccessDeniedException", denied)
         if not permissions.role_trusts(role, TASK_PRINCIPAL):
-            raise Refused(
+            raise RefusedError(
                 "ClientException",
                 f"ECS was unable to assume the role '{role}' that was provided for this task. Please verify that the role "
                 "being passed has the proper trust relationship and permissions and that your IAM user has permissions to "

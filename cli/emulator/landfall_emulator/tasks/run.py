@@ -16,10 +16,10 @@ from typing import Any
 from ..assumptions import module, require
 from ..environment import inherited
 from . import request as run_task_request
-from .container import CannotStart, Container, command_line, variables
-from .images import Images, ImageUnavailable, LocalImage
+from .container import CannotStartError, Container, command_line, variables
+from .images import Images, ImageUnavailableError, LocalImage
 from .metadata import Metadata
-from .output import LogsUnavailable, Output, prepare_logs
+from .output import LogsUnavailableError, Output, prepare_logs
 from .record import task_id
 from .state_change import publish
 
@@ -35,7 +35,7 @@ require(responses, "request_scope", ("account_id", "region"))
 logger = logging.getLogger("landfall")
 
 
-class StartFailed(Exception):
+class StartFailedError(Exception):
     """The task can't start; the message is its stopped reason."""
 
     def __init__(self, reason: str, container: str | None = None) -> None:
@@ -99,11 +99,11 @@ class TaskRun:
         with self._scope():
             try:
                 self._begin()
-            except StartFailed as failure:
+            except StartFailedError as failure:
                 self._fail(failure)
             except Exception as error:
                 logger.exception("task %s could not be started", self.task["taskArn"])
-                self._fail(StartFailed(f"InternalError: the emulator failed to start the task: {error}"))
+                self._fail(StartFailedError(f"InternalError: the emulator failed to start the task: {error}"))
             self._stopping.wait()
             self._end()
 
@@ -127,8 +127,8 @@ class TaskRun:
         override = ecs._container_override_for(overrides["containerOverrides"], name)
         try:
             image = self._around.images.find(definition["image"])
-        except ImageUnavailable as error:
-            raise StartFailed(
+        except ImageUnavailableError as error:
+            raise StartFailedError(
                 f"CannotPullContainerError: pull image manifest has been retried 1 time(s): {error}", name
             ) from error
         entry = self._entry(name)
@@ -144,10 +144,10 @@ class TaskRun:
                 self._account,
                 self._region,
             )
-        except (CannotStart, LogsUnavailable) as error:
-            raise StartFailed(str(error), name) from error
+        except (CannotStartError, LogsUnavailableError) as error:
+            raise StartFailedError(str(error), name) from error
         except ecs._SecretResolutionError as error:
-            raise StartFailed(
+            raise StartFailedError(
                 f"ResourceInitializationError: unable to pull secrets or registry auth: {error}", name
             ) from error
         environment = self._environment(name, {**variables(definition, override, image), **secrets})
@@ -164,8 +164,8 @@ class TaskRun:
                     lambda stream: Output(stream, log_file, logs, self._scope),
                     self._exited,
                 )
-            except CannotStart as error:
-                raise StartFailed(str(error), name) from error
+            except CannotStartError as error:
+                raise StartFailedError(str(error), name) from error
             entry["lastStatus"] = "RUNNING"
             return container
 
@@ -199,7 +199,7 @@ class TaskRun:
     def _entry(self, container: str) -> dict[str, Any]:
         return next(entry for entry in self.task["containers"] if entry["name"] == container)
 
-    def _fail(self, failure: StartFailed) -> None:
+    def _fail(self, failure: StartFailedError) -> None:
         with self._lock:
             if failure.container:
                 self._entry(failure.container)["reason"] = str(failure)

@@ -1,4 +1,4 @@
-//! The command line.
+//! The arguments of the command line, and the help that `--help` prints.
 
 use std::path::PathBuf;
 
@@ -6,275 +6,316 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{select::SelectArgs, stack::StackChoice};
 
-/// dbt, run when data lands: deploy it, release a project, see what happens and why.
+/// Run dbt when data lands: release a project, and see what runs and why
+///
+/// Without --stack, verbs that need a stack use the local stack that runs on this machine.
 #[derive(Debug, Parser)]
 #[command(name = "landfall", version, disable_help_subcommand = true)]
 pub struct Cli {
-    /// What to do.
+    /// The verb of the command line.
     #[command(subcommand)]
     pub verb: Verb,
 }
 
-/// The verbs.
+/// The verbs of the command line.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Run the whole stack on this machine for a dbt project of yours, with no AWS account
+    /// Run a local stack for your dbt project, without an AWS account
+    ///
+    /// Starts an emulated AWS on this machine, deploys Landfall to it and releases your project. Files that you put into
+    /// the landing folder are uploaded and start runs. Your own dbt runs the models. Ctrl-C ends the stack.
     Local(LocalArgs),
-    /// Watch it all work on the example project: files land, models run, a bad file fails and is repaired
+    /// Show a complete run of the example project on this machine
+    ///
+    /// Installs what is missing, starts a local stack with the example project and DuckDB, and lands files: models run,
+    /// one run fails because of a bad file, and succeeds after a correct file replaced it.
     Demo(DemoArgs),
-    /// Parse a dbt project and put it into place
+    /// Release a dbt project to a stack
+    ///
+    /// Parses the project with your own dbt, checks landfall.yml against it, uploads both, and waits until the stack has
+    /// accepted the release. The first release makes the stack's board.
     Release(ReleaseArgs),
-    /// Show which models a load would run, and why; needs nothing but a manifest
+    /// Show which models a load would run, and why
+    ///
+    /// Needs only a manifest: no stack, no AWS account, no dbt.
     Plan(PlanArgs),
-    /// Say what became of an object, a model or a run
+    /// Explain what happened to an object, a model or a run
     Why(WhyArgs),
-    /// Show the datasets, what is pending and why it waits, live runs, and the docs
+    /// Show what is pending, running and failed, and the address of the docs
     Status(StatusArgs),
-    /// Examine a deployed stack and its project: what is wrong, and the fix of each
+    /// Check a deployed stack and its project, and name the fix of each problem
+    ///
+    /// Changes nothing without --fix. Ends with exit code 1 if something is broken.
     Doctor(DoctorArgs),
-    /// Check landfall.yml against a manifest, before it is released
+    /// Check landfall.yml against a manifest before you release it
+    ///
+    /// Needs no stack. Ends with exit code 1 if a release would be refused.
     Check(CheckArgs),
-    /// Say that a dataset's rows are in the warehouse: the event `Dataset Loaded`
+    /// Announce that a dataset is loaded, with the event `Dataset Loaded`
+    ///
+    /// For data that a loader writes to the warehouse itself, so that no object lands in S3.
     Load(LoadArgs),
-    /// Plan no runs any more, of a dataset or at all; what lands is kept as pending, and what runs goes on
+    /// Pause a dataset, or everything
+    ///
+    /// No new run starts. New data stays pending, and running tasks finish.
     Pause(PauseArgs),
-    /// Plan runs again
+    /// Resume a dataset, or everything, after a pause
+    ///
+    /// What became pending during the pause runs now.
     Resume(PauseArgs),
-    /// Try again what failed and waits for an operator
+    /// Retry nodes that failed, or approve a release that waits
     Retry(RetryArgs),
-    /// Put an older version of the board in the place of one that was lost
+    /// Restore an older version of the board after it was lost
+    ///
+    /// For a board.json that was deleted or overwritten. Shows what would be restored; --yes restores it. Every dataset
+    /// becomes pending and runs once more, and attempts that no task has claimed are revoked.
     Recover(RecoverArgs),
-    /// Install what a local stack needs (emulator, SAM CLI, the example's dbt) into .landfall/; takes no time once it is there
+    /// Install what a local stack needs into .landfall/
+    ///
+    /// Installs the AWS emulator, the SAM CLI and the example's dbt, each in a virtual environment. Does nothing if they
+    /// are installed. `landfall local` and `landfall demo` run this step themselves.
     Setup,
-    /// List what dbt would select, from a manifest alone
+    /// List the nodes that dbt would select, from a manifest alone
+    ///
+    /// Evaluates dbt's selection syntax without dbt, and prints nodes as `dbt ls` does.
     Select(SelectArgs),
-    /// Show the published docs in a browser, through your own credentials
+    /// Show the published dbt docs in a browser
+    ///
+    /// Serves the private docs bucket on 127.0.0.1, with your own AWS credentials, until Ctrl-C.
     Docs(DocsArgs),
 }
 
-/// `landfall local`.
+/// Arguments of `landfall local`.
 #[derive(Debug, Clone, Args)]
 pub struct LocalArgs {
-    /// The dbt project's folder
+    /// Folder of the dbt project
     #[arg(long, value_name = "DIR")]
     pub project: PathBuf,
-    /// The target of its profile; unset: the profile's own
+    /// Target of the profile [default: the profile's own]
     #[arg(long, value_name = "NAME")]
     pub target: Option<String>,
-    /// The project's dbt; unset: that of the active virtual environment, or the one on PATH
+    /// dbt program [default: dbt of the active virtual environment, else on PATH]
     #[arg(long, value_name = "PATH")]
     pub dbt: Option<PathBuf>,
-    /// The folder whose files land, below the names they have there
+    /// Folder whose files are uploaded to the landing bucket
+    ///
+    /// A file's path below this folder is its key in the landing bucket. If the first folder of the path has the name of
+    /// another landing bucket, the file goes to that bucket.
     #[arg(long, value_name = "DIR", default_value = "landing")]
     pub landing: PathBuf,
-    /// Only show what each landed file would run; dbt touches no warehouse
+    /// Only show what each file would run; dbt does not connect to a warehouse
     #[arg(long)]
     pub plan_only: bool,
-    /// Let dbt touch a warehouse that is not on this machine, without asking
+    /// Build in a warehouse that is not on this machine, without asking
     #[arg(long)]
     pub yes: bool,
-    /// The local stack's name; unset: the project's
+    /// Name of the local stack [default: the project's name]
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
-    /// The emulator's port on 127.0.0.1; 0 picks a free one
+    /// Port of the emulator on 127.0.0.1; 0 picks a free one
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub port: u16,
-    /// The docs' port on 127.0.0.1; 0 picks a free one
+    /// Port of the docs on 127.0.0.1; 0 picks a free one
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub docs_port: u16,
 }
 
-/// `landfall demo`.
+/// Arguments of `landfall demo`.
 #[derive(Debug, Clone, Args)]
 pub struct DemoArgs {
-    /// The emulator's port on 127.0.0.1; 0 picks a free one
+    /// Port of the emulator on 127.0.0.1; 0 picks a free one
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub port: u16,
-    /// The docs' port on 127.0.0.1; 0 picks a free one
+    /// Port of the docs on 127.0.0.1; 0 picks a free one
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub docs_port: u16,
 }
 
-/// `landfall release`.
+/// Arguments of `landfall release`.
 #[derive(Debug, Clone, Args)]
 pub struct ReleaseArgs {
-    /// The dbt project's folder
+    /// Folder of the dbt project
     #[arg(long, value_name = "DIR")]
     pub project: PathBuf,
-    /// The target of its profile; unset: the profile's own
+    /// Target of the profile [default: the profile's own]
     #[arg(long, value_name = "NAME")]
     pub target: Option<String>,
-    /// The project's dbt; unset: that of the active virtual environment, or the one on PATH
+    /// dbt program [default: dbt of the active virtual environment, else on PATH]
     #[arg(long, value_name = "PATH")]
     pub dbt: Option<PathBuf>,
-    /// The image that holds this project, by its digest (repo@sha256:...); unset: the stack's own image
+    /// Image with this project, as REPOSITORY@sha256:... [default: the stack's image]
     #[arg(long, value_name = "IMAGE")]
     pub image: Option<String>,
-    /// Put it into place even if the release in place is newer
+    /// Replace the release in place even if it is newer
     #[arg(long)]
     pub force: bool,
-    /// Which stack.
+    /// The stack that gets the release.
     #[command(flatten)]
     pub stack: StackChoice,
 }
 
-/// `landfall plan`.
+/// Arguments of `landfall plan`.
 #[derive(Debug, Clone, Args)]
 pub struct PlanArgs {
-    /// dbt's manifest.json, as `dbt parse` leaves it in target/
+    /// manifest.json, which `dbt parse` writes to target/
     #[arg(long, value_name = "FILE")]
     pub manifest: PathBuf,
-    /// landfall.yml; unset: the one beside the manifest's target folder, if there is one
+    /// landfall.yml [default: landfall.yml in the parent of the manifest's folder]
     #[arg(long, value_name = "FILE")]
     pub landfall_yml: Option<PathBuf>,
-    /// The bucket that relative locations of landfall.yml are in; unset: the one that the manifest's sources name, else the event's
+    /// Bucket of relative locations [default: the bucket of the manifest's sources]
     #[arg(long, value_name = "BUCKET")]
     pub landing_bucket: Option<String>,
-    /// As if nothing had been built yet: what waits for its first load is left out
+    /// Plan for a new warehouse: nodes wait for datasets that were never loaded
     #[arg(long)]
     pub nothing_built: bool,
-    /// What lands.
+    /// The load to plan for.
     #[command(flatten)]
-    pub what: PlanWhat,
+    pub load: PlannedLoad,
 }
 
-/// What `landfall plan` supposes to land.
+/// The load that `landfall plan` plans for: a dataset or an event.
 #[derive(Debug, Clone, Args)]
 #[group(required = true, multiple = false)]
-pub struct PlanWhat {
-    /// A load of this dataset
+pub struct PlannedLoad {
+    /// Plan for a load of this dataset
     #[arg(long, value_name = "NAME")]
     pub dataset: Option<String>,
-    /// This event: `Object Created` or `Dataset Loaded` of `EventBridge`, or a notification of S3, as JSON
+    /// Plan for the event in this JSON file
+    ///
+    /// The event is `Object Created`, `Object Deleted` or `Dataset Loaded` of `EventBridge`, a notification of S3, or a
+    /// batch of SQS messages with such events.
     #[arg(long, value_name = "FILE")]
     pub event: Option<PathBuf>,
 }
 
-/// `landfall why`.
+/// Arguments of `landfall why`.
 #[derive(Debug, Clone, Args)]
 pub struct WhyArgs {
-    /// An object (`s3://bucket/key`), a model's name or unique id, or a run id
+    /// Object (s3://BUCKET/KEY), name or unique id of a model, or id of a run
     #[arg(value_name = "WHAT")]
     pub what: String,
-    /// Which stack.
+    /// The stack to ask.
     #[command(flatten)]
     pub stack: StackChoice,
 }
 
-/// `landfall status`.
+/// Arguments of `landfall status`.
 #[derive(Debug, Clone, Args)]
 pub struct StatusArgs {
-    /// Which stack.
+    /// The stack to ask.
     #[command(flatten)]
     pub stack: StackChoice,
 }
 
-/// `landfall doctor`.
+/// Arguments of `landfall doctor`.
 #[derive(Debug, Clone, Args)]
 pub struct DoctorArgs {
-    /// Switch `EventBridge` on for landing buckets that lack it: shows the change to the bucket's notifications, keeps what is there, and asks
+    /// Make landing buckets send their events to `EventBridge`, after asking
+    ///
+    /// Shows the change to the bucket's notifications first. The notifications that the bucket has are kept.
     #[arg(long)]
     pub fix: bool,
     /// With --fix: do not ask
     #[arg(long, requires = "fix")]
     pub yes: bool,
-    /// Check this manifest and its landfall.yml too, before they are released
+    /// Also check this manifest and its landfall.yml, before you release them
     #[arg(long, value_name = "FILE")]
     pub manifest: Option<PathBuf>,
-    /// landfall.yml; unset: the one beside the manifest's target folder, if there is one
+    /// landfall.yml [default: landfall.yml in the parent of the manifest's folder]
     #[arg(long, value_name = "FILE", requires = "manifest")]
     pub landfall_yml: Option<PathBuf>,
-    /// How the findings are printed
+    /// Format of the findings
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub output: Output,
-    /// Which stack.
+    pub output: FindingsFormat,
+    /// The stack to check.
     #[command(flatten)]
     pub stack: StackChoice,
 }
 
-/// `landfall check`.
+/// Arguments of `landfall check`.
 #[derive(Debug, Clone, Args)]
 pub struct CheckArgs {
-    /// dbt's manifest.json, as `dbt parse` leaves it in target/
+    /// manifest.json, which `dbt parse` writes to target/
     #[arg(long, value_name = "FILE")]
     pub manifest: PathBuf,
-    /// landfall.yml; unset: the one beside the manifest's target folder, if there is one
+    /// landfall.yml [default: landfall.yml in the parent of the manifest's folder]
     #[arg(long, value_name = "FILE")]
     pub landfall_yml: Option<PathBuf>,
-    /// How the findings are printed
+    /// Format of the findings
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub output: Output,
+    pub output: FindingsFormat,
 }
 
-/// For whom findings are printed.
+/// The format of findings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Output {
-    /// People
+pub enum FindingsFormat {
+    /// Lines of text
     Text,
-    /// Programs
+    /// A JSON array
     Json,
 }
 
-/// `landfall load`.
+/// Arguments of `landfall load`.
 #[derive(Debug, Clone, Args)]
 pub struct LoadArgs {
-    /// The dataset
-    #[arg(value_name = "NAME")]
+    /// Name of the dataset
+    #[arg(value_name = "DATASET")]
     pub dataset: String,
-    /// Your own mark of the batch, for the ledger
+    /// Your own id of the batch, recorded in the ledger
     #[arg(long, value_name = "ID")]
     pub batch_id: Option<String>,
-    /// Which stack.
+    /// The stack that gets the event.
     #[command(flatten)]
     pub stack: StackChoice,
 }
 
-/// `landfall pause` and `landfall resume`.
+/// Arguments of `landfall pause` and `landfall resume`.
 #[derive(Debug, Clone, Args)]
 pub struct PauseArgs {
-    /// The dataset; unset: everything
+    /// Name of the dataset [default: everything]
     #[arg(value_name = "DATASET")]
     pub dataset: Option<String>,
-    /// Which stack.
+    /// The stack that gets the command.
     #[command(flatten)]
     pub stack: StackChoice,
 }
 
-/// `landfall retry`.
+/// Arguments of `landfall retry`.
 #[derive(Debug, Clone, Args)]
 pub struct RetryArgs {
-    /// A dataset, `release`, or a model that failed; unset: everything that failed
+    /// Dataset, `release`, or a node that failed [default: everything that failed]
     #[arg(value_name = "WHAT", conflicts_with = "approve")]
     pub what: Option<String>,
-    /// Let a release run that changes so many nodes that it waits for an approval
+    /// Approve a release that changes so many nodes that it waits for approval
     #[arg(long)]
     pub approve: bool,
-    /// Which stack.
+    /// The stack that gets the command.
     #[command(flatten)]
     pub stack: StackChoice,
 }
 
-/// `landfall recover`.
+/// Arguments of `landfall recover`.
 #[derive(Debug, Clone, Args)]
 pub struct RecoverArgs {
-    /// The version of board.json, as S3 names it; unset: the newest that can be read
+    /// S3 version id of board.json [default: the newest version that can be read]
     #[arg(long, value_name = "ID")]
     pub version: Option<String>,
-    /// Do it; without this it is only shown what would be done
+    /// Restore the board; without this flag the command only shows what it would do
     #[arg(long)]
     pub yes: bool,
-    /// Which stack.
+    /// The stack whose board is restored.
     #[command(flatten)]
     pub stack: StackChoice,
 }
 
-/// `landfall docs`.
+/// Arguments of `landfall docs`.
 #[derive(Debug, Clone, Args)]
 pub struct DocsArgs {
-    /// The port on 127.0.0.1; 0 picks a free one
+    /// Port on 127.0.0.1; 0 picks a free one
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub port: u16,
-    /// Which stack.
+    /// The stack whose docs are shown.
     #[command(flatten)]
     pub stack: StackChoice,
 }

@@ -1,4 +1,4 @@
-//! The published docs on 127.0.0.1, read from the private docs bucket with the reader's own rights.
+//! A web server on 127.0.0.1 for the published docs. It reads the private docs bucket with the user's own AWS credentials.
 
 use std::{convert::Infallible, net::SocketAddr};
 
@@ -15,39 +15,43 @@ use landfall_aws::Store;
 use serde::Deserialize;
 use tokio::{net::TcpListener, task::JoinHandle};
 
-/// The site could not be shown.
+/// The error that the web server cannot listen.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "cannot listen on 127.0.0.1:{port} ({source}): end the program that uses the port, or choose another (0 picks a free one)"
+    "cannot listen on 127.0.0.1:{port} ({source}): end the program that uses the port, or choose another port (0 picks a free one)"
 )]
 pub struct DocsError {
     port: u16,
     source: std::io::Error,
 }
 
-/// A server of the docs. Dropping it ends it.
+/// A web server for the docs. Dropping the value ends it.
 #[derive(Debug)]
 pub struct DocsServer {
-    /// `http://127.0.0.1:PORT/`.
+    /// The address of the server: `http://127.0.0.1:PORT/`.
     pub address: String,
     accepting: JoinHandle<()>,
 }
 
-/// current.json of the docs bucket.
+/// The published version of the docs, from current.json of the docs bucket.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Pointer {
-    /// The version in place.
+pub struct DocsPointer {
+    /// The published version.
     pub version: String,
-    /// Its release.
+    /// The release of the version.
     #[serde(default)]
     pub release: Option<String>,
-    /// When it was published.
+    /// The time at which it was published.
     #[serde(default)]
     pub published_at: Option<String>,
 }
 
 impl DocsServer {
-    /// Serves the bucket; port 0 picks a free one.
+    /// Starts the server on a port; 0 picks a free one.
+    ///
+    /// # Errors
+    ///
+    /// The port is in use.
     pub async fn start(store: Store, port: u16) -> Result<Self, DocsError> {
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         let listener = TcpListener::bind(address).await.map_err(|source| DocsError { port, source })?;
@@ -58,7 +62,7 @@ impl DocsServer {
 
     /// Serves until the program ends.
     pub async fn run(mut self) {
-        // Never ends by itself.
+        // The task ends only with the program.
         let _ = (&mut self.accepting).await;
     }
 }
@@ -71,7 +75,7 @@ impl Drop for DocsServer {
 
 async fn accept(listener: TcpListener, store: Store) {
     loop {
-        // A connection that breaks before it is taken is the browser's own affair.
+        // A connection that fails before it is accepted concerns only its browser.
         let Ok((stream, _)) = listener.accept().await else { continue };
         let store = store.clone();
         tokio::spawn(async move {
@@ -87,13 +91,13 @@ async fn accept(listener: TcpListener, store: Store) {
 
 async fn answer(store: &Store, request: &Request<Incoming>) -> Response<Full<Bytes>> {
     if request.method() != Method::GET && request.method() != Method::HEAD {
-        return text(StatusCode::METHOD_NOT_ALLOWED, "only GET");
+        return text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are supported");
     }
-    // A page elsewhere could have its own name lead to 127.0.0.1 and read the docs with the reader's rights.
+    // DNS rebinding: a page of another site could resolve its own name to 127.0.0.1 and read the docs.
     let host = request.headers().get("host").and_then(|host| host.to_str().ok()).unwrap_or_default();
     let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
     if !matches!(host, "127.0.0.1" | "localhost") {
-        return text(StatusCode::FORBIDDEN, "ask for 127.0.0.1");
+        return text(StatusCode::FORBIDDEN, "use the address 127.0.0.1");
     }
     match request.uri().path() {
         "/" => current(store).await,
@@ -101,14 +105,14 @@ async fn answer(store: &Store, request: &Request<Incoming>) -> Response<Full<Byt
     }
 }
 
-/// The version in place, under an address of its own: its page, manifest and catalog then stay of one version while another is published.
+/// Redirects to the address of the published version, so that its page, manifest and catalog stay of one version.
 async fn current(store: &Store) -> Response<Full<Bytes>> {
     match pointer(store).await {
         Ok(Some(pointer)) => {
             let mut response = text(StatusCode::FOUND, "");
             match HeaderValue::from_str(&format!("/versions/{}/index.html", pointer.version)) {
                 Ok(there) => response.headers_mut().insert(LOCATION, there),
-                Err(_) => return text(StatusCode::BAD_GATEWAY, "current.json names no version"),
+                Err(_) => return text(StatusCode::BAD_GATEWAY, "current.json names no valid version"),
             };
             response
         }
@@ -117,11 +121,15 @@ async fn current(store: &Store) -> Response<Full<Bytes>> {
     }
 }
 
-/// The version in place; none before the first.
-pub async fn pointer(store: &Store) -> Result<Option<Pointer>, String> {
-    let there = store.get("current.json").await.map_err(|error| error.to_string())?;
-    let there = there.map(|there| serde_json::from_slice(&there.bytes));
-    there.transpose().map_err(|error| format!("{} is unreadable: {error}", store.address("current.json")))
+/// Reads the published version; `None` before the first one.
+///
+/// # Errors
+///
+/// S3 fails, or current.json is not valid. The text of the error says which.
+pub async fn pointer(store: &Store) -> Result<Option<DocsPointer>, String> {
+    let stored = store.get("current.json").await.map_err(|error| error.to_string())?;
+    let pointer = stored.map(|stored| serde_json::from_slice(&stored.bytes));
+    pointer.transpose().map_err(|error| format!("{} is not valid: {error}", store.address("current.json")))
 }
 
 async fn object(store: &Store, key: &str) -> Response<Full<Bytes>> {
@@ -149,7 +157,7 @@ fn content_type(key: &str) -> &'static str {
 }
 
 const NOTHING_YET: &str = "<!doctype html><meta http-equiv=refresh content=2><title>Landfall docs</title>\
-    <p style='font-family:sans-serif;margin:3em'>No docs are published yet: they come with the first run. This page looks again by itself.";
+    <p style='font-family:sans-serif;margin:3em'>No docs are published yet. The first run publishes them, and this page reloads every 2 s.";
 
 fn page(status: StatusCode, html: &'static str) -> Response<Full<Bytes>> {
     let mut response = text(status, html);
@@ -157,8 +165,8 @@ fn page(status: StatusCode, html: &'static str) -> Response<Full<Bytes>> {
     response
 }
 
-fn text(status: StatusCode, words: &str) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::from(words.to_owned()));
+fn text(status: StatusCode, body: &str) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from(body.to_owned()));
     *response.status_mut() = status;
     response
 }

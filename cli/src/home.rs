@@ -1,25 +1,32 @@
-//! Where Landfall's own files lie (template.yaml, functions/, the emulator), and where a local stack keeps its own.
+//! The checkout with Landfall's own files (template.yaml, functions/, the emulator), and the paths of a local stack in it.
 
 use std::path::{Path, PathBuf};
 
 use crate::environment;
 
-/// Landfall's checkout.
+/// The folder of Landfall's checkout.
 #[derive(Debug, Clone)]
 pub struct Home {
     root: PathBuf,
 }
 
-/// No checkout to be found.
+/// The error that Landfall's checkout was not found.
 #[derive(Debug, thiserror::Error)]
-#[error("landfall's own files (template.yaml, cli/emulator) are not around {}: run it inside the checkout, or set LANDFALL_HOME", looked.display())]
-pub struct NoHome {
-    looked: PathBuf,
+#[error(
+    "cannot find Landfall's own files (template.yaml, cli/emulator) in {} or above: run the command inside the checkout, or set LANDFALL_HOME to its folder",
+    searched.display()
+)]
+pub struct HomeNotFound {
+    searched: PathBuf,
 }
 
 impl Home {
-    /// `LANDFALL_HOME`, else the nearest folder above this program or above the working folder that holds the files.
-    pub fn find() -> Result<Self, NoHome> {
+    /// Finds the checkout: `LANDFALL_HOME`, else the nearest folder with its files above this program or the working folder.
+    ///
+    /// # Errors
+    ///
+    /// No such folder exists, or `LANDFALL_HOME` names another folder.
+    pub fn find() -> Result<Self, HomeNotFound> {
         let here = std::env::current_dir().unwrap_or_default();
         let named = environment::variable("LANDFALL_HOME").map(PathBuf::from);
         let program = std::env::current_exe().and_then(|program| program.canonicalize()).ok();
@@ -28,15 +35,15 @@ impl Home {
             None => program.iter().flat_map(|p| p.ancestors()).chain(here.ancestors()).collect(),
         };
         let root = candidates.into_iter().find(|folder| is_home(folder)).map(Path::to_owned);
-        root.map(|root| Self { root }).ok_or(NoHome { looked: named.unwrap_or(here) })
+        root.map(|root| Self { root }).ok_or(HomeNotFound { searched: named.unwrap_or(here) })
     }
 
-    /// The folder that is known to be one, as tests know it.
+    /// Uses this folder without a check, for tests.
     pub fn at(root: &Path) -> Self {
         Self { root: root.to_owned() }
     }
 
-    /// A file of the checkout.
+    /// The path of a file in the checkout.
     pub fn join(&self, relative: &str) -> PathBuf {
         self.root.join(relative)
     }
@@ -46,7 +53,7 @@ impl Home {
         &self.root
     }
 
-    /// A virtual environment.
+    /// The folder of a virtual environment.
     pub fn venv(&self, name: &str) -> PathBuf {
         self.root.join(".landfall/venv").join(name)
     }
@@ -56,7 +63,7 @@ impl Home {
         self.root.join(".landfall/local").join(stack)
     }
 
-    /// Says which local stack runs.
+    /// The file that names the running local stack.
     pub fn current(&self) -> PathBuf {
         self.root.join(".landfall/local/current.json")
     }

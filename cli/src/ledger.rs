@@ -1,51 +1,65 @@
-//! The ledger as a chain: from the board backwards, each object names the one before it. What is off the chain was never committed.
+//! The board, the release in place and the ledger, as the state bucket holds them.
+//!
+//! The ledger is a chain: the board names the newest object, and each object names the one before it. Objects that the
+//! chain does not name were never committed.
 
 use landfall_aws::{Store, StoreError};
 use landfall_planner::{
     BOARD_KEY, Board, BoardError, LedgerLine, LedgerObject, LoadReleaseError, Release, ReleaseId, StoredBoard,
 };
 
-/// State that cannot be read.
+use crate::text::date_time;
+
+/// Errors of reading the state bucket.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
-    /// S3 said no.
+    /// A request to S3 failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The board.
+    /// The board is not valid, or of another version.
     #[error(transparent)]
     Board(#[from] BoardError),
-    /// There is no board.
+    /// The board is missing.
     #[error(
-        "{0} is missing: `landfall release` makes it with the first release; if there was one before, `landfall recover` restores it"
+        "{0} is missing: if the stack is new, run `landfall release`, which makes it; if the stack had a board before, run `landfall recover`, which restores it"
     )]
     NoBoard(String),
-    /// A document of another shape.
-    #[error("{address} is unreadable: {source}")]
+    /// A document is not valid JSON of its format.
+    #[error("{address} is not valid: {source}")]
     Unreadable {
-        /// `s3://bucket/key`.
+        /// The address of the document, `s3://bucket/key`.
         address: String,
-        /// Why.
+        /// The error of the parser.
         source: serde_json::Error,
     },
-    /// The compiled release.
-    #[error("release {id}: {source}")]
+    /// The compiled release is not valid, or of another version.
+    #[error("release {id} cannot be read: {source}")]
     Release {
-        /// Which.
+        /// The id of the release.
         id: ReleaseId,
-        /// Why.
+        /// The error of the planner.
         source: LoadReleaseError,
     },
-    /// A link of the chain is gone.
-    #[error("{0} is missing, though the board's chain names it: restore it from the bucket's versions")]
+    /// An object of the ledger is missing.
+    #[error("{0} is missing, although the ledger's chain names it: restore it from the versions of the bucket")]
     Broken(String),
 }
 
-/// The board as it is.
+/// Reads the board.
+///
+/// # Errors
+///
+/// The board is missing, not valid, or S3 fails.
 pub async fn board(state: &Store) -> Result<Board, StateError> {
     snapshot(state).await.map(|(board, _)| board)
 }
 
-/// The board as it is, and the release in place, compiled: none before the first, or where its files are gone.
+/// Reads the board and the compiled release in place. The release is `None` before the first release, or if its files are
+/// missing.
+///
+/// # Errors
+///
+/// The board is missing, board or release are not valid, or S3 fails.
 pub async fn snapshot(state: &Store) -> Result<(Board, Option<Release>), StateError> {
     let there = state.get(BOARD_KEY).await?.ok_or_else(|| StateError::NoBoard(state.address(BOARD_KEY)))?;
     let stored = StoredBoard::from_json(&there.bytes)?;
@@ -65,7 +79,11 @@ async fn release(state: &Store, id: &ReleaseId) -> Result<Option<Release>, State
         .map_err(|source| StateError::Release { id: id.clone(), source })
 }
 
-/// A JSON document of the state bucket; none if there is none.
+/// Reads a JSON document of the state bucket; `None` if it is missing.
+///
+/// # Errors
+///
+/// The document is not valid, or S3 fails.
 pub async fn document<T: serde::de::DeserializeOwned>(state: &Store, key: &str) -> Result<Option<T>, StateError> {
     let Some(there) = state.get(key).await? else { return Ok(None) };
     serde_json::from_slice(&there.bytes)
@@ -73,7 +91,7 @@ pub async fn document<T: serde::de::DeserializeOwned>(state: &Store, key: &str) 
         .map_err(|source| StateError::Unreadable { address: state.address(key), source })
 }
 
-/// The chain from its newest object backwards.
+/// The chain of the ledger's objects, read from the newest to the oldest.
 #[derive(Debug)]
 pub struct Chain<'a> {
     state: &'a Store,
@@ -81,12 +99,16 @@ pub struct Chain<'a> {
 }
 
 impl<'a> Chain<'a> {
-    /// From the object that the board names.
+    /// Starts at the object that the board names.
     pub fn new(state: &'a Store, board: &Board) -> Self {
         Self { state, next: board.ledger.clone() }
     }
 
-    /// The next older object; none after the first one ever.
+    /// Reads the next older object; `None` after the oldest one.
+    ///
+    /// # Errors
+    ///
+    /// The object is missing or not valid, or S3 fails.
     pub async fn next(&mut self) -> Result<Option<LedgerObject>, StateError> {
         let Some(key) = self.next.take() else { return Ok(None) };
         let object = object(self.state, &key).await?;
@@ -101,28 +123,32 @@ async fn object(state: &Store, key: &str) -> Result<LedgerObject, StateError> {
         .map_err(|source| StateError::Unreadable { address: state.address(key), source })
 }
 
-/// The newest part of the ledger: read backwards as far as somebody asks and no further than a bound, each object once.
+/// The newest objects of the ledger, each read once and when it is asked for, up to a limit.
 #[derive(Debug)]
-pub struct Past {
+pub struct LedgerHistory {
     state: Store,
     next: Option<String>,
     read: Vec<LedgerObject>,
-    most: usize,
-    cut: bool,
+    limit: usize,
+    limit_reached: bool,
 }
 
-impl Past {
-    /// From the object that the board names, at most so many objects.
-    pub fn new(state: Store, board: &Board, most: usize) -> Self {
-        Self { state, next: board.ledger.clone(), read: Vec::new(), most, cut: false }
+impl LedgerHistory {
+    /// Starts at the object that the board names; at most `limit` objects are read.
+    pub fn new(state: Store, board: &Board, limit: usize) -> Self {
+        Self { state, next: board.ledger.clone(), read: Vec::new(), limit, limit_reached: false }
     }
 
-    /// The object so many before the newest; none beyond the first one ever, and none beyond the bound.
+    /// The object that is `back` objects older than the newest; `None` beyond the oldest object or the limit.
+    ///
+    /// # Errors
+    ///
+    /// An object is missing or not valid, or S3 fails.
     pub async fn object(&mut self, back: usize) -> Result<Option<&LedgerObject>, StateError> {
         while self.read.len() <= back {
             let Some(key) = self.next.take() else { return Ok(None) };
-            if self.read.len() >= self.most {
-                self.cut = true;
+            if self.read.len() >= self.limit {
+                self.limit_reached = true;
                 self.next = Some(key);
                 return Ok(None);
             }
@@ -133,36 +159,44 @@ impl Past {
         Ok(self.read.get(back))
     }
 
-    /// A plain line if somebody asked for more than the bound allows.
-    pub fn cut(&self) -> Option<String> {
-        let oldest = self.read.last().filter(|_| self.cut)?;
+    /// A note for the user, if older objects than the limit were asked for.
+    pub fn limit_note(&self) -> Option<String> {
+        let oldest = self.read.last().filter(|_| self.limit_reached)?;
         Some(format!(
-            "this is from the newest {} objects of the ledger, back to {}; what is older was not read: query it where it lies (s3://{}/ledger/)",
+            "Only the newest {} objects of the ledger were read, back to {}. Query s3://{}/ledger/ for older events.",
             self.read.len(),
-            oldest.header.at.strftime("%Y-%m-%d %H:%M:%S UTC"),
+            date_time(oldest.header.at),
             self.state.bucket()
         ))
     }
 }
 
-/// Follows the ledger as it grows.
+/// A reader of the lines that are added to the ledger.
 #[derive(Debug)]
-pub struct Follower {
+pub struct LedgerFollower {
     state: Store,
     seen: Option<String>,
-    /// The board as it was at the last look.
+    /// The board as of the last poll.
     pub board: Board,
 }
 
-impl Follower {
-    /// Everything after now.
+impl LedgerFollower {
+    /// Starts at the current end of the ledger.
+    ///
+    /// # Errors
+    ///
+    /// The board is missing or not valid, or S3 fails.
     pub async fn from_now_on(state: Store) -> Result<Self, StateError> {
         let board = board(&state).await?;
         Ok(Self { seen: board.ledger.clone(), state, board })
     }
 
-    /// Looks once: the lines that were committed since the last look, oldest first.
-    pub async fn look(&mut self) -> Result<Vec<LedgerLine>, StateError> {
+    /// Returns the lines that were committed since the last poll, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// The board or an object is missing or not valid, or S3 fails.
+    pub async fn poll(&mut self) -> Result<Vec<LedgerLine>, StateError> {
         self.board = board(&self.state).await?;
         if self.board.ledger == self.seen {
             return Ok(Vec::new());

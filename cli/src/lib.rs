@@ -1,27 +1,33 @@
-//! The `landfall` command as a library, so that tests can start whole local stacks as it does.
+//! The `landfall` command as a library, so that tests can start local stacks the way the command does.
 //!
-//! - [`local`]: a whole stack on this machine. [`release`]: a project put into place. [`stack`]: a deployed stack, here or in AWS.
-//! - [`process`]: children that never outlive us. [`setup`]: what the machine must have. [`terminal`]: what people see.
-//! - [`ledger`], [`story`]: what happened, and what happens, in words.
-//! - [`doctor`]: a deployed stack and its project, examined. [`dbt`]: the user's dbt and its profile. [`docs_server`]: the published docs in a browser.
+//! - [`args`], [`commands`]: the command line, and one module for each verb.
+//! - [`stack`], [`ledger`]: a deployed stack, and the board and ledger that it keeps in S3.
+//! - [`local`], [`demo`], [`landing_folder`], [`emulated_account`]: a stack on this machine, and files that land in it.
+//! - [`release`], [`dbt`], [`jinja`]: a dbt project, parsed, checked and released.
+//! - [`activity`], [`why`], [`doctor`], [`describe`]: what a stack does, did, and what is wrong with it.
+//! - [`process`], [`setup`], [`environment`], [`home`]: child processes, and what this machine provides.
+//! - [`terminal`], [`text`], [`docs_server`], [`select`]: output, the published docs, and dbt's node selection.
 
+pub mod activity;
 pub mod args;
 pub mod commands;
 pub mod dbt;
 pub mod demo;
+pub mod describe;
 pub mod docs_server;
 pub mod doctor;
+pub mod emulated_account;
 pub mod environment;
 pub mod home;
+pub mod jinja;
+pub mod landing_folder;
 pub mod ledger;
 pub mod local;
 pub mod process;
 pub mod release;
-pub mod render;
 pub mod select;
 pub mod setup;
 pub mod stack;
-pub mod story;
 pub mod terminal;
 pub mod text;
 pub mod why;

@@ -1,4 +1,4 @@
-//! Wiring: the command line, the runtime, and what ends it.
+//! The `landfall` program: parses the command line, runs the verb, and prints its error.
 
 use std::{io::Write as _, process::ExitCode};
 
@@ -6,7 +6,7 @@ use clap::Parser as _;
 use landfall::{args::Cli, commands, terminal::Terminal};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// As a shell says it of a program that Ctrl-C ended.
+/// The exit code that shells use for a program that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
@@ -22,31 +22,31 @@ fn main() -> ExitCode {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => fail(&error),
             },
-            // What runs is dropped here, and with it every child.
+            // The verb's future is dropped here, which ends its child processes.
             () = interrupted() => {
-                terminal.say("ending what was started ...");
+                terminal.print("ending every process that was started ...");
                 if terminal.ends_by_interruption() { ExitCode::SUCCESS } else { ExitCode::from(INTERRUPTED) }
             }
         }
     });
-    // A thread that still waits for an answer at the terminal must not hold us up.
+    // A thread may still wait for an answer at the terminal; the program does not wait for it.
     runtime.shutdown_background();
     code
 }
 
 fn fail(error: &dyn std::error::Error) -> ExitCode {
-    // Nothing better is left to do when stderr is closed.
+    // If standard error is closed, there is no place to report that.
     let _ = writeln!(std::io::stderr(), "{} {error}", console::style("error:").for_stderr().red());
     ExitCode::FAILURE
 }
 
-/// Ctrl-C, a polite kill, or a terminal that was closed.
+/// Waits for SIGINT (Ctrl-C), SIGTERM, or SIGHUP (a closed terminal).
 async fn interrupted() {
     let listen = |kind| signal(kind).ok();
     let (Some(mut int), Some(mut term), Some(mut hup)) =
         (listen(SignalKind::interrupt()), listen(SignalKind::terminate()), listen(SignalKind::hangup()))
     else {
-        // Without handlers the signals end us at once, and the guardian ends our children.
+        // Without handlers the signals end this process at once, and the guardian ends its children.
         return std::future::pending().await;
     };
     tokio::select! {

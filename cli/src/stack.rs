@@ -1,4 +1,4 @@
-//! A deployed stack, in AWS or on this machine: what its template gave out, and the clients to speak to it.
+//! A deployed stack, in AWS or on this machine: the outputs of its template, and AWS clients for it.
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
@@ -9,119 +9,125 @@ use landfall_aws::{Clients, ConnectError, Store, StoreError};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    home::{Home, NoHome},
-    local::aws,
+    emulated_account,
+    home::{Home, HomeNotFound},
 };
 
-/// A stack that cannot be reached or isn't what it should be.
+/// Errors of reaching a stack.
 #[derive(Debug, thiserror::Error)]
 pub enum StackError {
-    /// No stack was named, and none runs here.
+    /// No stack was named, and no local stack runs.
     #[error(
-        "no local stack is running: start one (`landfall local --project DIR --target NAME`), or name one in AWS (`--stack NAME`)"
+        "no local stack is running: start one with `landfall local --project DIR`, or name a stack in AWS with --stack NAME"
     )]
     NoneRunning,
-    /// The stack that ran here is gone.
+    /// The local stack does not answer.
     #[error(
-        "the local stack {name} does not answer at {endpoint}: start it again (`landfall local`), or name one in AWS (`--stack NAME`)"
+        "the local stack {name} does not answer at {endpoint}: start it again with `landfall local`, or name a stack in AWS with --stack NAME"
     )]
     Gone {
-        /// Its name.
+        /// The name of the local stack.
         name: String,
-        /// Where it was.
+        /// The address of its emulator.
         endpoint: String,
     },
-    /// Its state file says something else.
-    #[error("{} is unreadable ({reason}): end the local stack and start it again", file.display())]
+    /// The state file of the local stack is not valid.
+    #[error("{} cannot be read ({reason}): end the local stack and start it again", file.display())]
     Unreadable {
-        /// Which file.
+        /// The path of the file.
         file: PathBuf,
-        /// Why.
+        /// The error of the file system or the parser.
         reason: String,
     },
-    /// No such stack.
-    #[error("there is no stack {0} in this account and region: `sam deploy` it, or name another by --stack")]
-    Missing(String),
-    /// The stack is not one of Landfall's, or of another version.
+    /// The stack does not exist.
     #[error(
-        "the stack {stack} has no output {output}: is it Landfall's, and deployed by this version of template.yaml?"
+        "stack {0} does not exist in this AWS account and Region: deploy it with `sam deploy`, check your AWS profile and Region, or name another stack with --stack"
+    )]
+    Missing(String),
+    /// The stack is not Landfall's, or of another version.
+    #[error(
+        "stack {stack} has no output {output}, so it is not a Landfall stack or was deployed with another version of template.yaml: name another stack with --stack, or deploy this version"
     )]
     Output {
-        /// The stack.
+        /// The name of the stack.
         stack: String,
-        /// The output.
+        /// The name of the output.
         output: &'static str,
     },
-    /// Landfall's own files are not found.
+    /// Landfall's own files are missing.
     #[error(transparent)]
-    Home(#[from] NoHome),
-    /// The SDK has no region.
+    Home(#[from] HomeNotFound),
+    /// The AWS clients cannot be made, for example without a Region.
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// AWS said no.
+    /// A request to AWS failed.
     #[error("{action} on {on} failed: {reason}")]
     Call {
-        /// The IAM action.
+        /// The IAM action of the request.
         action: &'static str,
-        /// What it was tried on.
+        /// The resource of the request.
         on: String,
-        /// What AWS said.
+        /// The error of AWS.
         reason: String,
     },
-    /// S3 said no.
+    /// A request to S3 failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// Which stack a command means.
+/// The choice of a stack on the command line.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct StackChoice {
-    /// The stack in AWS, by its name there; credentials and region are found as the AWS CLI finds them
+    /// Stack in AWS, in the account and Region of your AWS profile
     #[arg(long, value_name = "NAME", conflicts_with = "local")]
     pub stack: Option<String>,
-    /// The stack that `landfall local` runs on this machine (also meant if no stack is named)
+    /// Local stack that runs on this machine (the default without --stack)
     #[arg(long)]
     pub local: bool,
 }
 
-/// What the running local stack tells the other commands, in .landfall/local/current.json.
+/// The running local stack, as .landfall/local/current.json describes it for the other commands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LocalState {
-    /// The local stack's name.
+    /// The name of the local stack.
     pub name: String,
-    /// `CloudFormation`'s name for it.
+    /// The name of the stack in `CloudFormation`.
     pub stack: String,
-    /// The emulator.
+    /// The address of the emulator.
     pub endpoint: String,
-    /// The template's outputs.
+    /// The outputs of the template.
     pub outputs: BTreeMap<String, String>,
-    /// Every landing bucket; the first is the one of relative locations.
+    /// Every landing bucket; relative locations are in the first.
     pub landing_buckets: Vec<String>,
-    /// Its folder.
+    /// The folder of the stack.
     pub folder: PathBuf,
-    /// How its releases run dbt.
+    /// The dbt of the project that it was started with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dbt: Option<crate::dbt::Dbt>,
-    /// Where its docs are shown.
+    /// The address of its docs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub docs: Option<String>,
 }
 
-/// A stack that answers.
+/// A deployed stack, and AWS clients for it.
 #[derive(Debug)]
 pub struct Stack {
-    /// `CloudFormation`'s name for it.
+    /// The name of the stack in `CloudFormation`.
     pub name: String,
-    /// The template's outputs.
+    /// The outputs of the template.
     pub outputs: BTreeMap<String, String>,
-    /// Present if it runs on this machine.
+    /// The state of the local stack; `None` for a stack in AWS.
     pub local: Option<LocalState>,
     clients: Clients,
     sdk: SdkConfig,
 }
 
 impl Stack {
-    /// The stack that the choice means.
+    /// Opens the chosen stack.
+    ///
+    /// # Errors
+    ///
+    /// The stack does not exist or does not answer.
     pub async fn open(choice: &StackChoice) -> Result<Self, StackError> {
         match &choice.stack {
             Some(name) => Self::in_aws(name).await,
@@ -129,7 +135,11 @@ impl Stack {
         }
     }
 
-    /// A stack in the account and region of the user's own credentials.
+    /// Opens a stack in the account and Region of the user's AWS profile.
+    ///
+    /// # Errors
+    ///
+    /// The stack does not exist, or the credentials or the Region are missing.
     pub async fn in_aws(name: &str) -> Result<Self, StackError> {
         let sdk = aws_config::defaults(BehaviorVersion::latest()).http_client(landfall_aws::http_client()).load().await;
         let path_style = sdk.endpoint_url().is_some();
@@ -137,7 +147,11 @@ impl Stack {
         Ok(Self { name: name.to_owned(), outputs, local: None, clients: Clients::new(sdk.clone(), path_style)?, sdk })
     }
 
-    /// The stack that runs on this machine.
+    /// Opens the local stack that runs on this machine.
+    ///
+    /// # Errors
+    ///
+    /// No local stack runs, or it does not answer.
     pub async fn running_here(home: &Home) -> Result<Self, StackError> {
         let file = home.current();
         let text = match std::fs::read(&file) {
@@ -155,7 +169,11 @@ impl Stack {
         Self::emulated(state)
     }
 
-    /// A stack on the emulator.
+    /// Opens a stack on the emulator.
+    ///
+    /// # Errors
+    ///
+    /// The AWS clients cannot be made.
     pub fn emulated(state: LocalState) -> Result<Self, StackError> {
         let sdk = emulated_sdk(&state.endpoint);
         Ok(Self {
@@ -167,7 +185,11 @@ impl Stack {
         })
     }
 
-    /// One of the template's outputs.
+    /// An output of the template.
+    ///
+    /// # Errors
+    ///
+    /// The stack has no such output.
     pub fn output(&self, output: &'static str) -> Result<&str, StackError> {
         self.outputs
             .get(output)
@@ -175,64 +197,81 @@ impl Stack {
             .ok_or_else(|| StackError::Output { stack: self.name.clone(), output })
     }
 
-    /// Board, ledger, plans and releases.
+    /// The state bucket: board, ledger, plans and releases.
+    ///
+    /// # Errors
+    ///
+    /// The stack has no such output.
     pub fn state(&self) -> Result<Store, StackError> {
         Ok(self.clients.store(self.output("StateBucket")?))
     }
 
-    /// The docs site.
+    /// The bucket of the docs.
+    ///
+    /// # Errors
+    ///
+    /// The stack has no such output.
     pub fn docs(&self) -> Result<Store, StackError> {
         Ok(self.clients.store(self.output("DocsBucket")?))
     }
 
     /// The landing bucket of relative locations.
+    ///
+    /// # Errors
+    ///
+    /// The stack has no such output.
     pub fn landing(&self) -> Result<Store, StackError> {
         Ok(self.clients.store(self.output("LandingBucket")?))
     }
 
-    /// Any bucket.
+    /// A bucket with this name.
     pub fn store(&self, bucket: &str) -> Store {
         self.clients.store(bucket)
     }
 
-    /// S3 itself, for what concerns a bucket rather than its objects.
+    /// An S3 client, for requests about a bucket and not its objects.
     pub fn s3(&self) -> aws_sdk_s3::Client {
         let path_style = self.sdk.endpoint_url().is_some();
         aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(&self.sdk).force_path_style(path_style).build())
     }
 
-    /// All clients.
+    /// The AWS clients of Landfall's adapters.
     pub fn clients(&self) -> &Clients {
         &self.clients
     }
 
-    /// What the clients are made of.
+    /// The configuration of the AWS SDK.
     pub fn sdk(&self) -> &SdkConfig {
         &self.sdk
     }
 }
 
-/// Settings that read neither environment nor profile: the emulated account's own.
+/// The SDK configuration of the emulated account. It reads neither the environment nor a profile.
 pub fn emulated_sdk(endpoint: &str) -> SdkConfig {
-    let credentials = Credentials::new(aws::ACCESS_KEY, aws::SECRET_KEY, None, None, "landfall-local");
+    let credentials =
+        Credentials::new(emulated_account::ACCESS_KEY, emulated_account::SECRET_KEY, None, None, "landfall-local");
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .http_client(landfall_aws::http_client())
-        .region(Region::new(aws::REGION))
+        .region(Region::new(emulated_account::REGION))
         .endpoint_url(endpoint)
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .build()
 }
 
-/// The outputs of a stack.
+/// Reads the outputs of a stack.
+///
+/// # Errors
+///
+/// The stack does not exist, or the request fails.
 pub async fn outputs(sdk: &SdkConfig, stack: &str) -> Result<BTreeMap<String, String>, StackError> {
     if sdk.region().is_none() {
         return Err(ConnectError::Region.into());
     }
     let client = aws_sdk_cloudformation::Client::new(sdk);
     let answer = client.describe_stacks().stack_name(stack).send().await.map_err(|error| {
-        let words = error.as_service_error().and_then(|error| error.message());
-        if words.is_some_and(|words| words.contains("does not exist")) {
+        let message = error.as_service_error().and_then(|error| error.message());
+        if message.is_some_and(|message| message.contains("does not exist")) {
             StackError::Missing(stack.to_owned())
         } else {
             StackError::Call {

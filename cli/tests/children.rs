@@ -1,4 +1,4 @@
-//! Nothing that the command starts outlives it, however it ends.
+//! No process that the command starts outlives it.
 
 // Tells clippy that helpers are tests too.
 #![cfg(test)]
@@ -15,14 +15,14 @@ use nix::{
     unistd::Pid,
 };
 
-/// A landfall that is installing a virtual environment: the "Python" names its process, and waits.
+/// A running `landfall setup` that installs a virtual environment with a fake Python that never ends.
 struct Installing {
     landfall: Child,
     python: Pid,
     _folder: tempfile::TempDir,
 }
 
-/// A checkout with nothing in it but what the command looks for, and a Python that never ends.
+/// Makes a checkout with only the files that the command looks for, and returns a fake Python that never ends.
 fn checkout(folder: &Path) -> PathBuf {
     for file in ["template.yaml", "cli/emulator/launch.py", "cli/emulator/requirements.txt"] {
         let file = folder.join(file);
@@ -61,7 +61,7 @@ fn installing() -> Installing {
     until("python never started", || pid.exists());
     let python = Pid::from_raw(std::fs::read_to_string(pid).unwrap().trim().parse().unwrap());
     assert!(exists(python));
-    // Keeps reading, so that the command can still say what it wants.
+    // Reads on, so that the command never blocks on a full pipe.
     std::thread::spawn(move || lines.for_each(drop));
     Installing { landfall, python, _folder: folder }
 }
@@ -74,13 +74,13 @@ fn until(otherwise: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-/// Whether any process of the group exists: our child leads one.
+/// Whether a process of the group exists; the child leads one.
 fn exists(leader: Pid) -> bool {
     nix::sys::signal::killpg(leader, None).is_ok()
 }
 
 #[test]
-fn a_killed_command_leaves_no_process_behind() {
+fn children_end_when_the_command_is_killed() {
     let mut it = installing();
     it.landfall.kill().unwrap();
     it.landfall.wait().unwrap();
@@ -88,7 +88,7 @@ fn a_killed_command_leaves_no_process_behind() {
 }
 
 #[test]
-fn an_interrupted_command_ends_what_it_started_before_it_ends() {
+fn children_end_before_an_interrupted_command_ends() {
     let mut it = installing();
     kill(Pid::from_raw(it.landfall.id().try_into().unwrap()), Signal::SIGINT).unwrap();
     assert_eq!(it.landfall.wait().unwrap().code(), Some(130));

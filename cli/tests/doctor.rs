@@ -1,4 +1,4 @@
-//! `landfall doctor` on a stack whose every answer is written here.
+//! `landfall doctor` on a stubbed AWS.
 
 // Tells clippy that helpers are tests too.
 #![cfg(test)]
@@ -10,7 +10,7 @@ use std::{
 };
 
 use landfall::{
-    doctor::{Finding, Report, Verdict, examine, landing::Fix},
+    doctor::{DoctorReport, Finding, FindingVerdict, examine, landing_buckets::Fix},
     stack::{LocalState, Stack},
     terminal::Terminal,
 };
@@ -29,21 +29,21 @@ const QUEUE: &str = "<QueueConfiguration><Id>q</Id><Queue>arn:aws:sqs:eu-west-1:
 const EVENT_BRIDGE: &str = "<EventBridgeConfiguration></EventBridgeConfiguration>";
 const IMAGE: &str = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/dbt@sha256:0a0a";
 
-/// What AWS would answer.
+/// The answers of the stubbed AWS.
 #[derive(Debug, Clone)]
 struct Answers {
     status: &'static str,
     versioning: &'static str,
-    /// The inside of the landing bucket's notification configuration.
+    /// The content of the landing bucket's notification configuration.
     notifications: String,
-    /// HEAD of the landing bucket: with the expected owner, and without.
+    /// The status of HEAD of the landing bucket: with the expected owner, and without.
     landing: (u16, u16),
     image: &'static str,
     image_exists: bool,
     sweep: &'static str,
     dead_letters: u32,
-    /// An If-None-Match that is not heeded.
-    careless: bool,
+    /// Whether S3 ignores conditions of writes.
+    ignores_conditions: bool,
     board: bool,
 }
 
@@ -58,7 +58,7 @@ impl Default for Answers {
             image_exists: true,
             sweep: "ENABLED",
             dead_letters: 0,
-            careless: false,
+            ignores_conditions: false,
             board: true,
         }
     }
@@ -130,10 +130,10 @@ impl Answers {
                 Reply::object("b", &String::from_utf8(board).unwrap())
             }
             ("PUT", _) if request.header("if-match").is_some() => Reply::xml_error(412, "PreconditionFailed"),
-            ("PUT", _) if body.starts_with('1') || self.careless => Reply::written("d"),
+            ("PUT", _) if body.starts_with('1') || self.ignores_conditions => Reply::written("d"),
             ("PUT", _) => Reply::xml_error(412, "PreconditionFailed"),
             ("DELETE", _) => xml(204, ""),
-            // What is compared with after a 412.
+            // The adapter reads the object after a 412.
             ("GET", path) if path.starts_with("/shop-state/doctor/") => Reply::object("d", "1"),
             _ => Reply::xml_error(404, "NoSuchKey"),
         }
@@ -176,8 +176,8 @@ fn resources() -> Reply {
     )
 }
 
-/// The findings, and what was asked.
-async fn report(answers: Answers, fix: bool) -> (Report, Vec<Request>) {
+/// The report, and the requests that were made.
+async fn report(answers: Answers, fix: bool) -> (DoctorReport, Vec<Request>) {
     let answers = Arc::new(Mutex::new(answers));
     let stub = Stub::start(move |request| answers.lock().unwrap().answer(request)).await;
     let url = |name: &str| format!("{}/111122223333/{name}", stub.endpoint());
@@ -208,12 +208,12 @@ async fn report(answers: Answers, fix: bool) -> (Report, Vec<Request>) {
     (report, stub.seen())
 }
 
-fn only(report: &Report, verdict: Verdict) -> Vec<&Finding> {
+fn only(report: &DoctorReport, verdict: FindingVerdict) -> Vec<&Finding> {
     report.findings.iter().filter(|finding| finding.verdict == verdict).collect()
 }
 
-/// The one thing that is so, which says this and has a fix that says that.
-async fn finds(answers: Answers, verdict: Verdict, says: &str, fix: &str) {
+/// Asserts that the report has one finding with this verdict, text and fix.
+async fn assert_finding(answers: Answers, verdict: FindingVerdict, says: &str, fix: &str) {
     let (report, _) = report(answers, false).await;
     let found = only(&report, verdict);
     assert_eq!(found.len(), 1, "{found:#?}");
@@ -223,10 +223,10 @@ async fn finds(answers: Answers, verdict: Verdict, says: &str, fix: &str) {
 }
 
 #[tokio::test]
-async fn a_healthy_stack_has_nothing_broken_and_is_left_as_it_was() {
+async fn a_healthy_stack_is_good_and_not_changed() {
     let (report, seen) = report(Answers::default(), false).await;
-    assert_eq!(only(&report, Verdict::Broken), Vec::<&Finding>::new());
-    assert_eq!(only(&report, Verdict::Warning), Vec::<&Finding>::new());
+    assert_eq!(only(&report, FindingVerdict::Broken), Vec::<&Finding>::new());
+    assert_eq!(only(&report, FindingVerdict::Warning), Vec::<&Finding>::new());
     let written: Vec<&str> =
         seen.iter().filter(|it| matches!(it.method.as_str(), "PUT" | "DELETE")).map(|it| it.target.as_str()).collect();
     assert!(written.iter().all(|target| target.starts_with("/shop-state/doctor/")), "{written:?}");
@@ -234,24 +234,48 @@ async fn a_healthy_stack_has_nothing_broken_and_is_left_as_it_was() {
 }
 
 #[tokio::test]
-async fn what_is_broken_is_found_with_its_fix() {
+async fn each_broken_part_is_found_with_its_fix() {
     let good = Answers::default;
-    finds(Answers { status: "ROLLBACK_COMPLETE", ..good() }, Verdict::Broken, "ROLLBACK", "deleted and deployed anew")
+    assert_finding(
+        Answers { status: "ROLLBACK_COMPLETE", ..good() },
+        FindingVerdict::Broken,
+        "ROLLBACK",
+        "deleted and deployed again",
+    )
+    .await;
+    assert_finding(
+        Answers { versioning: "", ..good() },
+        FindingVerdict::Broken,
+        "not versioned",
+        "switch on versioning",
+    )
+    .await;
+    assert_finding(
+        Answers { ignores_conditions: true, ..good() },
+        FindingVerdict::Broken,
+        "that it should refuse",
+        "If-None-Match",
+    )
+    .await;
+    assert_finding(Answers { image_exists: false, ..good() }, FindingVerdict::Broken, "does not exist", "push it")
         .await;
-    finds(Answers { versioning: "", ..good() }, Verdict::Broken, "not versioned", "switch versioning on").await;
-    finds(Answers { careless: true, ..good() }, Verdict::Broken, "that it should refuse", "If-None-Match").await;
-    finds(Answers { image_exists: false, ..good() }, Verdict::Broken, "does not exist", "push it").await;
-    finds(Answers { sweep: "DISABLED", ..good() }, Verdict::Broken, "is disabled", "enable it").await;
-    finds(Answers { landing: (404, 404), ..good() }, Verdict::Broken, "does not exist", "LandingBuckets").await;
-    let deaf = Answers { notifications: QUEUE.to_owned(), ..good() };
-    finds(deaf, Verdict::Broken, "does not send its events", "--fix").await;
+    assert_finding(Answers { sweep: "DISABLED", ..good() }, FindingVerdict::Broken, "is disabled", "enable it").await;
+    assert_finding(
+        Answers { landing: (404, 404), ..good() },
+        FindingVerdict::Broken,
+        "does not exist",
+        "LandingBuckets",
+    )
+    .await;
+    let without_events = Answers { notifications: QUEUE.to_owned(), ..good() };
+    assert_finding(without_events, FindingVerdict::Broken, "does not send its events", "--fix").await;
 }
 
 #[tokio::test]
-async fn what_only_a_person_can_judge_is_a_warning() {
+async fn parts_that_the_user_must_check_are_warnings() {
     let good = Answers::default;
     let (letters, _) = report(Answers { dead_letters: 3, ..good() }, false).await;
-    let letters = only(&letters, Verdict::Warning);
+    let letters = only(&letters, FindingVerdict::Warning);
     assert_eq!(letters.len(), 2, "one for each queue: {letters:#?}");
     assert!(letters.iter().all(|it| it.says.starts_with("3 messages")), "{letters:#?}");
     let fix = |at: usize| letters[at].fix.clone().unwrap();
@@ -268,35 +292,57 @@ async fn what_only_a_person_can_judge_is_a_warning() {
         "SQS moves none of a function's: {}",
         fix(1)
     );
-    finds(Answers { landing: (403, 200), ..good() }, Verdict::Warning, "another account", "events/cross-account").await;
-    finds(Answers { landing: (403, 403), ..good() }, Verdict::Warning, "you may not see it", "s3:ListBucket").await;
+    assert_finding(
+        Answers { landing: (403, 200), ..good() },
+        FindingVerdict::Warning,
+        "another account",
+        "events/cross-account",
+    )
+    .await;
+    assert_finding(
+        Answers { landing: (403, 403), ..good() },
+        FindingVerdict::Warning,
+        "you may not see it",
+        "s3:ListBucket",
+    )
+    .await;
     let tagged = "ghcr.io/acme/dbt:latest";
-    finds(Answers { image: tagged, ..good() }, Verdict::Warning, "behind which another image", "sha256").await;
+    assert_finding(
+        Answers { image: tagged, ..good() },
+        FindingVerdict::Warning,
+        "which may point to another image",
+        "sha256",
+    )
+    .await;
     let elsewhere = "444455556666.dkr.ecr.eu-west-1.amazonaws.com/dbt@sha256:0a0a";
-    finds(
+    assert_finding(
         Answers { image: elsewhere, ..good() },
-        Verdict::Warning,
-        "may the task's execution role pull",
+        FindingVerdict::Warning,
+        "the task's execution role may pull",
         "EcrRepositoryUri=4444",
     )
     .await;
 }
 
 #[tokio::test]
-async fn before_the_first_release_it_says_what_comes_next() {
+async fn before_the_first_release_the_next_steps_are_named() {
     let first = Answers { board: false, image: "image.invalid/landfall/no-image-yet", ..Answers::default() };
     let (report, _) = report(first, false).await;
-    assert_eq!(only(&report, Verdict::Broken), Vec::<&Finding>::new(), "a stack without a release is not broken");
+    assert_eq!(
+        only(&report, FindingVerdict::Broken),
+        Vec::<&Finding>::new(),
+        "a stack without a release is not broken"
+    );
     let next: Vec<&Finding> = report.findings.iter().filter(|it| it.about == "board" || it.about == "image").collect();
     assert_eq!(next.len(), 2);
     assert!(next.iter().all(|it| it.fix.as_ref().unwrap().contains("landfall release")), "{next:#?}");
 }
 
 #[tokio::test]
-async fn a_deaf_bucket_is_mended_and_keeps_what_it_had() {
-    let deaf = Answers { notifications: QUEUE.to_owned(), ..Answers::default() };
-    let (report, seen) = report(deaf, true).await;
-    assert_eq!(only(&report, Verdict::Broken), Vec::<&Finding>::new());
+async fn fix_switches_on_events_and_keeps_the_notifications_of_the_bucket() {
+    let without_events = Answers { notifications: QUEUE.to_owned(), ..Answers::default() };
+    let (report, seen) = report(without_events, true).await;
+    assert_eq!(only(&report, FindingVerdict::Broken), Vec::<&Finding>::new());
     let puts: Vec<&Request> =
         seen.iter().filter(|it| it.method == "PUT" && it.target.contains("notification")).collect();
     assert_eq!(puts.len(), 1);

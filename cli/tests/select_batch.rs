@@ -1,4 +1,4 @@
-//! `landfall select --batch` answers the conformance corpus as dbt did: the files as they lie there, packed ones too.
+//! `landfall select --batch` on the conformance corpus: the answers are those of dbt.
 
 // Tells clippy that helpers are tests too.
 #![cfg(test)]
@@ -36,14 +36,14 @@ fn read(path: &Path) -> String {
     text
 }
 
-/// Answers all cases of the project and compares each with what dbt answered.
-fn answers_as_dbt(name: &str, cases: &str) {
+/// Answers all cases of the project and compares each with dbt's answer.
+fn assert_answers_of_dbt(name: &str, cases: &str) {
     let folder = project(name);
     let path = |file: &str| folder.join(file).to_str().unwrap().to_owned();
     let (manifest, cases, state, target) = (path("manifest.json.zst"), path(cases), path("state"), path("current"));
-    let words = ["select", "--manifest", &manifest, "--state", &state, "--target", &target, "--batch", &cases];
+    let arguments = ["select", "--manifest", &manifest, "--state", &state, "--target", &target, "--batch", &cases];
     let (mut out, mut notes) = (Vec::new(), Vec::new());
-    run(&Line::try_parse_from(words).unwrap().args, &mut out, &mut notes).unwrap();
+    run(&Line::try_parse_from(arguments).unwrap().args, &mut out, &mut notes).unwrap();
     let out = String::from_utf8(out).unwrap();
     let recorded = read(Path::new(&cases));
     assert_eq!(out.lines().count(), recorded.lines().count());
@@ -64,11 +64,11 @@ fn answers_as_dbt(name: &str, cases: &str) {
 }
 
 #[test]
-fn a_batch_over_packed_cases_of_every_kind_of_resource_is_what_dbt_selected() {
-    answers_as_dbt("kitchen-a", "cases.jsonl.zst");
+fn compressed_cases_of_every_resource_type_are_answered_as_by_dbt() {
+    assert_answers_of_dbt("kitchen-a", "cases.jsonl.zst");
 }
 
 #[test]
-fn a_batch_over_an_old_schema_is_what_dbt_selected() {
-    answers_as_dbt("jaffle-v11", "cases.jsonl.zst");
+fn cases_of_an_old_manifest_schema_are_answered_as_by_dbt() {
+    assert_answers_of_dbt("jaffle-v11", "cases.jsonl.zst");
 }

@@ -1,4 +1,4 @@
-//! `landfall docs`.
+//! `landfall docs`: the published docs on 127.0.0.1, until Ctrl-C.
 
 use super::CommandError;
 use crate::{args::DocsArgs, docs_server::DocsServer, stack::Stack, terminal::Terminal};
@@ -6,7 +6,7 @@ use crate::{args::DocsArgs, docs_server::DocsServer, stack::Stack, terminal::Ter
 pub(super) async fn run(terminal: &Terminal, args: &DocsArgs) -> Result<(), CommandError> {
     let stack = Stack::open(&args.stack).await?;
     let server = DocsServer::start(stack.docs()?, args.port).await?;
-    terminal.say(format!("the docs of {} are at {} until Ctrl-C", stack.name, server.address));
+    terminal.print(format!("The docs of stack {} are at {}. Ctrl-C ends the server.", stack.name, server.address));
     terminal.until_interrupted();
     server.run().await;
     Ok(())

@@ -1,4 +1,4 @@
-//! `landfall load`.
+//! `landfall load`: the event `Dataset Loaded`.
 
 use landfall_planner::DatasetName;
 use serde_json::json;
@@ -9,9 +9,12 @@ use crate::{args::LoadArgs, stack::Stack, terminal::Terminal};
 pub(super) async fn run(terminal: &Terminal, args: &LoadArgs) -> Result<(), CommandError> {
     let dataset = DatasetName::parse(args.dataset.as_str())?;
     let stack = Stack::open(&args.stack).await?;
-    // Named, so that another stack of the account does not take it for its own.
+    // With the name of the stack, other stacks of the account ignore the event.
     let detail = json!({ "dataset": dataset, "batch_id": args.batch_id, "stack": stack.name });
     stack.clients().bus().put("Dataset Loaded", &detail).await?;
-    terminal.say(format!("told {} that {dataset} is loaded; `landfall status` shows what follows", stack.name));
+    terminal.print(format!(
+        "Sent `Dataset Loaded` for {dataset} to stack {}. `landfall status` shows the result.",
+        stack.name
+    ));
     Ok(())
 }

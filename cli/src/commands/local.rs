@@ -1,9 +1,8 @@
-//! `landfall local`: a stack for the user's own project, files from a folder, and the story of what follows.
+//! `landfall local`: a local stack for the user's own project, fed with the files of a folder.
 
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use landfall_planner::Release;
@@ -11,19 +10,15 @@ use landfall_planner::Release;
 use super::{CommandError, plan};
 use crate::{
     args::LocalArgs,
-    dbt::{self, Dbt, Warehouse},
+    dbt::{self, Dbt, WarehouseLocation},
     docs_server::DocsServer,
     home::Home,
-    local::{self, LocalError, LocalOptions, LocalStack, Watched},
+    landing_folder::{self, INTERVAL, WatchedFolder, destination},
+    local::{self, LocalError, LocalOptions, LocalStack},
     release,
-    stack::Stack,
-    story::Story,
-    terminal::{Terminal, count},
-    text::{list, printable},
+    terminal::Terminal,
+    text::list,
 };
-
-/// How often folder, ledger and logs are looked at.
-const INTERVAL: Duration = Duration::from_millis(500);
 
 pub(super) async fn run(terminal: &Terminal, args: &LocalArgs) -> Result<(), CommandError> {
     let home = Home::find()?;
@@ -51,14 +46,16 @@ pub(super) async fn run(terminal: &Terminal, args: &LocalArgs) -> Result<(), Com
 
     let buckets = named_buckets(terminal, &project, &name, &dbt).await?;
     let options = LocalOptions {
-        binaries: binaries()?,
+        binaries: local::binaries_folder()?,
         name: name.clone(),
         port: args.port,
         landing_buckets: buckets,
         parameters: BTreeMap::new(),
         home: home.clone(),
     };
-    terminal.say(format!("a fresh local stack {name}: what an earlier one of this name held is gone, its S3 included"));
+    terminal.print(format!(
+        "starting the local stack {name} with empty S3 buckets; an earlier stack of this name is deleted"
+    ));
     let mut stack = LocalStack::start(terminal, &options, &environments).await?;
     dbt.variables.extend(stack.project_variables());
     make_parent(&dbt)?;
@@ -67,109 +64,10 @@ pub(super) async fn run(terminal: &Terminal, args: &LocalArgs) -> Result<(), Com
     stack.state.dbt = Some(dbt);
     stack.state.docs = Some(docs.address.clone());
     stack.publish(&home)?;
-    follow(terminal, &mut stack, &docs.address, &args.landing, true).await
+    Ok(landing_folder::follow(terminal, &mut stack, &docs.address, &args.landing, true).await?)
 }
 
-/// Files of the folder land, and what follows is told, until Ctrl-C. `from_start`: what lies in the folder already lands too.
-pub(crate) async fn follow(
-    terminal: &Terminal,
-    stack: &mut LocalStack,
-    docs: &str,
-    landing: &Path,
-    from_start: bool,
-) -> Result<(), CommandError> {
-    let datasets = make_folders(stack, landing).await?;
-    terminal.heading(&format!("Drop a file into {}", landing.display()));
-    for line in datasets {
-        terminal.say(format!("  {line}"));
-    }
-    terminal.say(format!(
-        "  docs: {docs}   `landfall status` and `landfall why ...` work in another terminal   Ctrl-C ends everything"
-    ));
-    let mut watched = if from_start { Watched::everything(landing) } else { Watched::from_now_on(landing) };
-    let mut story = Story::from_now_on(terminal, &stack.stack, Some(docs.to_owned())).await?;
-    terminal.until_interrupted();
-    loop {
-        let changed = watched.changed();
-        if !changed.is_empty() {
-            story.restart_clock();
-        }
-        for file in changed {
-            upload(terminal, &stack.stack, &stack.state.landing_buckets, landing, &file).await?;
-        }
-        if !stack.is_alive() {
-            return Err(CommandError::EmulatorEnded(
-                stack.state.folder.join("emulator/emulator.log").display().to_string(),
-            ));
-        }
-        story.look().await?;
-        tokio::time::sleep(INTERVAL).await;
-    }
-}
-
-/// Puts a file of the landing folder into the bucket: its path is its key, unless its first folder is a landing bucket's name.
-async fn upload(
-    terminal: &Terminal,
-    stack: &Stack,
-    buckets: &[String],
-    landing: &Path,
-    file: &Path,
-) -> Result<(), CommandError> {
-    let Some((bucket, key)) = place(buckets, file) else { return Ok(()) };
-    match tokio::fs::read(landing.join(file)).await {
-        Ok(bytes) => {
-            stack.store(bucket).put(&key, &bytes, "application/octet-stream").await?;
-        }
-        // It may be gone again.
-        Err(error) => terminal.warn(&format!("{} did not land: {error}", printable(&file.display().to_string()))),
-    }
-    Ok(())
-}
-
-fn place<'a>(buckets: &'a [String], file: &Path) -> Option<(&'a str, String)> {
-    let key = file.to_string_lossy().into_owned();
-    let named = key.split_once('/').and_then(|(first, rest)| {
-        let bucket = buckets.iter().find(|bucket| *bucket == first)?;
-        Some((bucket.as_str(), rest.to_owned()))
-    });
-    named.or_else(|| Some((buckets.first()?.as_str(), key)))
-}
-
-/// A folder for each dataset, so that an operator sees where files go; a line for each.
-async fn make_folders(stack: &LocalStack, landing: &Path) -> Result<Vec<String>, CommandError> {
-    let state = stack.stack.state()?;
-    let (_, release) = crate::ledger::snapshot(&state).await?;
-    let Some(release) = release else { return Ok(Vec::new()) };
-    let mut lines = Vec::new();
-    std::fs::create_dir_all(landing).map_err(|source| LocalError::files(landing, source))?;
-    let first = stack.state.landing_buckets.first();
-    for (name, dataset) in &release.compiled.datasets {
-        for location in &dataset.locations {
-            if !stack.state.landing_buckets.contains(&location.bucket) {
-                continue;
-            }
-            let mut folder = landing.to_owned();
-            if first != Some(&location.bucket) {
-                folder.push(&location.bucket);
-            }
-            folder.push(&location.prefix);
-            if location.prefix.ends_with('/') {
-                std::fs::create_dir_all(&folder).map_err(|source| LocalError::files(&folder, source))?;
-            }
-            lines.push(format!(
-                "{:<24} a load of {name}: {}",
-                folder.display(),
-                count(dataset.nodes.len(), "node", "nodes")
-            ));
-        }
-        if dataset.ready == landfall_planner::ReadinessPolicy::Event {
-            lines.push(format!("{:<24} says that {name} is loaded", format!("landfall load {name}")));
-        }
-    }
-    Ok(lines)
-}
-
-/// Shows what each file of the folder would run.
+/// Prints what each file of the folder would run.
 async fn plan_only(
     terminal: &Terminal,
     project: &Path,
@@ -182,56 +80,57 @@ async fn plan_only(
     let release = parsed(terminal, project, &dbt, &bucket).await?;
     let buckets = buckets_of(&release, &bucket);
     std::fs::create_dir_all(landing).map_err(|source| LocalError::files(landing, source))?;
-    terminal.say(format!(
-        "plan only: nothing runs. Each file in {} is shown with what it would run; Ctrl-C ends it",
+    terminal.print(format!(
+        "plan only: nothing runs. Put files into {}/ to see what each would run. Ctrl-C ends the command.",
         landing.display()
     ));
-    let mut watched = Watched::everything(landing);
+    let mut watched = WatchedFolder::everything(landing);
     terminal.until_interrupted();
     loop {
         for file in watched.changed() {
-            if let Some((bucket, key)) = place(&buckets, &file) {
-                plan::tell(terminal, &plan::suppose(&release, &[plan::landed(bucket, &key)], false));
+            if let Some((bucket, key)) = destination(&buckets, &file) {
+                plan::print(terminal, &plan::simulate(&release, &[plan::object_created(bucket, &key)], false));
             }
         }
         tokio::time::sleep(INTERVAL).await;
     }
 }
 
-/// Asks before dbt touches a warehouse that is not on this machine, and refuses one that cannot work here.
+/// Asks before dbt writes to a warehouse that is not on this machine. Refuses a warehouse that cannot work in a local stack.
 async fn allow_warehouse(terminal: &Terminal, dbt: &Dbt, project: &Path, yes: bool) -> Result<(), CommandError> {
     let target = dbt.target.as_deref().map(|target| format!("target {target}, ")).unwrap_or_default();
-    let words = match dbt::warehouse(dbt, project)? {
-        Warehouse::DuckDbFile(_) => return Ok(()),
-        Warehouse::RelativeDuckDb(path) => {
+    let warehouse = match dbt::warehouse(dbt, project)? {
+        WarehouseLocation::DuckDbFile(_) => return Ok(()),
+        WarehouseLocation::RelativeDuckDb(path) => {
             return Err(CommandError::Warehouse(format!(
-                "the profile's DuckDB file is a relative path ({path}): each run works in a copy of the project, where that is another file; \
-                 make it absolute, or \"{{{{ env_var('DUCKDB_PATH') }}}}\", which landfall local sets"
+                "the profile's DuckDB file is a relative path ({path}). Each run works in its own copy of the project, so each run \
+                 would write another file. Use an absolute path, or \"{{{{ env_var('DUCKDB_PATH') }}}}\", which `landfall local` sets"
             )));
         }
-        Warehouse::InMemory => {
+        WarehouseLocation::InMemory => {
             return Err(CommandError::Warehouse(
-                "the profile's DuckDB is in memory, so nothing would be left after a run: give it a path, such as \
-                 \"{{ env_var('DUCKDB_PATH') }}\", which landfall local sets"
+                "the profile's DuckDB is in memory, so its tables are lost after each run. Set a path, such as \
+                 \"{{ env_var('DUCKDB_PATH') }}\", which `landfall local` sets"
                     .to_owned(),
             ));
         }
-        Warehouse::Remote(words) if words.starts_with("athena") || words.starts_with("glue") => {
+        WarehouseLocation::Remote(remote) if remote.starts_with("athena") || remote.starts_with("glue") => {
             return Err(CommandError::Warehouse(format!(
-                "{target}{words}: that is AWS itself, of which a local stack has only an emulation; --plan-only shows what would run"
+                "{target}{remote}: this warehouse is part of AWS, and a local stack has no emulation of it. Use --plan-only to see what would run"
             )));
         }
-        Warehouse::Remote(words) => words,
+        WarehouseLocation::Remote(remote) => remote,
     };
     if yes {
         return Ok(());
     }
-    let question = format!("dbt would build in a warehouse that is not on this machine ({target}{words}). Let it?");
+    let question =
+        format!("dbt will build in a warehouse that is not on this machine ({target}{warehouse}). Continue?");
     if terminal.confirm(&question).await {
         return Ok(());
     }
     Err(CommandError::Warehouse(format!(
-        "nothing ran: the warehouse is not on this machine ({target}{words}); --plan-only shows what would run, --yes lets dbt build there"
+        "nothing ran, because the warehouse is not on this machine ({target}{warehouse}). Use --yes to let dbt build there, or --plan-only to see what would run"
     )))
 }
 
@@ -250,11 +149,11 @@ async fn program(
     Ok(dbt::find(args.dbt.as_deref())?)
 }
 
-/// What the project asks for of the environment, and a `DuckDB` file in the stack's folder unless the user names one.
+/// The environment variables that the project names, and `DUCKDB_PATH`: a file in the stack's folder unless the user set it.
 fn variables(home: &Home, project: &Path, name: &str) -> Result<BTreeMap<String, String>, CommandError> {
     let profiles = crate::environment::variable("DBT_PROFILES_DIR").map(PathBuf::from);
-    let mut variables = dbt::used_by(project, profiles.as_deref());
-    // The emulated account's, whatever is set outside.
+    let mut variables = dbt::variables_used_by(project, profiles.as_deref());
+    // The local stack sets these itself.
     for name in ["LANDING_BUCKET", "S3_ENDPOINT", "DBT_TARGET", "DBT_PROFILES_DIR"] {
         variables.remove(name);
     }
@@ -263,7 +162,7 @@ fn variables(home: &Home, project: &Path, name: &str) -> Result<BTreeMap<String,
     Ok(variables)
 }
 
-/// `DuckDB` makes the file, and not its folder.
+/// `DuckDB` creates its file, but not the folder of it.
 fn make_parent(dbt: &Dbt) -> Result<(), LocalError> {
     match dbt.variables.get("DUCKDB_PATH").map(Path::new).and_then(Path::parent) {
         Some(folder) => std::fs::create_dir_all(folder).map_err(|source| LocalError::files(folder, source)),
@@ -271,7 +170,7 @@ fn make_parent(dbt: &Dbt) -> Result<(), LocalError> {
     }
 }
 
-/// Buckets that the project names by their own names; none if it only has locations in the landing bucket, which the template then makes.
+/// The landing buckets, if the project names others than the first one. If empty, the template makes the only bucket.
 async fn named_buckets(
     terminal: &Terminal,
     project: &Path,
@@ -285,7 +184,7 @@ async fn named_buckets(
     let release = parsed(terminal, project, &dbt, &bucket).await?;
     let buckets = buckets_of(&release, &bucket);
     if buckets.len() > 1 {
-        terminal.say(format!("landing buckets made in the emulator: {}", list(&buckets, 10)));
+        terminal.print(format!("landing buckets in the emulated account: {}", list(&buckets, 10)));
         return Ok(buckets);
     }
     Ok(Vec::new())
@@ -303,7 +202,7 @@ fn buckets_of(release: &Release, first: &str) -> Vec<String> {
 
 async fn parsed(terminal: &Terminal, project: &Path, dbt: &Dbt, bucket: &str) -> Result<Release, CommandError> {
     let work = tempfile::tempdir().map_err(|source| LocalError::Files { path: std::env::temp_dir(), source })?;
-    let phase = terminal.begin("dbt parse, to see where the project's data lands");
+    let phase = terminal.begin("dbt parse, to find the landing locations");
     let files = release::parse(dbt, project, work.path(), true).await?;
     phase.done("");
     let settings = release::rendered_settings(dbt, project)?;
@@ -312,11 +211,4 @@ async fn parsed(terminal: &Terminal, project: &Path, dbt: &Dbt, bucket: &str) ->
 
 fn landing_bucket(name: &str) -> String {
     format!("{name}-landing")
-}
-
-/// The folder of this program, where its siblings lie.
-pub(crate) fn binaries() -> Result<PathBuf, LocalError> {
-    let program = std::env::current_exe().map_err(|source| LocalError::Files { path: "landfall".into(), source })?;
-    let folder = program.parent().unwrap_or(Path::new("."));
-    Ok(folder.to_owned())
 }

@@ -1,112 +1,116 @@
-//! The verbs, each in a module of its own.
+//! The verbs of the command line, one module for each.
 
 mod docs;
 mod load;
 mod local;
-mod operate;
+mod operator_commands;
 mod plan;
 mod recover;
 mod release;
 mod status;
 
 use crate::{
-    args::Verb, dbt::DbtError, demo::DemoError, docs_server::DocsError, doctor::DoctorError, home::NoHome,
-    ledger::StateError, local::LocalError, release::ReleaseError, select::SelectCommandError, stack::StackError,
-    story::StoryError, terminal::Terminal, why::WhyError,
+    activity::ActivityError, args::Verb, dbt::DbtError, demo, demo::DemoError, docs_server::DocsError, doctor,
+    doctor::DoctorError, home::Home, home::HomeNotFound, landing_folder::FollowError, ledger::StateError,
+    local::LocalError, release::ReleaseCommandError, select, select::SelectCommandError, stack::StackError,
+    terminal::Terminal, why, why::WhyError,
 };
 
-pub(crate) use local::{binaries, follow};
-pub use plan::{PlanError, Supposed, suppose};
+pub use plan::{PlanError, Simulation, simulate};
 pub use recover::RecoverError;
 
-/// Whatever ended a verb.
+/// Errors that end a verb.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
-    /// See there.
+    /// dbt or the project's profile cannot be used.
     #[error(transparent)]
     Dbt(#[from] DbtError),
-    /// See there.
+    /// The demo did not go as expected.
     #[error(transparent)]
     Demo(#[from] DemoError),
-    /// See there.
+    /// The docs cannot be served.
     #[error(transparent)]
     Docs(#[from] DocsError),
-    /// See there.
+    /// The doctor found something broken, or could not look.
     #[error(transparent)]
     Doctor(#[from] DoctorError),
-    /// See there.
+    /// The landing folder of a local stack cannot be followed.
     #[error(transparent)]
-    Home(#[from] NoHome),
-    /// See there.
+    Follow(#[from] FollowError),
+    /// Landfall's own files are missing.
+    #[error(transparent)]
+    Home(#[from] HomeNotFound),
+    /// A local stack cannot be started.
     #[error(transparent)]
     Local(#[from] LocalError),
-    /// See there.
+    /// A load cannot be simulated.
     #[error(transparent)]
     Plan(#[from] PlanError),
-    /// See there.
+    /// A project cannot be released.
     #[error(transparent)]
-    Release(#[from] ReleaseError),
-    /// See there.
+    Release(#[from] ReleaseCommandError),
+    /// A selection cannot be evaluated.
     #[error(transparent)]
     Select(#[from] SelectCommandError),
-    /// See there.
+    /// A stack cannot be reached.
     #[error(transparent)]
     Stack(#[from] StackError),
-    /// See there.
+    /// The board, the ledger or the release cannot be read.
     #[error(transparent)]
     State(#[from] StateError),
-    /// See there.
+    /// The activity of a stack cannot be read.
     #[error(transparent)]
-    Story(#[from] StoryError),
-    /// See there.
+    Activity(#[from] ActivityError),
+    /// An explanation cannot be given.
     #[error(transparent)]
     Why(#[from] WhyError),
-    /// S3.
+    /// A request to S3 failed.
     #[error(transparent)]
     Store(#[from] landfall_aws::StoreError),
-    /// Another service.
+    /// A request to another AWS service failed.
     #[error(transparent)]
     Call(#[from] landfall_aws::CallError),
-    /// A name.
+    /// A dataset's name is not valid.
     #[error(transparent)]
     Name(#[from] landfall_planner::InvalidName),
-    /// The warehouse, and what to do about it.
+    /// The warehouse of the project cannot be used locally; the text says why and what to do.
     #[error("{0}")]
     Warehouse(String),
-    /// Nothing of that name waits for an operator.
-    #[error("nothing that failed is called {0}: `landfall status` shows what waits for an operator, and why")]
-    NothingStuck(String),
-    /// No board to restore, or a bad choice of one.
+    /// `landfall retry` names something that is not in quarantine.
+    #[error(
+        "{0} has nothing in quarantine, so there is nothing to retry: `landfall status` shows what failed, and why"
+    )]
+    NothingToRetry(String),
+    /// No board can be restored.
     #[error(transparent)]
-    Recover(#[from] recover::RecoverError),
-    /// The emulator went away.
-    #[error("the emulator ended by itself: see {0}")]
-    EmulatorEnded(String),
+    Recover(#[from] RecoverError),
 }
 
-/// Does what was asked.
+/// Runs a verb to its end.
+///
+/// # Errors
+///
+/// Each verb has its own errors; [`CommandError`] lists them.
 pub async fn run(terminal: &Terminal, verb: &Verb) -> Result<(), CommandError> {
     match verb {
         Verb::Local(args) => local::run(terminal, args).await,
-        Verb::Demo(args) => Ok(Box::pin(crate::demo::run(terminal, args)).await?),
+        Verb::Demo(args) => Ok(Box::pin(demo::run(terminal, args)).await?),
         Verb::Release(args) => release::run(terminal, args).await,
         Verb::Plan(args) => plan::run(terminal, args),
-        Verb::Why(args) => Ok(crate::why::run(terminal, args).await?),
+        Verb::Why(args) => Ok(why::run(terminal, args).await?),
         Verb::Status(args) => status::run(terminal, args).await,
-        Verb::Doctor(args) => Ok(crate::doctor::run(terminal, args).await?),
-        Verb::Check(args) => Ok(crate::doctor::check(terminal, args)?),
+        Verb::Doctor(args) => Ok(doctor::run(terminal, args).await?),
+        Verb::Check(args) => Ok(doctor::check(terminal, args)?),
         Verb::Load(args) => load::run(terminal, args).await,
-        Verb::Pause(args) => operate::pause(terminal, args, true).await,
-        Verb::Resume(args) => operate::pause(terminal, args, false).await,
-        Verb::Retry(args) => operate::retry(terminal, args).await,
-        // Not through the terminal: its output is data.
-        Verb::Select(args) => {
-            Ok(crate::select::run(args, &mut std::io::stdout().lock(), &mut std::io::stderr().lock())?)
-        }
+        Verb::Pause(args) => operator_commands::pause(terminal, args).await,
+        Verb::Resume(args) => operator_commands::resume(terminal, args).await,
+        Verb::Retry(args) => operator_commands::retry(terminal, args).await,
+        // The output of `select` is data, so it goes to standard output without the terminal's formatting.
+        Verb::Select(args) => Ok(select::run(args, &mut std::io::stdout().lock(), &mut std::io::stderr().lock())?),
         Verb::Recover(args) => recover::run(terminal, args).await,
         Verb::Setup => {
-            crate::local::prepare(terminal, &crate::home::Home::find()?, true).await?;
-            terminal.say("everything that a local stack needs is installed");
+            crate::local::prepare(terminal, &Home::find()?, true).await?;
+            terminal.print("Everything that a local stack needs is installed.");
             Ok(())
         }
         Verb::Docs(args) => docs::run(terminal, args).await,

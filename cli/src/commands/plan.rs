@@ -1,4 +1,4 @@
-//! `landfall plan`: the same planner as the functions', asked what it would do about a load, with nothing but a manifest.
+//! `landfall plan`: the runs that the planner of the functions would plan for a load, simulated from a manifest alone.
 
 use std::{
     collections::BTreeMap,
@@ -14,66 +14,65 @@ use landfall_planner::{
     Board, Context, DatasetLoaded, DatasetName, InboundEvent, Input, InvalidName, LedgerLine, LedgerSubject,
     ObjectEvent, Plan, Release, TaskSettings, Trigger, decide,
 };
-
 use serde_json::Value;
 
 use super::CommandError;
 use crate::{
     args::PlanArgs,
+    describe::describe_plan,
     environment,
-    release::{self, ReleaseError},
-    render::render,
-    story::explain_plan,
+    jinja::render,
+    release::{self, ReleaseCommandError},
     terminal::Terminal,
     text::printable,
 };
 
-/// A supposition that cannot be made.
+/// Errors of simulating a load.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
-    /// A file.
+    /// A file cannot be read.
     #[error("cannot read {}: {source}", file.display())]
     Unreadable {
-        /// Which.
+        /// The path of the file.
         file: PathBuf,
-        /// Why.
+        /// The error of the file system.
         source: std::io::Error,
     },
-    /// The event is none of a load.
-    #[error("{} is no event of a load: {reason}", file.display())]
+    /// The file holds no event of a load.
+    #[error("{} is no event of a load: {reason}; events/README.md lists samples", file.display())]
     NoEvent {
-        /// Which.
+        /// The path of the file.
         file: PathBuf,
-        /// Why.
+        /// What the file holds instead.
         reason: String,
     },
-    /// No such dataset.
-    #[error("the project has no dataset {name}; it has {}", if has.is_empty() { "none: state where its sources lie (landfall.yml)" } else { has })]
+    /// The project has no such dataset.
+    #[error("the project has no dataset {name}; {}", if datasets.is_empty() { "it has none: add the locations of its sources to landfall.yml".to_owned() } else { format!("its datasets are {datasets}") })]
     NoDataset {
-        /// The name.
+        /// The name that was given.
         name: DatasetName,
-        /// Those it has.
-        has: String,
+        /// The names of the project's datasets.
+        datasets: String,
     },
-    /// Not even the form of a dataset's name.
+    /// The name of the dataset is not valid.
     #[error(transparent)]
     Name(#[from] InvalidName),
 }
 
-/// What would become of a load.
+/// The result of simulating a load.
 #[derive(Debug)]
-pub struct Supposed {
-    /// What the ledger would say of the events.
+pub struct Simulation {
+    /// The ledger lines of the events.
     pub lines: Vec<LedgerLine>,
-    /// The runs that would start.
+    /// The plans of the runs that would start.
     pub plans: Vec<Plan>,
 }
 
 pub(super) fn run(terminal: &Terminal, args: &PlanArgs) -> Result<(), CommandError> {
     let manifest = read(&args.manifest)?;
     let settings = settings(args)?;
-    let (loads, bucket) = match (&args.what.dataset, &args.what.event) {
-        (Some(name), _) => (vec![loaded(DatasetName::parse(name.as_str()).map_err(PlanError::Name)?)], None),
+    let (loads, bucket) = match (&args.load.dataset, &args.load.event) {
+        (Some(name), _) => (vec![dataset_loaded(DatasetName::parse(name.as_str()).map_err(PlanError::Name)?)], None),
         (None, Some(file)) => {
             let loads = events(file)?;
             let bucket = loads.iter().find_map(|load| match load {
@@ -82,47 +81,49 @@ pub(super) fn run(terminal: &Terminal, args: &PlanArgs) -> Result<(), CommandErr
             });
             (loads, bucket)
         }
-        // clap asks for one of them.
+        // The argument parser requires one of them.
         (None, None) => (Vec::new(), None),
     };
     let landing = args.landing_bucket.clone().or_else(|| release::bucket_of_sources(&manifest)).or(bucket);
     let landing = landing.unwrap_or_else(|| "landing".to_owned());
     let release = release::check(&manifest, settings.as_deref(), Some(&landing))?.into_release();
-    if let Some(InboundEvent::DatasetLoaded(word)) = loads.first()
-        && let Ok(name) = DatasetName::parse(word.dataset.as_str())
+    if let Some(InboundEvent::DatasetLoaded(event)) = loads.first()
+        && let Ok(name) = DatasetName::parse(event.dataset.as_str())
         && release.dataset(&name).is_none()
     {
-        let has: Vec<&str> = release.compiled.datasets.keys().map(DatasetName::as_str).collect();
-        return Err(PlanError::NoDataset { name, has: has.join(", ") }.into());
+        let datasets: Vec<&str> = release.compiled.datasets.keys().map(DatasetName::as_str).collect();
+        return Err(PlanError::NoDataset { name, datasets: datasets.join(", ") }.into());
     }
-    tell(terminal, &suppose(&release, &loads, args.nothing_built));
+    print(terminal, &simulate(&release, &loads, args.nothing_built));
     Ok(())
 }
 
-/// Says what would become of loads.
-pub(super) fn tell(terminal: &Terminal, supposed: &Supposed) {
-    for line in &supposed.lines {
+/// Prints the events and the runs that would start.
+pub(super) fn print(terminal: &Terminal, simulation: &Simulation) {
+    for line in &simulation.lines {
         let place = match &line.about {
             LedgerSubject::Object { bucket, key, dataset, .. } => {
-                let of = dataset.as_ref().map(|dataset| format!(" is a load of {dataset}")).unwrap_or_default();
-                format!("s3://{bucket}/{}{of}", printable(key))
+                let load = dataset.as_ref().map(|dataset| format!(" is a load of {dataset}")).unwrap_or_default();
+                format!("s3://{bucket}/{}{load}", printable(key))
             }
             LedgerSubject::Loaded { dataset, .. } => printable(dataset),
             _ => continue,
         };
-        let outcome = if supposed.plans.is_empty() { format!(": {}", printable(&line.detail)) } else { String::new() };
-        terminal.say(format!("{place}{outcome}"));
+        let outcome =
+            if simulation.plans.is_empty() { format!(": {}", printable(&line.detail)) } else { String::new() };
+        terminal.print(format!("{place}{outcome}"));
     }
-    for plan in &supposed.plans {
-        terminal.say(format!("would run {}", explain_plan(plan)));
+    for plan in &simulation.plans {
+        terminal.print(format!("would run {}", describe_plan(plan)));
     }
-    if supposed.plans.is_empty() {
-        terminal.say("nothing would run");
+    if simulation.plans.is_empty() {
+        terminal.print("no run would start");
     }
 }
 
-/// What the functions would do about loads, once their datasets are ready. Everything counts as built unless `nothing_built`.
-pub fn suppose(release: &Release, loads: &[InboundEvent], nothing_built: bool) -> Supposed {
+/// Simulates the runs for loads, from the events until nothing is left to plan. Every run succeeds at once, and every
+/// readiness policy is satisfied. All nodes count as built unless `nothing_built`.
+pub fn simulate(release: &Release, loads: &[InboundEvent], nothing_built: bool) -> Simulation {
     let now = clock::now();
     let nonce = clock::nonce();
     let task = TaskSettings::default();
@@ -135,31 +136,30 @@ pub fn suppose(release: &Release, loads: &[InboundEvent], nothing_built: bool) -
         }
     }
     let context = |now| Context { now, nonce: &nonce, release: Some(release), task: Some(&task) };
-    let landed = decide(&board, &Input::Events(loads), &context(now));
-    let mut supposed = Supposed { lines: landed.lines, plans: landed.plans };
-    board = landed.board;
+    let decision = decide(&board, &Input::Events(loads), &context(now));
+    let mut simulation = Simulation { lines: decision.lines, plans: decision.plans };
+    board = decision.board;
     let mut later = after_all_waits(now);
-    for _ in 0..MOST_WAVES {
-        settle(&mut board, release);
-        // However long a dataset waits for more, by then it waits no longer.
+    for _ in 0..MAX_WAVES {
+        complete_runs(&mut board, release);
         let decision = decide(&board, &Input::Tick, &context(later));
         board = decision.board;
-        supposed.lines.extend(decision.lines);
-        // What waits for other datasets goes on waiting.
+        simulation.lines.extend(decision.lines);
+        // Nodes that wait for other datasets stay pending.
         if decision.plans.iter().all(|plan| plan.nodes.is_empty()) {
             break;
         }
-        supposed.plans.extend(decision.plans);
+        simulation.plans.extend(decision.plans);
         later = after_all_waits(later);
     }
-    supposed
+    simulation
 }
 
-/// Runs that wait for one another, at most.
-const MOST_WAVES: usize = 20;
+/// The limit of runs that wait for one another.
+const MAX_WAVES: usize = 20;
 
-/// As if every live run had succeeded.
-fn settle(board: &mut Board, release: &Release) {
+/// Completes every live run as succeeded.
+fn complete_runs(board: &mut Board, release: &Release) {
     for (_, run) in std::mem::take(&mut board.runs) {
         for trigger in &run.triggers {
             if let Some(entry) = board.backlog.get_mut(&trigger.trigger) {
@@ -173,15 +173,15 @@ fn settle(board: &mut Board, release: &Release) {
     }
 }
 
-/// landfall.yml bounds every wait to 30 days.
+/// A time at which every readiness policy is satisfied: landfall.yml limits waits to 30 days.
 fn after_all_waits(now: Timestamp) -> Timestamp {
     now.checked_add(SignedDuration::from_hours(24 * 31)).unwrap_or(now)
 }
 
-/// The word that a dataset is loaded.
-pub(super) fn loaded(name: DatasetName) -> InboundEvent {
+/// The event `Dataset Loaded` of a dataset.
+pub(super) fn dataset_loaded(name: DatasetName) -> InboundEvent {
     InboundEvent::DatasetLoaded(DatasetLoaded {
-        event_id: "supposed".to_owned(),
+        event_id: "simulated".to_owned(),
         time: clock::now(),
         dataset: name.into(),
         loaded_at: None,
@@ -189,10 +189,10 @@ pub(super) fn loaded(name: DatasetName) -> InboundEvent {
     })
 }
 
-/// The news that an object landed.
-pub(super) fn landed(bucket: &str, key: &str) -> InboundEvent {
+/// The event `Object Created` of an object.
+pub(super) fn object_created(bucket: &str, key: &str) -> InboundEvent {
     InboundEvent::ObjectCreated(ObjectEvent {
-        event_id: format!("supposed/{key}"),
+        event_id: format!("simulated/{key}"),
         time: clock::now(),
         bucket: bucket.to_owned(),
         key: key.to_owned(),
@@ -210,35 +210,34 @@ fn events(file: &Path) -> Result<Vec<InboundEvent>, PlanError> {
     let event: Value = serde_json::from_str(&text).map_err(|error| no_event(error.to_string()))?;
     let mut messages = Vec::new();
     for body in bodies(&event) {
-        // Whichever stack it is for is the one that is meant.
+        // An event for any stack is simulated, so the stack's name is taken from the event.
         let stack = body.pointer("/detail/stack").and_then(Value::as_str).unwrap_or_default();
         messages
             .extend(parse_load_message(&body.to_string(), stack).map_err(|malformed| no_event(malformed.to_string()))?);
     }
-    let mut other = "it is empty".to_owned();
+    let mut other = "it holds no event".to_owned();
     let mut loads = Vec::new();
     for message in messages {
         match message {
             LoadMessage::Object(object) => loads.push(InboundEvent::ObjectCreated(object)),
             LoadMessage::Deleted(object) => loads.push(InboundEvent::ObjectDeleted(object)),
-            LoadMessage::Loaded(word) => loads.push(InboundEvent::DatasetLoaded(word)),
-            LoadMessage::OperatorCommand(_) => "it is an operator command".clone_into(&mut other),
-            // A batch may hold others too.
-            LoadMessage::Ignored { what, .. } => other = format!("it is {what}"),
-            LoadMessage::Wake => "it is Landfall's own wake message".clone_into(&mut other),
+            LoadMessage::Loaded(event) => loads.push(InboundEvent::DatasetLoaded(event)),
+            LoadMessage::OperatorCommand(_) => "it holds an operator command".clone_into(&mut other),
+            LoadMessage::Ignored { what, .. } => other = format!("it holds {what}"),
+            LoadMessage::Wake => "it holds Landfall's own wake message".clone_into(&mut other),
         }
     }
     if loads.is_empty() { Err(no_event(other)) } else { Ok(loads) }
 }
 
-/// The event itself, or those in a batch of SQS messages as Lambda gets it.
+/// The bodies of a batch of SQS messages, as Lambda passes it to on-load; else the event itself.
 fn bodies(event: &Value) -> Vec<Value> {
     let records = event.get("Records").and_then(Value::as_array).into_iter().flatten();
     let bodies: Vec<&str> = records.filter_map(|record| record.get("body")?.as_str()).collect();
     if bodies.is_empty() {
         return vec![event.clone()];
     }
-    // A body that is no JSON is one that the parser will name.
+    // The parser reports a body that is not JSON.
     bodies
         .into_iter()
         .map(|body| serde_json::from_str(body).unwrap_or_else(|_| Value::String(body.to_owned())))
@@ -253,7 +252,7 @@ fn settings(args: &PlanArgs) -> Result<Option<String>, CommandError> {
     let Some(file) = file else { return Ok(None) };
     let text = String::from_utf8_lossy(&read(&file)?).into_owned();
     let variables: BTreeMap<String, String> = environment::all().collect();
-    let rendered = render(&text, move |name| variables.get(name).cloned()).map_err(ReleaseError::Render)?;
+    let rendered = render(&text, move |name| variables.get(name).cloned()).map_err(ReleaseCommandError::Render)?;
     Ok(Some(rendered))
 }
 

@@ -1,4 +1,4 @@
-//! `landfall recover`: an older version of board.json takes the place of one that was deleted or spoilt.
+//! `landfall recover`: restores an older version of board.json after it was deleted or overwritten.
 
 use landfall_aws::{
     Config, ConfigError,
@@ -11,43 +11,43 @@ use super::CommandError;
 use crate::{
     args::RecoverArgs,
     stack::Stack,
-    terminal::{Terminal, count},
-    text::printable,
+    terminal::Terminal,
+    text::{count, printable},
 };
 
-/// How many versions are named.
-const NAMED: usize = 5;
+/// The number of versions that an error lists.
+const MAX_LISTED: usize = 5;
 
-/// Why no board was restored.
+/// Errors of restoring the board.
 #[derive(Debug, thiserror::Error)]
 pub enum RecoverError {
-    /// Nothing to restore.
+    /// No older version can be read.
     #[error(
-        "{0} has no older version that can be read: nothing can be restored. `landfall release` makes a new board, which has pending nothing; then say `landfall load DATASET` for each dataset"
+        "{0} has no older version that can be read, so nothing can be restored. Run `landfall release`, which makes an empty board, then `landfall load DATASET` for each dataset"
     )]
     NoVersion(String),
-    /// Not a version of it.
-    #[error("{address} has no version {version}: its newest are {}", named.join(", "))]
+    /// The board has no such version.
+    #[error("{address} has no version {version}; use one of {}", versions.join(", "))]
     NoSuchVersion {
-        /// The board.
+        /// The address of the board.
         address: String,
-        /// What was asked for.
+        /// The version that was asked for.
         version: String,
-        /// Those that there are.
-        named: Vec<String>,
+        /// The newest versions.
+        versions: Vec<String>,
     },
-    /// The version is no board.
-    #[error("version {version}: {source}")]
+    /// The version is not a valid board.
+    #[error("version {version} of the board cannot be read: {source}")]
     Unreadable {
-        /// Which.
+        /// The S3 version id.
         version: String,
-        /// Why.
+        /// The error of the parser.
         source: BoardError,
     },
-    /// What the loop says.
+    /// The engine could not write the board.
     #[error(transparent)]
-    Conduct(#[from] EngineError),
-    /// The stack's outputs make no environment.
+    Engine(#[from] EngineError),
+    /// The outputs of the stack are not a valid configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
 }
@@ -56,17 +56,18 @@ pub(super) async fn run(terminal: &Terminal, args: &RecoverArgs) -> Result<(), C
     let stack = Stack::open(&args.stack).await?;
     let state = stack.state()?;
     let address = state.address(BOARD_KEY);
-    let there = state.get(BOARD_KEY).await?;
-    let current = there.as_ref().map(|there| StoredBoard::from_json(&there.bytes));
+    let stored = state.get(BOARD_KEY).await?;
+    let current = stored.as_ref().map(|stored| StoredBoard::from_json(&stored.bytes));
     if let (Some(Ok(board)), None) = (&current, &args.version) {
         let (seq, now) = board.written();
-        terminal.say(format!(
-            "{address} is there and can be read (number {seq} of {now}): nothing is lost. To put an older one in its place all the same, name it by --version"
+        terminal.print(format!(
+            "{address} exists and can be read (number {seq} of {now}), so nothing is lost. To restore an older version anyway, name it with --version."
         ));
         return Ok(());
     }
     let versions = state.versions(BOARD_KEY).await?;
-    let older = |version: &&Version| there.as_ref().is_none_or(|there| there.version_id.as_ref() != Some(&version.id));
+    let older =
+        |version: &&Version| stored.as_ref().is_none_or(|stored| stored.version_id.as_ref() != Some(&version.id));
     let mut chosen = None;
     for version in versions.iter().filter(older) {
         if args.version.as_ref().is_some_and(|wanted| *wanted != version.id) {
@@ -88,7 +89,12 @@ pub(super) async fn run(terminal: &Terminal, args: &RecoverArgs) -> Result<(), C
             Some(wanted) => RecoverError::NoSuchVersion {
                 address,
                 version: printable(wanted),
-                named: versions.iter().filter(older).take(NAMED).map(|v| format!("{} of {}", v.id, v.at)).collect(),
+                versions: versions
+                    .iter()
+                    .filter(older)
+                    .take(MAX_LISTED)
+                    .map(|v| format!("{} of {}", v.id, v.at))
+                    .collect(),
             },
         }
         .into());
@@ -96,8 +102,8 @@ pub(super) async fn run(terminal: &Terminal, args: &RecoverArgs) -> Result<(), C
     let (seq, now) = board.written();
     let which = format!("version {} of {address} (number {seq} of {now})", version.id);
     if !args.yes {
-        terminal.say(format!(
-            "would restore {which}: every attempt that no task has claimed is given up, runs that may live are waited for, and every dataset is pending again, so that each is run once more. `landfall recover --yes` does it"
+        terminal.print(format!(
+            "This would restore {which}.\n  Attempts that no task has claimed are revoked. Runs that may be live keep their leases until their tasks end.\n  Every dataset becomes pending and runs once more.\nRun `landfall recover --yes` to restore it."
         ));
         return Ok(());
     }
@@ -108,19 +114,19 @@ pub(super) async fn run(terminal: &Terminal, args: &RecoverArgs) -> Result<(), C
     })
     .map_err(RecoverError::from)?;
     let engine = AwsEngine::over(Aws::recording(stack.clients().clone(), config));
-    let over = there.as_ref().map(|there| there.etag.as_str());
-    let recovered = engine.recover(board, over).await.map_err(RecoverError::from)?;
-    terminal.say(format!("restored {which} as number {} of epoch {}", recovered.board.seq, recovered.board.epoch));
+    let etag = stored.as_ref().map(|stored| stored.etag.as_str());
+    let recovered = engine.recover(board, etag).await.map_err(RecoverError::from)?;
+    terminal.print(format!("Restored {which} as number {} of epoch {}.", recovered.board.seq, recovered.board.epoch));
     for run in &recovered.adopted {
-        terminal.say(format!("  run {run} may live: it holds what it holds until its task is seen stopped"));
+        terminal.print(format!("  Run {run} may be live. It keeps its leases until its task has stopped."));
     }
     if !recovered.revoked.is_empty() {
         let runs = count(recovered.revoked.len(), "run", "runs");
-        terminal.say(format!("  {runs} that no task had claimed can never begin any more"));
+        terminal.print(format!("  {runs} that no task had claimed cannot start any more."));
     }
     if let Some(release) = recovered.release.filter(|newer| recovered.board.release.as_ref() != Some(newer)) {
-        terminal.say(format!("  the lost boards had release {release} in place: run `landfall release` again"));
+        terminal.print(format!("  The lost board had release {release} in place. Run `landfall release` again."));
     }
-    terminal.say("the stack goes on by itself within a minute; `landfall status` shows what it does");
+    terminal.print("The stack continues within 60 s. `landfall status` shows what it does.");
     Ok(())
 }

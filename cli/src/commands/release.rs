@@ -1,4 +1,4 @@
-//! `landfall release`.
+//! `landfall release`: to a stack in AWS, or to the local stack that runs.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -16,15 +16,15 @@ pub(super) async fn run(terminal: &Terminal, args: &ReleaseArgs) -> Result<(), C
     let project = dbt::project(&args.project)?;
     let stack = Stack::open(&args.stack).await?;
     let released = match &stack.local {
-        Some(state) => here(terminal, args, &stack, state, &project).await?,
-        None => in_aws(terminal, args, &stack, &project).await?,
+        Some(state) => release_to_local(terminal, args, &stack, state, &project).await?,
+        None => release_to_aws(terminal, args, &stack, &project).await?,
     };
-    terminal.say(format!("release {} is in place: {}", released.id, released.summary));
+    terminal.print(format!("Release {} is in place: {}.", released.id, released.summary));
     Ok(())
 }
 
-/// As the running stack runs dbt, unless another is asked for.
-async fn here(
+/// Releases with the dbt, profile and variables of the running local stack, unless the arguments name others.
+async fn release_to_local(
     terminal: &Terminal,
     args: &ReleaseArgs,
     stack: &Stack,
@@ -42,13 +42,13 @@ async fn here(
     if args.target.is_some() {
         dbt.target.clone_from(&args.target);
     }
-    let task = super::binaries()?.join("landfall-task");
+    let task = local::binaries_folder()?.join("landfall-task");
     let images = Images::new(&state.folder)?;
     Ok(local::release_locally(terminal, stack, &images, &task, state, project, &dbt).await?)
 }
 
-/// With the user's own dbt, environment and credentials.
-async fn in_aws(
+/// Releases with the user's own dbt, environment and AWS credentials.
+async fn release_to_aws(
     terminal: &Terminal,
     args: &ReleaseArgs,
     stack: &Stack,

@@ -1,4 +1,4 @@
-//! `landfall status`.
+//! `landfall status`: the datasets, the backlog, live runs and the docs of a stack.
 
 use std::fmt::Write as _;
 
@@ -7,14 +7,15 @@ use landfall_planner::{AttemptState, BacklogEntry, Release, Run, RunId, Trigger,
 
 use super::CommandError;
 use crate::{
+    activity::ActivityError,
     args::StatusArgs,
+    describe::describe_nodes,
     docs_server,
     ledger::{self, StateError},
     stack::Stack,
-    story::nodes_in_words,
-    terminal::{Terminal, count},
-    text::{list, node_name, printable},
-    why::entry_in_words,
+    terminal::Terminal,
+    text::{count, list, node_name, printable},
+    why::describe_entry,
 };
 
 pub(super) async fn run(terminal: &Terminal, args: &StatusArgs) -> Result<(), CommandError> {
@@ -22,14 +23,14 @@ pub(super) async fn run(terminal: &Terminal, args: &StatusArgs) -> Result<(), Co
     let state = stack.state()?;
     let (board, release) = match ledger::snapshot(&state).await {
         Ok(snapshot) => snapshot,
-        // A stack that was only deployed; a lost board looks the same, and the way out is another.
+        // A new stack and a deleted board look the same, so the text names the next step of both.
         Err(StateError::NoBoard(address)) => {
-            terminal.say(not_released_yet(&stack.name, &address));
+            terminal.print(not_released_yet(&stack.name, &address));
             return Ok(());
         }
         Err(error) => return Err(error.into()),
     };
-    terminal.say(format!(
+    terminal.print(format!(
         "stack {}, release {}, board {} of {}",
         stack.name,
         board.release.as_ref().map_or("none yet", |release| release.as_str()),
@@ -37,29 +38,29 @@ pub(super) async fn run(terminal: &Terminal, args: &StatusArgs) -> Result<(), Co
         board.now
     ));
     if board.paused_all {
-        terminal.say("everything is paused: nothing new runs before `landfall resume`");
+        terminal.print("PAUSED: no new run starts before `landfall resume`");
     }
     if let Some(limit) = &board.limit_reached {
         let runs = count(usize::try_from(limit.runs).unwrap_or(usize::MAX), "run", "runs");
-        terminal.say(format!(
-            "LIMIT: {runs} were planned in a day (limits.runs_per_day); nothing new runs before {}",
+        terminal.print(format!(
+            "LIMIT: {runs} were planned in a day (limits.runs_per_day in landfall.yml); no new run starts before {}",
             limit.until
         ));
     }
     if let Some(dead) = &board.dead_letters {
-        terminal.say(format!(
-            "DEAD LETTERS since {}: {} of loads, {} of functions; the stack's outputs name the queues",
+        terminal.print(format!(
+            "DEAD LETTERS since {}: {} of loads, {} of functions; `landfall doctor` says what to do with them",
             dead.since, dead.loads, dead.functions
         ));
     }
     if board.release.is_none() {
-        terminal.say(next_steps(&stack.name));
+        terminal.print(next_steps(&stack.name));
     }
     if let Some(release) = &release {
         terminal.heading("Datasets");
         for (name, dataset) in &release.compiled.datasets {
             let place = match dataset.locations.as_slice() {
-                [] => "announced by `Dataset Loaded` alone".to_owned(),
+                [] => "no location, loaded by the event `Dataset Loaded`".to_owned(),
                 places => list(&places.iter().map(ToString::to_string).collect::<Vec<_>>(), 3),
             };
             let memory = board.datasets.get(name);
@@ -67,14 +68,14 @@ pub(super) async fn run(terminal: &Terminal, args: &StatusArgs) -> Result<(), Co
                 Some(memory) if memory.loaded => {
                     let last = memory.last_run.map(|at| format!(", last run planned {at}")).unwrap_or_default();
                     match usize::try_from(memory.generation).unwrap_or(usize::MAX) {
-                        0 => format!("there before its first load here{last}"),
+                        0 => format!("built before its first load{last}"),
                         loads => format!("loaded {}{last}", count(loads, "time", "times")),
                     }
                 }
                 _ => "never loaded".to_owned(),
             };
             let paused = if memory.is_some_and(|memory| memory.paused) { "PAUSED; " } else { "" };
-            terminal.say(format!(
+            terminal.print(format!(
                 "  {name}: {paused}{place}; {loaded}; a load runs {}",
                 count(dataset.nodes.len(), "node", "nodes")
             ));
@@ -82,75 +83,75 @@ pub(super) async fn run(terminal: &Terminal, args: &StatusArgs) -> Result<(), Co
     }
     terminal.heading("Pending");
     if board.backlog.is_empty() {
-        terminal.say("  nothing");
+        terminal.print("  nothing");
     }
-    let wait_reasons = release.as_ref().map(|release| wait_reasons(&board, release, clock::now())).unwrap_or_default();
+    let waiting = release.as_ref().map(|release| wait_reasons(&board, release, clock::now())).unwrap_or_default();
     for (trigger, entry) in &board.backlog {
-        terminal.say(backlog(trigger, entry, &wait_reasons, release.as_ref()));
+        terminal.print(describe_backlog_entry(trigger, entry, &waiting, release.as_ref()));
     }
     terminal.heading("Live runs");
     if board.runs.is_empty() {
-        terminal.say("  none");
+        terminal.print("  none");
     }
     for (id, run) in &board.runs {
-        terminal.say(live(id, run, release.as_ref()));
+        terminal.print(describe_live_run(id, run, release.as_ref()));
     }
     terminal.heading("Docs");
-    let pointer = docs_server::pointer(&stack.docs()?).await.map_err(crate::story::StoryError::Docs)?;
+    let pointer = docs_server::pointer(&stack.docs()?).await.map_err(ActivityError::Docs)?;
     let published = pointer.map_or("none published yet".to_owned(), |pointer| {
         let address = stack.local.as_ref().and_then(|local| local.docs.clone());
-        let place = address.unwrap_or_else(|| "`landfall docs` shows them".to_owned());
+        let place = address.unwrap_or_else(|| "run `landfall docs` to see it".to_owned());
         format!("version {}: {place}", pointer.version)
     });
-    let behind = match board.docs.pending.len() {
+    let unpublished = match board.docs.pending.len() {
         0 => String::new(),
-        behind => format!("; {} not published yet", count(behind, "run is", "runs are")),
+        behind => format!("; the docs of {} are not published yet", count(behind, "run", "runs")),
     };
-    terminal.say(format!("  {published}{behind}"));
+    terminal.print(format!("  {published}{unpublished}"));
     Ok(())
 }
 
 fn not_released_yet(stack: &str, board: &str) -> String {
     format!(
-        "stack {stack} is deployed, and nothing was released to it yet\n{}\nIf it did run before, its board {board} is lost: `landfall recover` restores it",
+        "Stack {stack} is deployed, and nothing was released to it yet.\n{}\nIf the stack ran before, its board {board} was deleted. Run `landfall recover` to restore it.",
         next_steps(stack)
     )
 }
 
-/// From a deployed stack to the first run.
+/// The steps from a deployed stack to the first run.
 fn next_steps(stack: &str) -> String {
     format!(
-        "\nNext:\n  1. build the image of your dbt project (container/Dockerfile says how), and push it to a registry of yours\n  2. landfall release --project DIR --target NAME --stack {stack} --image REPOSITORY@sha256:...\n  3. landfall doctor --stack {stack}\nThen a file that lands starts a run."
+        "\nNext steps:\n  1. Build the image of your dbt project (see container/Dockerfile) and push it to your registry.\n  2. Run `landfall release --project DIR --target NAME --stack {stack} --image REPOSITORY@sha256:...`.\n  3. Run `landfall doctor --stack {stack}`.\nThen a file that lands starts a run."
     )
 }
 
-fn backlog(
+fn describe_backlog_entry(
     trigger: &Trigger,
     entry: &BacklogEntry,
-    wait_reasons: &[WaitingNodes],
+    waiting: &[WaitingNodes],
     release: Option<&Release>,
 ) -> String {
-    let parts = entry_in_words(wait_reasons, trigger, entry, |_| true);
+    let parts = describe_entry(waiting, trigger, entry, |_| true);
     let mut text = format!("  {trigger}, load {}: {}", entry.generation, parts.join("\n    "));
     if let Some(release) = release {
         let ids = release.ids(&entry.nodes);
         let models: Vec<&str> =
             ids.iter().filter(|id| id.as_str().starts_with("model.")).map(|id| node_name(id.as_str())).collect();
-        let _ = write!(text, "\n    {}: {}", nodes_in_words(&ids.iter().collect::<Vec<_>>()), list(&models, 8));
+        let _ = write!(text, "\n    {}: {}", describe_nodes(&ids.iter().collect::<Vec<_>>()), list(&models, 8));
     }
     text
 }
 
-fn live(id: &RunId, run: &Run, release: Option<&Release>) -> String {
+fn describe_live_run(id: &RunId, run: &Run, release: Option<&Release>) -> String {
     let at = match run.attempt.state {
-        AttemptState::Starting => "is being started",
-        AttemptState::Running => "runs",
-        AttemptState::Revoking => "is being given up",
+        AttemptState::Starting => "is starting",
+        AttemptState::Running => "is running",
+        AttemptState::Revoking => "is being revoked",
     };
     let triggers: Vec<String> = run.triggers.iter().map(|trigger| trigger.trigger.to_string()).collect();
     let nodes = release.map_or_else(
         || count(run.nodes.len(), "node", "nodes"),
-        |release| nodes_in_words(&release.ids(&run.nodes).iter().collect::<Vec<_>>()),
+        |release| describe_nodes(&release.ids(&run.nodes).iter().collect::<Vec<_>>()),
     );
     let mut text = format!(
         "  {id}: attempt {} {at}, since {}; {nodes}, for {}",
@@ -159,7 +160,7 @@ fn live(id: &RunId, run: &Run, release: Option<&Release>) -> String {
         triggers.join(", ")
     );
     for before in &run.attempt.before {
-        let _ = write!(text, "\n    before: {}", printable(before));
+        let _ = write!(text, "\n    earlier attempt: {}", printable(before));
     }
     text
 }

@@ -1,7 +1,7 @@
-//! The user's dbt: which program, in which environment, and whether a warehouse is on this machine.
+//! The user's dbt: its program, its environment, and whether its warehouse is on this machine.
 
 mod profile;
-mod variables;
+mod project_variables;
 
 use std::{
     collections::BTreeMap,
@@ -13,61 +13,65 @@ use tokio::process::Command;
 
 use crate::{environment, process};
 
-pub use profile::{Warehouse, project_name, warehouse};
-pub use variables::used_by;
+pub use profile::{WarehouseLocation, project_name, warehouse};
+pub use project_variables::variables_used_by;
 
-/// How dbt is run for a project.
+/// The dbt program of a project, and its settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dbt {
-    /// The program.
+    /// The path of the program.
     pub program: PathBuf,
-    /// The folder of profiles.yml; absent: dbt's own search.
+    /// The folder of profiles.yml; `None` leaves the search to dbt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profiles: Option<PathBuf>,
-    /// The target of the profile; absent: the profile's own.
+    /// The target of the profile; `None` means the profile's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
-    /// Variables beside the inherited ones.
+    /// Environment variables in addition to the inherited ones.
     #[serde(default)]
     pub variables: BTreeMap<String, String>,
 }
 
-/// No dbt, or none that will do.
+/// Errors of finding dbt, a project or a profile.
 #[derive(Debug, thiserror::Error)]
 pub enum DbtError {
-    /// None was found.
+    /// No dbt was found.
     #[error(
-        "there is no dbt in the active virtual environment or on PATH: activate the project's, or name one by --dbt /path/to/dbt"
+        "there is no dbt in the active virtual environment or on PATH: activate the project's virtual environment, or name dbt with --dbt /path/to/dbt"
     )]
     NotFound,
-    /// The named one isn't a program.
-    #[error("--dbt {} is no program that can be run", .0.display())]
+    /// The path of `--dbt` is no program.
+    #[error("{} is no executable program: name dbt with --dbt /path/to/dbt", .0.display())]
     NoProgram(PathBuf),
-    /// The folder isn't a dbt project.
-    #[error("{} has no dbt_project.yml: give the folder of a dbt project by --project", .0.display())]
+    /// The folder is no dbt project.
+    #[error("{} is no dbt project, because it has no dbt_project.yml: name the project's folder with --project", .0.display())]
     NoProject(PathBuf),
-    /// A file of the project could not be read.
+    /// A file of the project cannot be read.
     #[error("cannot read {}: {reason}", file.display())]
     Unreadable {
-        /// Which.
+        /// The path of the file.
         file: PathBuf,
-        /// Why.
+        /// The error of the file system or the parser.
         reason: String,
     },
-    /// No profiles.yml.
-    #[error("there is no profiles.yml in {}: set DBT_PROFILES_DIR to its folder", .0.display())]
+    /// There is no profiles.yml.
+    #[error("there is no profiles.yml in {}: set DBT_PROFILES_DIR to the folder of profiles.yml", .0.display())]
     NoProfiles(PathBuf),
-    /// The profile or the target isn't in profiles.yml.
-    #[error("{} has no {what}: give another --target, or add it", file.display())]
+    /// profiles.yml lacks the profile or the target.
+    #[error("{} has no {what}: add it, or name another target with --target", file.display())]
     NotInProfiles {
-        /// profiles.yml.
+        /// The path of profiles.yml.
         file: PathBuf,
-        /// What is missing.
+        /// The profile or target that is missing.
         what: String,
     },
 }
 
-/// The program of the user's own dbt: the given one, else that of the active virtual environment, else the one on `PATH`.
+/// Finds the user's dbt: the given program, else that of the active virtual environment, else the one on `PATH`.
+///
+/// # Errors
+///
+/// There is none, or the given path is no program.
 pub fn find(given: Option<&Path>) -> Result<PathBuf, DbtError> {
     if let Some(given) = given {
         let found = if given.components().count() == 1 && !given.exists() {
@@ -84,7 +88,11 @@ pub fn find(given: Option<&Path>) -> Result<PathBuf, DbtError> {
         .ok_or(DbtError::NotFound)
 }
 
-/// The folder as an absolute path, if it is a dbt project.
+/// Returns the folder of a dbt project as an absolute path.
+///
+/// # Errors
+///
+/// The folder has no dbt_project.yml.
 pub fn project(folder: &Path) -> Result<PathBuf, DbtError> {
     match folder.canonicalize() {
         Ok(folder) if folder.join("dbt_project.yml").is_file() => Ok(folder),
@@ -93,7 +101,7 @@ pub fn project(folder: &Path) -> Result<PathBuf, DbtError> {
 }
 
 impl Dbt {
-    /// The verb on a project, with what dbt writes kept under `work`: its target folder is `work/target`.
+    /// A dbt command on a project. dbt writes only below `work`; its target folder is `work/target`.
     pub fn command(&self, verb: &[&str], project: &Path, work: &Path) -> Command {
         let mut dbt = process::command(&self.program);
         dbt.args(["--no-use-colors", "--log-path"]).arg(work.join("logs")).args(verb);
@@ -108,7 +116,7 @@ impl Dbt {
         dbt
     }
 
-    /// What the container's image would bring as ENV, so that a task runs dbt as the release was parsed.
+    /// The environment variables of a local image, so that a task runs dbt with the settings with which it was parsed.
     pub fn image_variables(&self) -> BTreeMap<String, String> {
         let mut variables = self.variables.clone();
         variables.insert("LANDFALL_DBT".to_owned(), self.program.to_string_lossy().into_owned());
@@ -121,7 +129,7 @@ impl Dbt {
         variables
     }
 
-    /// A variable as dbt would see it.
+    /// The value of an environment variable, as dbt sees it.
     pub fn variable(&self, name: &str) -> Option<String> {
         self.variables.get(name).cloned().or_else(|| environment::variable(name))
     }

@@ -1,27 +1,32 @@
-//! What profiles.yml says about the warehouse, without opening it: so that nobody's warehouse is touched before they were asked.
+//! The location of a project's warehouse, read from profiles.yml without connecting to the warehouse.
 
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use super::{Dbt, DbtError};
-use crate::{environment, render::render};
+use crate::{environment, jinja::render};
 
-/// Which warehouse a target is.
+/// The location of the warehouse of a target.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Warehouse {
+pub enum WarehouseLocation {
     /// A `DuckDB` file on this machine.
     DuckDbFile(PathBuf),
-    /// A `DuckDB` file by a path that means another file in each copy of the project.
+    /// A `DuckDB` file with a relative path, which is another file in each copy of the project.
     RelativeDuckDb(String),
-    /// `DuckDB` in memory: nothing would be left after a run.
+    /// A `DuckDB` in memory, whose tables are lost after each run.
     InMemory,
-    /// Anything that is not on this machine, in words.
+    /// A warehouse that is not on this machine, described in text.
     Remote(String),
 }
 
-/// Reads the profile of the project, as dbt would, and gives its target's warehouse. A value that cannot be rendered counts as remote.
-pub fn warehouse(dbt: &Dbt, project: &Path) -> Result<Warehouse, DbtError> {
+/// Reads the profile of the project as dbt does, and returns the warehouse of its target. A value that cannot be rendered
+/// counts as remote.
+///
+/// # Errors
+///
+/// profiles.yml is missing or not valid, or lacks the profile or the target.
+pub fn warehouse(dbt: &Dbt, project: &Path) -> Result<WarehouseLocation, DbtError> {
     let name = profile_name(project)?;
     let file = profiles_folder(dbt, project)?.join("profiles.yml");
     let text = read(&file)?;
@@ -31,7 +36,7 @@ pub fn warehouse(dbt: &Dbt, project: &Path) -> Result<Warehouse, DbtError> {
         .map_err(|error| DbtError::Unreadable { file: file.clone(), reason: error.to_string() })?;
     let missing = |what: String| DbtError::NotInProfiles { file: file.clone(), what };
     let profile = profiles.get(&name).ok_or_else(|| missing(format!("profile {name}")))?;
-    // Value by value, as dbt does: another target may name variables that are not set here.
+    // dbt renders each value by itself: other targets may name variables that are not set.
     let text_of = |value: Option<&serde_json::Value>| {
         let value = value?.as_str()?;
         render(value, lookup.clone()).ok()
@@ -44,23 +49,25 @@ pub fn warehouse(dbt: &Dbt, project: &Path) -> Result<Warehouse, DbtError> {
     if adapter != "duckdb" {
         let place = ["account", "host", "server", "project", "database", "s3_staging_dir"];
         let place = place.iter().find_map(|key| Some(format!("{key} {}", text_of(output.get(key))?)));
-        return Ok(Warehouse::Remote(place.map_or(adapter.clone(), |place| format!("{adapter}, {place}"))));
+        return Ok(WarehouseLocation::Remote(place.map_or(adapter.clone(), |place| format!("{adapter}, {place}"))));
     }
     let attached = output.get("attach").and_then(serde_json::Value::as_array).into_iter().flatten();
     for attached in attached {
-        let path = text_of(attached.get("path")).unwrap_or_else(|| "a path that cannot be told".to_owned());
+        let path = text_of(attached.get("path")).unwrap_or_else(|| "an unknown path".to_owned());
         let kind = text_of(attached.get("type"));
         if is_elsewhere(&path) || kind.as_deref().is_some_and(|kind| !matches!(kind, "duckdb" | "sqlite")) {
-            return Ok(Warehouse::Remote(format!("duckdb with {} attached", without_secrets(&path))));
+            return Ok(WarehouseLocation::Remote(format!("duckdb with {} attached", without_secrets(&path))));
         }
     }
     Ok(match (output.get("path"), text_of(output.get("path"))) {
-        (None, _) => Warehouse::InMemory,
-        (Some(_), None) => Warehouse::Remote("duckdb at a path that cannot be told".to_owned()),
-        (_, Some(path)) if path == ":memory:" => Warehouse::InMemory,
-        (_, Some(path)) if is_elsewhere(&path) => Warehouse::Remote(format!("duckdb at {}", without_secrets(&path))),
-        (_, Some(path)) if Path::new(&path).is_absolute() => Warehouse::DuckDbFile(path.into()),
-        (_, Some(path)) => Warehouse::RelativeDuckDb(path),
+        (None, _) => WarehouseLocation::InMemory,
+        (Some(_), None) => WarehouseLocation::Remote("duckdb at an unknown path".to_owned()),
+        (_, Some(path)) if path == ":memory:" => WarehouseLocation::InMemory,
+        (_, Some(path)) if is_elsewhere(&path) => {
+            WarehouseLocation::Remote(format!("duckdb at {}", without_secrets(&path)))
+        }
+        (_, Some(path)) if Path::new(&path).is_absolute() => WarehouseLocation::DuckDbFile(path.into()),
+        (_, Some(path)) => WarehouseLocation::RelativeDuckDb(path),
     })
 }
 
@@ -68,12 +75,12 @@ fn is_elsewhere(path: &str) -> bool {
     path.contains("://") || ["md:", "motherduck:", "ducklake:"].iter().any(|scheme| path.starts_with(scheme))
 }
 
-/// Tokens and passwords stand behind a `?` or among the words of a connection string.
+/// The path without the part that may hold tokens and passwords: after `?`, or after the first space.
 fn without_secrets(path: &str) -> &str {
     path.split(['?', ' ']).next().unwrap_or_default()
 }
 
-/// Where dbt looks for profiles.yml: <https://docs.getdbt.com/docs/core/connect-data-platform/connection-profiles#advanced-customizing-a-profile-directory>
+/// The folder in which dbt finds profiles.yml: <https://docs.getdbt.com/docs/core/connect-data-platform/connection-profiles#advanced-customizing-a-profile-directory>
 fn profiles_folder(dbt: &Dbt, project: &Path) -> Result<PathBuf, DbtError> {
     let named = dbt.profiles.clone().or_else(|| dbt.variable("DBT_PROFILES_DIR").map(PathBuf::from));
     let home = environment::variable("HOME").map(|home| Path::new(&home).join(".dbt"));
@@ -86,16 +93,24 @@ fn profiles_folder(dbt: &Dbt, project: &Path) -> Result<PathBuf, DbtError> {
 }
 
 impl Dbt {
-    /// Fixes the folder of profiles.yml: a task has another home and another working folder than we.
+    /// Sets the folder of profiles.yml, because a task has another home and another working folder.
+    ///
+    /// # Errors
+    ///
+    /// There is no profiles.yml.
     pub fn with_profiles_found(mut self, project: &Path) -> Result<Self, DbtError> {
         let folder = profiles_folder(&self, project)?;
-        // Inside the project it comes with each copy.
+        // A profiles.yml in the project is part of each copy.
         self.profiles = (folder != project).then_some(folder);
         Ok(self)
     }
 }
 
-/// The project's name, as `dbt_project.yml` says.
+/// Reads the name of the project from `dbt_project.yml`.
+///
+/// # Errors
+///
+/// The file cannot be read or is not valid.
 pub fn project_name(project: &Path) -> Result<String, DbtError> {
     Ok(settings(project)?.name)
 }
@@ -126,7 +141,7 @@ fn read(file: &Path) -> Result<String, DbtError> {
 mod tests {
     use super::*;
 
-    fn of(profiles: &str, target: Option<&str>) -> Result<Warehouse, DbtError> {
+    fn of(profiles: &str, target: Option<&str>) -> Result<WarehouseLocation, DbtError> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("dbt_project.yml"), "name: shop\nprofile: p\nversion: '1.0'\n").unwrap();
         std::fs::write(folder.path().join("profiles.yml"), profiles).unwrap();
@@ -153,19 +168,22 @@ p:
 
     #[test]
     fn only_a_duckdb_file_on_this_machine_counts_as_local() {
-        assert_eq!(of(PROFILES, None).unwrap(), Warehouse::DuckDbFile("/data/shop.duckdb".into()));
-        assert_eq!(of(PROFILES, Some("beside")).unwrap(), Warehouse::RelativeDuckDb("shop.duckdb".to_owned()));
-        assert_eq!(of(PROFILES, Some("memory")).unwrap(), Warehouse::InMemory);
-        assert_eq!(of(PROFILES, Some("cloud")).unwrap(), Warehouse::Remote("duckdb at md:shop".to_owned()));
+        assert_eq!(of(PROFILES, None).unwrap(), WarehouseLocation::DuckDbFile("/data/shop.duckdb".into()));
+        assert_eq!(of(PROFILES, Some("beside")).unwrap(), WarehouseLocation::RelativeDuckDb("shop.duckdb".to_owned()));
+        assert_eq!(of(PROFILES, Some("memory")).unwrap(), WarehouseLocation::InMemory);
+        assert_eq!(of(PROFILES, Some("cloud")).unwrap(), WarehouseLocation::Remote("duckdb at md:shop".to_owned()));
         assert_eq!(
             of(PROFILES, Some("joined")).unwrap(),
-            Warehouse::Remote("duckdb with postgres://h/d attached".to_owned())
+            WarehouseLocation::Remote("duckdb with postgres://h/d attached".to_owned())
         );
-        assert_eq!(of(PROFILES, Some("snow")).unwrap(), Warehouse::Remote("snowflake, account ab12345".to_owned()));
+        assert_eq!(
+            of(PROFILES, Some("snow")).unwrap(),
+            WarehouseLocation::Remote("snowflake, account ab12345".to_owned())
+        );
     }
 
     #[test]
-    fn a_target_that_is_not_there_is_named() {
+    fn a_missing_target_is_named() {
         let error = of(PROFILES, Some("prod")).unwrap_err().to_string();
         assert!(error.contains("no target prod in profile p"), "{error}");
     }

@@ -1,97 +1,99 @@
-//! `landfall demo`: the example project on a local stack, and a story in four acts. It fails if an act does not go as it should.
+//! `landfall demo`: the example project on a local stack, in four steps. The command fails if a step has another result
+//! than the one that it shows.
 
-mod script;
+mod steps;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Instant};
 
 use crate::{
+    activity::ActivityError,
     args::DemoArgs,
-    commands,
     dbt::{Dbt, DbtError},
     docs_server::{DocsError, DocsServer},
-    home::{Home, NoHome},
+    home::{Home, HomeNotFound},
+    landing_folder::{self, FollowError},
     local::{self, LocalError, LocalOptions, LocalStack},
-    release::ReleaseError,
     stack::StackError,
-    story::StoryError,
-    terminal::{Terminal, seconds},
+    terminal::Terminal,
+    text::seconds,
     why::WhyError,
 };
 
 /// The name of the demo's local stack.
 const NAME: &str = "demo";
 
-/// A demo that did not go as it should.
+/// Errors of the demo.
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {
-    /// Something else happened than the script says.
-    #[error("{act}: {what}\n  the stack's logs are in {}", logs.display())]
+    /// A step had another result than expected.
+    #[error("the demo failed at {step:?}: {what}\n  the logs of the stack are in {}", logs.display())]
     Unexpected {
-        /// The act.
-        act: &'static str,
-        /// What was expected, and what was seen.
+        /// The title of the step.
+        step: &'static str,
+        /// The expected and the actual result.
         what: String,
-        /// Where to look.
+        /// The folder of the stack, with its logs.
         logs: PathBuf,
     },
-    /// A file of the example.
+    /// A file of the example cannot be read.
     #[error("cannot read {}: {source}", file.display())]
     Unreadable {
-        /// Which.
+        /// The path of the file.
         file: PathBuf,
-        /// Why.
+        /// The error of the file system.
         source: std::io::Error,
     },
-    /// See there.
+    /// The example's dbt is not installed.
     #[error(transparent)]
     Dbt(#[from] DbtError),
-    /// See there.
+    /// The docs cannot be served.
     #[error(transparent)]
     Docs(#[from] DocsError),
-    /// See there.
+    /// Landfall's own files are missing.
     #[error(transparent)]
-    Home(#[from] NoHome),
-    /// See there.
+    Home(#[from] HomeNotFound),
+    /// The local stack cannot be started, or the example not released.
     #[error(transparent)]
     Local(#[from] LocalError),
-    /// See there.
-    #[error(transparent)]
-    Release(#[from] ReleaseError),
-    /// See there.
+    /// The stack lacks an output.
     #[error(transparent)]
     Stack(#[from] StackError),
-    /// See there.
+    /// A file cannot be uploaded.
     #[error(transparent)]
     Store(#[from] landfall_aws::StoreError),
-    /// See there.
+    /// The ledger or the docs cannot be read.
     #[error(transparent)]
-    Story(#[from] StoryError),
-    /// See there.
+    Activity(#[from] ActivityError),
+    /// An explanation cannot be given.
     #[error(transparent)]
     Why(#[from] WhyError),
-    /// What follows at a terminal.
+    /// The landing folder cannot be followed after the last step.
     #[error(transparent)]
-    After(#[from] Box<commands::CommandError>),
+    Follow(#[from] FollowError),
 }
 
-/// Plays the demo; at a terminal it runs on until Ctrl-C.
+/// Runs the demo. At a terminal the stack stays up until Ctrl-C, and files of the landing folder are uploaded to it.
+///
+/// # Errors
+///
+/// The stack cannot be started, or a step has another result than expected.
 pub async fn run(terminal: &Terminal, args: &DemoArgs) -> Result<(), DemoError> {
     let began = Instant::now();
     let home = Home::find()?;
     let installed = ["emulator", "sam", "dbt"].iter().all(|name| home.venv(name).join("landfall-stamp").exists());
-    terminal.say("Landfall's demo: the real template, functions and container entrypoint on an emulated AWS, and real dbt on DuckDB.");
-    terminal.say(if installed {
-        "Everything is installed, so this takes one to two minutes and 500 MB in .landfall/."
+    terminal.print("This demo runs Landfall's real template, functions and container entrypoint on an emulated AWS, with real dbt on DuckDB.");
+    terminal.print(if installed {
+        "Everything is installed. The demo takes one to two minutes and 500 MB in .landfall/."
     } else {
-        "The first time this installs three pinned Python environments: about 3 minutes and 1.2 GB in .landfall/. After that, a minute or two."
+        "The first start installs three pinned Python environments: about 3 minutes and 1.2 GB in .landfall/. Later starts take one to two minutes."
     });
-    terminal.say("It listens on 127.0.0.1 alone, touches no AWS account, and ends everything that it starts.");
+    terminal.print("It listens on 127.0.0.1 only, uses no AWS account, and ends every process that it starts.");
 
     terminal.heading("1. Set up");
     let environments = local::prepare(terminal, &home, true).await?;
     let Some(venv) = &environments.dbt else { return Err(DbtError::NotFound.into()) };
     let options = LocalOptions {
-        binaries: commands::binaries()?,
+        binaries: local::binaries_folder()?,
         name: NAME.to_owned(),
         port: args.port,
         landing_buckets: Vec::new(),
@@ -113,18 +115,16 @@ pub async fn run(terminal: &Terminal, args: &DemoArgs) -> Result<(), DemoError> 
     stack.state.docs = Some(docs.address.clone());
     stack.publish(&home)?;
 
-    let summary = script::play(terminal, &stack, &project, &docs.address).await?;
+    let summary = steps::run(terminal, &stack, &project, &docs.address).await?;
     terminal.heading(&format!("Done in {}", seconds(began.elapsed())));
     for line in summary {
-        terminal.say(format!("  {line}"));
+        terminal.print(format!("  {line}"));
     }
     if !terminal.is_interactive() {
-        terminal.say("  no terminal, or CI: ending everything that was started");
+        terminal.print("  This is no terminal, or CI is set: the demo ends here and stops the stack.");
         return Ok(());
     }
-    terminal.say("  try `cp example/landing/payments/* landing/payments/`, or any file of your own");
+    terminal.print("  Now try `cp example/landing/payments/* landing/payments/` in another terminal.");
     let landing = home.join("landing");
-    commands::follow(terminal, &mut stack, &docs.address, &landing, false)
-        .await
-        .map_err(|error| DemoError::After(Box::new(error)))
+    Ok(landing_folder::follow(terminal, &mut stack, &docs.address, &landing, false).await?)
 }

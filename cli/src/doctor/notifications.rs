@@ -1,4 +1,4 @@
-//! A bucket's notification configuration, whole: S3 knows only to replace it, so a merge must lose nothing.
+//! The notification configuration of a bucket. S3 can only replace it as a whole, so a merge must keep every entry.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketNotificationConfiguration.html>
 
 use aws_sdk_s3::{
@@ -8,17 +8,17 @@ use aws_sdk_s3::{
 
 use crate::text::list;
 
-/// What is there, and EventBridge.
-pub fn with_event_bridge(there: &GetBucketNotificationConfigurationOutput) -> NotificationConfiguration {
+/// The current configuration, with EventBridge added.
+pub fn with_event_bridge(current: &GetBucketNotificationConfigurationOutput) -> NotificationConfiguration {
     NotificationConfiguration::builder()
-        .set_topic_configurations(there.topic_configurations.clone())
-        .set_queue_configurations(there.queue_configurations.clone())
-        .set_lambda_function_configurations(there.lambda_function_configurations.clone())
+        .set_topic_configurations(current.topic_configurations.clone())
+        .set_queue_configurations(current.queue_configurations.clone())
+        .set_lambda_function_configurations(current.lambda_function_configurations.clone())
         .event_bridge_configuration(EventBridgeConfiguration::builder().build())
         .build()
 }
 
-/// Whether one has topics, queues or functions that the other does not have; EventBridge aside.
+/// Whether the configurations differ in topics, queues or functions; EventBridge is not compared.
 pub fn differs(
     one: &GetBucketNotificationConfigurationOutput,
     other: &GetBucketNotificationConfigurationOutput,
@@ -28,18 +28,18 @@ pub fn differs(
         || one.lambda_function_configurations() != other.lambda_function_configurations()
 }
 
-/// Each notification in a line.
-pub fn lines(there: &GetBucketNotificationConfigurationOutput) -> Vec<String> {
-    let words = |events: &[Event], to: &str, of: &str| {
+/// A line for each notification.
+pub fn lines(current: &GetBucketNotificationConfigurationOutput) -> Vec<String> {
+    let line = |events: &[Event], to: &str, of: &str| {
         let events: Vec<&str> = events.iter().map(Event::as_str).collect();
         format!("{} to the {of} {to}", list(&events, 4))
     };
-    let topics = there.topic_configurations().iter().map(|it| words(it.events(), it.topic_arn(), "topic"));
-    let queues = there.queue_configurations().iter().map(|it| words(it.events(), it.queue_arn(), "queue"));
-    let functions = there
+    let topics = current.topic_configurations().iter().map(|it| line(it.events(), it.topic_arn(), "topic"));
+    let queues = current.queue_configurations().iter().map(|it| line(it.events(), it.queue_arn(), "queue"));
+    let functions = current
         .lambda_function_configurations()
         .iter()
-        .map(|it| words(it.events(), it.lambda_function_arn(), "function"));
+        .map(|it| line(it.events(), it.lambda_function_arn(), "function"));
     topics.chain(queues).chain(functions).collect()
 }
 
@@ -52,7 +52,7 @@ mod tests {
 
     use super::*;
 
-    fn there() -> GetBucketNotificationConfigurationOutput {
+    fn current() -> GetBucketNotificationConfigurationOutput {
         let rule = FilterRule::builder().name(FilterRuleName::Prefix).value("in/").build();
         let filter = NotificationConfigurationFilter::builder().key(S3KeyFilter::builder().filter_rules(rule).build());
         GetBucketNotificationConfigurationOutput::builder()
@@ -84,14 +84,14 @@ mod tests {
 
     #[test]
     fn switching_on_eventbridge_keeps_every_topic_queue_function_and_filter() {
-        let there = there();
-        let merged = with_event_bridge(&there);
+        let current = current();
+        let merged = with_event_bridge(&current);
         assert!(merged.event_bridge_configuration().is_some());
-        assert_eq!(merged.topic_configurations(), there.topic_configurations());
-        assert_eq!(merged.queue_configurations(), there.queue_configurations());
-        assert_eq!(merged.lambda_function_configurations(), there.lambda_function_configurations());
+        assert_eq!(merged.topic_configurations(), current.topic_configurations());
+        assert_eq!(merged.queue_configurations(), current.queue_configurations());
+        assert_eq!(merged.lambda_function_configurations(), current.lambda_function_configurations());
         assert_eq!(
-            lines(&there),
+            lines(&current),
             [
                 "s3:ObjectCreated:* to the topic arn:aws:sns:eu-west-1:111122223333:t",
                 "s3:ObjectCreated:Put to the queue arn:aws:sqs:eu-west-1:111122223333:q",
@@ -101,8 +101,8 @@ mod tests {
     }
 
     #[test]
-    fn another_filter_is_a_difference() {
-        let (one, mut other) = (there(), there());
+    fn a_changed_filter_is_a_difference() {
+        let (one, mut other) = (current(), current());
         assert!(!differs(&one, &other));
         other.queue_configurations.as_mut().unwrap()[0].filter = None;
         assert!(differs(&one, &other));

@@ -1,49 +1,45 @@
-//! landfall.yml against the manifest: what would be refused, and what would be accepted and then not do what one expects.
+//! Checks of landfall.yml against the manifest: what a release would be refused for, and what would not work as expected.
 
 use landfall_manifest::{Index, ResourceType};
 use landfall_planner::{Compiled, Dataset, ReadinessPolicy};
 
-use super::Report;
+use super::DoctorReport;
 use crate::{
-    release::{self, ReleaseError},
-    terminal::count,
+    release::{self, ReleaseCommandError},
+    text::count,
     text::list,
 };
 
 const PROJECT: &str = "project";
-/// Adapters whose warehouse may read the landed objects themselves, so that landed is loaded.
+/// The adapters whose warehouse can read objects in S3 directly, so that no loader is needed.
 const IN_PLACE: [&str; 6] = ["duckdb", "athena", "glue", "spark", "trino", "dremio"];
 
-/// Files that are not released yet.
-pub fn check(report: &mut Report, manifest: &[u8], settings: Option<&str>, landing_bucket: &str) {
+/// Checks files that are not released yet.
+pub fn check(report: &mut DoctorReport, manifest: &[u8], settings: Option<&str>, landing_bucket: &str) {
     match release::check(manifest, settings, Some(landing_bucket)) {
         Ok(checked) => {
             let says = format!("{}, and landfall.yml fits the manifest", count(checked.models(), "model", "models"));
             report.good(PROJECT, says);
             examine(report, &checked.compiled, &checked.index);
         }
-        Err(ReleaseError::Compile(error)) => {
+        Err(ReleaseCommandError::Compile(error)) => {
             for problem in error.problems {
-                report.broken(PROJECT, problem, "change landfall.yml as it says: a release of this would be refused");
+                report.broken(PROJECT, problem, "change landfall.yml; a release of it would be refused");
             }
         }
         Err(error) => {
-            report.broken(
-                PROJECT,
-                error.to_string(),
-                "mend the file that it names: a release of this would be refused",
-            );
+            report.broken(PROJECT, error.to_string(), "fix the file; a release of it would be refused");
         }
     }
 }
 
-/// What would be accepted.
-pub fn examine(report: &mut Report, compiled: &Compiled, index: &Index) {
+/// Checks a project that a release would accept.
+pub fn examine(report: &mut DoctorReport, compiled: &Compiled, index: &Index) {
     if compiled.datasets.is_empty() {
         report.warning(
             PROJECT,
-            "there is no dataset: no load runs anything",
-            "say in landfall.yml where the data of your sources lands (datasets: SOURCE.TABLE: { location: PREFIX/ })",
+            "the project has no dataset, so no load starts a run",
+            "add the locations of your sources to landfall.yml (datasets: SOURCE.TABLE: { location: PREFIX/ })",
         );
     }
     let adapter = index.metadata().adapter_type.as_deref().unwrap_or("unknown");
@@ -52,38 +48,39 @@ pub fn examine(report: &mut Report, compiled: &Compiled, index: &Index) {
         if dataset.nodes.is_empty() {
             report.warning(
                 about.clone(),
-                "nothing is built from it: a load of it runs no model",
-                "select what it should run (datasets: ...: { select: ... }), or take it out of landfall.yml",
+                "no model uses it, so a load of it runs nothing",
+                "select the nodes to run (datasets: ...: { select: ... }), or remove it from landfall.yml",
             );
         }
-        if landed_is_not_loaded(adapter, dataset, index) {
+        if needs_loader(adapter, dataset, index) {
             report.warning(
                 about,
-                format!("an object that lands starts its run, but {adapter} has its rows only once somebody has loaded them"),
-                "let the run load it (before: [{ run-operation: ... }]), or wait for the loader's word (ready: { event: true })",
+                format!("an object that lands starts its run, but {adapter} has the rows only after a loader loaded them"),
+                "load the rows in the run (before: [{ run-operation: ... }]), or let the loader announce them (ready: { event: true })",
             );
         }
     }
-    let silent: Vec<String> = index
+    let unmapped: Vec<String> = index
         .nodes()
         .filter(|node| node.resource_type() == ResourceType::Source)
         .map(|node| format!("{}.{}", node.source_name().unwrap_or_default(), node.name()))
         .filter(|name| !compiled.datasets.keys().any(|dataset| dataset.as_str() == name))
         .collect();
-    if !silent.is_empty() && !compiled.datasets.is_empty() {
+    if !unmapped.is_empty() && !compiled.datasets.is_empty() {
         report.note(
             PROJECT,
             format!(
-                "{} no dataset, so no load of theirs runs anything: {}",
-                if silent.len() == 1 { "one source is" } else { "some sources are" },
-                list(&silent, 6)
+                "{} not in landfall.yml, so no load of them starts a run: {}",
+                count(unmapped.len(), "source is", "sources are"),
+                list(&unmapped, 6)
             ),
         );
     }
 }
 
-/// It is started by objects, nothing is loaded before, and its relation is no external table.
-fn landed_is_not_loaded(adapter: &str, dataset: &Dataset, index: &Index) -> bool {
+/// Whether objects start the dataset's runs, although its rows are not in the warehouse then: no step loads them before, and
+/// its relation is no external table.
+fn needs_loader(adapter: &str, dataset: &Dataset, index: &Index) -> bool {
     let external = dataset.source.as_ref().and_then(|id| index.get(id.as_str()));
     let external = external.is_some_and(|source| source.external_location().next().is_some());
     let is_started_by_objects = !dataset.locations.is_empty() && !matches!(dataset.ready, ReadinessPolicy::Event);
@@ -93,7 +90,7 @@ fn landed_is_not_loaded(adapter: &str, dataset: &Dataset, index: &Index) -> bool
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::Verdict;
+    use crate::doctor::FindingVerdict;
 
     const MANIFEST: &str = r#"{
         "metadata": { "dbt_schema_version": "https://schemas.getdbt.com/dbt/manifest/v12.json", "dbt_version": "1.9.0",
@@ -121,8 +118,8 @@ mod tests {
         manifest.to_string().into_bytes()
     }
 
-    fn of(verdict: Verdict, adapter: &str, settings: &str) -> Vec<String> {
-        let mut report = Report::default();
+    fn of(verdict: FindingVerdict, adapter: &str, settings: &str) -> Vec<String> {
+        let mut report = DoctorReport::default();
         check(&mut report, &manifest(adapter), Some(settings), "landing");
         report.findings.iter().filter(|it| it.verdict == verdict).map(ToString::to_string).collect()
     }
@@ -130,29 +127,30 @@ mod tests {
     const ORDERS: &str = "version: 1\ndatasets: { raw.orders: { location: orders/ } }\n";
 
     #[test]
-    fn an_object_that_snowflake_has_not_loaded_is_warned_of_unless_the_run_waits_or_loads() {
-        let warned = of(Verdict::Warning, "snowflake", ORDERS);
+    fn a_dataset_that_snowflake_must_load_first_is_a_warning_unless_the_run_waits_or_loads() {
+        let warned = of(FindingVerdict::Warning, "snowflake", ORDERS);
         assert_eq!(warned.len(), 1, "{warned:?}");
-        assert!(warned[0].contains("snowflake has its rows only once"), "{warned:?}");
-        assert_eq!(of(Verdict::Warning, "duckdb", ORDERS), [""; 0]);
+        assert!(warned[0].contains("snowflake has the rows only after"), "{warned:?}");
+        assert_eq!(of(FindingVerdict::Warning, "duckdb", ORDERS), [""; 0]);
         for ready in ["ready: { event: true }", "before: [{ run-operation: copy }]"] {
             let settings = ORDERS.replace("location: orders/", &format!("location: orders/, {ready}"));
-            assert_eq!(of(Verdict::Warning, "snowflake", &settings), [""; 0], "{ready}");
+            assert_eq!(of(FindingVerdict::Warning, "snowflake", &settings), [""; 0], "{ready}");
         }
     }
 
     #[test]
-    fn a_dataset_that_nothing_is_built_from_and_a_project_without_any_are_warned_of() {
-        let idle = of(Verdict::Warning, "duckdb", "version: 1\ndatasets: { raw.other: { location: other/ } }\n");
-        assert!(idle.len() == 1 && idle[0].contains("dataset raw.other: nothing is built from it"), "{idle:?}");
-        let none = of(Verdict::Warning, "duckdb", "version: 1\n");
-        assert!(none.len() == 1 && none[0].contains("there is no dataset"), "{none:?}");
+    fn a_dataset_without_models_and_a_project_without_datasets_are_warnings() {
+        let idle = of(FindingVerdict::Warning, "duckdb", "version: 1\ndatasets: { raw.other: { location: other/ } }\n");
+        assert!(idle.len() == 1 && idle[0].contains("dataset raw.other: no model uses it"), "{idle:?}");
+        let none = of(FindingVerdict::Warning, "duckdb", "version: 1\n");
+        assert!(none.len() == 1 && none[0].contains("the project has no dataset"), "{none:?}");
     }
 
     #[test]
-    fn what_a_release_would_be_refused_for_is_broken() {
-        let refused = of(Verdict::Broken, "duckdb", "version: 1\ndatasets: { raw.ordesr: { location: orders/ } }\n");
+    fn what_a_release_is_refused_for_is_broken() {
+        let refused =
+            of(FindingVerdict::Broken, "duckdb", "version: 1\ndatasets: { raw.ordesr: { location: orders/ } }\n");
         assert!(refused.len() == 1 && refused[0].contains("raw.ordesr"), "{refused:?}");
-        assert_eq!(of(Verdict::Broken, "duckdb", "version: 7\n").len(), 1);
+        assert_eq!(of(FindingVerdict::Broken, "duckdb", "version: 7\n").len(), 1);
     }
 }

@@ -1,33 +1,33 @@
-//! `sam build` and `sam deploy` of template.yaml, as anybody would do it in an account of their own.
+//! `sam build` and `sam deploy` of template.yaml, with the same commands as in a real account.
 
 use std::{collections::BTreeMap, path::Path};
 
-use super::{LocalError, aws};
-use crate::{process, setup::Venv, terminal::Terminal};
+use super::LocalError;
+use crate::{emulated_account, process, setup::Venv, terminal::Terminal};
 
-/// What there is to deploy.
+/// The inputs of a deployment.
 #[derive(Debug)]
 pub(super) struct DeployOptions<'a> {
-    /// The checkout: template.yaml and functions/ lie there.
+    /// The checkout, which holds template.yaml and functions/.
     pub home: &'a Path,
-    /// Holds the SAM CLI.
+    /// The virtual environment of the SAM CLI.
     pub sam: &'a Venv,
-    /// The functions' ready binaries.
+    /// The folder with the programs of the functions.
     pub binaries: &'a Path,
-    /// This stack's folder, for the build and the logs.
+    /// The folder of the stack, for the build and the logs.
     pub folder: &'a Path,
-    /// The emulator.
+    /// The address of the emulator.
     pub endpoint: &'a str,
-    /// `CloudFormation`'s name for the stack.
+    /// The name of the stack in `CloudFormation`.
     pub stack: &'a str,
-    /// The template's parameters.
+    /// The parameters of the template.
     pub parameters: BTreeMap<&'static str, String>,
 }
 
-/// Builds and deploys.
+/// Builds the functions' packages and deploys the template.
 pub(super) async fn deploy(terminal: &Terminal, options: &DeployOptions<'_>) -> Result<(), LocalError> {
     let build = options.folder.join("sam-build");
-    let mut phase = terminal.begin("sam build, with the functions' ready binaries");
+    let mut phase = terminal.begin("sam build (the functions are built already)");
     let mut sam = sam(options.sam, options.folder, options.endpoint);
     sam.args(["build", "--template-file"]).arg(options.home.join("template.yaml"));
     sam.arg("--build-dir").arg(&build).env("LANDFALL_BIN_DIR", options.binaries);
@@ -40,12 +40,12 @@ pub(super) async fn deploy(terminal: &Terminal, options: &DeployOptions<'_>) -> 
     .await?;
     phase.done("");
 
-    let mut phase = terminal.begin("sam deploy template.yaml to the emulator, IAM enforced");
+    let mut phase = terminal.begin("sam deploy template.yaml to the emulator, with IAM enforced");
     let mut sam = self::sam(options.sam, options.folder, options.endpoint);
     sam.args(["deploy", "--stack-name", options.stack, "--resolve-s3", "--template-file"]);
     sam.arg(build.join("template.yaml"));
     sam.args(["--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--no-fail-on-empty-changeset"]);
-    sam.args(["--no-progressbar", "--region", aws::REGION]);
+    sam.args(["--no-progressbar", "--region", emulated_account::REGION]);
     if !options.parameters.is_empty() {
         sam.arg("--parameter-overrides");
         sam.args(options.parameters.iter().map(|(name, value)| format!("{name}={value}")));
@@ -61,14 +61,14 @@ pub(super) async fn deploy(terminal: &Terminal, options: &DeployOptions<'_>) -> 
     })
     .await?;
     phase.done(&format!("stack {}", options.stack));
-    // Copies of the functions, deployed now: a third of what a local stack takes on the disk.
+    // The build holds copies of the deployed functions, a third of the disk space of a local stack.
     std::fs::remove_dir_all(&build).map_err(|source| LocalError::files(&build, source))
 }
 
-/// Deletes the stack, and the zipped functions that `sam deploy` kept for it.
+/// Deletes the stack and the function packages that `sam deploy` uploaded for it.
 pub(super) async fn delete(venv: &Venv, folder: &Path, endpoint: &str, stack: &str) -> Result<(), LocalError> {
     let mut sam = sam(venv, folder, endpoint);
-    sam.args(["delete", "--stack-name", stack, "--no-prompts", "--region", aws::REGION]);
+    sam.args(["delete", "--stack-name", stack, "--no-prompts", "--region", emulated_account::REGION]);
     process::run_logged(&mut sam, "sam delete", &folder.join("logs/sam-delete.log"), |_| {}).await?;
     Ok(())
 }
@@ -76,8 +76,8 @@ pub(super) async fn delete(venv: &Venv, folder: &Path, endpoint: &str, stack: &s
 fn sam(venv: &Venv, folder: &Path, endpoint: &str) -> tokio::process::Command {
     let mut sam = process::command(venv.program("sam"));
     let nowhere = folder.join("no-aws-profile");
-    aws::point_at(&mut sam, endpoint, &nowhere);
-    // Settings of the checkout's samconfig.toml are for a real account; the SAM CLI would also keep a file in the user's home.
+    emulated_account::point_at(&mut sam, endpoint, &nowhere);
+    // samconfig.toml of the checkout is for a real account, and the SAM CLI would write a file into the user's home.
     sam.env("PYTHONUNBUFFERED", "1").env("SAM_CLI_POLL_DELAY", "0.3").env("__SAM_CLI_APP_DIR", folder.join("sam-home"));
     sam.current_dir(folder);
     sam

@@ -13,83 +13,98 @@ use tokio::{
     process::ChildStdin,
 };
 
-use super::{LocalError, aws};
-use crate::process::{Group, command};
+use super::LocalError;
+use crate::{
+    emulated_account,
+    process::{ProcessGroup, command},
+};
 
-/// How long it may take to be ready: seconds on an idle machine, but Python compiles its files the first time.
+/// The time within which the emulator must be ready: seconds as a rule, more when Python compiles its files first.
 const READY_WITHIN: Duration = Duration::from_mins(2);
 
-/// What the emulator needs to start.
+/// The options of the emulator.
 #[derive(Debug)]
 pub struct EmulatorOptions<'a> {
-    /// The interpreter of the emulator's environment.
+    /// The Python interpreter of the emulator's virtual environment.
     pub python: &'a Path,
-    /// `cli/emulator/launch.py`.
+    /// The path of `cli/emulator/launch.py`.
     pub launcher: &'a Path,
-    /// Its folder for logs and working files.
+    /// The emulator's folder for logs and working files.
     pub data: &'a Path,
-    /// images.json.
+    /// The path of images.json.
     pub images: &'a Path,
-    /// On 127.0.0.1; 0 picks a free one.
+    /// The port on 127.0.0.1; 0 picks a free one.
     pub port: u16,
 }
 
-/// A running emulator. Dropping it ends it, its functions and its tasks.
+/// A running emulator. Dropping the value ends the emulator, its functions and its tasks.
 #[derive(Debug)]
 pub struct Emulator {
-    /// `http://127.0.0.1:PORT`.
+    /// The address of the emulator: `http://127.0.0.1:PORT`.
     pub endpoint: String,
-    /// Each task's output is here as `tasks/<task id>.log`.
+    /// The emulator's folder; a task's output is in `tasks/<task id>.log`.
     pub data: PathBuf,
-    group: Group,
-    /// Closed with us, at which the emulator ends.
+    group: ProcessGroup,
+    /// Closed when this process ends; the emulator then ends too.
     _stdin: Option<ChildStdin>,
 }
 
-/// The one line that the launcher says.
+/// The line that the launcher prints when the emulator is ready.
 #[derive(Deserialize)]
 struct Ready {
     endpoint: String,
 }
 
 impl Emulator {
-    /// Starts it and waits until it serves.
+    /// Starts the emulator and waits until it serves requests.
+    ///
+    /// # Errors
+    ///
+    /// The process cannot be started, ends, or is not ready within two minutes.
     pub async fn start(options: &EmulatorOptions<'_>) -> Result<Self, LocalError> {
         std::fs::create_dir_all(options.data).map_err(|source| LocalError::files(options.data, source))?;
-        let complaints = options.data.join("launch.err");
-        let errors = File::create(&complaints).map_err(|source| LocalError::files(&complaints, source))?;
+        let error_log = options.data.join("launch.err");
+        let errors = File::create(&error_log).map_err(|source| LocalError::files(&error_log, source))?;
         let mut launch = command(options.python);
         launch.arg(options.launcher).arg("--exit-with-stdin");
-        launch.args(["--port", &options.port.to_string(), "--region", aws::REGION, "--account", aws::ACCOUNT]);
+        launch.args([
+            "--port",
+            &options.port.to_string(),
+            "--region",
+            emulated_account::REGION,
+            "--account",
+            emulated_account::ACCOUNT,
+        ]);
         launch.arg("--data").arg(options.data).arg("--images").arg(options.images);
         launch.stdin(Stdio::piped()).stderr(errors);
-        aws::scrub(&mut launch);
-        let mut group = Group::spawn(&mut launch, "the emulator")?;
+        emulated_account::scrub(&mut launch);
+        let mut group = ProcessGroup::spawn(&mut launch, "the emulator")?;
         let stdin = group.child.stdin.take();
         let stdout = group.child.stdout.take();
 
         let refused = |why: &str| {
-            let said = std::fs::read_to_string(&complaints).unwrap_or_default();
-            let said = said.trim();
-            LocalError::Emulator(if said.is_empty() {
-                format!("{why}; see {}", complaints.display())
+            let text = std::fs::read_to_string(&error_log).unwrap_or_default();
+            let text = text.trim();
+            LocalError::Emulator(if text.is_empty() {
+                format!("{why}; its log is {}", error_log.display())
             } else {
-                said.to_owned()
+                text.to_owned()
             })
         };
-        let mut lines = BufReader::new(stdout.ok_or_else(|| refused("it has no output"))?).lines();
+        let mut lines = BufReader::new(stdout.ok_or_else(|| refused("its output cannot be read"))?).lines();
         let line = tokio::time::timeout(READY_WITHIN, lines.next_line())
             .await
-            .map_err(|_| refused("it was not ready within two minutes"))?
+            .map_err(|_| refused("it was not ready within 120 s"))?
             .map_err(|error| refused(&error.to_string()))?
             .ok_or_else(|| refused("it ended before it was ready"))?;
-        let ready: Ready = serde_json::from_str(&line).map_err(|_| refused(&format!("it said {line:?}")))?;
-        // Whatever else it may say must find a reader.
+        let ready: Ready = serde_json::from_str(&line)
+            .map_err(|_| refused(&format!("its first line is not the expected JSON: {line:?}")))?;
+        // A full pipe would block the emulator, so further output is read and dropped.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         Ok(Self { endpoint: ready.endpoint, data: options.data.to_owned(), group, _stdin: stdin })
     }
 
-    /// Whether it still runs.
+    /// Whether the emulator's process still runs.
     pub fn is_alive(&mut self) -> bool {
         matches!(self.group.child.try_wait(), Ok(None))
     }

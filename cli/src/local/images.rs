@@ -1,5 +1,5 @@
-//! What stands for a container image on one machine: a copy of the dbt project that nobody changes any more, and the command and variables
-//! that the image's ENTRYPOINT and ENV would be. images.json tells the emulator.
+//! Local images: what replaces a container image in a local stack. An image is an immutable copy of the dbt project, with
+//! the command and variables that would be its ENTRYPOINT and ENV. The emulator reads them from images.json.
 
 use std::{
     collections::BTreeMap,
@@ -14,21 +14,21 @@ use walkdir::WalkDir;
 use super::LocalError;
 use crate::text;
 
-/// Folders at the project's root that dbt or people make and no image would hold.
+/// Folders at the root of a project that are not part of an image.
 const LEFT_OUT: [&str; 8] = ["target", "logs", "landing", ".git", ".venv", "venv", ".landfall", "node_modules"];
-/// A warehouse that lies in the project's folder is no part of the project.
+/// Endings of files that are not part of an image: warehouses in the project's folder, and compiled Python.
 const LEFT_OUT_ENDINGS: [&str; 4] = [".duckdb", ".duckdb.wal", ".db", ".pyc"];
 
-/// One entry of images.json.
+/// An entry of images.json.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LocalImage {
-    /// ENTRYPOINT.
+    /// The command, like ENTRYPOINT.
     pub argv: Vec<String>,
-    /// ENV.
+    /// The environment variables, like ENV.
     pub env: BTreeMap<String, String>,
 }
 
-/// The local images: their folder, and images.json.
+/// The folder of the local images, and images.json.
 #[derive(Debug, Clone)]
 pub struct Images {
     folder: PathBuf,
@@ -36,7 +36,11 @@ pub struct Images {
 }
 
 impl Images {
-    /// In a stack's folder.
+    /// Opens the images in the folder of a stack, and makes images.json if it is missing.
+    ///
+    /// # Errors
+    ///
+    /// The folder cannot be written.
     pub fn new(folder: &Path) -> Result<Self, LocalError> {
         let images = Self { folder: folder.join("images"), file: folder.join("images.json") };
         std::fs::create_dir_all(&images.folder).map_err(|source| LocalError::files(&images.folder, source))?;
@@ -46,13 +50,19 @@ impl Images {
         Ok(images)
     }
 
-    /// images.json, for the emulator.
+    /// The path of images.json, for the emulator.
     pub fn file(&self) -> &Path {
         &self.file
     }
 
-    /// Copies the project and names the copy `local/<name>@sha256:<digest>`. `entry` gets the copy's folder and says what runs there. The
-    /// digest is of everything that the image is: the files and the entry.
+    /// Copies the project and returns the image's name, `local/<name>@sha256:<digest>`.
+    ///
+    /// `entry` gets the folder of the copy and returns the image's command and variables. The digest covers the files and
+    /// the entry.
+    ///
+    /// # Errors
+    ///
+    /// The project cannot be read, or the copy or images.json cannot be written.
     pub fn add(
         &self,
         project: &Path,
@@ -67,8 +77,8 @@ impl Images {
             digest.update([0]);
             digest.update(Sha256::digest(&content));
         }
-        let of_files = text::hex(&digest.clone().finalize());
-        let copy = self.folder.join(of_files.get(..16).unwrap_or(&of_files));
+        let files_digest = text::hex(&digest.clone().finalize());
+        let copy = self.folder.join(files_digest.get(..16).unwrap_or(&files_digest));
         self.copy(&files, &copy)?;
         let entry = entry(&copy);
         digest.update(serde_json::to_vec(&entry).map_err(LocalError::Json)?);
@@ -77,7 +87,7 @@ impl Images {
         Ok(image)
     }
 
-    /// Copies under another name first, so that a copy that was interrupted is not taken for a whole one.
+    /// Copies to a temporary name first, so that an interrupted copy is never taken for a complete one.
     fn copy(&self, files: &[(PathBuf, PathBuf)], to: &Path) -> Result<(), LocalError> {
         if to.exists() {
             return Ok(());
@@ -102,7 +112,8 @@ impl Images {
     }
 }
 
-/// Every file of the project as (path in the project, where it is), in a fixed order. Links are followed: `dbt_packages` often holds some.
+/// Every file of the project as (path in the project, path on disk), sorted by name. Symbolic links are followed, because
+/// `dbt_packages` often holds some.
 fn files(project: &Path) -> Result<Vec<(PathBuf, PathBuf)>, LocalError> {
     let mut files = Vec::new();
     let walk = WalkDir::new(project).follow_links(true).sort_by_file_name().into_iter();
@@ -122,11 +133,11 @@ fn files(project: &Path) -> Result<Vec<(PathBuf, PathBuf)>, LocalError> {
     Ok(files)
 }
 
-/// Replaces the file at once, readable by its owner alone: variables may be secrets.
+/// Replaces the file atomically. Only its owner can read it, because variables may be secrets.
 fn write_private(file: &Path, content: &[u8]) -> Result<(), LocalError> {
     let failed = |source| LocalError::files(file, source);
     let folder = file.parent().unwrap_or(Path::new("."));
-    // A temporary file of this crate has mode 0600.
+    // The `tempfile` crate creates files with mode 0600.
     let mut scratch = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
     scratch.write_all(content).map_err(failed)?;
     scratch.persist(file).map_err(|error| failed(error.error))?;
@@ -142,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_is_named_by_what_is_in_it_and_never_changes() {
+    fn an_image_is_named_by_its_content_and_never_changes() {
         let folder = tempfile::tempdir().unwrap();
         let project = folder.path().join("project");
         std::fs::create_dir_all(project.join("models")).unwrap();
@@ -162,7 +173,11 @@ mod tests {
         assert!(first_copy.join("models/a.sql").exists() && !first_copy.join("target").exists());
 
         std::fs::write(project.join("target/manifest.json"), "{\"changed\": 1}").unwrap();
-        assert_eq!(images.add(&project, "shop", entry).unwrap(), first, "what dbt makes is no part of it");
+        assert_eq!(
+            images.add(&project, "shop", entry).unwrap(),
+            first,
+            "files that dbt generates are not part of an image"
+        );
         std::fs::write(project.join("models/a.sql"), "select 2").unwrap();
         let second = images.add(&project, "shop", entry).unwrap();
         assert_ne!(second, first);

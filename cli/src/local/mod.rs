@@ -1,12 +1,12 @@
-//! A whole stack on this machine: the emulator, template.yaml deployed to it, and images of the project. Dropping a [`LocalStack`] ends all of it.
+//! A stack on this machine: the emulator, template.yaml deployed to it, and images of the project. Dropping a
+//! [`LocalStack`] ends all of it.
 
-pub mod aws;
-mod buckets;
 mod deploy;
 mod emulator;
+mod environments;
 mod images;
-mod prepare;
-mod watch;
+mod landing_buckets;
+mod release;
 
 use std::{
     collections::BTreeMap,
@@ -16,56 +16,60 @@ use std::{
 
 use crate::{
     dbt::Dbt,
+    emulated_account,
     home::Home,
     process::ProcessError,
-    release::{self, ReleaseError, ReleaseRequest, Released},
+    release::{ReleaseCommandError, Released},
     setup::SetupError,
     stack::{self, LocalState, Stack, StackError},
     terminal::Terminal,
 };
 
 pub use emulator::{Emulator, EmulatorOptions};
+pub use environments::{Environments, prepare};
 pub use images::{Images, LocalImage};
-pub use prepare::{Environments, prepare};
-pub use watch::Watched;
+pub use release::release_locally;
 
-/// A local stack that could not be started.
+/// Errors of starting a local stack or releasing to it.
 #[derive(Debug, thiserror::Error)]
 pub enum LocalError {
-    /// A file or folder.
-    #[error("cannot use {}: {source}", path.display())]
+    /// A file or folder cannot be read or written.
+    #[error("cannot read or write {}: {source}", path.display())]
     Files {
-        /// Which.
+        /// The path of the file or folder.
         path: PathBuf,
-        /// Why.
+        /// The error of the file system.
         source: std::io::Error,
     },
-    /// JSON of our own that cannot be written or read.
-    #[error("a file of the local stack is unreadable ({0}): end the stack and start it again")]
+    /// A JSON document of the local stack cannot be read or written.
+    #[error("a file of the local stack is not valid ({0}): end the stack and start it again")]
     Json(#[source] serde_json::Error),
-    /// The emulator did not start; in its own words.
+    /// The emulator did not start; the text is the emulator's own error.
     #[error("the emulator did not start: {0}")]
     Emulator(String),
-    /// Another one has this name.
+    /// Another local stack has this name.
     #[error(
-        "a local stack named {0} is running already: end it (Ctrl-C where it runs), or give this one another --name"
+        "a local stack named {0} is running already: end it with Ctrl-C in its terminal, or choose another name with --name"
     )]
     Running(String),
-    /// The functions were not built.
-    #[error("{} has no {missing}: build it first (`make build`)", folder.display())]
+    /// A program of the stack was not built.
+    #[error("{} has no program {missing}: run `make build` first", folder.display())]
     NotBuilt {
-        /// Where it should be.
+        /// The folder that should hold the program.
         folder: PathBuf,
-        /// The binary.
+        /// The name of the program.
         missing: &'static str,
     },
-    /// The machine lacks something.
+    /// The machine lacks a requirement.
     #[error(transparent)]
     Setup(#[from] SetupError),
-    /// A child failed.
+    /// A child process failed.
     #[error(transparent)]
     Process(#[from] ProcessError),
-    /// The deployed stack isn't what it should be.
+    /// The project could not be released.
+    #[error(transparent)]
+    Release(#[from] ReleaseCommandError),
+    /// The deployed stack does not answer as expected.
     #[error(transparent)]
     Stack(#[from] StackError),
 }
@@ -76,7 +80,7 @@ impl LocalError {
     }
 }
 
-/// The programs that a stack is made of.
+/// The programs of a stack: its functions and the task.
 const PROGRAMS: [&str; 6] = [
     "landfall-on-load",
     "landfall-on-schedule",
@@ -86,41 +90,47 @@ const PROGRAMS: [&str; 6] = [
     "landfall-task",
 ];
 
-/// What a local stack is made of.
+/// The options of a local stack.
 #[derive(Debug, Clone)]
 pub struct LocalOptions {
-    /// Landfall's own files.
+    /// The checkout with Landfall's own files.
     pub home: Home,
-    /// The folder with the functions' binaries and `landfall-task`.
+    /// The folder with the programs of the functions and `landfall-task`.
     pub binaries: PathBuf,
-    /// Names the folder `.landfall/local/<name>` and the stack.
+    /// The name of the stack and of its folder `.landfall/local/<name>`.
     pub name: String,
     /// The emulator's port on 127.0.0.1; 0 picks a free one.
     pub port: u16,
-    /// Existing landing buckets in the emulated account, which are made; none: the template makes one.
+    /// Landing buckets to make in the emulated account; if empty, the template makes one.
     pub landing_buckets: Vec<String>,
-    /// More parameters of the template.
+    /// Additional parameters of the template.
     pub parameters: BTreeMap<&'static str, String>,
 }
 
 /// A running stack. Dropping it ends the emulator, its functions and its tasks; its folder stays until the next start.
 #[derive(Debug)]
 pub struct LocalStack {
-    /// The deployed stack, as any command sees it.
+    /// The deployed stack, as every command sees it.
     pub stack: Stack,
-    /// What [`Stack::running_here`] reads; not written unless [`LocalStack::publish`] is called.
+    /// The state that [`Stack::running_here`] reads; [`LocalStack::publish`] writes it.
     pub state: LocalState,
     emulator: Emulator,
     images: Images,
     task: PathBuf,
     published: Option<PathBuf>,
-    /// One stack of a name at a time; unlocked with the process.
+    /// Held so that only one stack of a name runs; the operating system releases it with the process.
     _lock: File,
 }
 
 impl LocalStack {
-    /// Starts the emulator and deploys. Everything that a stack of this name left behind is removed first: its account was in the emulator's
-    /// memory, so nothing of it could be taken up again.
+    /// Starts the emulator and deploys the template to it.
+    ///
+    /// The folder of an earlier stack of this name is emptied first: the emulator keeps its account in memory, so an earlier
+    /// stack cannot be continued.
+    ///
+    /// # Errors
+    ///
+    /// A program is not built, a stack of this name runs, or the emulator or the deployment fails.
     pub async fn start(
         terminal: &Terminal,
         options: &LocalOptions,
@@ -148,7 +158,7 @@ impl LocalStack {
         let stack_name = stack_name(&options.name);
         let sdk = stack::emulated_sdk(&emulator.endpoint);
         if !options.landing_buckets.is_empty() {
-            buckets::make(&sdk, &options.landing_buckets).await?;
+            landing_buckets::make(&sdk, &options.landing_buckets).await?;
         }
         deploy_template(terminal, options, environments, &folder, &emulator.endpoint).await?;
         let outputs = stack::outputs(&sdk, &stack_name).await?;
@@ -171,7 +181,12 @@ impl LocalStack {
         Ok(Self { stack, state, emulator, images, task, published: None, _lock: lock })
     }
 
-    /// Deploys again, with other parameters: an update of the stack. Its outputs stay as they were read first.
+    /// Deploys the template again, with the parameters of `options`. `self.state.outputs` keeps the outputs of the first
+    /// deployment.
+    ///
+    /// # Errors
+    ///
+    /// `sam build` or `sam deploy` fails.
     pub async fn update(
         &self,
         terminal: &Terminal,
@@ -181,29 +196,41 @@ impl LocalStack {
         deploy_template(terminal, options, environments, &self.state.folder, &self.state.endpoint).await
     }
 
-    /// Deletes the stack as anybody would, by `sam delete`.
+    /// Deletes the stack with `sam delete`.
+    ///
+    /// # Errors
+    ///
+    /// `sam delete` fails.
     pub async fn delete(&self, environments: &Environments) -> Result<(), LocalError> {
         deploy::delete(&environments.sam, &self.state.folder, &self.state.endpoint, &self.state.stack).await
     }
 
-    /// The variables by which a project finds what is emulated.
+    /// The environment variables by which a project finds the emulated landing bucket and S3.
     pub fn project_variables(&self) -> BTreeMap<String, String> {
         let landing = self.state.landing_buckets.first().cloned().unwrap_or_default();
         [
             ("LANDING_BUCKET", landing),
             ("S3_ENDPOINT", self.state.endpoint.clone()),
-            ("AWS_REGION", aws::REGION.to_owned()),
+            ("AWS_REGION", emulated_account::REGION.to_owned()),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into()
     }
 
-    /// Makes the project an image and a release, and waits for `on-release`'s verdict.
-    pub async fn release(&self, terminal: &Terminal, project: &Path, dbt: &Dbt) -> Result<Released, ReleaseError> {
+    /// Makes a local image of the project and releases it.
+    ///
+    /// # Errors
+    ///
+    /// As [`release_locally`].
+    pub async fn release(&self, terminal: &Terminal, project: &Path, dbt: &Dbt) -> Result<Released, LocalError> {
         release_locally(terminal, &self.stack, &self.images, &self.task, &self.state, project, dbt).await
     }
 
-    /// Lets the other commands find this stack, until it ends.
+    /// Writes the state file by which other commands find this stack, until the stack ends.
+    ///
+    /// # Errors
+    ///
+    /// The state file cannot be written.
     pub fn publish(&mut self, home: &Home) -> Result<(), LocalError> {
         let file = home.current();
         let text = serde_json::to_vec_pretty(&self.state).map_err(LocalError::Json)?;
@@ -213,12 +240,12 @@ impl LocalStack {
         Ok(())
     }
 
-    /// The file to which a task's output is written as it comes.
+    /// The log file of a task; the emulator writes the task's output to it.
     pub fn task_log(&self, task_arn: &str) -> PathBuf {
         task_log(&self.state.folder, task_arn)
     }
 
-    /// Whether the emulator still runs.
+    /// Whether the emulator's process still runs.
     pub fn is_alive(&mut self) -> bool {
         self.emulator.is_alive()
     }
@@ -227,7 +254,7 @@ impl LocalStack {
 impl Drop for LocalStack {
     fn drop(&mut self) {
         if let Some(file) = &self.published {
-            // Another stack may have taken the place since.
+            // Another stack may have written the file since.
             let ours = std::fs::read(file).ok().and_then(|text| serde_json::from_slice::<LocalState>(&text).ok());
             if ours.is_some_and(|there| there.endpoint == self.state.endpoint) {
                 let _ = std::fs::remove_file(file);
@@ -236,51 +263,13 @@ impl Drop for LocalStack {
     }
 }
 
-/// Makes the project an image of the local stack, and a release of that image.
-pub async fn release_locally(
-    terminal: &Terminal,
-    stack: &Stack,
-    images: &Images,
-    task: &Path,
-    state: &LocalState,
-    project: &Path,
-    dbt: &Dbt,
-) -> Result<Released, ReleaseError> {
-    let mut copy = PathBuf::new();
-    let image = images.add(project, &state.name, |folder| {
-        folder.clone_into(&mut copy);
-        let mut env = dbt.image_variables();
-        env.insert("LANDFALL_PROJECT_DIR".to_owned(), folder.to_string_lossy().into_owned());
-        LocalImage { argv: vec![task.to_string_lossy().into_owned()], env }
-    })?;
-    let mut dbt = dbt.clone();
-    let on_host = [
-        ("AWS_ACCESS_KEY_ID", aws::ACCESS_KEY),
-        ("AWS_SECRET_ACCESS_KEY", aws::SECRET_KEY),
-        ("AWS_DEFAULT_REGION", aws::REGION),
-        ("AWS_ENDPOINT_URL", state.endpoint.as_str()),
-        ("AWS_EC2_METADATA_DISABLED", "true"),
-    ];
-    dbt.variables.extend(on_host.map(|(name, value)| (name.to_owned(), value.to_owned())));
-    let request = ReleaseRequest {
-        project: &copy,
-        dbt: &dbt,
-        image: Some(&image),
-        force: false,
-        work: &state.folder.join("release"),
-        landing_bucket: state.landing_buckets.first().map(String::as_str),
-        emulated: true,
-    };
-    release::release(terminal, stack, &request).await
-}
-
-/// Where the emulator keeps a task's output.
+/// The file to which the emulator writes a task's output.
 pub fn task_log(folder: &Path, task_arn: &str) -> PathBuf {
     let id = task_arn.rsplit('/').next().unwrap_or(task_arn);
     folder.join("emulator/tasks").join(format!("{id}.log"))
 }
 
-/// `sam build` and `sam deploy` with the parameters that are right here.
+/// Runs `sam build` and `sam deploy` with the parameters of a local stack.
 async fn deploy_template(
     terminal: &Terminal,
     options: &LocalOptions,
@@ -289,9 +278,9 @@ async fn deploy_template(
     endpoint: &str,
 ) -> Result<(), LocalError> {
     let mut parameters = options.parameters.clone();
-    // Batches are for cost and for ten thousand objects; here an operator waits.
+    // Batches save cost in AWS; here the user waits for the run.
     parameters.entry("BatchWindow").or_insert_with(|| "0".to_owned());
-    // The binaries were built for this machine.
+    // The programs were built for this machine.
     parameters.entry("Architecture").or_insert_with(|| architecture().to_owned());
     if !options.landing_buckets.is_empty() {
         parameters.insert("LandingBuckets", options.landing_buckets.join(","));
@@ -309,12 +298,25 @@ async fn deploy_template(
     deploy::deploy(terminal, &options).await
 }
 
-/// Lambda's word for this machine's processor.
+/// The folder of this program, which holds the other programs too.
+///
+/// # Errors
+///
+/// The operating system does not name the program's own file.
+pub fn binaries_folder() -> Result<PathBuf, LocalError> {
+    let program = std::env::current_exe().map_err(|source| LocalError::files(Path::new("landfall"), source))?;
+    Ok(program.parent().unwrap_or(Path::new(".")).to_owned())
+}
+
+/// Lambda's name for this machine's processor architecture.
 fn architecture() -> &'static str {
     if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" }
 }
 
-/// `CloudFormation` takes letters, digits and hyphens, starting with a letter, at most 128; bucket names are made of it, so short and lower-case.
+/// The stack name for a local name.
+///
+/// `CloudFormation` accepts letters, digits and hyphens, starting with a letter, at most 128. Bucket names are derived
+/// from it, so it is also short and lower-case.
 pub fn stack_name(name: &str) -> String {
     let clean: String =
         name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
@@ -337,7 +339,7 @@ fn lock(folder: &Path, name: &str) -> Result<File, LocalError> {
     }
 }
 
-/// Empties the stack's folder.
+/// Empties the folder of the stack.
 fn reset(folder: &Path) -> Result<(), LocalError> {
     match std::fs::remove_dir_all(folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(LocalError::files(folder, error)),
@@ -351,14 +353,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stack_name_is_one_that_cloudformation_and_s3_take() {
+    fn a_stack_name_is_valid_for_cloudformation_and_s3() {
         assert_eq!(stack_name("demo"), "landfall-demo");
         assert_eq!(stack_name("Jaffle Shop_2"), "landfall-jaffle-shop-2");
         assert_eq!(stack_name("\u{e9}"), "landfall-local");
     }
 
     #[test]
-    fn a_second_stack_of_a_name_is_refused() {
+    fn a_second_stack_of_the_same_name_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let first = lock(&folder.path().join("demo"), "demo").unwrap();
         assert!(matches!(lock(&folder.path().join("demo"), "demo"), Err(LocalError::Running(_))));

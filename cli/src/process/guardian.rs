@@ -1,8 +1,8 @@
-//! Ends our children if this process is killed.
+//! A shell process that ends this process's children if this process is killed.
 //!
-//! A process that gets SIGKILL can end nothing itself, and each child leads a process group of its own. So a small shell hears over a pipe
-//! which groups exist; when the pipe closes, for whatever reason, it ends those that are left. Linux alone has a signal for a parent's death,
-//! so that isn't used: this is the same on macOS.
+//! A process that gets SIGKILL cannot end its children, and each child leads a process group of its own. So a small shell
+//! reads the groups from a pipe, and ends those that are left when the pipe closes. `PR_SET_PDEATHSIG` would do the same on
+//! Linux only; this works on macOS too.
 
 use std::{
     io::Write as _,
@@ -11,7 +11,8 @@ use std::{
     sync::{Mutex, OnceLock, PoisonError},
 };
 
-/// Reads `+GROUP` and `-GROUP` lines; at the end SIGTERM for those left, and SIGKILL after 8 s.
+/// Reads lines `+ GROUP` and `- GROUP`. At the end of the input it sends SIGTERM to the groups that are left, and SIGKILL
+/// after 8 s.
 const SCRIPT: &str = r#"
 trap '' INT TERM HUP QUIT
 groups=
@@ -37,7 +38,7 @@ for g in $groups; do kill -s KILL -- "-$g"; done
 
 static GUARDIAN: OnceLock<Mutex<Option<ChildStdin>>> = OnceLock::new();
 
-/// The process group exists and must not outlive us.
+/// Tells the guardian that the process group exists.
 pub(super) fn add(group: i32) -> std::io::Result<()> {
     let pipe = GUARDIAN.get_or_init(|| Mutex::new(None));
     let mut pipe = pipe.lock().unwrap_or_else(PoisonError::into_inner);
@@ -48,11 +49,11 @@ pub(super) fn add(group: i32) -> std::io::Result<()> {
     writeln!(pipe, "+ {group}")
 }
 
-/// That group is gone; its number may come back as a stranger's.
+/// Tells the guardian that the process group ended. The operating system may give its number to another group.
 pub(super) fn remove(group: i32) {
     let Some(pipe) = GUARDIAN.get() else { return };
     if let Some(pipe) = &mut *pipe.lock().unwrap_or_else(PoisonError::into_inner) {
-        // A guardian that is gone can do no harm with an old number.
+        // If the guardian is gone, it cannot signal the wrong group either.
         let _ = writeln!(pipe, "- {group}");
     }
 }

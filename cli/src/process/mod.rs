@@ -1,7 +1,7 @@
-//! Children: each leads a process group of its own, its output is read line by line, and none outlives us.
+//! Child processes. Each leads a process group of its own, and none outlives this process.
 //!
-//! A Ctrl-C at the terminal reaches this process alone, which then ends its children in order by dropping them; the guardian (`guardian.rs`) ends them
-//! when this process cannot.
+//! Ctrl-C at the terminal reaches only this process, which then ends its children in order by dropping them. The guardian
+//! (`guardian.rs`) ends them if this process is killed.
 
 mod guardian;
 mod run;
@@ -18,71 +18,79 @@ use nix::{
 };
 use tokio::process::{Child, Command};
 
-pub use run::{Finished, capture, run_logged};
+pub use run::{CommandOutput, capture, run_logged};
 
-/// How a group is ended: each signal, and how long it has to be gone. To the emulator the second SIGTERM means that its tasks may not finish.
-/// After SIGKILL the wait is short: a process in uninterruptible sleep would hold us up for ever.
+/// The signals that end a group, each with the time to wait for the end. At the second SIGTERM the emulator ends without
+/// waiting for its tasks. The wait after SIGKILL is short, because a process in uninterruptible sleep may never end.
 const ENDING: [(Signal, Duration); 3] = [
     (Signal::SIGTERM, Duration::from_secs(8)),
     (Signal::SIGTERM, Duration::from_secs(5)),
     (Signal::SIGKILL, Duration::from_secs(2)),
 ];
 
-/// A child that could not be started or did not succeed.
+/// Errors of a child process.
 #[derive(Debug, thiserror::Error)]
 pub enum ProcessError {
-    /// It could not be started.
+    /// The program could not be started.
     #[error("cannot start {what}: {source}")]
     Start {
-        /// The program.
+        /// The name of the program.
         what: String,
-        /// Why.
+        /// The error of the operating system.
         source: std::io::Error,
     },
-    /// Its output could not be read or kept.
-    #[error("lost the output of {what}: {source}")]
+    /// The output could not be read or written to the log.
+    #[error("cannot read the output of {what} or write its log: {source}")]
     Output {
-        /// The program.
+        /// The name of the program.
         what: String,
-        /// Why.
+        /// The error of the operating system.
         source: std::io::Error,
     },
-    /// It said that it failed.
-    #[error("{what} failed ({status}): {last}{}", log.as_ref().map(|log| format!("\n  all of its output: {}", log.display())).unwrap_or_default())]
+    /// The program ended with another exit code than 0.
+    #[error("{what} failed ({status}): {last}{}", log.as_ref().map(|log| format!("\n  its full output is in {}", log.display())).unwrap_or_default())]
     Failed {
-        /// The program and its verb.
+        /// The program and its subcommand, such as `sam deploy`.
         what: String,
-        /// Its exit status, in words.
+        /// The exit status, as text.
         status: String,
-        /// The end of what it said.
+        /// The last lines of the output.
         last: String,
-        /// Where the rest is.
+        /// The file with the full output.
         log: Option<PathBuf>,
     },
 }
 
-/// A child with everything that it starts.
+/// A child process and every process that it starts. Dropping the value ends them.
 #[derive(Debug)]
-pub struct Group {
-    /// The leader: its streams can be taken from here.
+pub struct ProcessGroup {
+    /// The first process of the group, with its streams.
     pub child: Child,
     leader: Pid,
     ended: bool,
 }
 
-impl Group {
-    /// Starts the command as the leader of a new process group; stdin is empty unless the command says otherwise.
+impl ProcessGroup {
+    /// Starts the command as the leader of a new process group.
+    ///
+    /// # Errors
+    ///
+    /// The program or the guardian cannot be started.
     pub fn spawn(command: &mut Command, what: &str) -> Result<Self, ProcessError> {
         let start = |source| ProcessError::Start { what: what.to_owned(), source };
         let child = command.process_group(0).spawn().map_err(start)?;
         let number = child.id().and_then(|id| i32::try_from(id).ok());
-        let number = number.ok_or_else(|| start(std::io::Error::other("it ended at once")))?;
+        let number = number.ok_or_else(|| start(std::io::Error::other("it ended immediately")))?;
         let group = Self { child, leader: Pid::from_raw(number), ended: false };
         guardian::add(number).map_err(start)?;
         Ok(group)
     }
 
-    /// Waits for the leader to end, then ends what it left behind.
+    /// Waits for the leader to end, then ends the other processes of the group.
+    ///
+    /// # Errors
+    ///
+    /// The operating system does not report the exit status.
     pub async fn wait(&mut self, what: &str) -> Result<ExitStatus, ProcessError> {
         let output = |source| ProcessError::Output { what: what.to_owned(), source };
         let status = self.child.wait().await.map_err(output)?;
@@ -90,7 +98,7 @@ impl Group {
         Ok(status)
     }
 
-    /// Ends the group: SIGTERM, and SIGKILL after a grace. Returns when the leader is gone. May be called again.
+    /// Ends the group with SIGTERM, and with SIGKILL 13 s later. Returns when the group is gone. May be called again.
     pub fn end(&mut self) {
         self.end_by(&ENDING);
     }
@@ -100,7 +108,7 @@ impl Group {
             return;
         }
         for (signal, grace) in ending {
-            // Fails only when nothing is left to signal, which the loop finds too.
+            // Fails only if the group is gone, which the loop below finds too.
             let _ = killpg(self.leader, *signal);
             let deadline = Instant::now() + *grace;
             while !self.is_gone() && Instant::now() < deadline {
@@ -114,20 +122,20 @@ impl Group {
     }
 }
 
-impl Group {
-    /// Reaps the leader, without which its group would seem to exist for ever.
+impl ProcessGroup {
+    /// Whether the group is gone. Reaps the leader, because a group with a zombie leader still exists.
     fn is_gone(&mut self) -> bool {
         !matches!(self.child.try_wait(), Ok(None)) && killpg(self.leader, None).is_err()
     }
 }
 
-impl Drop for Group {
+impl Drop for ProcessGroup {
     fn drop(&mut self) {
         self.end();
     }
 }
 
-/// A command with no stdin and both other streams piped: what [`run_logged`] and [`capture`] want.
+/// A command with empty standard input, whose output is piped as [`run_logged`] and [`capture`] need it.
 pub fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new(program);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -139,8 +147,9 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_dropped_group_is_gone_with_what_it_started() {
-        let mut group = Group::spawn(command("/bin/sh").args(["-c", "sleep 300 & echo up; wait"]), "sh").unwrap();
+    async fn dropping_a_group_ends_every_process_of_it() {
+        let mut group =
+            ProcessGroup::spawn(command("/bin/sh").args(["-c", "sleep 300 & echo up; wait"]), "sh").unwrap();
         let mut lines = tokio::io::BufReader::new(group.child.stdout.take().unwrap());
         let mut line = String::new();
         tokio::io::AsyncBufReadExt::read_line(&mut lines, &mut line).await.unwrap();
@@ -153,7 +162,7 @@ mod tests {
     #[tokio::test]
     async fn a_child_that_ignores_sigterm_is_killed() {
         let script = "trap '' TERM; echo up; while :; do sleep 0.05; done";
-        let mut group = Group::spawn(command("/bin/sh").args(["-c", script]), "sh").unwrap();
+        let mut group = ProcessGroup::spawn(command("/bin/sh").args(["-c", script]), "sh").unwrap();
         let mut lines = tokio::io::BufReader::new(group.child.stdout.take().unwrap());
         let mut line = String::new();
         tokio::io::AsyncBufReadExt::read_line(&mut lines, &mut line).await.unwrap();

@@ -1,4 +1,4 @@
-//! Runs a command to its end.
+//! Running a command to its end, with its output in a log or in memory.
 
 use std::{collections::VecDeque, path::Path, process::ExitStatus};
 
@@ -8,22 +8,27 @@ use tokio::{
     sync::mpsc,
 };
 
-use super::{Group, ProcessError};
+use super::{ProcessError, ProcessGroup};
 
-/// How many of the last lines an error shows at most.
+/// The number of last lines that an error shows.
 const TAIL: usize = 12;
 
-/// What a command that was captured left.
+/// The exit status and output of a finished command.
 #[derive(Debug)]
-pub struct Finished {
-    /// How it ended.
+pub struct CommandOutput {
+    /// The exit status.
     pub status: ExitStatus,
-    /// Both streams, in the order in which they were read.
+    /// Standard output and standard error, in the order in which they were read.
     pub output: String,
 }
 
-/// Runs the command to its end with its output in a log file (begun anew), each line also handed to `on_line` without colour codes.
-/// Another exit code than 0 is an error that quotes the last lines and names the log. `what` is how people know it: `sam deploy`.
+/// Runs the command to its end. Its output replaces the log file; each line is also passed to `on_line`, without colour
+/// codes. `what` names the command in errors, such as `sam deploy`.
+///
+/// # Errors
+///
+/// The command cannot be started, the log cannot be written, or the exit code is not 0. The error then quotes the last
+/// lines and names the log.
 pub async fn run_logged(
     command: &mut Command,
     what: &str,
@@ -64,20 +69,24 @@ pub async fn run_logged(
     })
 }
 
-/// Runs the command to its end and gives what it said, whatever its exit code.
-pub async fn capture(command: &mut Command, what: &str) -> Result<Finished, ProcessError> {
+/// Runs the command to its end and returns its output, for any exit code.
+///
+/// # Errors
+///
+/// The command cannot be started, or its output cannot be read.
+pub async fn capture(command: &mut Command, what: &str) -> Result<CommandOutput, ProcessError> {
     let (mut group, mut lines) = start(command, what)?;
     let mut output = String::new();
     while let Some(line) = lines.recv().await {
         output.push_str(&line);
         output.push('\n');
     }
-    Ok(Finished { status: group.wait(what).await?, output })
+    Ok(CommandOutput { status: group.wait(what).await?, output })
 }
 
-/// Starts the command and reads both its streams into one channel, which ends when both are closed.
-fn start(command: &mut Command, what: &str) -> Result<(Group, mpsc::Receiver<String>), ProcessError> {
-    let mut group = Group::spawn(command, what)?;
+/// Starts the command and reads both streams into one channel, which ends when both are closed.
+fn start(command: &mut Command, what: &str) -> Result<(ProcessGroup, mpsc::Receiver<String>), ProcessError> {
+    let mut group = ProcessGroup::spawn(command, what)?;
     let (sender, receiver) = mpsc::channel(256);
     if let Some(stream) = group.child.stdout.take() {
         tokio::spawn(forward(stream, sender.clone()));
@@ -91,7 +100,7 @@ fn start(command: &mut Command, what: &str) -> Result<(Group, mpsc::Receiver<Str
 async fn forward(stream: impl AsyncRead + Unpin, sender: mpsc::Sender<String>) {
     let mut reader = BufReader::new(stream);
     let mut bytes = Vec::new();
-    // A stream that breaks ends the output; the exit code still says how the command fared.
+    // A stream that fails ends the output; the exit code still reports whether the command succeeded.
     while let Ok(1..) = reader.read_until(b'\n', &mut bytes).await {
         let line = String::from_utf8_lossy(&bytes).trim_end_matches(['\n', '\r']).to_owned();
         bytes.clear();
@@ -107,7 +116,7 @@ mod tests {
     use crate::process::command;
 
     #[tokio::test]
-    async fn a_failing_command_is_quoted_and_its_log_named() {
+    async fn the_error_of_a_failed_command_quotes_its_last_lines_and_names_its_log() {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("logs/it.log");
         let mut seen = Vec::new();
@@ -123,7 +132,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_program_that_is_not_there_is_named() {
+    async fn a_missing_program_is_named() {
         let error = capture(&mut command("/nowhere/dbt"), "dbt").await.unwrap_err().to_string();
         assert!(error.starts_with("cannot start dbt: "), "{error}");
     }

@@ -1,40 +1,48 @@
-//! The same check that `on-release` makes, before anything is uploaded; and what `landfall plan` needs.
+//! The check of landfall.yml against the manifest, as `on-release` makes it. `landfall release` runs it before the upload.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use landfall_manifest::{Index, ResourceType};
 use landfall_planner::{CompileInput, Compiled, LandfallYml, Release, ReleaseId, compile};
 
-use super::ReleaseError;
+use super::ReleaseCommandError;
 
-/// A project that would be accepted.
+/// A project that `on-release` would accept.
 #[derive(Debug)]
-pub struct Checked {
-    /// landfall.yml and manifest, resolved.
+pub struct CheckedProject {
+    /// The compiled landfall.yml and manifest.
     pub compiled: Compiled,
-    /// The manifest.
+    /// The index of the manifest.
     pub index: Index,
 }
 
-impl Checked {
-    /// How many models the project has.
+impl CheckedProject {
+    /// The number of models of the project.
     pub fn models(&self) -> usize {
         self.index.nodes().filter(|node| node.resource_type() == ResourceType::Model).count()
     }
 
-    /// As a release that can be asked.
+    /// Converts the project into a release for the planner.
     pub fn into_release(self) -> Release {
         Release::new(self.compiled, self.index)
     }
 }
 
-/// Checks landfall.yml (rendered; none: all defaults) and the manifest against each other.
-pub fn check(manifest: &[u8], settings: Option<&str>, landing_bucket: Option<&str>) -> Result<Checked, ReleaseError> {
+/// Checks landfall.yml against the manifest. `settings` is the rendered landfall.yml; `None` means all defaults.
+///
+/// # Errors
+///
+/// The manifest or landfall.yml is not valid, or they do not fit together.
+pub fn check(
+    manifest: &[u8],
+    settings: Option<&str>,
+    landing_bucket: Option<&str>,
+) -> Result<CheckedProject, ReleaseCommandError> {
     let index = Index::from_slice(manifest)
-        .map_err(|error| ReleaseError::Manifest { file: "manifest.json".into(), reason: error.to_string() })?;
+        .map_err(|error| ReleaseCommandError::Manifest { file: "manifest.json".into(), reason: error.to_string() })?;
     let project = settings.map(LandfallYml::from_yaml).transpose()?.unwrap_or_default();
     let id = ReleaseId::parse("check")
-        .map_err(|error| ReleaseError::Manifest { file: "manifest.json".into(), reason: error.to_string() })?;
+        .map_err(|error| ReleaseCommandError::Manifest { file: "manifest.json".into(), reason: error.to_string() })?;
     let compiled = compile(&CompileInput {
         id: &id,
         index: &index,
@@ -44,10 +52,10 @@ pub fn check(manifest: &[u8], settings: Option<&str>, landing_bucket: Option<&st
         existing: &BTreeSet::new(),
         task_definition: None,
     })?;
-    Ok(Checked { compiled, index })
+    Ok(CheckedProject { compiled, index })
 }
 
-/// The bucket that most sources of the manifest say they lie in; none if none says.
+/// The bucket that most sources of the manifest name in their location; `None` if no source names one.
 pub fn bucket_of_sources(manifest: &[u8]) -> Option<String> {
     let index = Index::from_slice(manifest).ok()?;
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
@@ -72,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bucket_is_found_in_what_dbt_duckdb_writes() {
+    fn a_bucket_is_found_in_a_location_of_dbt_duckdb() {
         assert_eq!(bucket("read_csv('s3://my-bucket.x/orders/*.csv', header=true)"), Some("my-bucket.x"));
         assert_eq!(bucket("\"db\".\"schema\".\"orders\""), None);
     }

@@ -1,10 +1,10 @@
-//! `landfall release`: the project is parsed by the user's own dbt, checked here, put into the state bucket with release.json last, and waited for
-//! until `on-release` has accepted or refused it.
+//! The release of a dbt project: the user's own dbt parses it, it is checked here, its files are uploaded to the state
+//! bucket with release.json last, and `on-release` accepts or refuses it.
 
+mod acceptance;
+mod artifacts;
 mod check;
-mod prepare;
 mod upload;
-mod verdict;
 
 use std::path::{Path, PathBuf};
 
@@ -13,137 +13,138 @@ use landfall_planner::{BoardError, CompileError, LandfallYmlError, ReleaseId};
 
 use crate::{
     dbt::{Dbt, DbtError},
-    local::LocalError,
     process::ProcessError,
     stack::{Stack, StackError},
-    terminal::{Terminal, count},
+    terminal::Terminal,
+    text::count,
 };
 
-pub use check::{Checked, bucket_of_sources, check};
-pub use prepare::{parse, rendered_settings};
+pub use artifacts::{parse, rendered_settings};
+pub use check::{CheckedProject, bucket_of_sources, check};
 
-/// A release that could not be made.
+/// Errors of releasing or checking a project.
 #[derive(Debug, thiserror::Error)]
-pub enum ReleaseError {
-    /// dbt itself.
+pub enum ReleaseCommandError {
+    /// dbt or the profile cannot be used.
     #[error(transparent)]
     Dbt(#[from] DbtError),
-    /// A child failed.
+    /// A child process failed.
     #[error(transparent)]
     Process(#[from] ProcessError),
-    /// The local image.
-    #[error(transparent)]
-    Local(#[from] LocalError),
-    /// The stack.
+    /// The stack cannot be reached.
     #[error(transparent)]
     Stack(#[from] StackError),
-    /// S3.
+    /// A request to S3 failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The SDK.
+    /// The AWS clients cannot be made.
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// The board.
+    /// The board is not valid, or of another version.
     #[error(transparent)]
     Board(#[from] BoardError),
-    /// A file that cannot be read or written.
+    /// A file cannot be read.
     #[error("cannot read {}: {source}", file.display())]
     Unreadable {
-        /// Which.
+        /// The path of the file.
         file: PathBuf,
-        /// Why.
+        /// The error of the file system.
         source: std::io::Error,
     },
-    /// landfall.yml's jinja.
-    #[error("landfall.yml: {0}")]
+    /// A Jinja expression of landfall.yml cannot be rendered.
+    #[error("landfall.yml cannot be rendered: {0}")]
     Render(String),
-    /// landfall.yml.
+    /// landfall.yml is not valid.
     #[error(transparent)]
     Settings(#[from] LandfallYmlError),
-    /// manifest.json.
+    /// The manifest is not valid.
     #[error("{}: {reason}", file.display())]
     Manifest {
-        /// Which.
+        /// The path of the file.
         file: PathBuf,
-        /// Why.
+        /// The error of the parser.
         reason: String,
     },
-    /// landfall.yml and the manifest together.
-    #[error("the release would be refused:\n  {}", .0.problems.join("\n  "))]
+    /// landfall.yml does not fit the manifest.
+    #[error("landfall.yml does not fit the project, and a release would be refused:\n  {}", .0.problems.join("\n  "))]
     Compile(#[from] CompileError),
-    /// There was a board.
-    #[error("{0} is gone, and older versions of it are there: `landfall recover` puts the newest in its place")]
+    /// The board was deleted.
+    #[error("{0} was deleted, and older versions of it exist: run `landfall recover` to restore the newest one")]
     BoardLost(String),
-    /// release.json cannot be written.
-    #[error("cannot write release.json: {0}")]
+    /// release.json cannot be serialized.
+    #[error("cannot serialize release.json: {0}")]
     Json(#[from] serde_json::Error),
-    /// Somebody made the same release in the same second.
+    /// A release of the same second and content exists.
     #[error(
-        "there is a release {0} already, of the same second and content: nothing was changed; run it again if you meant another"
+        "release {0} exists already, with the same content and made in the same second, so nothing was changed; run the command again to make another release"
     )]
     Exists(ReleaseId),
-    /// `on-release` said no.
-    #[error("release {id} was refused, and the one before stays in place: {reason}")]
+    /// `on-release` refused the release.
+    #[error("release {id} was refused, and the release before stays in place: {reason}")]
     Refused {
-        /// The release.
+        /// The id of the release.
         id: ReleaseId,
-        /// In the function's words.
+        /// The reason that `on-release` gives.
         reason: String,
     },
-    /// `on-release` said nothing.
+    /// `on-release` did not answer in time.
     #[error(
-        "release {id} lies in s3://{bucket}/releases/{id}/, but on-release gave no verdict within {waited}: see {look}"
+        "release {id} was uploaded to s3://{bucket}/releases/{id}/, but on-release did not answer within {waited}: see {look}"
     )]
     NoVerdict {
-        /// The release.
+        /// The id of the release.
         id: ReleaseId,
         /// The state bucket.
         bucket: String,
-        /// How long.
+        /// The time that was waited.
         waited: String,
-        /// Where to look.
+        /// The log to read.
         look: String,
     },
 }
 
-/// What to release.
+/// The inputs of a release.
 #[derive(Debug)]
 pub struct ReleaseRequest<'a> {
-    /// The project's folder.
+    /// The folder of the project.
     pub project: &'a Path,
-    /// How its dbt is run.
+    /// The dbt of the project.
     pub dbt: &'a Dbt,
-    /// The image, by its digest; none: the stack's own.
+    /// The image, by its digest; `None` means the stack's own image.
     pub image: Option<&'a str>,
-    /// Put into place even if the release in place is newer.
+    /// Whether to replace a newer release.
     pub force: bool,
-    /// Where dbt writes: its target folder is `work/target`.
+    /// The folder to which dbt writes; its target folder is `work/target`.
     pub work: &'a Path,
-    /// For the check before the upload.
+    /// The bucket of relative locations, for the check before the upload.
     pub landing_bucket: Option<&'a str>,
-    /// The user's own AWS account is nothing of dbt's business.
+    /// Whether dbt runs without the variables of the user's AWS account.
     pub emulated: bool,
 }
 
 /// A release that is in place.
 #[derive(Debug, Clone)]
 pub struct Released {
-    /// Its id.
+    /// The id of the release.
     pub id: ReleaseId,
-    /// What it has, in words.
+    /// The numbers of datasets and models.
     pub summary: String,
 }
 
-/// Parses, checks, uploads and waits.
+/// Parses, checks and uploads the project, and waits until `on-release` accepted it.
+///
+/// # Errors
+///
+/// dbt fails, landfall.yml does not fit the project, S3 fails, or `on-release` refuses the release or does not answer.
 pub async fn release(
     terminal: &Terminal,
     stack: &Stack,
     request: &ReleaseRequest<'_>,
-) -> Result<Released, ReleaseError> {
+) -> Result<Released, ReleaseCommandError> {
     let phase = terminal.begin("dbt parse");
-    let files = prepare::parse(request.dbt, request.project, request.work, request.emulated).await?;
+    let files = artifacts::parse(request.dbt, request.project, request.work, request.emulated).await?;
     phase.done("");
-    let settings = prepare::rendered_settings(request.dbt, request.project)?;
+    let settings = artifacts::rendered_settings(request.dbt, request.project)?;
     let checked = check::check(&files.manifest, settings.as_deref(), request.landing_bucket)?;
     let summary = format!(
         "{}, {}",
@@ -152,11 +153,11 @@ pub async fn release(
     );
     let state = stack.state()?;
     let first = upload::ensure_board(&state).await?;
-    let catalog = prepare::catalog(terminal, request, &checked, first).await?;
+    let catalog = artifacts::catalog(terminal, request, &checked, first).await?;
 
-    let phase = terminal.begin("release the project");
+    let phase = terminal.begin("upload the release and wait for on-release");
     let id = upload::upload(&state, request, &files, settings.as_deref(), catalog.as_deref()).await?;
-    verdict::wait(stack, &state, &id).await?;
+    acceptance::wait(stack, &state, &id).await?;
     phase.done(&format!("{id} ({summary})"));
     Ok(Released { id, summary })
 }

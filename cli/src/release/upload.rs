@@ -1,21 +1,23 @@
-//! The release's objects, release.json last: its arrival is what `on-release` hears.
+//! The upload of a release. release.json is uploaded last, because its event starts `on-release`.
 
 use landfall_aws::{Store, clock, store::PutNew};
 use landfall_planner::{BOARD_KEY, Board, RELEASE_VERSION, ReleaseDocument, ReleaseId, StoredBoard, compact_timestamp};
 use sha2::{Digest as _, Sha256};
 
-use super::{ReleaseError, ReleaseRequest, prepare::Parsed};
+use super::{ReleaseCommandError, ReleaseRequest, artifacts::ParsedProject};
 use crate::text;
 
-/// Makes the board of a new stack, and says whether no release is in place yet. Only an operator's command ever makes a board: a missing one halts
-/// the functions.
-pub(super) async fn ensure_board(state: &Store) -> Result<bool, ReleaseError> {
+/// Makes the board of a new stack. Returns whether no release is in place yet.
+///
+/// Only this command makes a board. The functions stop when the board is missing, so that a deleted board is restored and
+/// not replaced by an empty one.
+pub(super) async fn ensure_board(state: &Store) -> Result<bool, ReleaseCommandError> {
     if let Some(there) = state.get(BOARD_KEY).await? {
         return Ok(StoredBoard::from_json(&there.bytes)?.release().is_none());
     }
-    // A new board would forget what a lost one pending.
+    // A new board would lose the backlog of the deleted one.
     if !state.versions(BOARD_KEY).await?.is_empty() {
-        return Err(ReleaseError::BoardLost(state.address(BOARD_KEY)));
+        return Err(ReleaseCommandError::BoardLost(state.address(BOARD_KEY)));
     }
     let board = Board::new(clock::now());
     match state.put_new(BOARD_KEY, &board.to_json()?, "application/json").await? {
@@ -28,14 +30,14 @@ pub(super) async fn ensure_board(state: &Store) -> Result<bool, ReleaseError> {
     }
 }
 
-/// Uploads all of it and gives its id.
+/// Uploads the files of the release and returns its id.
 pub(super) async fn upload(
     state: &Store,
     request: &ReleaseRequest<'_>,
-    files: &Parsed,
+    files: &ParsedProject,
     settings: Option<&str>,
     catalog: Option<&[u8]>,
-) -> Result<ReleaseId, ReleaseError> {
+) -> Result<ReleaseId, ReleaseCommandError> {
     let now = clock::now();
     let mut digest = Sha256::new();
     digest.update(&files.manifest);
@@ -44,7 +46,7 @@ pub(super) async fn upload(
     let digest = text::hex(&digest.finalize());
     let id = format!("{}-{}", compact_timestamp(now), digest.get(..8).unwrap_or_default());
     let id = ReleaseId::parse(id)
-        .map_err(|error| ReleaseError::Manifest { file: "manifest.json".into(), reason: error.to_string() })?;
+        .map_err(|error| ReleaseCommandError::Manifest { file: "manifest.json".into(), reason: error.to_string() })?;
     let key = |name: &str| format!("releases/{id}/{name}");
     let json = "application/json";
     state.put(&key("manifest.json"), &files.manifest, json).await?;
@@ -67,6 +69,6 @@ pub(super) async fn upload(
     };
     match state.put_new(&key("release.json"), &serde_json::to_vec_pretty(&document)?, json).await? {
         PutNew::Created { .. } => Ok(id),
-        PutNew::Exists => Err(ReleaseError::Exists(id)),
+        PutNew::Exists => Err(ReleaseCommandError::Exists(id)),
     }
 }

@@ -52,8 +52,8 @@ pub struct SelectArgs {
     #[arg(long, value_name = "NAME", default_value = "ls", value_parser = ["ls", "run", "test", "seed", "snapshot", "build"])]
     pub command: String,
     /// How to print each node
-    #[arg(long, value_enum, default_value_t = Output::Selector)]
-    pub output: Output,
+    #[arg(long, value_enum, default_value_t = NodeFormat::Selector)]
+    pub output: NodeFormat,
     /// Follow the rules of that dbt version where versions differ, such as 1.10.3; unset: 1.11.16
     #[arg(long, value_name = "VERSION")]
     pub dbt_version: Option<String>,
@@ -64,7 +64,7 @@ pub struct SelectArgs {
 
 /// How to print a node, as `dbt ls --output` has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Output {
+pub enum NodeFormat {
     /// An expression that selects it
     Selector,
     /// Its name
@@ -143,7 +143,7 @@ pub fn run(args: &SelectArgs, out: &mut impl Write, notes: &mut impl Write) -> R
 fn answer(
     index: &Index,
     request: &Request<'_>,
-    output: Output,
+    output: NodeFormat,
     out: &mut impl Write,
     notes: &mut impl Write,
 ) -> Result<(), SelectCommandError> {

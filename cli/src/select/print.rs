@@ -3,15 +3,15 @@
 use landfall_manifest::{Index, Node, ResourceType};
 use serde_json::{Map, Value, json};
 
-use super::Output;
+use super::NodeFormat;
 
 /// One line for one node.
-pub(super) fn line(index: &Index, node: Node<'_>, output: Output) -> String {
+pub(super) fn line(index: &Index, node: Node<'_>, output: NodeFormat) -> String {
     match output {
-        Output::Selector => selector(node),
-        Output::Name => name(node),
-        Output::Path => node.original_file_path().to_owned(),
-        Output::Json => object(index, node).to_string(),
+        NodeFormat::Selector => selector(node),
+        NodeFormat::Name => name(node),
+        NodeFormat::Path => node.original_file_path().to_owned(),
+        NodeFormat::Json => object(index, node).to_string(),
     }
 }
 

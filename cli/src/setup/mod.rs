@@ -1,6 +1,6 @@
-//! What the machine must have, and the Python environments that the local stack needs: made once, pinned, in the checkout.
+//! The requirements of a local stack: a supported Python, disk space, and pinned virtual environments in the checkout.
 
-mod preflight;
+mod disk_space;
 mod python;
 mod venv;
 
@@ -8,49 +8,51 @@ use std::path::PathBuf;
 
 use crate::process::ProcessError;
 
-pub use preflight::require_disk;
+pub use disk_space::require_disk_space;
 pub use python::{Python, find as find_python};
 pub use venv::{Venv, install};
 
-/// What the machine lacks, or what could not be installed.
+/// Errors of the setup.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
-    /// No Python that will do.
-    #[error("{found}: install Python 3.11, 3.12 or 3.13, or name one by LANDFALL_PYTHON=/path/to/python3")]
+    /// No supported Python was found.
+    #[error(
+        "no supported Python was found ({found}): install Python 3.11, 3.12 or 3.13, or set LANDFALL_PYTHON=/path/to/python3"
+    )]
     NoPython {
-        /// What was looked at.
+        /// The interpreters that were found, and their versions.
         found: String,
     },
-    /// Too little room.
-    #[error("{} has {free} free and {needed} are needed: make room there", folder.display())]
-    NoRoom {
-        /// On this file system.
+    /// Too little disk space is free.
+    #[error("{} has {free} of free disk space, and {needed} are needed: delete files there", folder.display())]
+    DiskSpace {
+        /// A folder of the file system.
         folder: PathBuf,
-        /// In words.
+        /// The free space, as text.
         free: String,
-        /// In words.
+        /// The space that is needed, as text.
         needed: String,
     },
-    /// The requirements file isn't where it should be.
+    /// A requirements file cannot be read.
     #[error("cannot read {}: {source}", file.display())]
     Unreadable {
-        /// Which file.
+        /// The path of the file.
         file: PathBuf,
-        /// Why.
+        /// The error of the file system.
         source: std::io::Error,
     },
-    /// Something could not be written or asked of the file system.
-    #[error("cannot set up {}: {source}", path.display())]
+    /// A file or folder cannot be written.
+    #[error("cannot write {}: {source}", path.display())]
     Files {
-        /// Which path.
+        /// The path of the file or folder.
         path: PathBuf,
-        /// Why.
+        /// The error of the file system.
         source: std::io::Error,
     },
     /// `python -m venv` failed.
-    #[error("{0}\n  on Debian and Ubuntu the package python3-venv is needed")]
+    #[error("{0}\n  on Debian and Ubuntu, install the package python3-venv")]
     NoVenv(#[source] ProcessError),
     /// `pip install` failed.
-    #[error("{0}\n  if the network was at fault, run the same command again")]
+    #[error("{0}\n  if the network failed, run the same command again")]
     Install(#[source] ProcessError),
 }

@@ -1,30 +1,34 @@
-//! Finds a Python for the virtual environments.
+//! The search for a Python interpreter for the virtual environments.
 
 use std::path::{Path, PathBuf};
 
 use super::SetupError;
 use crate::{environment, process};
 
-/// In the order of preference. The newest come last: dbt 1.11 does not support Python 3.14.
+/// The names of interpreters, in order of preference. `python3` may be too new: dbt 1.11 does not support Python 3.14.
 const NAMES: [&str; 5] = ["python3", "python3.13", "python3.12", "python3.11", "python"];
 /// The minor versions of Python 3 that the pinned packages support.
 const MINORS: std::ops::RangeInclusive<u32> = 11..=13;
 
-/// A Python that will do.
+/// A supported Python interpreter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Python {
-    /// The interpreter.
+    /// The path of the interpreter.
     pub path: PathBuf,
-    /// `3.11.7`.
+    /// The version, such as `3.11.7`.
     pub version: String,
 }
 
-/// The interpreter named by `LANDFALL_PYTHON`, else the first on `PATH` that will do.
+/// Finds the interpreter that `LANDFALL_PYTHON` names, else the first supported one on `PATH`.
+///
+/// # Errors
+///
+/// No supported interpreter exists.
 pub async fn find() -> Result<Python, SetupError> {
     if let Some(named) = environment::variable("LANDFALL_PYTHON") {
         let version = version(Path::new(&named)).await;
         let (Some(version), path) = (version, PathBuf::from(&named)) else {
-            return Err(SetupError::NoPython { found: format!("LANDFALL_PYTHON={named} is no Python") });
+            return Err(SetupError::NoPython { found: format!("LANDFALL_PYTHON={named} is no Python interpreter") });
         };
         return Ok(Python { path, version });
     }
@@ -37,7 +41,7 @@ pub async fn find() -> Result<Python, SetupError> {
         }
         seen.push(format!("{} is {version}", path.display()));
     }
-    let found = if seen.is_empty() { "there is no python3 on PATH".to_owned() } else { seen.join(", ") };
+    let found = if seen.is_empty() { "no python3 on PATH".to_owned() } else { seen.join(", ") };
     Err(SetupError::NoPython { found })
 }
 
@@ -56,13 +60,13 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn this_machine_has_one() {
+    async fn a_supported_python_is_found() {
         let python = find().await.unwrap();
         assert!(MINORS.contains(&minor(&python.version).unwrap()), "{python:?}");
     }
 
     #[test]
-    fn old_and_foreign_versions_are_told_apart() {
+    fn the_minor_version_is_that_of_python_3() {
         assert_eq!(minor("3.11.7"), Some(11));
         assert_eq!(minor("3.14.0rc1"), Some(14));
         assert_eq!(minor("2.7.18"), None);

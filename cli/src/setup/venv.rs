@@ -1,5 +1,5 @@
-//! One virtual environment: made from a requirements file, stamped when it is whole, so that the second time takes no time and an interrupted
-//! install is made anew.
+//! A virtual environment, installed from a requirements file. A stamp is written when it is complete, so that a complete
+//! environment is used again and an interrupted installation is repeated.
 
 use std::{
     fs::File,
@@ -11,24 +11,29 @@ use sha2::{Digest as _, Sha256};
 use super::{Python, SetupError};
 use crate::{process, terminal::Terminal, text};
 
-/// The stamp's name in the environment; its content names what was installed by what.
+/// The file name of the stamp. It holds the digest of the requirements and the Python version.
 const STAMP: &str = "landfall-stamp";
 
-/// A virtual environment that is whole.
+/// A complete virtual environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Venv {
-    /// Its folder.
+    /// The folder of the environment.
     pub folder: PathBuf,
 }
 
 impl Venv {
-    /// A program in it.
+    /// The path of a program in the environment.
     pub fn program(&self, name: &str) -> PathBuf {
         self.folder.join("bin").join(name)
     }
 }
 
-/// Makes the environment `folder` hold exactly what the requirements file asks for, if it does not yet. `what` is for people.
+/// Installs the packages of the requirements file into the environment `folder`, unless they are installed already. `what`
+/// names the packages in the progress line.
+///
+/// # Errors
+///
+/// A file cannot be read or written, or `python -m venv` or `pip install` fails.
 pub async fn install(
     terminal: &Terminal,
     python: &Python,
@@ -40,11 +45,11 @@ pub async fn install(
         .map_err(|source| SetupError::Unreadable { file: requirements.to_owned(), source })?;
     let venv = Venv { folder: folder.to_owned() };
     let stamp = format!("{} python {}", text::hex(&Sha256::digest(&wanted)), python.version);
-    if is_whole(&venv, &stamp) {
+    if is_complete(&venv, &stamp) {
         return Ok(venv);
     }
     let _lock = lock(folder).await?;
-    if is_whole(&venv, &stamp) {
+    if is_complete(&venv, &stamp) {
         return Ok(venv);
     }
     let packages = wanted.lines().filter(|line| line.contains("==")).count();
@@ -75,12 +80,12 @@ pub async fn install(
     Ok(venv)
 }
 
-fn is_whole(venv: &Venv, stamp: &str) -> bool {
-    // The interpreter it was made from may have gone since: its own link then leads nowhere.
+fn is_complete(venv: &Venv, stamp: &str) -> bool {
+    // The environment links to its interpreter, which may have been uninstalled since.
     venv.program("python").exists() && std::fs::read_to_string(venv.folder.join(STAMP)).is_ok_and(|text| text == stamp)
 }
 
-/// One install at a time: another landfall may be at it. Unlocked when dropped, or when this process ends.
+/// Waits until no other process installs this environment. The lock ends with the returned value or the process.
 async fn lock(folder: &Path) -> Result<File, SetupError> {
     let path = folder.with_extension("lock");
     let files = |source| SetupError::Files { path: path.clone(), source };
@@ -103,7 +108,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn an_environment_without_its_stamp_is_made_again_and_one_with_it_is_left_alone() {
+    async fn an_environment_is_installed_again_only_if_it_has_no_stamp_or_its_requirements_changed() {
         let folder = tempfile::tempdir().unwrap();
         let requirements = folder.path().join("requirements.txt");
         std::fs::write(&requirements, "# nothing\n").unwrap();
@@ -118,10 +123,10 @@ mod tests {
 
         std::fs::write(place.join("mark"), "").unwrap();
         install(&terminal, &python, &requirements, &place, "nothing").await.unwrap();
-        assert!(place.join("mark").exists(), "made again though nothing changed");
+        assert!(place.join("mark").exists(), "installed again although nothing changed");
 
         std::fs::write(&requirements, "# something else\n").unwrap();
         install(&terminal, &python, &requirements, &place, "nothing").await.unwrap();
-        assert!(!place.join("mark").exists(), "not made again though the requirements changed");
+        assert!(!place.join("mark").exists(), "not installed again although the requirements changed");
     }
 }

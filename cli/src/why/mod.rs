@@ -1,4 +1,4 @@
-//! `landfall why`: what became of an object, a model or a run, from the ledger, the board and the runs' own results.
+//! `landfall why`: what happened to an object, a model or a run, from the ledger, the board and the results of the runs.
 
 mod model;
 mod object;
@@ -15,113 +15,125 @@ use tokio::sync::Mutex;
 
 use crate::{
     args::WhyArgs,
-    ledger::{self, Past, StateError},
+    ledger::{self, LedgerHistory, StateError},
     stack::{Stack, StackError},
-    terminal::{Terminal, count},
-    text::printable,
+    terminal::Terminal,
+    text::{count, printable},
 };
 
-/// How far back the ledger is read: objects of it, each with the events of one batch. One takes some 20 ms to read.
-const FURTHEST: usize = 2_000;
+/// The number of ledger objects that are read at most. Each holds the events of one batch and takes about 20 ms to read.
+const LEDGER_LIMIT: usize = 2_000;
 
-/// An explanation that cannot be given.
+/// Errors of giving an explanation.
 #[derive(Debug, thiserror::Error)]
 pub enum WhyError {
-    /// The stack.
+    /// The stack cannot be reached.
     #[error(transparent)]
     Stack(#[from] StackError),
-    /// Board, ledger and results.
+    /// The board, the ledger or a result cannot be read.
     #[error(transparent)]
     State(#[from] StateError),
-    /// S3.
+    /// A request to S3 failed.
     #[error(transparent)]
     Store(#[from] landfall_aws::StoreError),
-    /// The words mean nothing that there is.
-    #[error("{what} is neither an object (s3://bucket/key), nor a run, nor a node of the release in place{hint}")]
+    /// The argument names nothing that exists.
+    #[error("{what} is no object (s3://bucket/key), no run, and no node of the release in place{hint}")]
     Unknown {
-        /// The words.
+        /// The argument.
         what: String,
-        /// What was meant, perhaps.
+        /// The next step, or names that are similar.
         hint: String,
     },
 }
 
-/// What an explanation is made from.
+/// The state of a stack, from which every explanation is made.
 #[derive(Debug)]
-pub(crate) struct Evidence {
+pub(crate) struct StackView {
     pub(crate) state: Store,
     pub(crate) board: Board,
     pub(crate) release: Option<Release>,
-    pub(crate) wait_reasons: Vec<WaitingNodes>,
-    pub(crate) landing: String,
-    /// Where a task's own output lies.
-    pub(crate) logs: Logs,
-    past: Mutex<Past>,
+    pub(crate) waiting: Vec<WaitingNodes>,
+    pub(crate) landing_bucket: String,
+    /// The place of the tasks' output.
+    pub(crate) logs: TaskLogs,
+    ledger: Mutex<LedgerHistory>,
 }
 
-/// Where a task's own output lies.
+/// The place of the tasks' output.
 #[derive(Debug)]
-pub(crate) enum Logs {
-    /// In the folder of the local stack.
-    Here(PathBuf),
-    /// In a log group of `CloudWatch`.
+pub(crate) enum TaskLogs {
+    /// The folder of the local stack.
+    Folder(PathBuf),
+    /// A log group of `CloudWatch`.
     Group(String),
 }
 
-/// Explains.
+/// Runs `landfall why`.
+///
+/// # Errors
+///
+/// The argument names nothing that exists, or the state of the stack cannot be read.
 pub async fn run(terminal: &Terminal, args: &WhyArgs) -> Result<(), WhyError> {
     let stack = Stack::open(&args.stack).await?;
-    terminal.say(explain(&stack, &args.what).await?);
+    terminal.print(explain(&stack, &args.what).await?);
     Ok(())
 }
 
-/// The explanation, as `landfall why` prints it.
+/// Returns the explanation that `landfall why` prints.
+///
+/// # Errors
+///
+/// As [`run`].
 pub async fn explain(stack: &Stack, what: &str) -> Result<String, WhyError> {
-    explain_from(stack, what, FURTHEST).await
+    explain_from(stack, what, LEDGER_LIMIT).await
 }
 
-/// The same, from at most so many objects of the ledger.
-pub async fn explain_from(stack: &Stack, what: &str, furthest: usize) -> Result<String, WhyError> {
+/// Returns the explanation from at most `ledger_limit` objects of the ledger.
+///
+/// # Errors
+///
+/// As [`run`].
+pub async fn explain_from(stack: &Stack, what: &str, ledger_limit: usize) -> Result<String, WhyError> {
     let state = stack.state()?;
     let (board, release) = ledger::snapshot(&state).await?;
     let logs = match &stack.local {
-        Some(local) => Logs::Here(local.folder.clone()),
-        None => Logs::Group(stack.output("TaskLogGroup")?.to_owned()),
+        Some(local) => TaskLogs::Folder(local.folder.clone()),
+        None => TaskLogs::Group(stack.output("TaskLogGroup")?.to_owned()),
     };
-    let past = Mutex::new(Past::new(state.clone(), &board, furthest));
-    let landing = stack.output("LandingBucket")?.to_owned();
-    let wait_reasons = release.as_ref().map(|release| wait_reasons(&board, release, clock::now())).unwrap_or_default();
-    let evidence = Evidence { state, board, release, wait_reasons, landing, logs, past };
-    let mut text = answer(stack, &evidence, what).await?;
-    if let Some(cut) = evidence.past.into_inner().cut() {
-        let _ = write!(text, "\n\n{cut}");
+    let ledger = Mutex::new(LedgerHistory::new(state.clone(), &board, ledger_limit));
+    let landing_bucket = stack.output("LandingBucket")?.to_owned();
+    let waiting = release.as_ref().map(|release| wait_reasons(&board, release, clock::now())).unwrap_or_default();
+    let view = StackView { state, board, release, waiting, landing_bucket, logs, ledger };
+    let mut text = answer(stack, &view, what).await?;
+    if let Some(note) = view.ledger.into_inner().limit_note() {
+        let _ = write!(text, "\n\n{note}");
     }
     Ok(text)
 }
 
-async fn answer(stack: &Stack, evidence: &Evidence, what: &str) -> Result<String, WhyError> {
+async fn answer(stack: &Stack, view: &StackView, what: &str) -> Result<String, WhyError> {
     if let Some(rest) = what.strip_prefix("s3://") {
         let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
-        return object::explain(stack, evidence, bucket, key).await;
+        return object::explain(stack, view, bucket, key).await;
     }
     if let Ok(id) = RunId::parse(what)
-        && let Some(words) = run::explain(evidence, &id).await?
+        && let Some(explanation) = run::explain(view, &id).await?
     {
-        return Ok(words);
+        return Ok(explanation);
     }
-    model::explain(evidence, what).await
+    model::explain(view, what).await
 }
 
-/// Every committed line that the filter takes, newest first, until it says that it has enough.
+/// Returns the committed ledger lines that `take` accepts, newest first, until `enough` is true.
 pub(crate) async fn search(
-    evidence: &Evidence,
+    view: &StackView,
     mut take: impl FnMut(&LedgerLine) -> bool,
     enough: impl Fn(&[LedgerLine]) -> bool,
 ) -> Result<Vec<LedgerLine>, WhyError> {
-    let mut past = evidence.past.lock().await;
+    let mut ledger = view.ledger.lock().await;
     let mut found = Vec::new();
     for back in 0.. {
-        let Some(object) = past.object(back).await? else { break };
+        let Some(object) = ledger.object(back).await? else { break };
         found.extend(object.lines.iter().rev().filter(|line| take(line)).cloned());
         if enough(&found) {
             break;
@@ -130,55 +142,55 @@ pub(crate) async fn search(
     Ok(found)
 }
 
-/// The lines of the runs that planned this load of the dataset, oldest first.
+/// Returns the ledger lines of the runs for this load of the dataset, oldest first.
 pub(crate) async fn runs_of(
-    evidence: &Evidence,
+    view: &StackView,
     dataset: &DatasetName,
     generation: u64,
 ) -> Result<Vec<LedgerLine>, WhyError> {
-    let completed = |line: &LedgerLine| match &line.about {
+    let is_run_of_load = |line: &LedgerLine| match &line.about {
         LedgerSubject::Run { triggers, .. } => {
             triggers.iter().any(|c| c.trigger == Trigger::Load(dataset.clone()) && c.generation == generation)
         }
         _ => false,
     };
-    // Loads are numbered: the first object of this one is where its story begins.
-    let began = std::cell::Cell::new(false);
+    // Loads are numbered, so an object of an older load ends the search.
+    let reached_older_load = std::cell::Cell::new(false);
     let mut lines = search(
-        evidence,
+        view,
         |line| {
-            let older = matches!(&line.about, LedgerSubject::Object { dataset: Some(d), generation: Some(g), .. } if d == dataset && *g < generation);
-            began.set(began.get() || older);
-            completed(line)
+            let is_older = matches!(&line.about, LedgerSubject::Object { dataset: Some(d), generation: Some(g), .. } if d == dataset && *g < generation);
+            reached_older_load.set(reached_older_load.get() || is_older);
+            is_run_of_load(line)
         },
-        |_| began.get(),
+        |_| reached_older_load.get(),
     )
     .await?;
     lines.reverse();
     Ok(lines)
 }
 
-/// Where a backlog entry stands, and what will happen to it next; of those nodes that `concerns` takes.
-pub fn entry_in_words(
-    wait_reasons: &[WaitingNodes],
+/// Describes why the nodes of a backlog entry wait, for those groups of nodes that `concerns` accepts.
+pub fn describe_entry(
+    waiting: &[WaitingNodes],
     trigger: &Trigger,
     entry: &BacklogEntry,
     concerns: impl Fn(&WaitingNodes) -> bool,
 ) -> Vec<String> {
-    let parts: Vec<String> = wait_reasons
+    let parts: Vec<String> = waiting
         .iter()
-        .filter(|waiting| waiting.trigger == *trigger && concerns(waiting))
-        .map(|waiting| {
-            let why = printable(&waiting.why.to_string());
-            format!("{}: {why}", count(waiting.nodes.len(), "node", "nodes"))
+        .filter(|group| group.trigger == *trigger && concerns(group))
+        .map(|group| {
+            let reason = printable(&group.why.to_string());
+            format!("{}: {reason}", count(group.nodes.len(), "node", "nodes"))
         })
         .collect();
-    // Without its release the board's numbers have no names.
+    // Without the release in place the planner cannot group the nodes.
     if parts.is_empty() { vec![count(entry.nodes.len(), "node", "nodes")] } else { parts }
 }
 
-/// Whether a line tells how a run ended.
-pub(crate) fn is_end(line: &LedgerLine) -> bool {
+/// Whether the line is the end of a run.
+pub(crate) fn is_run_end(line: &LedgerLine) -> bool {
     matches!(line.about, LedgerSubject::Run { .. })
         && matches!(line.outcome, LedgerOutcome::Succeeded | LedgerOutcome::Failed)
 }

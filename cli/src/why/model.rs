@@ -1,4 +1,4 @@
-//! How a node of the project stands.
+//! The state of a node: which loads run it, when and from which data it was built, and what it waits for.
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
@@ -8,27 +8,27 @@ use landfall_planner::{
     missing_parent_of,
 };
 
-use super::{Evidence, WhyError, entry_in_words, is_end, search};
+use super::{StackView, WhyError, describe_entry, is_run_end, search};
 use crate::{
+    describe::first_lines,
     ledger::document,
-    story::first_lines,
-    text::{list, node_name, printable},
+    text::{date_time, list, node_name, printable},
 };
 
-/// How many runs are looked through for one that had the node.
-const MOST_RUNS: usize = 200;
-/// How much of dbt's message is told.
+/// The number of runs that are searched for the node.
+const MAX_RUNS: usize = 200;
+/// The number of lines of dbt's message that are shown.
 const MESSAGE_LINES: usize = 14;
 
-pub(super) async fn explain(evidence: &Evidence, what: &str) -> Result<String, WhyError> {
+pub(super) async fn explain(view: &StackView, what: &str) -> Result<String, WhyError> {
     let unknown = |hint: String| WhyError::Unknown { what: printable(what), hint };
-    let Some(release) = &evidence.release else {
-        return Err(unknown("; no release is in place yet (`landfall release`)".to_owned()));
+    let Some(release) = &view.release else {
+        return Err(unknown(": no release is in place yet; run `landfall release` first".to_owned()));
     };
     let ids = matching(release, what);
     let [id] = ids.as_slice() else {
         let names: Vec<&str> = ids.iter().map(|id| id.as_str()).collect();
-        let hint = if names.is_empty() { String::new() } else { format!("; do you mean one of {}?", list(&names, 5)) };
+        let hint = if names.is_empty() { String::new() } else { format!("; use one of {}", list(&names, 5)) };
         return Err(unknown(hint));
     };
     let id = *id;
@@ -42,48 +42,47 @@ pub(super) async fn explain(evidence: &Evidence, what: &str) -> Result<String, W
         .map(|(name, _)| name)
         .collect();
     let _ = match loads.as_slice() {
-        [] => write!(text, "\n  no load runs it"),
+        [] => write!(text, "\n  it runs at no load"),
         loads => {
             let names: Vec<&str> = loads.iter().map(|name| name.as_str()).collect();
             write!(text, "\n  it runs at loads of {}", list(&names, 10))
         }
     };
-    let history = history(evidence, id).await?;
+    let history = history(view, id).await?;
     match &history.built {
-        Some(built) => text.push_str(&built_in_words(evidence, id, built, &loads).await?),
+        Some(built) => text.push_str(&describe_build(view, id, built, &loads).await?),
         None if release.index.get(id.as_str()).is_some_and(|node| node.relation_name().is_some()) => {
-            text.push_str(if evidence.board.built.contains(ordinal) {
-                "\n  it is there; no run that was looked at built it"
+            text.push_str(if view.board.built.contains(ordinal) {
+                "\n  it is built; no run that was searched built it"
             } else {
-                "\n  it was never built yet"
+                "\n  it was never built"
             });
         }
         None => {}
     }
     if let Some(last) = history.last.filter(|last| history.built.as_ref().is_none_or(|built| built.run != last.run)) {
-        text.push_str(&last_in_words(id, &last));
+        text.push_str(&describe_last_run(id, &last));
     } else if history.built.is_none() {
-        text.push_str("\n  no run has had it yet");
+        text.push_str("\n  no run included it yet");
     }
-    for (trigger, entry) in evidence.board.backlog.iter().filter(|(_, entry)| entry.nodes.contains(ordinal)) {
+    for (trigger, entry) in view.board.backlog.iter().filter(|(_, entry)| entry.nodes.contains(ordinal)) {
         let _ = write!(
             text,
-            "\n  it is pending for {trigger}, load {}, with others: {}",
+            "\n  it is pending for {trigger}, load {}, in a group of {}",
             entry.generation,
-            entry_in_words(&evidence.wait_reasons, trigger, entry, |waiting| waiting.nodes.contains(ordinal))
-                .join("; ")
+            describe_entry(&view.waiting, trigger, entry, |group| group.nodes.contains(ordinal)).join("; ")
         );
     }
-    for (run, _) in evidence.board.runs.iter().filter(|(_, run)| run.nodes.contains(ordinal)) {
+    for (run, _) in view.board.runs.iter().filter(|(_, run)| run.nodes.contains(ordinal)) {
         let _ = write!(text, "\n  it is in the live run {run}");
     }
-    if let Some(reason) = missing_parent_of(release, &evidence.board, ordinal) {
+    if let Some(reason) = missing_parent_of(release, &view.board, ordinal) {
         let _ = write!(text, "\n  it {}", printable(&reason));
     }
     Ok(text)
 }
 
-/// The node of this unique id, or those of this name; of a model and its tests the model.
+/// Returns the node with this unique id, or else the nodes with this name.
 fn matching<'r>(release: &'r Release, what: &str) -> Vec<&'r NodeId> {
     let nodes = &release.compiled.nodes;
     if let Some(id) = nodes.iter().find(|id| id.as_str() == what) {
@@ -92,68 +91,67 @@ fn matching<'r>(release: &'r Release, what: &str) -> Vec<&'r NodeId> {
     nodes.iter().filter(|id| node_name(id.as_str()) == what && release.index.get(id.as_str()).is_some()).collect()
 }
 
-/// What runs did with a node.
+/// The newest runs of a node.
 #[derive(Default)]
-struct History {
-    /// The newest settled run whose plan has it.
-    last: Option<Had>,
-    /// The newest that built it.
-    built: Option<Had>,
+struct NodeHistory {
+    /// The newest finished run whose plan names the node.
+    last: Option<NodeRun>,
+    /// The newest run that built the node.
+    built: Option<NodeRun>,
 }
 
-/// A settled run whose plan has the node.
+/// A finished run whose plan names the node.
 #[derive(Clone)]
-struct Had {
+struct NodeRun {
     run: RunId,
     plan: Plan,
-    settled: Timestamp,
-    /// The attempt in which dbt spoke of the node, and what it said.
-    said: Option<(RunResult, NodeResult)>,
+    finished: Timestamp,
+    /// The newest attempt whose result names the node, and the node's result.
+    result: Option<(RunResult, NodeResult)>,
 }
 
-async fn history(evidence: &Evidence, id: &NodeId) -> Result<History, WhyError> {
-    let ends = search(evidence, is_end, |found| found.len() >= MOST_RUNS).await?;
-    let mut history = History::default();
+async fn history(view: &StackView, id: &NodeId) -> Result<NodeHistory, WhyError> {
+    let ends = search(view, is_run_end, |found| found.len() >= MAX_RUNS).await?;
+    let mut history = NodeHistory::default();
     for line in ends {
         let LedgerSubject::Run { run, attempt, .. } = &line.about else { continue };
-        let Some(plan) = document::<Plan>(&evidence.state, &Plan::key(run)).await? else { continue };
+        let Some(plan) = document::<Plan>(&view.state, &Plan::key(run)).await? else { continue };
         if !plan.nodes.iter().any(|node| node.id == *id) {
             continue;
         }
-        let mut said = None;
-        // A later attempt may have left the node out, because it was done: then an earlier one says.
+        let mut attempt_result = None;
+        // A later attempt does not run nodes that an earlier one completed.
         for attempt in (1..=*attempt).rev() {
-            let result = document::<RunResult>(&evidence.state, &RunResult::key(run, attempt)).await?;
+            let result = document::<RunResult>(&view.state, &RunResult::key(run, attempt)).await?;
             let node = result.as_ref().and_then(|result| result.nodes.iter().find(|node| node.id == *id)).cloned();
             if let (Some(result), Some(node)) = (result, node) {
-                said = Some((result, node));
+                attempt_result = Some((result, node));
                 break;
             }
         }
-        let had = Had { run: run.clone(), plan, settled: line.at, said };
-        let built = had.said.as_ref().is_some_and(|(_, node)| node.status.is_success());
-        history.last.get_or_insert_with(|| had.clone());
+        let node_run = NodeRun { run: run.clone(), plan, finished: line.at, result: attempt_result };
+        let built = node_run.result.as_ref().is_some_and(|(_, node)| node.status.is_success());
+        history.last.get_or_insert_with(|| node_run.clone());
         if built {
-            history.built = Some(had);
+            history.built = Some(node_run);
             break;
         }
     }
     Ok(history)
 }
 
-/// When it was built, and from which loads.
-async fn built_in_words(
-    evidence: &Evidence,
+/// Describes when the node was built, and from which loads.
+async fn describe_build(
+    view: &StackView,
     id: &NodeId,
-    built: &Had,
+    built: &NodeRun,
     loads: &[&DatasetName],
 ) -> Result<String, WhyError> {
-    let Some((result, node)) = &built.said else { return Ok(String::new()) };
-    let time = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
+    let Some((result, node)) = &built.result else { return Ok(String::new()) };
     let word = if id.as_str().starts_with("test.") { "passed" } else { "built" };
     let mut text = format!(
         "\n  last {word} {} by run {}, attempt {}, in {:.1} s",
-        time(result.finished_at),
+        date_time(result.finished_at),
         built.run,
         result.attempt,
         node.seconds
@@ -162,29 +160,29 @@ async fn built_in_words(
         let _ =
             write!(text, "\n    for {}, load {}: {}", trigger.trigger, trigger.generation, printable(&trigger.reason));
     }
-    // What had landed before the run's first attempt began to read, it has read.
-    let Some(read_point) = evidence.state.head_last_modified(&Claim::key(&built.run, 1)).await? else {
+    // The claim of the first attempt is the run's read point: data that landed before it was read.
+    let Some(read_point) = view.state.head_last_modified(&Claim::key(&built.run, 1)).await? else {
         return Ok(text);
     };
-    let _ = write!(text, "\n    it was built from what had landed by {}", time(read_point));
-    for (name, line) in newest_loads(evidence, loads, read_point).await? {
+    let _ = write!(text, "\n    it was built from the data that had landed by {}", date_time(read_point));
+    for (name, line) in newest_loads(view, loads, read_point).await? {
         let (LedgerSubject::Object { generation: Some(load), .. }
         | LedgerSubject::Loaded { generation: Some(load), .. }) = &line.about
         else {
             continue;
         };
         let what = match &line.about {
-            LedgerSubject::Object { key, .. } => printable(key),
-            _ => "a loader's word".to_owned(),
+            LedgerSubject::Object { key, .. } => format!("object {}", printable(key)),
+            _ => "a loader's event".to_owned(),
         };
-        let _ = write!(text, "\n      {name}: up to load {load}, the last of it {what} ({})", time(line.at));
+        let _ = write!(text, "\n      {name}: up to load {load}, newest {what} ({})", date_time(line.at));
     }
     Ok(text)
 }
 
-/// The newest event of each of these datasets that opened or joined a load before that time.
+/// Returns the newest event of each dataset that opened or joined a load before this time.
 async fn newest_loads(
-    evidence: &Evidence,
+    view: &StackView,
     datasets: &[&DatasetName],
     before: Timestamp,
 ) -> Result<BTreeMap<DatasetName, LedgerLine>, WhyError> {
@@ -206,23 +204,23 @@ async fn newest_loads(
         }
         false
     };
-    search(evidence, take, |_| missing.get() == 0).await?;
+    search(view, take, |_| missing.get() == 0).await?;
     Ok(newest)
 }
 
-/// A run that had it and did not build it.
-fn last_in_words(id: &NodeId, last: &Had) -> String {
-    let at = last.settled.strftime("%Y-%m-%d %H:%M:%S UTC");
-    let mut text = format!("\n  the last run that had it: {}, settled {at}", last.run);
-    match &last.said {
+/// Describes the last run of a node that did not build it.
+fn describe_last_run(id: &NodeId, last: &NodeRun) -> String {
+    let at = date_time(last.finished);
+    let mut text = format!("\n  last run: {}, finished {at}", last.run);
+    match &last.result {
         Some((_, node)) => {
-            let _ = write!(text, "\n    dbt's status: {:?} after {:.1} s", node.status, node.seconds);
+            let _ = write!(text, "\n    dbt status {:?} after {:.1} s", node.status, node.seconds);
             if let Some(message) = &node.message {
                 let _ = write!(text, "\n    {}", first_lines(message, MESSAGE_LINES).join("\n    "));
             }
         }
         None => {
-            let _ = write!(text, "\n    dbt said nothing of {} there", node_name(id.as_str()));
+            let _ = write!(text, "\n    dbt reported no result for {}", node_name(id.as_str()));
         }
     }
     text

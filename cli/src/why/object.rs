@@ -1,129 +1,137 @@
-//! What became of an object.
+//! What happened to an object: the load it belongs to, the runs for it, and what is still pending.
 
 use std::fmt::Write as _;
 
 use landfall_planner::{DatasetName, KeyPlacement, LedgerLine, LedgerOutcome, LedgerSubject, Trigger};
 
-use super::{Evidence, WhyError, entry_in_words, run, runs_of, search};
-use crate::{stack::Stack, text::printable};
+use super::{StackView, WhyError, describe_entry, run, runs_of, search};
+use crate::{
+    stack::Stack,
+    text::{date_time, printable},
+};
 
-/// How many versions of one object are told.
-const MOST: usize = 3;
+/// The number of versions of an object that are explained.
+const MAX_VERSIONS: usize = 3;
 
-pub(super) async fn explain(stack: &Stack, evidence: &Evidence, bucket: &str, key: &str) -> Result<String, WhyError> {
-    let is_it = |line: &LedgerLine| matches!(&line.about, LedgerSubject::Object { bucket: b, key: k, .. } if b == bucket && k == key);
-    let lines = search(evidence, is_it, |found| found.len() >= MOST).await?;
+pub(super) async fn explain(stack: &Stack, view: &StackView, bucket: &str, key: &str) -> Result<String, WhyError> {
+    let is_object = |line: &LedgerLine| matches!(&line.about, LedgerSubject::Object { bucket: b, key: k, .. } if b == bucket && k == key);
+    let lines = search(view, is_object, |found| found.len() >= MAX_VERSIONS).await?;
     let name = format!("s3://{bucket}/{}", printable(key));
     if lines.is_empty() {
-        return unheard(stack, evidence, bucket, key, &name).await;
+        return explain_unknown(stack, view, bucket, key, &name).await;
     }
     let mut text = name;
-    text.push_str(&there_now(stack, bucket, key, lines.first()).await);
+    text.push_str(&current_state(stack, bucket, key, lines.first()).await);
     for (number, line) in lines.iter().enumerate() {
         if number == 1 {
-            text.push_str("\n\nbefore that:");
+            text.push_str("\n\nThe version before:");
         }
-        let _ = write!(text, "\n{}", one(evidence, line).await?);
+        let _ = write!(text, "\n{}", explain_version(view, line).await?);
     }
     Ok(text)
 }
 
-async fn one(evidence: &Evidence, line: &LedgerLine) -> Result<String, WhyError> {
-    let at = line.at.strftime("%Y-%m-%d %H:%M:%S UTC");
+async fn explain_version(view: &StackView, line: &LedgerLine) -> Result<String, WhyError> {
+    let at = date_time(line.at);
     let detail = printable(&line.detail);
     let LedgerSubject::Object { dataset, generation, .. } = &line.about else { return Ok(String::new()) };
     match (line.outcome, dataset, generation) {
         (LedgerOutcome::Mapped, Some(dataset), Some(generation)) => {
-            let mut text = format!("landed {at}: a load of {dataset} ({detail})");
-            text.push_str(&aftermath(evidence, dataset, *generation).await?);
+            let mut text = format!("landed {at} as a load of {dataset} ({detail})");
+            text.push_str(&runs_for_load(view, dataset, *generation).await?);
             Ok(text)
         }
-        (LedgerOutcome::Covered, Some(dataset), _) => Ok(format!(
-            "landed {at}: of {dataset}, and nothing new to it ({detail}): a run that read it already counts"
-        )),
+        (LedgerOutcome::Covered, Some(dataset), _) => {
+            Ok(format!("landed {at} as data of {dataset}; no run of its own was needed ({detail})"))
+        }
         (LedgerOutcome::Unmapped, ..) => Ok(format!(
-            "landed {at}: {detail}\n  nothing runs for it; if it is data, state its location in landfall.yml and release that"
+            "landed {at}: {detail}\n  No run starts for it. If it is data, add its location to landfall.yml and run `landfall release`."
         )),
-        (LedgerOutcome::Ignored, ..) => Ok(format!("landed {at} and was left alone: {detail}")),
+        (LedgerOutcome::Ignored, ..) => Ok(format!("landed {at} and was ignored: {detail}")),
         (LedgerOutcome::Malformed, ..) => {
-            Ok(format!("its event came {at} and could not be read: {detail}; it lies in the dead-letter queue"))
+            Ok(format!("its event arrived {at} and is malformed: {detail}. The event is in the dead-letter queue."))
         }
         _ => Ok(format!("landed {at}: {detail}")),
     }
 }
 
-/// The runs for a load of a dataset, and what is still pending for it.
-async fn aftermath(evidence: &Evidence, dataset: &DatasetName, generation: u64) -> Result<String, WhyError> {
+/// Explains the runs for a load, and what is still pending for it.
+async fn runs_for_load(view: &StackView, dataset: &DatasetName, generation: u64) -> Result<String, WhyError> {
     let mut text = String::new();
-    let mut told = Vec::new();
-    for line in runs_of(evidence, dataset, generation).await? {
+    let mut explained = Vec::new();
+    for line in runs_of(view, dataset, generation).await? {
         let LedgerSubject::Run { run, .. } = &line.about else { continue };
-        if !told.contains(run) {
-            told.push(run.clone());
-            if let Some(words) = run::explain(evidence, run).await? {
-                let _ = write!(text, "\n\n{words}");
+        if !explained.contains(run) {
+            explained.push(run.clone());
+            if let Some(explanation) = run::explain(view, run).await? {
+                let _ = write!(text, "\n\n{explanation}");
             }
         }
     }
     let trigger = Trigger::Load(dataset.clone());
-    let words = |entry| entry_in_words(&evidence.wait_reasons, &trigger, entry, |_| true).join("; ");
-    match evidence.board.backlog.get(&trigger) {
+    let reasons = |entry| describe_entry(&view.waiting, &trigger, entry, |_| true).join("; ");
+    match view.board.backlog.get(&trigger) {
         Some(entry) if entry.generation == generation => {
-            let _ = write!(text, "\n\nstill pending for this load: {}", words(entry));
+            let _ = write!(text, "\n\nStill pending for this load: {}", reasons(entry));
         }
         Some(entry) if entry.generation > generation => {
             let _ = write!(
                 text,
-                "\n\na later load of {dataset} (load {}) has taken over what was still pending: {}",
+                "\n\nLoad {} of {dataset} replaced this load and includes what was still pending: {}",
                 entry.generation,
-                words(entry)
+                reasons(entry)
             );
         }
-        _ => text.push_str("\n\nnothing is pending for it any more: everything it concerns has been built since"),
+        _ => text.push_str("\n\nNothing is pending for this load: all its nodes are built."),
     }
     Ok(text)
 }
 
-/// Whether the object is still the one that the ledger's newest line tells of. A bucket that we may not look into says nothing either way.
-async fn there_now(stack: &Stack, bucket: &str, key: &str, newest: Option<&LedgerLine>) -> String {
+/// Describes whether the object was deleted or written again since its newest ledger line. Empty if the bucket cannot be read.
+async fn current_state(stack: &Stack, bucket: &str, key: &str, newest: Option<&LedgerLine>) -> String {
     match (stack.store(bucket).head_last_modified(key).await, newest) {
-        (Ok(None), _) => "\n(no such object is there any more)".to_owned(),
+        (Ok(None), _) => "\n(the object was deleted since)".to_owned(),
         (Ok(Some(at)), Some(line)) if at > line.at => {
-            format!("\n(it was written again {at}, and that event is still on its way)")
+            format!("\n(the object was written again {at}; that event is not recorded yet)")
         }
         (Ok(Some(_)) | Err(_), _) => String::new(),
     }
 }
 
-/// The ledger has not heard of it.
-async fn unheard(stack: &Stack, evidence: &Evidence, bucket: &str, key: &str, name: &str) -> Result<String, WhyError> {
-    let mut text = format!("the ledger has no event of {name}");
-    // A bucket that we may not look into says nothing either way.
+/// Explains an object that the ledger has no event of.
+async fn explain_unknown(
+    stack: &Stack,
+    view: &StackView,
+    bucket: &str,
+    key: &str,
+    name: &str,
+) -> Result<String, WhyError> {
+    let mut text = format!("The ledger has no event of {name}.");
     match stack.store(bucket).head_last_modified(key).await {
         Ok(Some(at)) => {
             let _ = write!(
                 text,
-                "\n  the object is there, written {at}: its event may still be in the queue, or the bucket may not send its events to EventBridge"
+                "\n  The object exists, written {at}. Either its event is still in the queue, or the bucket does not send its events to EventBridge (`landfall doctor` checks this)."
             );
         }
-        Ok(None) => text.push_str("\n  and no such object is there now"),
+        Ok(None) => text.push_str("\n  The object does not exist."),
         Err(error) => {
-            let _ = write!(text, "\n  and whether it is there cannot be told: {error}");
+            let _ = write!(text, "\n  Whether the object exists is unknown: {error}");
         }
     }
-    if let Some(release) = &evidence.release {
-        let place = match release.place(bucket, key) {
-            KeyPlacement::Dataset(dataset, location) => format!("if it lands it is a load of {dataset} ({location})"),
+    if let Some(release) = &view.release {
+        let placement = match release.place(bucket, key) {
+            KeyPlacement::Dataset(dataset, location) => format!("If it lands, it is a load of {dataset} ({location})."),
             KeyPlacement::Unmapped(Some(nearest)) => {
-                format!("it would be under no dataset's location; the nearest is {nearest}")
+                format!("It is under no location of a dataset. The nearest location is {nearest}.")
             }
-            KeyPlacement::Unmapped(None) => "no dataset has a location".to_owned(),
-            KeyPlacement::NotData(reason) => format!("it would be left alone: {reason}"),
+            KeyPlacement::Unmapped(None) => "No dataset has a location.".to_owned(),
+            KeyPlacement::NotData(reason) => format!("If it lands, it is ignored: {reason}"),
         };
-        let _ = write!(text, "\n  {place}");
+        let _ = write!(text, "\n  {placement}");
     }
-    if bucket != evidence.landing {
-        let _ = write!(text, "\n  the landing bucket is {}", evidence.landing);
+    if bucket != view.landing_bucket {
+        let _ = write!(text, "\n  The landing bucket is {}.", view.landing_bucket);
     }
     Ok(text)
 }

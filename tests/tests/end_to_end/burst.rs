@@ -86,7 +86,7 @@ async fn two_thousand_objects_of_three_datasets_are_as_few_runs_as_the_policies_
     assert!(why.contains("a load of jaffle.raw_") && why.contains("succeeded"), "{why}");
     let why = landfall::why::explain(&world.stack.stack, "fct_orders").await.unwrap();
     assert!(why.contains("last built") && why.contains(run.as_str()) || ends.len() == 2, "{why}");
-    assert!(why.contains("jaffle.raw_orders: up to load 1, the last of it orders/burst-"), "{why}");
+    assert!(why.contains("jaffle.raw_orders: up to load 1, newest object orders/burst-"), "{why}");
     let why = landfall::why::explain_from(&world.stack.stack, &format!("s3://{bucket}/orders/burst-0000.csv"), 2)
         .await
         .unwrap();

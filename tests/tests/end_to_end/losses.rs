@@ -74,7 +74,7 @@ async fn a_task_that_is_killed_and_whose_end_no_one_is_told_of_is_settled_by_the
     assert_eq!(world.ask("select count(distinct landed_file) from analytics.stg_orders"), "2");
     let why = landfall::why::explain(&world.stack.stack, "stg_orders").await.unwrap();
     assert!(why.contains(&format!("by run {}, attempt 1", run_of(&ends[1]).0)), "{why}");
-    assert!(why.contains("jaffle.raw_orders: up to load 2, the last of it orders/2026-11-02.csv"), "{why}");
+    assert!(why.contains("jaffle.raw_orders: up to load 2, newest object orders/2026-11-02.csv"), "{why}");
     let why = landfall::why::explain(&world.stack.stack, "customer_orders").await.unwrap();
     assert!(why.contains("never built") && why.contains("waits for the first load of jaffle.raw_customers"), "{why}");
 }

@@ -36,7 +36,7 @@ impl World {
         command.args(arguments).args(["--stack", &self.stack.state.stack]);
         command.env_clear().envs([
             ("AWS_ENDPOINT_URL", self.stack.state.endpoint.as_str()),
-            ("AWS_REGION", landfall::local::aws::REGION),
+            ("AWS_REGION", landfall::emulated_account::REGION),
             ("AWS_ACCESS_KEY_ID", &person.key),
             ("AWS_SECRET_ACCESS_KEY", &person.secret),
             ("AWS_EC2_METADATA_DISABLED", "true"),

@@ -11,8 +11,8 @@ use landfall::{
     dbt::Dbt,
     home::Home,
     ledger::{self, Chain},
-    local::{self, Environments, LocalOptions, LocalStack},
-    release::{ReleaseError, Released},
+    local::{self, Environments, LocalError, LocalOptions, LocalStack},
+    release::Released,
     terminal::Terminal,
 };
 use landfall_planner::{Board, LedgerLine, LedgerOutcome, LedgerSubject, Plan, RunId, RunResult};
@@ -75,7 +75,7 @@ impl World {
         self.tries_to_release(variables).await.unwrap();
     }
 
-    pub(crate) async fn tries_to_release(&self, variables: BTreeMap<String, String>) -> Result<Released, ReleaseError> {
+    pub(crate) async fn tries_to_release(&self, variables: BTreeMap<String, String>) -> Result<Released, LocalError> {
         let program = self.python.with_file_name("dbt");
         let dbt = Dbt { program, profiles: None, target: Some("local".to_owned()), variables };
         self.stack.release(&Terminal::silent(), self.project.path(), &dbt).await
@@ -224,7 +224,7 @@ impl World {
             .env("AWS_ENDPOINT_URL", &self.stack.state.endpoint)
             .env("AWS_ACCESS_KEY_ID", "test")
             .env("AWS_SECRET_ACCESS_KEY", "test")
-            .env("AWS_DEFAULT_REGION", landfall::local::aws::REGION)
+            .env("AWS_DEFAULT_REGION", landfall::emulated_account::REGION)
             .output()
             .unwrap();
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

@@ -11,6 +11,7 @@ use std::{
 };
 
 use landfall::{
+    emulated_account,
     home::Home,
     ledger::{self, Chain},
     local::{self, Emulator, EmulatorOptions},
@@ -82,7 +83,7 @@ impl World {
         let sdk = stack::emulated_sdk(&emulator.endpoint);
         let s3 = aws_sdk_s3::config::Builder::from(&sdk).force_path_style(true).build();
         let s3 = aws_sdk_s3::Client::from_conf(s3);
-        let place = aws_sdk_s3::types::BucketLocationConstraint::from(local::aws::REGION);
+        let place = aws_sdk_s3::types::BucketLocationConstraint::from(emulated_account::REGION);
         let place = aws_sdk_s3::types::CreateBucketConfiguration::builder().location_constraint(place).build();
         for bucket in [STATE, DOCS, "shop-landing"] {
             s3.create_bucket().bucket(bucket).create_bucket_configuration(place.clone()).send().await.unwrap();

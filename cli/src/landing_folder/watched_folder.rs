@@ -1,4 +1,4 @@
-//! A folder that is watched for files that are new or changed, by looking now and then: every file system and every editor can be watched so.
+//! A folder that is polled for new and changed files. Polling works on every file system and with every editor.
 
 use std::{
     collections::BTreeMap,
@@ -8,36 +8,37 @@ use std::{
 
 use walkdir::WalkDir;
 
-/// What tells one state of a file from another.
-type Look = (u64, Option<SystemTime>);
+/// Size and modification time of a file: a file whose state differs has changed.
+type FileState = (u64, Option<SystemTime>);
 
-/// A watched folder.
+/// A folder and the files that were already returned.
 #[derive(Debug)]
-pub struct Watched {
+pub struct WatchedFolder {
     folder: PathBuf,
-    /// Files as they were when they were last handed out.
-    known: BTreeMap<PathBuf, Look>,
-    /// Files that looked new or changed the last time: handed out once two looks agree, so that no file is taken while it's written.
-    growing: BTreeMap<PathBuf, Look>,
+    /// Files that were returned, with the state that they had then.
+    known: BTreeMap<PathBuf, FileState>,
+    /// Files that were new or changed at the last poll. They are returned once two polls see the same state, so that a file is
+    /// not uploaded while it is being written.
+    growing: BTreeMap<PathBuf, FileState>,
 }
 
-impl Watched {
-    /// Watches a folder from now on: what lies there already is known.
+impl WatchedFolder {
+    /// Watches a folder; files that are in it already are not returned.
     pub fn from_now_on(folder: &Path) -> Self {
-        let known = look(folder);
+        let known = files(folder);
         Self { folder: folder.to_owned(), known, growing: BTreeMap::new() }
     }
 
-    /// Watches a folder with everything that lies there already.
+    /// Watches a folder; files that are in it already are returned too.
     pub fn everything(folder: &Path) -> Self {
         Self { folder: folder.to_owned(), known: BTreeMap::new(), growing: BTreeMap::new() }
     }
 
-    /// Looks once. Gives the files that are new or changed and did not change since the look before, by their paths in the folder.
+    /// Returns the files that are new or changed and have the same state as at the last call, as paths relative to the folder.
     pub fn changed(&mut self) -> Vec<PathBuf> {
-        let now = look(&self.folder);
+        let now = files(&self.folder);
         self.known.retain(|path, _| now.contains_key(path));
-        let fresh: BTreeMap<PathBuf, Look> =
+        let fresh: BTreeMap<PathBuf, FileState> =
             now.into_iter().filter(|(path, seen)| self.known.get(path) != Some(seen)).collect();
         let stable: Vec<PathBuf> = fresh
             .iter()
@@ -57,11 +58,11 @@ impl Watched {
     }
 }
 
-/// Every file below the folder but hidden ones and the leavings of editors and browsers.
-fn look(folder: &Path) -> BTreeMap<PathBuf, Look> {
+/// Every file below the folder, except hidden files and the temporary files of editors and browsers.
+fn files(folder: &Path) -> BTreeMap<PathBuf, FileState> {
     let walk = WalkDir::new(folder).follow_links(true).into_iter();
-    // What cannot be read now may be readable at the next look.
-    walk.filter_entry(|entry| entry.depth() == 0 || !is_leaving(&entry.file_name().to_string_lossy()))
+    // A file that cannot be read now may be readable at the next poll.
+    walk.filter_entry(|entry| entry.depth() == 0 || !is_temporary(&entry.file_name().to_string_lossy()))
         .filter_map(Result::ok)
         .filter(|entry| entry.file_type().is_file())
         .filter_map(|entry| {
@@ -72,7 +73,7 @@ fn look(folder: &Path) -> BTreeMap<PathBuf, Look> {
         .collect()
 }
 
-fn is_leaving(name: &str) -> bool {
+fn is_temporary(name: &str) -> bool {
     name.starts_with('.')
         || name.ends_with('~')
         || [".swp", ".tmp", ".part", ".crdownload"].iter().any(|ending| name.ends_with(ending))
@@ -83,21 +84,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_taken_once_it_no_longer_grows_and_again_when_it_changes() {
+    fn a_file_is_returned_once_it_stops_changing_and_again_when_it_changes_later() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("orders")).unwrap();
         std::fs::write(folder.path().join("orders/old.csv"), "1").unwrap();
-        let mut watched = Watched::from_now_on(folder.path());
-        assert!(watched.changed().is_empty(), "what lay there is known");
+        let mut watched = WatchedFolder::from_now_on(folder.path());
+        assert!(watched.changed().is_empty(), "a file that was there before is not returned");
 
         let file = folder.path().join("orders/a b+c.csv");
         std::fs::write(&file, "1").unwrap();
         std::fs::write(folder.path().join("orders/.a.swp"), "1").unwrap();
-        assert!(watched.changed().is_empty(), "it may still be written");
+        assert!(watched.changed().is_empty(), "it may still be being written");
         std::fs::write(&file, "1,2").unwrap();
-        assert!(watched.changed().is_empty(), "it grew");
+        assert!(watched.changed().is_empty(), "it changed");
         assert_eq!(watched.changed(), [PathBuf::from("orders/a b+c.csv")]);
-        assert!(watched.changed().is_empty(), "taken once");
+        assert!(watched.changed().is_empty(), "a file is returned once");
 
         std::fs::write(&file, "1,2,3").unwrap();
         assert!(watched.changed().is_empty());
@@ -107,6 +108,6 @@ mod tests {
         watched.changed();
         std::fs::write(&file, "1,2,3").unwrap();
         watched.changed();
-        assert_eq!(watched.changed().len(), 1, "deleted and put back is a load");
+        assert_eq!(watched.changed().len(), 1, "a file that was deleted and written again is a load");
     }
 }

@@ -1,4 +1,4 @@
-//! Ledger lines and plans in words.
+//! Sentences about ledger lines, plans and runs, shared by every command that prints them.
 
 use std::fmt::Write as _;
 
@@ -6,21 +6,17 @@ use landfall_planner::{
     FailedNode, LedgerLine, LedgerOutcome, LedgerSubject, NodeId, OperatorAction, Plan, Step, Trigger,
 };
 
-use crate::{
-    terminal::{bytes, count},
-    text::{list, node_name, printable},
-};
+use crate::text::{bytes, count, list, node_name, printable};
 
-/// A line of the ledger: one word for its kind, and the rest.
-/// An object of the landing bucket is told by its key alone.
-pub(super) fn line(line: &LedgerLine, plan: Option<&Plan>, landing: &str) -> (&'static str, String) {
+/// Describes a ledger line: a keyword for its kind, and a text. An object of the landing bucket is named by its key alone.
+pub fn ledger_line(line: &LedgerLine, plan: Option<&Plan>, landing_bucket: &str) -> (&'static str, String) {
     let detail = printable(&line.detail);
     match &line.about {
         LedgerSubject::Object { bucket, key, size, deleted, dataset, .. } => {
             let size = size.map(|size| format!(" ({})", bytes(size))).unwrap_or_default();
-            let place = if bucket == landing { String::new() } else { format!("s3://{bucket}/") };
-            let gone = if *deleted { "the deletion of " } else { "" };
-            let object = format!("{gone}{place}{}{size}", printable(key));
+            let place = if bucket == landing_bucket { String::new() } else { format!("s3://{bucket}/") };
+            let deletion = if *deleted { "the deletion of " } else { "" };
+            let object = format!("{deletion}{place}{}{size}", printable(key));
             match (dataset, line.outcome) {
                 (Some(dataset), LedgerOutcome::Mapped) => ("landed", format!("{object} -> {dataset}: {detail}")),
                 (_, outcome) => (outcome_word(outcome), format!("{object}: {detail}")),
@@ -28,8 +24,8 @@ pub(super) fn line(line: &LedgerLine, plan: Option<&Plan>, landing: &str) -> (&'
         }
         LedgerSubject::Loaded { dataset, batch_id, .. } => {
             let batch = batch_id.as_ref().map(|batch| format!(", batch {}", printable(batch))).unwrap_or_default();
-            let word = if line.outcome == LedgerOutcome::Mapped { "loaded" } else { outcome_word(line.outcome) };
-            (word, format!("a loader says {}{batch}: {detail}", printable(dataset)))
+            let keyword = if line.outcome == LedgerOutcome::Mapped { "loaded" } else { outcome_word(line.outcome) };
+            (keyword, format!("a loader announced {}{batch}: {detail}", printable(dataset)))
         }
         LedgerSubject::Schedule { job, scheduled_time } => {
             (outcome_word(line.outcome), format!("job {job}, due {}: {detail}", printable(scheduled_time)))
@@ -37,7 +33,7 @@ pub(super) fn line(line: &LedgerLine, plan: Option<&Plan>, landing: &str) -> (&'
         LedgerSubject::Release { release } => (outcome_word(line.outcome), format!("release {release}: {detail}")),
         LedgerSubject::Run { run, attempt, task_arn, nodes, failed, .. } => match line.outcome {
             LedgerOutcome::Planned => match plan {
-                Some(plan) => ("planned", format!("run {run}: {}", explain_plan(plan))),
+                Some(plan) => ("planned", format!("run {run}: {}", describe_plan(plan))),
                 None => ("planned", format!("run {run}: {detail}")),
             },
             LedgerOutcome::Started => {
@@ -45,12 +41,11 @@ pub(super) fn line(line: &LedgerLine, plan: Option<&Plan>, landing: &str) -> (&'
                 ("started", format!("task {task}, attempt {attempt}"))
             }
             outcome => {
-                let word = if outcome == LedgerOutcome::Succeeded { "settled" } else { outcome_word(outcome) };
-                (word, settled_in_words(run.as_str(), outcome, &line.detail, *nodes, plan, failed))
+                (outcome_word(outcome), describe_run_end(run.as_str(), outcome, &line.detail, *nodes, plan, failed))
             }
         },
         LedgerSubject::OperatorCommand { command, .. } => {
-            (outcome_word(line.outcome), format!("an operator: {}: {detail}", ask_in_words(command)))
+            (outcome_word(line.outcome), format!("operator command {}: {detail}", describe_command(command)))
         }
         LedgerSubject::Board { epoch } => (outcome_word(line.outcome), format!("epoch {epoch}: {detail}")),
         LedgerSubject::Limit { .. } => ("LIMIT", detail),
@@ -58,29 +53,29 @@ pub(super) fn line(line: &LedgerLine, plan: Option<&Plan>, landing: &str) -> (&'
     }
 }
 
-fn ask_in_words(action: &OperatorAction) -> String {
+fn describe_command(action: &OperatorAction) -> String {
     match action {
-        OperatorAction::Pause { dataset: None } => "pause everything".to_owned(),
+        OperatorAction::Pause { dataset: None } => "pause (everything)".to_owned(),
         OperatorAction::Pause { dataset: Some(name) } => format!("pause {name}"),
-        OperatorAction::Resume { dataset: None } => "resume everything".to_owned(),
+        OperatorAction::Resume { dataset: None } => "resume (everything)".to_owned(),
         OperatorAction::Resume { dataset: Some(name) } => format!("resume {name}"),
-        OperatorAction::Retry { trigger: None } => "try again what failed".to_owned(),
-        OperatorAction::Retry { trigger: Some(trigger) } => format!("try again what failed for {trigger}"),
-        OperatorAction::Approve => "approve the release".to_owned(),
+        OperatorAction::Retry { trigger: None } => "retry (everything)".to_owned(),
+        OperatorAction::Retry { trigger: Some(trigger) } => format!("retry {trigger}"),
+        OperatorAction::Approve => "approve (release)".to_owned(),
     }
 }
 
-/// How much of dbt's message the story tells; `landfall why` tells more.
+/// The number of lines of dbt's message in a run's line; `landfall why` shows more.
 const MESSAGE_LINES: usize = 5;
 
-/// The first lines of a message that say something, fit for a terminal, and how many more there are.
+/// The first `most` lines of a message that are not empty, safe to print, and the number of further lines.
 pub fn first_lines(message: &str, most: usize) -> Vec<String> {
     let lines: Vec<&str> = message.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    let mut told: Vec<String> = lines.iter().take(most).map(|line| printable(line)).collect();
+    let mut shown: Vec<String> = lines.iter().take(most).map(|line| printable(line)).collect();
     if lines.len() > most {
-        told.push(format!("... and {}", count(lines.len() - most, "more line", "more lines")));
+        shown.push(format!("... and {}", count(lines.len() - most, "more line", "more lines")));
     }
-    told
+    shown
 }
 
 fn outcome_word(outcome: LedgerOutcome) -> &'static str {
@@ -101,8 +96,8 @@ fn outcome_word(outcome: LedgerOutcome) -> &'static str {
     }
 }
 
-/// A run's end: how many nodes, and what failed in dbt's words.
-pub fn settled_in_words(
+/// Describes the end of a run: how many nodes succeeded, and dbt's message of each that failed.
+pub fn describe_run_end(
     run: &str,
     outcome: LedgerOutcome,
     detail: &str,
@@ -125,10 +120,10 @@ pub fn settled_in_words(
     text
 }
 
-/// What a plan runs, why, and what it leaves out; several lines.
-pub fn explain_plan(plan: &Plan) -> String {
+/// Describes what a plan runs, why, and what waits; several lines.
+pub fn describe_plan(plan: &Plan) -> String {
     let ids: Vec<&NodeId> = plan.nodes.iter().map(|node| &node.id).collect();
-    let mut text = nodes_in_words(&ids);
+    let mut text = describe_nodes(&ids);
     for trigger in &plan.triggers {
         let what = match &trigger.trigger {
             Trigger::Load(dataset) => dataset.to_string(),
@@ -158,8 +153,8 @@ fn kind_of(id: &NodeId) -> &str {
     id.as_str().split('.').next().unwrap_or_default()
 }
 
-/// `1 seed, 3 models, 12 tests`.
-pub fn nodes_in_words(ids: &[&NodeId]) -> String {
+/// Counts nodes by type: `1 seed, 3 models, 12 tests`.
+pub fn describe_nodes(ids: &[&NodeId]) -> String {
     let kinds = [
         ("source", "source", "sources"),
         ("seed", "seed", "seeds"),
@@ -172,8 +167,8 @@ pub fn nodes_in_words(ids: &[&NodeId]) -> String {
         let number = ids.iter().filter(|id| kind_of(id) == *kind).count();
         (number > 0).then(|| count(number, one, many))
     });
-    let words: Vec<String> = counted.collect();
-    if words.is_empty() { "nothing".to_owned() } else { words.join(", ") }
+    let counts: Vec<String> = counted.collect();
+    if counts.is_empty() { "no nodes".to_owned() } else { counts.join(", ") }
 }
 
 #[cfg(test)]
@@ -185,8 +180,8 @@ mod tests {
     }
 
     #[test]
-    fn an_object_tells_its_dataset_and_a_hostile_key_stays_one_line() {
-        let told = line(
+    fn an_object_is_described_with_its_dataset_and_its_key_stays_on_one_line() {
+        let described = ledger_line(
             &LedgerLine {
                 event: "e".to_owned(),
                 at: at(),
@@ -205,20 +200,20 @@ mod tests {
             None,
             "b",
         );
-        assert_eq!(told.0, "landed");
+        assert_eq!(described.0, "landed");
         assert!(
-            told.1.starts_with("orders/")
-                && told.1.contains("-> shop.orders")
-                && told.1.contains("1.20 kB")
-                && !told.1.contains('\n'),
-            "{told:?}"
+            described.1.starts_with("orders/")
+                && described.1.contains("-> shop.orders")
+                && described.1.contains("1.20 kB")
+                && !described.1.contains('\n'),
+            "{described:?}"
         );
     }
 
     #[test]
-    fn nodes_are_counted_by_kind() {
+    fn nodes_are_counted_by_type() {
         let ids: Vec<NodeId> =
             ["model.a.b", "model.a.c", "test.a.d.1", "seed.a.e"].iter().map(|id| NodeId::parse(*id).unwrap()).collect();
-        assert_eq!(nodes_in_words(&ids.iter().collect::<Vec<_>>()), "1 seed, 2 models, 1 test");
+        assert_eq!(describe_nodes(&ids.iter().collect::<Vec<_>>()), "1 seed, 2 models, 1 test");
     }
 }

@@ -1,4 +1,4 @@
-//! The state bucket: private, versioned, with conditional writes; the board and the release that it names.
+//! The state bucket, which must be private, versioned and support conditional writes; the board and the release in it.
 
 use aws_sdk_s3::{
     error::ProvideErrorMetadata as _,
@@ -7,7 +7,7 @@ use aws_sdk_s3::{
 use landfall_aws::{Store, StoreError, clock, store::CompareAndSwap, store::PutNew};
 use landfall_planner::{Board, Release};
 
-use super::{DoctorError, Report};
+use super::{DoctorError, DoctorReport};
 use crate::{
     ledger::{self, StateError},
     stack::Stack,
@@ -16,20 +16,24 @@ use crate::{
 const BUCKET: &str = "state bucket";
 const BOARD: &str = "board";
 const RELEASE: &str = "release";
-/// What to do before the first run.
+/// The next step before the first release.
 pub const FIRST_RELEASE: &str = "build the image of your project (container/Dockerfile), push it, and run `landfall release --project DIR --target NAME --stack STACK --image REPOSITORY@sha256:...`";
 
-/// What the state bucket holds.
+/// The board and the release of the state bucket.
 #[derive(Debug, Default)]
-pub struct Found {
-    /// None before the first release.
+pub struct StateContents {
+    /// The board; `None` before the first release.
     pub board: Option<Board>,
-    /// None before the first release.
+    /// The release in place; `None` before the first release.
     pub release: Option<Release>,
 }
 
-/// Looks at the bucket, and reads what is there.
-pub async fn examine(report: &mut Report, stack: &Stack) -> Result<Found, DoctorError> {
+/// Checks the bucket, and reads the board and the release.
+///
+/// # Errors
+///
+/// The stack has no output with the bucket's name.
+pub async fn examine(report: &mut DoctorReport, stack: &Stack) -> Result<StateContents, DoctorError> {
     let state = stack.state()?;
     let s3 = stack.s3();
     match s3.get_bucket_versioning().bucket(state.bucket()).send().await {
@@ -38,10 +42,10 @@ pub async fn examine(report: &mut Report, stack: &Stack) -> Result<Found, Doctor
         }
         Ok(_) => report.broken(
             BUCKET,
-            format!("{} is not versioned: a board that is lost cannot be restored", state.bucket()),
-            "switch versioning on in the bucket's properties, or deploy the template again",
+            format!("{} is not versioned, so a deleted board cannot be restored", state.bucket()),
+            "switch on versioning in the bucket's properties, or deploy the template again",
         ),
-        Err(error) => report.unseen(BUCKET, "s3:GetBucketVersioning", state.bucket(), &error),
+        Err(error) => report.not_checked(BUCKET, "s3:GetBucketVersioning", state.bucket(), &error),
     }
     match s3.get_public_access_block().bucket(state.bucket()).send().await {
         Ok(answer) if answer.public_access_block_configuration().is_some_and(is_private) => {
@@ -50,14 +54,14 @@ pub async fn examine(report: &mut Report, stack: &Stack) -> Result<Found, Doctor
         Ok(_) => report.broken(BUCKET, NOT_PRIVATE, BLOCK),
         Err(error) => match error.as_service_error().and_then(|error| error.code()) {
             Some("NoSuchPublicAccessBlockConfiguration") => report.broken(BUCKET, NOT_PRIVATE, BLOCK),
-            _ => report.unseen(BUCKET, "s3:GetBucketPublicAccessBlock", state.bucket(), &error),
+            _ => report.not_checked(BUCKET, "s3:GetBucketPublicAccessBlock", state.bucket(), &error),
         },
     }
-    judge_conditional_writes(report, &state, try_conditional_writes(&state).await);
+    report_conditional_writes(report, &state, try_conditional_writes(&state).await);
     Ok(read(report, stack, &state).await)
 }
 
-const NOT_PRIVATE: &str = "could be made public: not all four public access blocks are on";
+const NOT_PRIVATE: &str = "could become public, because not all four public access blocks are on";
 const BLOCK: &str = "switch on `Block all public access` in the bucket's permissions, or deploy the template again";
 
 fn is_private(block: &PublicAccessBlockConfiguration) -> bool {
@@ -71,8 +75,8 @@ fn is_private(block: &PublicAccessBlockConfiguration) -> bool {
     .all(|on| *on == Some(true))
 }
 
-/// Writes an object of its own that must not exist, writes it again, compare-and-swaps it on a wrong mark, and takes it away. Everything rests on the second
-/// and the third being refused.
+/// Writes a new object, writes it again with If-None-Match, compare-and-swaps it with a wrong ETag, and deletes it. Returns
+/// whether S3 refused the second and the third write; the whole protocol depends on this.
 async fn try_conditional_writes(state: &Store) -> Result<bool, StoreError> {
     let key = format!("doctor/{}", clock::nonce().as_str());
     let first = state.put_new(&key, b"1", "text/plain").await?;
@@ -82,52 +86,59 @@ async fn try_conditional_writes(state: &Store) -> Result<bool, StoreError> {
         Ok(matches!(first, PutNew::Created { .. }) && second == PutNew::Exists && swapped == CompareAndSwap::Conflict)
     }
     .await;
-    // A stray would be in nobody's way; what was tried counts.
+    // An object that cannot be deleted does no harm.
     let _ = state.delete(&key).await;
     tried
 }
 
-fn judge_conditional_writes(report: &mut Report, state: &Store, tried: Result<bool, StoreError>) {
+fn report_conditional_writes(report: &mut DoctorReport, state: &Store, tried: Result<bool, StoreError>) {
     match tried {
         Ok(true) => report.good(BUCKET, "conditional writes work"),
         Ok(false) => report.broken(
             BUCKET,
-            format!("{} takes a conditional write that it should refuse: two writers could both win", state.bucket()),
-            "use S3 itself, or a store that has If-None-Match and If-Match",
+            format!(
+                "{} accepts a conditional write that it should refuse, so two writers could overwrite each other",
+                state.bucket()
+            ),
+            "use Amazon S3, or a store that supports If-None-Match and If-Match",
         ),
-        // Reading is all that most people's policies allow here.
+        // Most users may only read the state bucket.
         Err(StoreError::Call(error)) if error.fault().is_denied() => {
-            report.note(BUCKET, "conditional writes not tried: you may not write to doctor/ there, nor need to");
+            report.note(BUCKET, "conditional writes not checked, because you may not write to doctor/; the permission is not needed otherwise");
         }
-        Err(error) => report.warning(BUCKET, format!("conditional writes not tried: {error}"), "try again"),
+        Err(error) => {
+            report.warning(BUCKET, format!("conditional writes not checked: {error}"), "run the command again")
+        }
     }
 }
 
-async fn read(report: &mut Report, stack: &Stack, state: &Store) -> Found {
+async fn read(report: &mut DoctorReport, stack: &Stack, state: &Store) -> StateContents {
     let next = FIRST_RELEASE.replace("STACK", &stack.name);
     let (board, release) = match ledger::snapshot(state).await {
         Ok(snapshot) => snapshot,
         Err(StateError::NoBoard(address)) => {
             report.next(
                 BOARD,
-                "there is none: nothing was released yet, or it was lost",
-                format!("{next}; if there was a board before, `landfall recover` restores {address} instead"),
+                "missing: nothing was released yet, or the board was deleted",
+                format!(
+                    "{next}; if the stack had a board before, run `landfall recover` instead, which restores {address}"
+                ),
             );
-            return Found::default();
+            return StateContents::default();
         }
         Err(error) => {
             let (of, fix) = match &error {
                 StateError::Store(_) => {
-                    (BOARD, "have s3:GetObject and s3:ListBucket on the state bucket added to your own policy")
+                    (BOARD, "add s3:GetObject and s3:ListBucket on the state bucket to your own IAM policy")
                 }
                 StateError::Release { .. } => (RELEASE, "release the project again"),
                 _ => (
                     BOARD,
-                    "use the landfall command and the functions of one version; else `landfall recover` takes an older one",
+                    "use the same version of the landfall command and the functions; if the versions are the same, run `landfall recover`, which restores an older board",
                 ),
             };
             report.broken(of, error.to_string(), fix);
-            return Found::default();
+            return StateContents::default();
         }
     };
     report.good(BOARD, format!("version {}, number {} of {}", board.version, board.seq, board.now));
@@ -136,11 +147,11 @@ async fn read(report: &mut Report, stack: &Stack, state: &Store) -> Found {
         (Some(id), Some(_)) => report.good(RELEASE, format!("{id} is in place")),
         (Some(id), None) => report.broken(
             RELEASE,
-            format!("the files of {id}, which is in place, are gone"),
+            format!("{id} is in place, but its files were deleted"),
             "restore releases/ from the bucket's versions, or release the project again",
         ),
     }
-    Found { board: Some(board), release }
+    StateContents { board: Some(board), release }
 }
 
 #[cfg(test)]
@@ -148,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn private_means_all_four() {
+    fn a_bucket_is_private_only_with_all_four_blocks() {
         let all = PublicAccessBlockConfiguration::builder()
             .block_public_acls(true)
             .block_public_policy(true)

@@ -1,35 +1,35 @@
-//! The task definition of the release in place, and its image, as far as the registry tells.
+//! The task definition of the release in place, and its image if it is in ECR.
 
 use aws_sdk_ecr::types::ImageIdentifier;
 use aws_sdk_ecs::types::{TaskDefinition, TaskDefinitionStatus};
 use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use landfall_planner::Release;
 
-use super::{Deployed, Report, state::FIRST_RELEASE};
+use super::{Deployed, DoctorReport, state_bucket::FIRST_RELEASE};
 use crate::{stack::Stack, text::list};
 
 const DEFINITION: &str = "task definition";
 const IMAGE: &str = "image";
-/// Of the container that runs dbt.
+/// The name of the container that runs dbt.
 const CONTAINER: &str = "dbt";
 
-/// An image in ECR.
+/// The address of an image in ECR.
 #[derive(Debug, Clone, PartialEq)]
 struct EcrImage {
     account: String,
     region: String,
     repository: String,
-    /// As the stack names repositories: without tag and digest.
+    /// The repository's address without tag and digest, as in the stack's parameters.
     uri: String,
-    /// By a digest or a tag.
+    /// The digest or the tag.
     id: ImageIdentifier,
 }
 
-/// Looks at the definition that the next run takes.
-pub async fn examine(report: &mut Report, stack: &Stack, deployed: &Deployed, release: Option<&Release>) {
+/// Checks the task definition of the next run, and its image.
+pub async fn examine(report: &mut DoctorReport, stack: &Stack, deployed: &Deployed, release: Option<&Release>) {
     let pinned = release.and_then(|release| release.compiled.task_definition.as_ref());
     let Some(name) = pinned.or_else(|| deployed.resources.get("TaskDefinition")) else {
-        return report.note(DEFINITION, "not looked at: the stack's resources could not be listed");
+        return report.note(DEFINITION, "not checked, because the stack's resources cannot be listed");
     };
     let client = aws_sdk_ecs::Client::new(stack.sdk());
     let describe = async |name: &str| client.describe_task_definition().task_definition(name).send().await;
@@ -38,7 +38,7 @@ pub async fn examine(report: &mut Report, stack: &Stack, deployed: &Deployed, re
         Err(error) if error.as_service_error().is_some_and(|error| error.code() == Some("ClientException")) => {
             return report.broken(DEFINITION, format!("{name} does not exist"), "release the project again");
         }
-        Err(error) => return report.unseen(DEFINITION, "ecs:DescribeTaskDefinition", name, &error),
+        Err(error) => return report.not_checked(DEFINITION, "ecs:DescribeTaskDefinition", name, &error),
     };
     let Some(definition) = answer.task_definition else {
         return report.broken(DEFINITION, format!("{name} does not exist"), "release the project again");
@@ -46,13 +46,13 @@ pub async fn examine(report: &mut Report, stack: &Stack, deployed: &Deployed, re
     if definition.status() == Some(&TaskDefinitionStatus::Active) {
         report.good(DEFINITION, format!("{name} is active"));
     } else {
-        let says = format!("{name} is not active: it was deregistered");
-        report.broken(DEFINITION, says, "release the project again, which registers a new one");
+        let says = format!("{name} was deregistered");
+        report.broken(DEFINITION, says, "release the project again, which registers a new task definition");
     }
     if let Some(base) = deployed.resources.get("TaskDefinition").filter(|base| *base != name)
         && let Ok(answer) = describe(base).await
     {
-        judge_age(report, &definition, &answer.task_definition.unwrap_or_else(|| definition.clone()));
+        check_age(report, &definition, &answer.task_definition.unwrap_or_else(|| definition.clone()));
     }
     let container = definition.container_definitions().iter().find(|it| it.name() == Some(CONTAINER));
     match container.and_then(|container| container.image()) {
@@ -65,8 +65,9 @@ pub async fn examine(report: &mut Report, stack: &Stack, deployed: &Deployed, re
     }
 }
 
-/// A release keeps the revision that it was pinned in, so what the stack was given since is not in it yet.
-fn judge_age(report: &mut Report, pinned: &TaskDefinition, base: &TaskDefinition) {
+/// Compares the release's task definition with the stack's. A release keeps the revision of its time, so later changes of
+/// the stack are not in it.
+fn check_age(report: &mut DoctorReport, pinned: &TaskDefinition, base: &TaskDefinition) {
     let secrets = |definition: &TaskDefinition| {
         definition
             .container_definitions()
@@ -87,33 +88,33 @@ fn judge_age(report: &mut Report, pinned: &TaskDefinition, base: &TaskDefinition
         report.warning(
             DEFINITION,
             format!(
-                "the release in place was made before the stack was changed: it runs with another {}",
+                "the release in place was made before the stack was changed, so it runs with another {}",
                 list(&other, 6)
             ),
-            "release the project again, which takes over what the stack says now",
+            "release the project again, so that it uses the stack's current settings",
         );
     }
 }
 
-async fn image(report: &mut Report, stack: &Stack, image: &str) {
+async fn image(report: &mut DoctorReport, stack: &Stack, image: &str) {
     if image.starts_with("image.invalid/") {
-        return report.next(IMAGE, "none was named yet", FIRST_RELEASE.replace("STACK", &stack.name));
+        return report.next(IMAGE, "no image was named yet", FIRST_RELEASE.replace("STACK", &stack.name));
     }
     if !image.contains("@sha256:") {
         report.warning(
             IMAGE,
-            format!("{image} is named by a tag, behind which another image may stand tomorrow"),
-            "release with --image REPOSITORY@sha256:..., the digest that `docker push` prints",
+            format!("{image} is named by a tag, which may point to another image later"),
+            "release with --image REPOSITORY@sha256:..., with the digest that `docker push` prints",
         );
     }
     let Some(there) = in_ecr(image) else {
-        return report.note(IMAGE, format!("{image} is not in ECR, so whether it can be pulled only a run tells"));
+        return report.note(IMAGE, format!("{image} is not in ECR, so only a run shows whether it can be pulled"));
     };
     let pulled = stack.outputs.get("Repository").filter(|uri| !uri.is_empty());
     if let Some(uri) = pulled.filter(|uri| **uri != there.uri) {
         report.warning(
             IMAGE,
-            format!("{image} is not in {uri}, and from no other repository of ECR may the task's execution role pull"),
+            format!("{image} is not in {uri}, the only ECR repository from which the task's execution role may pull"),
             format!("push it to {uri}, or deploy with EcrRepositoryUri={}", there.uri),
         );
     }
@@ -125,15 +126,15 @@ async fn image(report: &mut Report, stack: &Stack, image: &str) {
         Err(error) => match error.as_service_error().and_then(|error| error.code()) {
             Some("ImageNotFoundException" | "RepositoryNotFoundException") => report.broken(
                 IMAGE,
-                format!("{image} does not exist: no task will start"),
-                "push it, or release with an image that exists; let the repository's lifecycle rules spare what releases name",
+                format!("{image} does not exist, so no task can start"),
+                "push the image, or release with an image that exists; make sure that lifecycle rules of the repository keep the images of releases",
             ),
-            _ => report.unseen(IMAGE, "ecr:DescribeImages", &there.repository, &error),
+            _ => report.not_checked(IMAGE, "ecr:DescribeImages", &there.repository, &error),
         },
     }
 }
 
-/// `111122223333.dkr.ecr.eu-west-1.amazonaws.com/dbt@sha256:...` or `:tag`; none for other registries.
+/// Parses `111122223333.dkr.ecr.eu-west-1.amazonaws.com/dbt@sha256:...` or `:tag`; `None` for other registries.
 fn in_ecr(image: &str) -> Option<EcrImage> {
     let (host, rest) = image.split_once('/')?;
     let mut parts = host.split('.');
@@ -164,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_image_in_ecr_is_told_from_others() {
+    fn an_image_in_ecr_is_recognized() {
         let image = in_ecr("111122223333.dkr.ecr.eu-west-1.amazonaws.com/team/dbt@sha256:0a").unwrap();
         assert_eq!((image.account.as_str(), image.region.as_str()), ("111122223333", "eu-west-1"));
         assert_eq!((image.repository.as_str(), image.id.image_digest()), ("team/dbt", Some("sha256:0a")));
@@ -178,12 +179,12 @@ mod tests {
     }
 
     #[test]
-    fn a_release_that_is_older_than_the_stack_is_told_by_what_it_runs_with() {
+    fn a_release_older_than_the_stack_is_named_with_the_settings_that_differ() {
         let definition = |memory: &str| TaskDefinition::builder().cpu("1024").memory(memory).build();
-        let mut report = Report::default();
-        judge_age(&mut report, &definition("2048"), &definition("2048"));
+        let mut report = DoctorReport::default();
+        check_age(&mut report, &definition("2048"), &definition("2048"));
         assert_eq!(report.findings, []);
-        judge_age(&mut report, &definition("2048"), &definition("4096"));
+        check_age(&mut report, &definition("2048"), &definition("4096"));
         assert!(report.findings[0].says.ends_with("it runs with another memory"), "{:?}", report.findings);
     }
 }

@@ -1,7 +1,7 @@
-//! Which variables of the user's environment a project asks for.
+//! The environment variables that a project uses.
 //!
-//! A container sees only the variables that its image and task definition set. So a local task gets, of the user's whole environment, those that
-//! the project or its profile names in `env_var('…')`, and dbt's own settings.
+//! A container sees only the variables of its image and task definition. So a local task gets only those variables of the
+//! user's environment that the project or its profile names in `env_var('…')`, and dbt's own settings.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -9,11 +9,11 @@ use walkdir::WalkDir;
 
 use crate::environment;
 
-/// Files that can hold jinja.
+/// The endings of files that may hold Jinja.
 const ENDINGS: [&str; 5] = ["sql", "yml", "yaml", "md", "py"];
 
-/// Every variable of this process's environment that the files of the project or profiles.yml name, and dbt's own settings.
-pub fn used_by(project: &Path, profiles: Option<&Path>) -> BTreeMap<String, String> {
+/// Returns the variables of this process that the project or profiles.yml names, and dbt's own settings.
+pub fn variables_used_by(project: &Path, profiles: Option<&Path>) -> BTreeMap<String, String> {
     let mut text = String::new();
     let walk = WalkDir::new(project).follow_links(true).into_iter();
     let walk = walk.filter_entry(|entry| {
@@ -22,7 +22,7 @@ pub fn used_by(project: &Path, profiles: Option<&Path>) -> BTreeMap<String, Stri
     let files = walk.filter_map(Result::ok).map(walkdir::DirEntry::into_path);
     let files = files.filter(|file| file.extension().is_some_and(|e| ENDINGS.iter().any(|ending| e == *ending)));
     for file in files.chain(profiles.map(|folder| folder.join("profiles.yml"))) {
-        // A file that is no text names no variable.
+        // A file that is not UTF-8 names no variable.
         if let Ok(content) = std::fs::read_to_string(file) {
             collect(&content, &mut text);
         }
@@ -30,12 +30,12 @@ pub fn used_by(project: &Path, profiles: Option<&Path>) -> BTreeMap<String, Stri
     let named: Vec<&str> = text.lines().collect();
     environment::all()
         .filter(|(name, _)| named.contains(&name.as_str()) || name.starts_with("DBT_"))
-        // The emulated account's own take their place.
+        // The variables of the emulated account replace the user's.
         .filter(|(name, _)| !name.starts_with("AWS_"))
         .collect()
 }
 
-/// Adds each name in `env_var('NAME'` or `env_var("NAME"`, one a line.
+/// Appends each name in `env_var('NAME'` or `env_var("NAME"`, one on a line.
 fn collect(content: &str, into: &mut String) {
     for rest in content.split("env_var").skip(1) {
         let Some(rest) = rest.trim_start().strip_prefix('(') else { continue };
@@ -53,17 +53,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_found_however_they_are_written() {
+    fn names_are_found_with_any_spaces_and_quotes() {
         let mut found = String::new();
         collect("{{ env_var('A') }} {{ env_var( \"B\", 'x') }} env_var(name) my_env_var ('C')", &mut found);
         assert_eq!(found, "A\nB\nC\n");
     }
 
     #[test]
-    fn only_what_a_project_names_is_handed_on() {
+    fn only_variables_that_the_project_names_are_returned() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("a.sql"), "{{ env_var('PATH') }} {{ env_var('NOT_SET_ANYWHERE') }}").unwrap();
-        let used = used_by(folder.path(), None);
+        let used = variables_used_by(folder.path(), None);
         assert!(used.contains_key("PATH") && !used.contains_key("HOME"), "{used:?}");
     }
 }

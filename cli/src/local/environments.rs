@@ -1,4 +1,4 @@
-//! The Python environments of a local stack.
+//! The Python virtual environments of a local stack.
 
 use super::LocalError;
 use crate::{
@@ -7,24 +7,28 @@ use crate::{
     terminal::Terminal,
 };
 
-/// What the two environments and a stack's own files take, with room for growth.
+/// The free disk space that the environments and the files of a stack need, in bytes.
 const DISK: u64 = 2_000_000_000;
 
-/// Where the emulator, the SAM CLI and, for the example, dbt are installed.
+/// The virtual environments of the emulator, the SAM CLI and, for the example project, dbt.
 #[derive(Debug, Clone)]
 pub struct Environments {
-    /// ministack.
+    /// The environment of the emulator (ministack).
     pub emulator: Venv,
-    /// The SAM CLI.
+    /// The environment of the SAM CLI.
     pub sam: Venv,
-    /// dbt for the example; a project of the user's has its own.
+    /// The environment of the example's dbt; the user's own project brings its dbt.
     pub dbt: Option<Venv>,
 }
 
-/// Checks the machine and installs what is missing; takes no time when nothing is.
+/// Checks Python and disk space, and installs the environments that are missing.
+///
+/// # Errors
+///
+/// No supported Python, too little disk space, or a failed installation.
 pub async fn prepare(terminal: &Terminal, home: &Home, with_dbt: bool) -> Result<Environments, LocalError> {
     let python = setup::find_python().await?;
-    setup::require_disk(home.root(), DISK)?;
+    setup::require_disk_space(home.root(), DISK)?;
     let venv = |name: &'static str, requirements: &'static str, what: &'static str| {
         let (requirements, folder, python) = (home.join(requirements), home.venv(name), &python);
         async move { setup::install(terminal, python, &requirements, &folder, what).await }

@@ -1,8 +1,12 @@
-//! Jinja as dbt's YAML files use it: `{{ env_var('NAME', 'default') }}`, and nothing that needs a warehouse.
+//! Jinja expressions of dbt's YAML files. Only `{{ env_var('NAME', 'default') }}` is available, as in profiles.yml of dbt.
 
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, value::Value};
 
-/// Renders the text; `lookup` knows the variables. The error says what is wrong and in which line.
+/// Renders the text; `lookup` returns the value of a variable.
+///
+/// # Errors
+///
+/// An expression is not valid, or a variable is not set and has no default. The text of the error names the line.
 pub fn render(text: &str, lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Result<String, String> {
     let mut jinja = Environment::new();
     jinja.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -11,7 +15,7 @@ pub fn render(text: &str, lookup: impl Fn(&str) -> Option<String> + Send + Sync 
         None => default.ok_or_else(|| {
             Error::new(
                 ErrorKind::InvalidOperation,
-                format!("the variable {name} is not set, and env_var has no default for it"),
+                format!("the environment variable {name} is not set, and env_var gives no default for it"),
             )
         }),
     });
@@ -26,18 +30,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn variables_are_filled_in_and_a_missing_one_is_named() {
+    fn variables_are_replaced_and_a_missing_variable_is_named() {
         let lookup = |name: &str| (name == "BUCKET").then(|| "landing".to_owned());
         assert_eq!(
             render("a: s3://{{ env_var('BUCKET') }}/{{ env_var(\"X\", 'x') }}", lookup).unwrap(),
             "a: s3://landing/x"
         );
         let error = render("a: 1\nb: {{ env_var('X') }}\n", lookup).unwrap_err();
-        assert!(error.starts_with("line 2: ") && error.contains("the variable X is not set"), "{error}");
+        assert!(error.starts_with("line 2: ") && error.contains("the environment variable X is not set"), "{error}");
     }
 
     #[test]
-    fn a_mistake_in_the_template_is_placed() {
+    fn a_syntax_error_is_reported_with_its_line() {
         assert!(render("{{ env_var( }}", |_| None).unwrap_err().starts_with("line 1"));
     }
 }

@@ -1,4 +1,4 @@
-//! Landing buckets that the user's project names: in the emulated account they are made, as in a real one they would exist.
+//! Landing buckets that the user's project names. They exist in a real account, so they are made in the emulated one.
 
 use aws_config::SdkConfig;
 use aws_sdk_s3::{
@@ -6,16 +6,16 @@ use aws_sdk_s3::{
     types::{BucketLocationConstraint, CreateBucketConfiguration, EventBridgeConfiguration, NotificationConfiguration},
 };
 
-use super::{LocalError, aws};
-use crate::stack::StackError;
+use super::LocalError;
+use crate::{emulated_account, stack::StackError};
 
-/// Makes each bucket, with its events sent to `EventBridge`.
+/// Makes each bucket and sends its events to `EventBridge`.
 pub(super) async fn make(sdk: &SdkConfig, names: &[String]) -> Result<(), LocalError> {
     let settings = aws_sdk_s3::config::Builder::from(sdk).force_path_style(true).build();
     let s3 = aws_sdk_s3::Client::from_conf(settings);
     for name in names {
         let failed = |action, reason: String| LocalError::Stack(StackError::Call { action, on: name.clone(), reason });
-        let place = BucketLocationConstraint::from(aws::REGION);
+        let place = BucketLocationConstraint::from(emulated_account::REGION);
         s3.create_bucket()
             .bucket(name)
             .create_bucket_configuration(CreateBucketConfiguration::builder().location_constraint(place).build())

@@ -1,4 +1,4 @@
-//! What `on-release` makes of a release.
+//! The answer of `on-release` to an uploaded release.
 
 use std::time::{Duration, Instant};
 
@@ -6,12 +6,13 @@ use landfall_aws::Store;
 use landfall_planner::{BOARD_KEY, ReleaseId, StoredBoard};
 use serde::Deserialize;
 
-use super::ReleaseError;
-use crate::{stack::Stack, terminal};
+use super::ReleaseCommandError;
+use crate::{stack::Stack, text};
 
-/// The function has two minutes, and may be tried again after one; the emulator tries again within seconds.
-const FAIRNESS_LIMIT: Duration = Duration::from_mins(4);
-const PATIENCE_HERE: Duration = Duration::from_mins(1);
+/// The time limit in AWS: the function may take two minutes, and Lambda may retry it after one minute.
+const TIME_LIMIT: Duration = Duration::from_mins(4);
+/// The time limit of a local stack: the emulator retries within seconds.
+const LOCAL_TIME_LIMIT: Duration = Duration::from_mins(1);
 const INTERVAL: Duration = Duration::from_millis(300);
 
 #[derive(Deserialize)]
@@ -19,15 +20,19 @@ struct Refusal {
     reason: String,
 }
 
-/// Waits until the release is in place, or refused.
-pub(super) async fn wait(stack: &Stack, state: &Store, id: &ReleaseId) -> Result<(), ReleaseError> {
+/// Waits until `on-release` has put the release in place.
+///
+/// # Errors
+///
+/// The release is refused, there is no answer within the time limit, or S3 fails.
+pub(super) async fn wait(stack: &Stack, state: &Store, id: &ReleaseId) -> Result<(), ReleaseCommandError> {
     let began = Instant::now();
-    let time_limit = if stack.local.is_some() { PATIENCE_HERE } else { FAIRNESS_LIMIT };
+    let time_limit = if stack.local.is_some() { LOCAL_TIME_LIMIT } else { TIME_LIMIT };
     let refused = format!("releases/{id}/refused.json");
     while began.elapsed() < time_limit {
         if let Some(board) = state.get(BOARD_KEY).await? {
             let board = StoredBoard::from_json(&board.bytes)?;
-            // A newer one may have taken its place already.
+            // A newer release may be in place already.
             if board.release().is_some_and(|there| there >= id) {
                 return Ok(());
             }
@@ -35,14 +40,14 @@ pub(super) async fn wait(stack: &Stack, state: &Store, id: &ReleaseId) -> Result
         if let Some(refusal) = state.get(&refused).await? {
             let reason = serde_json::from_slice::<Refusal>(&refusal.bytes).map(|refusal| refusal.reason);
             let reason = reason.unwrap_or_else(|_| String::from_utf8_lossy(&refusal.bytes).into_owned());
-            return Err(ReleaseError::Refused { id: id.clone(), reason });
+            return Err(ReleaseCommandError::Refused { id: id.clone(), reason });
         }
         tokio::time::sleep(INTERVAL).await;
     }
-    Err(ReleaseError::NoVerdict {
+    Err(ReleaseCommandError::NoVerdict {
         id: id.clone(),
         bucket: state.bucket().to_owned(),
-        waited: terminal::seconds(time_limit),
+        waited: text::seconds(time_limit),
         look: match &stack.local {
             Some(local) => local.folder.join("emulator/emulator.log").display().to_string(),
             None => format!(

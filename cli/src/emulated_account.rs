@@ -1,19 +1,22 @@
-//! The emulated account. Its credentials are the emulator's own: the user's AWS profile, keys and region never reach a local stack or what it starts.
+//! The emulated AWS account: its credentials, its Region, and how a child process is pointed at it.
+//!
+//! The credentials are the emulator's own. The user's AWS profile, keys and Region never reach a local stack or a
+//! process that it starts.
 
 use std::path::Path;
 
 use tokio::process::Command;
 
-/// Where the emulator pretends to be.
+/// The Region of the emulated account.
 pub const REGION: &str = "eu-west-1";
-/// Whom the emulator pretends to serve.
+/// The id of the emulated account.
 pub const ACCOUNT: &str = "111122223333";
-/// The emulated root user's key.
+/// The access key of the emulated root user.
 pub const ACCESS_KEY: &str = "test";
-/// The emulated root user's secret.
+/// The secret key of the emulated root user.
 pub const SECRET_KEY: &str = "test";
 
-/// Takes everything about the user's own AWS account out of a child's environment.
+/// Removes every variable of the user's own AWS account from a child's environment.
 pub fn scrub(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         if name.to_str().is_some_and(|name| name.starts_with("AWS_") || name.starts_with("SAM_CLI_")) {
@@ -22,7 +25,7 @@ pub fn scrub(command: &mut Command) {
     }
 }
 
-/// Makes a child work on the emulated account, as its root user. `nowhere` is a path at which nothing lies.
+/// Makes a child use the emulated account as its root user. `nowhere` is a path without a file: the child's AWS config.
 pub fn point_at(command: &mut Command, endpoint: &str, nowhere: &Path) {
     scrub(command);
     command.envs([

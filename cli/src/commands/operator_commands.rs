@@ -1,5 +1,5 @@
-//! `landfall pause`, `landfall resume`, `landfall retry`: an operator command, sent as the event `Operator Command`. The stack follows it when it reads
-//! it, in its turn among the loads.
+//! `landfall pause`, `landfall resume` and `landfall retry`: operator commands, sent as the event `Operator Command`. The
+//! stack reads them in order with the loads.
 
 use std::collections::BTreeSet;
 
@@ -15,46 +15,52 @@ use crate::{
     text::{node_name, printable},
 };
 
-pub(super) async fn pause(terminal: &Terminal, args: &PauseArgs, on: bool) -> Result<(), CommandError> {
+pub(super) async fn pause(terminal: &Terminal, args: &PauseArgs) -> Result<(), CommandError> {
     let dataset = args.dataset.as_deref().map(DatasetName::parse).transpose()?;
+    let text = format!("pause {}", dataset_or_everything(dataset.as_ref()));
     let stack = Stack::open(&args.stack).await?;
-    let what = dataset.as_ref().map_or_else(|| "everything".to_owned(), ToString::to_string);
-    let (action, word) =
-        if on { (OperatorAction::Pause { dataset }, "pause") } else { (OperatorAction::Resume { dataset }, "resume") };
-    send(&stack, &action).await?;
-    terminal.say(format!("asked {} to {word} {what}; `landfall status` shows what it does", stack.name));
-    Ok(())
+    send(terminal, &stack, &OperatorAction::Pause { dataset }, &text).await
+}
+
+pub(super) async fn resume(terminal: &Terminal, args: &PauseArgs) -> Result<(), CommandError> {
+    let dataset = args.dataset.as_deref().map(DatasetName::parse).transpose()?;
+    let text = format!("resume {}", dataset_or_everything(dataset.as_ref()));
+    let stack = Stack::open(&args.stack).await?;
+    send(terminal, &stack, &OperatorAction::Resume { dataset }, &text).await
+}
+
+fn dataset_or_everything(dataset: Option<&DatasetName>) -> String {
+    dataset.map_or_else(|| "everything".to_owned(), ToString::to_string)
 }
 
 pub(super) async fn retry(terminal: &Terminal, args: &RetryArgs) -> Result<(), CommandError> {
     let stack = Stack::open(&args.stack).await?;
-    let asks = match (&args.what, args.approve) {
+    let actions = match (&args.what, args.approve) {
         (_, true) => vec![OperatorAction::Approve],
         (None, false) => vec![OperatorAction::Retry { trigger: None }],
         (Some(what), false) => {
             let state = stack.state()?;
             let (board, release) = ledger::snapshot(&state).await?;
-            let triggers = meant(what, &board, release.as_ref());
+            let triggers = matching_triggers(what, &board, release.as_ref());
             if triggers.is_empty() {
-                return Err(CommandError::NothingStuck(printable(what)));
+                return Err(CommandError::NothingToRetry(printable(what)));
             }
             triggers.into_iter().map(|trigger| OperatorAction::Retry { trigger: Some(trigger) }).collect()
         }
     };
-    for action in &asks {
-        send(&stack, action).await?;
-        let what = match action {
-            OperatorAction::Approve => "let the release run".to_owned(),
-            OperatorAction::Retry { trigger: Some(trigger) } => format!("try again what failed for {trigger}"),
-            _ => "try again what failed".to_owned(),
+    for action in &actions {
+        let text = match action {
+            OperatorAction::Approve => "approve the release".to_owned(),
+            OperatorAction::Retry { trigger: Some(trigger) } => format!("retry what failed for {trigger}"),
+            _ => "retry everything that failed".to_owned(),
         };
-        terminal.say(format!("asked {} to {what}; `landfall status` shows what follows", stack.name));
+        send(terminal, &stack, action, &text).await?;
     }
     Ok(())
 }
 
-/// The triggers that an operator means: one by its name, or those for which a node of that name did not get done.
-fn meant(what: &str, board: &Board, release: Option<&Release>) -> BTreeSet<Trigger> {
+/// The triggers with nodes in quarantine that `what` names: a trigger, its dataset, or one of the nodes.
+fn matching_triggers(what: &str, board: &Board, release: Option<&Release>) -> BTreeSet<Trigger> {
     let quarantine = board.backlog.iter().filter_map(|(trigger, entry)| Some((trigger, entry.quarantine.as_ref()?)));
     let named = |trigger: &Trigger| match trigger {
         Trigger::Load(name) => name.as_str() == what || trigger.to_string() == what,
@@ -73,13 +79,14 @@ fn meant(what: &str, board: &Board, release: Option<&Release>) -> BTreeSet<Trigg
     found
 }
 
-async fn send(stack: &Stack, action: &OperatorAction) -> Result<(), CommandError> {
+async fn send(terminal: &Terminal, stack: &Stack, action: &OperatorAction, text: &str) -> Result<(), CommandError> {
     let mut detail = json!(action);
     if let Some(fields) = detail.as_object_mut() {
-        // Named, so that another stack of the account does not take it for its own.
+        // With the name of the stack, other stacks of the account ignore the event.
         fields.insert("stack".to_owned(), stack.name.as_str().into());
     }
     stack.clients().bus().put("Operator Command", &detail).await?;
+    terminal.print(format!("Sent the command to {text} to stack {}. `landfall status` shows the result.", stack.name));
     Ok(())
 }
 
@@ -90,17 +97,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_trigger_is_meant_by_its_own_name_or_its_datasets() {
+    fn a_trigger_is_named_by_itself_or_by_its_dataset() {
         let mut board = Board::new("2026-11-22T10:00:00Z".parse().unwrap());
         let trigger: Trigger = "load:shop.orders".parse().unwrap();
         let quarantine =
             Quarantine { run: None, reason: "it failed".to_owned(), nodes: OrdinalSet::new(), approval: false };
-        let entry = BacklogEntry::new(1, board.now, OrdinalSet::new(), "a word".to_owned());
+        let entry = BacklogEntry::new(1, board.now, OrdinalSet::new(), "1 object".to_owned());
         board.backlog.insert(trigger.clone(), BacklogEntry { quarantine: Some(quarantine), ..entry.clone() });
         board.backlog.insert(Trigger::Release, entry);
         for what in ["shop.orders", "load:shop.orders"] {
-            assert_eq!(meant(what, &board, None), BTreeSet::from([trigger.clone()]), "{what}");
+            assert_eq!(matching_triggers(what, &board, None), BTreeSet::from([trigger.clone()]), "{what}");
         }
-        assert!(meant("release", &board, None).is_empty(), "nothing of it failed");
+        assert!(matching_triggers("release", &board, None).is_empty(), "the release has nothing in quarantine");
     }
 }

@@ -192,7 +192,9 @@ pub struct PlannedLoad {
 /// Arguments of `landfall why`.
 #[derive(Debug, Clone, Args)]
 pub struct WhyArgs {
-    /// Object (s3://BUCKET/KEY), name or unique id of a model, or id of a run
+    /// Object, model or run to explain
+    ///
+    /// An object is `s3://BUCKET/KEY`, a model is its name or unique id, and a run is its id.
     #[arg(value_name = "WHAT")]
     pub what: String,
     /// The stack to ask.

@@ -92,7 +92,7 @@ pub fn find(given: Option<&Path>) -> Result<PathBuf, DbtError> {
 ///
 /// # Errors
 ///
-/// The folder has no dbt_project.yml.
+/// The folder has no `dbt_project.yml`.
 pub fn project(folder: &Path) -> Result<PathBuf, DbtError> {
     match folder.canonicalize() {
         Ok(folder) if folder.join("dbt_project.yml").is_file() => Ok(folder),

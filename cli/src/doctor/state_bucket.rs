@@ -75,7 +75,7 @@ fn is_private(block: &PublicAccessBlockConfiguration) -> bool {
     .all(|on| *on == Some(true))
 }
 
-/// Writes a new object, writes it again with If-None-Match, compare-and-swaps it with a wrong ETag, and deletes it. Returns
+/// Writes a new object, writes it again with If-None-Match, compare-and-swaps it with a wrong `ETag`, and deletes it. Returns
 /// whether S3 refused the second and the third write; the whole protocol depends on this.
 async fn try_conditional_writes(state: &Store) -> Result<bool, StoreError> {
     let key = format!("doctor/{}", clock::nonce().as_str());
@@ -107,7 +107,7 @@ fn report_conditional_writes(report: &mut DoctorReport, state: &Store, tried: Re
             report.note(BUCKET, "conditional writes not checked, because you may not write to doctor/; the permission is not needed otherwise");
         }
         Err(error) => {
-            report.warning(BUCKET, format!("conditional writes not checked: {error}"), "run the command again")
+            report.warning(BUCKET, format!("conditional writes not checked: {error}"), "run the command again");
         }
     }
 }

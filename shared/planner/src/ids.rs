@@ -1,37 +1,41 @@
-//! Names that are checked once, where they enter, and carried as types from there on.
+//! Names that are validated once, where they enter, and are types from there on.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A name that does not have the form its type asks for.
+/// A name that breaks the rule of its type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not a {what}: {rule}")]
+#[error("{text:?} is not a valid {kind}: write {rule}")]
 pub struct InvalidName {
-    /// What the text was meant to be.
-    pub what: &'static str,
-    /// The text as it came.
+    /// The kind of name, such as `dataset name`.
+    pub kind: &'static str,
+    /// The invalid text.
     pub text: String,
-    /// What a good one looks like.
+    /// The rule for valid names.
     pub rule: &'static str,
 }
 
 macro_rules! name {
-    ($(#[$doc:meta])* $name:ident, $what:literal, $rule:literal, $ok:expr) => {
+    ($(#[$doc:meta])* $name:ident, $kind:literal, $rule:literal, $is_valid:expr) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(String);
 
         impl $name {
-            /// Takes the text if it has the form, else says what form is meant.
+            /// Validates the text.
+            ///
+            /// # Errors
+            ///
+            /// Fails if the text breaks the rule of this kind of name.
             pub fn parse(text: impl Into<String>) -> Result<Self, InvalidName> {
                 let text = text.into();
-                let ok: fn(&str) -> bool = $ok;
-                if ok(&text) { Ok(Self(text)) } else { Err(InvalidName { what: $what, text, rule: $rule }) }
+                let is_valid: fn(&str) -> bool = $is_valid;
+                if is_valid(&text) { Ok(Self(text)) } else { Err(InvalidName { kind: $kind, text, rule: $rule }) }
             }
 
-            /// The text itself.
+            /// Returns the name as text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -65,25 +69,26 @@ macro_rules! name {
     };
 }
 
-/// Letters, digits, `-` and `_`: safe in an S3 key, a file name, a URL and an ECS `startedBy`.
-fn is_token(text: &str, longest: usize) -> bool {
+/// Returns whether the text has letters, digits, `-` and `_` only and starts with a letter or digit. Such a name is safe in
+/// an S3 key, a file name, a URL, an ECS `startedBy` and as an argument of a command.
+fn is_token(text: &str, max_len: usize) -> bool {
     !text.is_empty()
-        && text.len() <= longest
+        && text.len() <= max_len
         && text.starts_with(|c: char| c.is_ascii_alphanumeric())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
 }
 
 name! {
-    /// One execution of a plan. Made as `<time>-<writer's nonce>-<n>`, so that it sorts by time. At most 36 characters, because
-    /// it is the task's [`startedBy`](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html).
+    /// The id of a run: `<time>-<nonce of the compare-and-swap>-<n>`, so that ids sort by time. It has at most 36 characters,
+    /// because it is the task's [`startedBy`](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html).
     RunId, "run id", "1 to 36 letters, digits, '-' or '_'", |t| is_token(t, 36)
 }
 name! {
-    /// One immutable version of the dbt project. Sorts by time when made by `landfall release`.
-    ReleaseId, "release", "1 to 100 letters, digits, '-' or '_'", |t| is_token(t, 100)
+    /// The id of a release. Ids that `landfall release` makes sort by time.
+    ReleaseId, "release id", "1 to 100 letters, digits, '-' or '_'", |t| is_token(t, 100)
 }
 name! {
-    /// What lands: `source.table`, or a name of the user's for a group.
+    /// The name of a dataset: `source.table` of a dbt source, or a name of the user's own for a group.
     DatasetName, "dataset name", "1 to 200 letters, digits, '_', '-' or '.', starting with a letter, digit or '_'",
     |t| !t.is_empty()
         && t.len() <= 200
@@ -91,29 +96,31 @@ name! {
         && t.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'))
 }
 name! {
-    /// A scheduled run of landfall.yml. At most 40 characters: it becomes part of an EventBridge Scheduler name (at most 64).
+    /// The name of a job of landfall.yml. It has at most 40 characters, because it becomes part of the
+    /// [name of a schedule](https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateSchedule.html), at most 64.
     JobName, "job name", "1 to 40 letters, digits, '-' or '_'", |t| is_token(t, 40)
 }
 name! {
-    /// dbt's `unique_id` of a node, such as `model.shop.stg_orders`.
+    /// The `unique_id` of a dbt node, such as `model.shop.stg_orders`.
     NodeId, "node id", "dbt's unique_id: at least two parts joined by dots, without control characters",
     |t| t.len() <= 1000 && t.contains('.') && !t.chars().any(char::is_control)
 }
 name! {
-    /// The random mark of one writer's one compare-and-swap; the board and the ledger keep it.
+    /// The random mark of one compare-and-swap. The board and the ledger keep it.
     Nonce, "nonce", "1 to 16 lower-case hexadecimal digits",
     |t| !t.is_empty() && t.len() <= 16 && t.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f'))
 }
 
 impl RunId {
-    /// The id of the `n`th run that the writer with this nonce starts in one compare-and-swap: `20261122t171417z-9f3a2c1b-0`.
+    /// Returns the id of the `n`th run, from 0, that is planned in the compare-and-swap with this nonce:
+    /// `20261122t171417z-9f3a2c1b-0`.
     pub fn new(now: jiff::Timestamp, nonce: &Nonce, n: usize) -> Self {
         let short: String = nonce.as_str().chars().take(12).collect();
         Self(format!("{}-{short}-{n}", compact_timestamp(now)))
     }
 }
 
-/// `20261122t171417z`: an instant to the second, in UTC, as it stands in ids.
+/// Formats an instant for an id, in UTC and whole seconds: `20261122t171417z`.
 pub fn compact_timestamp(now: jiff::Timestamp) -> String {
     now.strftime("%Y%m%dt%H%M%Sz").to_string()
 }
@@ -133,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn hostile_text_is_no_name() {
+    fn hostile_text_is_not_a_valid_name() {
         for text in ["", "-rf", "a/b", "a b", "a\n", "../x"] {
             assert!(RunId::parse(text).is_err(), "{text:?}");
             assert!(ReleaseId::parse(text).is_err(), "{text:?}");

@@ -1,11 +1,14 @@
-//! The planner: decides what a load, a release, a job or a stopped task leads to. Pure: no async, no AWS, no clock.
+//! The planner: the pure decision core of Landfall. It decides which runs follow from a load, a release, a job, an operator
+//! command or a stopped task. It has no async code, no AWS client and no clock.
 //!
-//! - [`decide()`]: `(board, input, context) -> decision`, and [`effects()`]: what the board asks every function to do.
-//! - `state`: the [`Board`], its backlog and its stored form.
-//! - `config`: [`LandfallYml`], locations and readiness policies.
-//! - `release`: a [`Release`], compiled from landfall.yml and the manifest.
-//! - `protocol`: [`Plan`], [`RunResult`], [`Claim`], the ledger and the events.
-//! - [`invariants`]: what is true of every board and every step. [`safeguards`]: the rules that the simulation can switch off.
+//! - [`decide()`] takes a board, an input and a context, and returns a decision. [`effects()`] lists what the board asks every
+//!   function to do.
+//! - `state` holds the [`Board`], its backlog and its stored form.
+//! - `config` holds [`LandfallYml`], locations and readiness policies.
+//! - `release` compiles landfall.yml and the manifest to a [`Release`].
+//! - `protocol` holds the documents that Landfall's parts exchange: [`Plan`], [`RunResult`], [`Claim`], the ledger and events.
+//! - [`invariants`] checks what is true of every board and every step. [`safeguards`] names the rules that the simulation can
+//!   switch off.
 
 mod config;
 mod decide;

@@ -61,7 +61,7 @@ async fn a_task_that_is_killed_and_whose_end_no_one_is_told_of_is_settled_by_the
     assert!(world.ask("select count(*) from analytics.fct_orders").parse::<u32>().unwrap() > 0);
 
     let why = landfall::why::explain(&world.stack.stack, run.as_str()).await.unwrap();
-    assert!(why.contains("it was killed, and ECS does not say why") && why.contains("TaskMemory"), "{why}");
+    assert!(why.contains("a signal killed it and ECS gave no reason") && why.contains("TaskMemory"), "{why}");
     let artifacts = format!("runs/{run}/2/ (");
     assert!(why.contains(&artifacts) && why.contains("run_results.json") && why.contains("its output: "), "{why}");
 

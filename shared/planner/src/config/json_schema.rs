@@ -1,5 +1,5 @@
-//! landfall.schema.json: the JSON Schema of landfall.yml, for editors. It is made from the types that read the file, in tests alone, so that nothing
-//! that ships carries it.
+//! landfall.schema.json: the JSON Schema of landfall.yml, for editors. A test generates it from the types that read the file
+//! and from their doc comments. No shipped binary contains it.
 
 use std::{borrow::Cow, fs, path::Path};
 
@@ -15,7 +15,7 @@ impl JsonSchema for StringList {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "One text, or a list of texts.",
+            "description": "A string, or a list of strings.",
             "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }],
         })
     }
@@ -27,7 +27,7 @@ impl JsonSchema for ConfigDuration {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "description": "A length of time: 2s, 10m, 1h30m.", "pattern": "^[0-9]" })
+        json_schema!({ "type": "string", "description": "A duration in hours, minutes and seconds, 0s to 720h. Examples: 2s, 10m, 1h30m.", "pattern": "^[0-9]" })
     }
 }
 
@@ -51,7 +51,7 @@ impl JsonSchema for JobName {
     }
 }
 
-fn schema() -> Value {
+pub(super) fn schema() -> Value {
     let mut schema = schema_for!(LandfallYml).to_value();
     schema["title"] = "landfall.yml".into();
     schema["$id"] = "landfall.schema.json".into();
@@ -59,19 +59,19 @@ fn schema() -> Value {
 }
 
 #[test]
-fn the_published_schema_is_the_one_of_the_types() {
+fn the_published_schema_is_generated_from_the_types() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("landfall.schema.json");
     let published: Value = serde_json::from_slice(&fs::read(&file).unwrap_or_default()).unwrap_or_default();
     let schema = schema();
     if published != schema {
         let new = file.with_extension("json.new");
         fs::write(&new, format!("{}\n", serde_json::to_string_pretty(&schema).unwrap())).unwrap();
-        panic!("{} is out of date: look at {} and put it in its place", file.display(), new.display());
+        panic!("{} is out of date: check {} and replace it with that file", file.display(), new.display());
     }
 }
 
 #[test]
-fn every_key_is_described_and_an_unknown_one_is_an_error() {
+fn every_key_is_described_and_unknown_keys_are_refused() {
     let schema = schema();
     let mut objects = vec![("landfall.yml", &schema)];
     objects.extend(schema["$defs"].as_object().unwrap().iter().map(|(name, schema)| (name.as_str(), schema)));

@@ -1,204 +1,60 @@
-//! landfall.yml: which datasets there are, when they count as loaded, what runs by schedule. Unknown keys fail, because a misspelt key that is
-//! quietly ignored is a load that quietly never runs.
+//! landfall.yml as a whole: its sections, and the rules that YAML's shape does not express. Unknown keys are errors, because a
+//! misspelt key that is ignored is a load that never runs.
 
 use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-use crate::{ConfigDuration, DatasetName, JobName, LimitsConfig, OnDelete, ReadinessConfig, RunsConfig, StringList};
+use crate::{
+    ConfigDuration, DatasetConfig, DatasetName, JobConfig, JobName, LimitsConfig, LoadsConfig, ReleaseConfig,
+    RetryRule, RunsConfig,
+};
 
-/// landfall.yml, read and checked by itself; [`crate::compile`](crate::compile()) checks it against the manifest.
+/// The settings of a dbt project for Landfall: the file `landfall.yml` beside `dbt_project.yml`. Only `version` is required.
+// The doc comments of these types are the descriptions of landfall.schema.json, which editors show to users.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LandfallYml {
-    /// 1.
+    /// The version of this file's format: always 1.
     pub version: u32,
-    /// What holds for every dataset that does not say otherwise.
+    /// Settings of every dataset. The settings of one dataset take precedence.
     #[serde(default)]
     pub loads: LoadsConfig,
-    /// By name: `source.table`, or a name of one's own with `select` or the tag of that name.
+    /// Datasets by name. `source.table` names a dbt source table. Another name is a group of your own, which needs
+    /// `select` or nodes with that name as a tag. A source whose definition states its location needs no entry.
     #[serde(default)]
     pub datasets: BTreeMap<DatasetName, DatasetConfig>,
-    /// Scheduled runs.
+    /// Runs by schedule, by name. A name has 1 to 40 letters, digits, `-` or `_`.
     #[serde(default)]
     pub jobs: BTreeMap<JobName, JobConfig>,
-    /// What a new release has pending.
+    /// What a new release runs, apart from loads.
     #[serde(default)]
     pub release: ReleaseConfig,
-    /// How runs run.
+    /// How runs execute.
     #[serde(default)]
     pub runs: RunsConfig,
-    /// What stops a runaway.
+    /// Limits on the number of runs.
     #[serde(default)]
     pub limits: LimitsConfig,
-    /// The rungs of the retry ladder, in order.
-    #[serde(default = "default_retry")]
+    /// What Landfall does about a failed attempt. A run has at most 4 attempts. `[]` turns retries off.
+    /// Default: `[relaunch, failed]`.
+    #[serde(default = "RetryRule::defaults")]
     pub retry: Vec<RetryRule>,
-    /// The docs site.
+    /// The website with the project's dbt docs.
     #[serde(default)]
     pub docs: DocsConfig,
 }
 
-/// What holds for every load.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, default)]
-pub struct LoadsConfig {
-    /// A dataset also runs `tag:<dataset>+`.
-    pub by_tag: bool,
-    /// Never run by a load; dbt's selection syntax.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub exclude: Option<StringList>,
-    /// When a dataset counts as loaded.
-    pub ready: ReadinessConfig,
-    /// What the deletion of an object is.
-    #[serde(skip_serializing_if = "OnDelete::is_ignore")]
-    pub on_delete: OnDelete,
-    /// At least so long from one run of a dataset to its next.
-    pub min_interval: ConfigDuration,
-}
-
-impl Default for LoadsConfig {
-    fn default() -> Self {
-        Self {
-            by_tag: false,
-            exclude: None,
-            ready: ReadinessConfig::default(),
-            on_delete: OnDelete::Ignore,
-            min_interval: ConfigDuration(SignedDuration::ZERO),
-        }
-    }
-}
-
-/// One dataset.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, default)]
-pub struct DatasetConfig {
-    /// A prefix in the landing bucket (`orders/`), or `s3://bucket/prefix/`; one or more.
-    #[serde(skip_serializing_if = "StringList::is_empty")]
-    pub location: StringList,
-    /// Instead of the default selection.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub select: Option<StringList>,
-    /// Instead of `loads.ready`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ready: Option<ReadinessConfig>,
-    /// Instead of `loads.on_delete`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub on_delete: Option<OnDelete>,
-    /// Instead of `loads.min_interval`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub min_interval: Option<ConfigDuration>,
-    /// What the run does before it builds.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub before: Vec<Operation>,
-}
-
-/// `run-operation: MACRO`, perhaps with `args`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct Operation {
-    /// The macro.
-    #[serde(rename = "run-operation")]
-    pub run_operation: String,
-    /// Its arguments.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub args: BTreeMap<String, serde_json::Value>,
-}
-
-/// One job.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct JobConfig {
-    /// `cron(...)` or `rate(...)` of [EventBridge Scheduler](https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html).
-    pub schedule: String,
-    /// IANA name; UTC unless said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub timezone: Option<String>,
-    /// `dbt source freshness` of these.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub freshness: Option<SelectionConfig>,
-    /// `dbt test` of these, data tests only.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub test: Option<SelectionConfig>,
-    /// `dbt build` of these.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub build: Option<SelectionConfig>,
-}
-
-/// What a job selects.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct SelectionConfig {
-    /// dbt's selection syntax.
-    pub select: StringList,
-    /// dbt's selection syntax.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub exclude: Option<StringList>,
-}
-
-/// What a new release has pending.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, default)]
-pub struct ReleaseConfig {
-    /// Evaluated against the release before.
-    pub select: StringList,
-    /// What the very first one has pending.
-    pub first: FirstRelease,
-    /// Above so many nodes an operator approves.
-    pub max_nodes: usize,
-}
-
-impl Default for ReleaseConfig {
-    fn default() -> Self {
-        Self { select: StringList(vec!["state:modified+".to_owned()]), first: FirstRelease::Adopt, max_nodes: 50 }
-    }
-}
-
-/// What the very first release has pending.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum FirstRelease {
-    /// Everything.
-    Build,
-    /// Nothing: relations that exist count as built.
-    Adopt,
-}
-
-/// A rung of the retry ladder.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum RetryRule {
-    /// The task never started, or was lost or stopped before it was done: again, what remains.
-    Relaunch,
-    /// dbt failed on a node (not on a test): again, once, what failed and what was skipped for it.
-    Failed,
-    /// An incremental model failed by itself: it is built anew from nothing, once, if it is selected here. Never a snapshot or a seed, nor a model
-    /// with `full_refresh: false` or `meta: { landfall: { protected: true } }`, nor after a failing test, a time-out or a denied right.
-    FullRefresh(SelectionConfig),
-}
-
-fn default_retry() -> Vec<RetryRule> {
-    vec![RetryRule::Relaunch, RetryRule::Failed]
-}
-
-/// The docs site.
+/// The website with the project's dbt docs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct DocsConfig {
-    /// Whether there is one.
+    /// Whether runs generate docs and Landfall publishes them. Default: `true`.
     pub publish: bool,
-    /// At least so long from one version to the next.
+    /// The shortest time between two versions of the site. Default: `10m`.
     pub every: ConfigDuration,
 }
 
@@ -218,7 +74,7 @@ impl Default for LandfallYml {
             release: ReleaseConfig::default(),
             runs: RunsConfig::default(),
             limits: LimitsConfig::default(),
-            retry: default_retry(),
+            retry: RetryRule::defaults(),
             docs: DocsConfig::default(),
         }
     }
@@ -227,62 +83,70 @@ impl Default for LandfallYml {
 /// A landfall.yml that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum LandfallYmlError {
-    /// Not YAML, or not of this shape.
+    /// The text is not YAML, or has a missing, unknown or malformed key.
     #[error("landfall.yml: {0}")]
     Unreadable(String),
-    /// Another version.
-    #[error("landfall.yml has version {0}; this landfall reads version 1")]
+    /// The file's format has another version.
+    #[error("landfall.yml: version is {0}, but this Landfall reads version 1: write `version: 1`")]
     Version(u32),
-    /// A rule that YAML's shape does not tell.
-    #[error("landfall.yml: {place}: {rule}")]
-    Rule {
-        /// Where.
-        place: String,
-        /// What is wrong, and what would be right.
-        rule: String,
+    /// A value breaks a rule that YAML's shape does not express.
+    #[error("landfall.yml: {key}: {problem}")]
+    InvalidValue {
+        /// The key's path, such as `runs.max_parallel`.
+        key: String,
+        /// What is wrong, and which values are valid.
+        problem: String,
     },
 }
 
 impl LandfallYml {
-    /// Reads landfall.yml, already rendered.
+    /// Reads the text of landfall.yml after its `{{ env_var(...) }}` calls were rendered. [`compile`](crate::compile())
+    /// checks the result against the manifest.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the text is not YAML, if a key is unknown or missing, or if a value is out of range.
     pub fn from_yaml(text: &str) -> Result<Self, LandfallYmlError> {
         let project: Self =
             serde_saphyr::from_str(text).map_err(|error| LandfallYmlError::Unreadable(error.to_string()))?;
-        project.check()?;
+        project.validate()?;
         Ok(project)
     }
 
-    fn check(&self) -> Result<(), LandfallYmlError> {
-        let rule = |place: String, rule: &str| Err(LandfallYmlError::Rule { place, rule: rule.to_owned() });
+    fn validate(&self) -> Result<(), LandfallYmlError> {
+        let invalid =
+            |key: String, problem: &str| Err(LandfallYmlError::InvalidValue { key, problem: problem.to_owned() });
         if self.version != 1 {
             return Err(LandfallYmlError::Version(self.version));
         }
         if self.runs.max_parallel == 0 {
-            return rule("runs.max_parallel".into(), "at least 1, or nothing ever runs");
+            return invalid("runs.max_parallel".into(), "0 is too small, no run would ever start: give 1 or more");
         }
         if self.runs.timeout.0 < SignedDuration::from_secs(1) {
-            return rule("runs.timeout".into(), "at least 1s");
+            return invalid("runs.timeout".into(), "too short: give 1s or more");
         }
-        // An attempt that waits longer than its call may be repeated would be given up for lost.
+        // Waiting out the drain must not outlast the time in which the RunTask call may be repeated: the attempt would count as lost.
         if self.runs.drain.0 > SignedDuration::from_mins(30) {
-            return rule("runs.drain".into(), "at most 30m");
+            return invalid("runs.drain".into(), "too long: give 30m or less");
         }
-        for (name, ready) in std::iter::once(("loads.ready".to_owned(), &self.loads.ready)).chain(
-            self.datasets
-                .iter()
-                .filter_map(|(name, d)| d.ready.as_ref().map(|r| (format!("datasets.{name}.ready"), r))),
-        ) {
+        let datasets = self.datasets.iter();
+        let own =
+            datasets.filter_map(|(name, config)| Some((format!("datasets.{name}.ready"), config.ready.as_ref()?)));
+        for (key, ready) in std::iter::once(("loads.ready".to_owned(), &self.loads.ready)).chain(own) {
             if let Some(problem) = ready.problem() {
-                return rule(name, problem);
+                return invalid(key, problem);
             }
         }
         for (name, job) in &self.jobs {
             if job.freshness.is_none() && job.test.is_none() && job.build.is_none() {
-                return rule(format!("jobs.{name}"), "does nothing: give freshness, test or build");
+                return invalid(format!("jobs.{name}"), "the job does nothing: give freshness, test or build");
             }
             let schedule = job.schedule.trim();
             if !(schedule.starts_with("cron(") || schedule.starts_with("rate(")) || !schedule.ends_with(')') {
-                return rule(format!("jobs.{name}.schedule"), "write cron(...) or rate(...)");
+                return invalid(
+                    format!("jobs.{name}.schedule"),
+                    "not a schedule of EventBridge Scheduler: write cron(0 4 * * ? *) or rate(1 day)",
+                );
             }
         }
         Ok(())
@@ -315,7 +179,7 @@ docs:    { publish: true, every: 10m }
 "#;
 
     #[test]
-    fn the_documented_example_is_read_and_reads_back() {
+    fn a_file_with_every_section_survives_serialization() {
         let project = LandfallYml::from_yaml(FULL).unwrap();
         assert_eq!(project.loads.ready.quiet, Some(ConfigDuration(SignedDuration::from_secs(60))));
         assert_eq!(project.datasets.len(), 2);
@@ -324,18 +188,20 @@ docs:    { publish: true, every: 10m }
     }
 
     #[test]
-    fn an_unknown_key_is_named() {
+    fn an_unknown_key_is_refused_by_name() {
         let error = LandfallYml::from_yaml("version: 1\nloads: { quite: 60s }\n").unwrap_err().to_string();
         assert!(error.contains("quite"), "{error}");
     }
 
     #[test]
-    fn a_wrong_duration_and_two_policies_and_an_idle_job_are_refused() {
+    fn an_invalid_value_is_refused_with_its_place() {
         for (yaml, word) in [
             ("version: 1\nloads: { min_interval: soon }", "soon"),
             ("version: 1\nloads: { ready: { quiet: 2s, every_object: true } }", "loads.ready"),
             ("version: 1\njobs: { x: { schedule: 'rate(1 day)' } }", "jobs.x"),
             ("version: 1\njobs: { x: { schedule: 'daily', test: { select: 'a' } } }", "schedule"),
+            ("version: 1\nruns: { max_parallel: 0 }", "runs.max_parallel"),
+            ("version: 1\nruns: { drain: 31m }", "runs.drain"),
             ("version: 2\n", "version 2"),
         ] {
             let error = LandfallYml::from_yaml(yaml).unwrap_err().to_string();

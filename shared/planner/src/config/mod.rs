@@ -1,21 +1,28 @@
 //! landfall.yml and the `meta` of dbt nodes: datasets and their locations, readiness policies, jobs, run settings.
 
+mod dataset_settings;
+mod job_settings;
 #[cfg(test)]
 mod json_schema;
 mod landfall_yml;
-mod locations;
+mod location;
+mod location_lookup;
 mod node_meta;
 mod readiness_policy;
+#[cfg(test)]
+mod reference_page;
+mod release_settings;
 mod run_settings;
-mod values;
+mod yaml_values;
 
-pub use landfall_yml::{
-    DatasetConfig, DocsConfig, FirstRelease, JobConfig, LandfallYml, LandfallYmlError, LoadsConfig, Operation,
-    ReleaseConfig, RetryRule, SelectionConfig,
-};
-pub(crate) use locations::s3_uris;
-pub use locations::{KeyPlacement, Location, LocationError, Locations};
+pub use dataset_settings::{DatasetConfig, LoadsConfig, OnDelete, Operation};
+pub use job_settings::{JobConfig, SelectionConfig};
+pub use landfall_yml::{DocsConfig, LandfallYml, LandfallYmlError};
+pub(crate) use location::s3_uris;
+pub use location::{Location, LocationError};
+pub use location_lookup::{KeyPlacement, Locations};
 pub(crate) use node_meta::NodeMeta;
-pub use readiness_policy::{MAX_COUNT, OnDelete, ReadinessConfig, ReadinessPolicy};
-pub use run_settings::{Capacity, Hooks, LimitsConfig, RunsConfig, WarehouseSharing};
-pub use values::{ConfigDuration, StringList};
+pub use readiness_policy::{MAX_COUNT, ReadinessConfig, ReadinessPolicy};
+pub use release_settings::{FirstRelease, ReleaseConfig};
+pub use run_settings::{Capacity, Hooks, LimitsConfig, RetryRule, RunsConfig, WarehouseSharing};
+pub use yaml_values::{ConfigDuration, StringList};

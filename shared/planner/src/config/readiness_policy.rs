@@ -1,4 +1,4 @@
-//! When a dataset counts as loaded: the policies of landfall.yml, with their defaults and bounds.
+//! Readiness policies: the rule by which a load counts as complete, with defaults and bounds.
 
 use jiff::SignedDuration;
 use landfall_select::Glob;
@@ -6,110 +6,96 @@ use serde::{Deserialize, Serialize};
 
 use crate::ConfigDuration;
 
-/// How many objects a group may be said to have.
+/// The largest number of objects that `count` may name. The board keeps a hash of each.
 pub const MAX_COUNT: u32 = 1_000;
 
 const QUIET: SignedDuration = SignedDuration::from_secs(60);
 const QUIET_AT_MOST: SignedDuration = SignedDuration::from_mins(10);
 const DELAY_AT_MOST: SignedDuration = SignedDuration::from_hours(1);
-const MORE_AT_MOST: SignedDuration = SignedDuration::from_hours(24);
+const MARKER_OR_COUNT_AT_MOST: SignedDuration = SignedDuration::from_hours(24);
 
-/// When a dataset counts as loaded. One policy at most; none is `quiet: 60s`.
+/// The rule by which a load counts as complete. Give one of `quiet`, `delay`, `marker`, `count`, `every_object` and
+/// `event`. Default: `quiet: 60s`. With every rule a `Dataset Loaded` event completes the load at once.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct ReadinessConfig {
-    /// Nothing new came for so long (60 s unless said).
+    /// A load is complete when no object has landed for this time. Example: `2m`. Default: `60s`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quiet: Option<ConfigDuration>,
-    /// So long after the last object: for rows that reach the warehouse some time after the object reached S3.
+    /// A load is complete this long after its last object, because a loader needs that time to bring the rows from S3 to
+    /// the warehouse. Example: `15m`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delay: Option<ConfigDuration>,
-    /// An object of this name came: a glob on the key's part below the location, or on its last part if it has no slash.
+    /// A load is complete when an object of this name has landed. A glob without a slash matches the last part of the
+    /// key, and a glob with slashes matches the key below the location. Examples: `_SUCCESS`, `dt=*/_SUCCESS`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub marker: Option<String>,
-    /// So many different objects came.
+    /// A load is complete when this many different objects have landed: 1 to 1000. Example: `24`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(range(min = 1, max = 1000)))]
     pub count: Option<u32>,
-    /// With `count`: in one group, which is the part of the key's path that this glob matches (`dt=*`).
+    /// With `count`: objects are counted in groups. A group is the folder (or folders) of the key that this glob matches.
+    /// Example: `dt=*`. Default: all objects of the dataset are one group.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub per: Option<String>,
-    /// Never later than so long after the first object; then the run starts with a warning. Unless said: 10 min with `quiet`, 1 h with `delay`,
-    /// 24 h with `marker` and `count`.
+    /// The longest wait, from the first object of a load. After it, the run starts with a warning.
+    /// Default: `10m` with `quiet`, `1h` with `delay`, `24h` with `marker` and `count`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at_most: Option<ConfigDuration>,
-    /// Each object at once.
+    /// Each object is a complete load of its own. Default: `false`.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub every_object: bool,
-    /// Only a `Dataset Loaded` event; objects are ledgered and not acted on.
+    /// Only a `Dataset Loaded` event is a load. Objects are recorded in the ledger and start no run. Default: `false`.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub event: bool,
 }
 
-/// What the deletion of an object is to its dataset.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum OnDelete {
-    /// Nothing.
-    #[default]
-    Ignore,
-    /// A load, as if an object had come: for models that are built from all objects that there are.
-    Load,
-}
-
-impl OnDelete {
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if hands a reference over")]
-    pub(crate) fn is_ignore(&self) -> bool {
-        *self == Self::Ignore
-    }
-}
-
-/// When a dataset counts as loaded, with every default filled in.
+/// The rule by which a load counts as complete, with every default filled in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "policy")]
 pub enum ReadinessPolicy {
-    /// When nothing new came for a time, or at most so long after the first.
+    /// Complete when no event came for a time.
     Quiet {
-        /// Since the last event.
+        /// The time since the last event.
         quiet: ConfigDuration,
-        /// Since the first.
+        /// The longest wait since the first event.
         at_most: ConfigDuration,
     },
-    /// So long after the last: what came is in the warehouse only then.
+    /// Complete some time after the last event, when its rows are in the warehouse.
     Delay {
-        /// Since the last event.
+        /// The time since the last event.
         delay: ConfigDuration,
-        /// Since the first.
+        /// The longest wait since the first event.
         at_most: ConfigDuration,
     },
-    /// When an object of this name came.
+    /// Complete when an object of a certain name has landed.
     Marker {
-        /// Its name's glob.
+        /// The glob of the object's name.
         marker: String,
-        /// Since the first event.
+        /// The longest wait since the first event.
         at_most: ConfigDuration,
     },
-    /// When a group is complete.
+    /// Complete when a group has all its objects.
     Count {
-        /// How many different keys it has.
+        /// The number of different keys of a group, 1 to [`MAX_COUNT`].
         count: u32,
-        /// What of a key names its group; absent: all are one.
+        /// The glob of the folders that name a group. If absent, all objects are one group.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         per: Option<String>,
-        /// Since the first event.
+        /// The longest wait since the first event.
         at_most: ConfigDuration,
     },
-    /// At once.
+    /// Complete with each object.
     EveryObject,
-    /// On a loader's word alone.
+    /// Complete with a `Dataset Loaded` event only.
     Event,
 }
 
 impl ReadinessConfig {
-    /// What is wrong with it, if anything is.
+    /// Returns what is wrong with the settings, and which ones are valid.
     pub(crate) fn problem(&self) -> Option<&'static str> {
-        let ways = [
+        let policies = [
             self.quiet.is_some(),
             self.delay.is_some(),
             self.marker.is_some(),
@@ -117,25 +103,29 @@ impl ReadinessConfig {
             self.every_object,
             self.event,
         ];
-        if ways.into_iter().filter(|way| *way).count() > 1 {
-            return Some("give one of quiet, delay, marker, count, every_object and event");
+        if policies.into_iter().filter(|given| *given).count() > 1 {
+            return Some(
+                "these exclude each other: give only one of quiet, delay, marker, count, every_object and event",
+            );
         }
         if self.per.is_some() && self.count.is_none() {
-            return Some("per says what count counts: give count, too");
+            return Some("per without count has no effect: give count too");
         }
         if self.count.is_some_and(|count| count == 0 || count > MAX_COUNT) {
-            return Some("count is 1 to 1000");
+            return Some("count is out of range: give 1 to 1000");
         }
-        let glob = |text: &Option<String>| text.as_ref().is_some_and(|text| text.split('/').any(str::is_empty));
-        if glob(&self.marker) || glob(&self.per) {
-            return Some("marker and per are globs of names joined by single slashes: _SUCCESS, dt=*/_SUCCESS, dt=*");
+        let empty_part = |glob: &Option<String>| glob.as_ref().is_some_and(|glob| glob.split('/').any(str::is_empty));
+        if empty_part(&self.marker) || empty_part(&self.per) {
+            return Some(
+                "marker and per are names joined by single slashes, without one at either end: write _SUCCESS, dt=*/_SUCCESS or dt=*",
+            );
         }
         None
     }
 
-    /// With its defaults.
+    /// Returns the policy with its defaults.
     pub(crate) fn policy(&self) -> ReadinessPolicy {
-        let at_most = |otherwise| self.at_most.unwrap_or(ConfigDuration(otherwise));
+        let at_most = |default| self.at_most.unwrap_or(ConfigDuration(default));
         if self.event {
             return ReadinessPolicy::Event;
         }
@@ -146,10 +136,10 @@ impl ReadinessConfig {
             return ReadinessPolicy::Delay { delay, at_most: at_most(DELAY_AT_MOST).max(delay) };
         }
         if let Some(marker) = &self.marker {
-            return ReadinessPolicy::Marker { marker: marker.clone(), at_most: at_most(MORE_AT_MOST) };
+            return ReadinessPolicy::Marker { marker: marker.clone(), at_most: at_most(MARKER_OR_COUNT_AT_MOST) };
         }
         if let Some(count) = self.count {
-            return ReadinessPolicy::Count { count, per: self.per.clone(), at_most: at_most(MORE_AT_MOST) };
+            return ReadinessPolicy::Count { count, per: self.per.clone(), at_most: at_most(MARKER_OR_COUNT_AT_MOST) };
         }
         let quiet = self.quiet.unwrap_or(ConfigDuration(QUIET));
         ReadinessPolicy::Quiet { quiet, at_most: at_most(QUIET_AT_MOST).max(quiet) }
@@ -157,7 +147,7 @@ impl ReadinessConfig {
 }
 
 impl ReadinessPolicy {
-    /// How long after an object its rows are in the warehouse, as far as the policy tells.
+    /// Returns how long after an object lands its rows are in the warehouse. Zero unless the policy is `Delay`.
     pub(crate) fn warehouse_delay(&self) -> SignedDuration {
         match self {
             Self::Delay { delay, .. } => delay.0,
@@ -165,28 +155,28 @@ impl ReadinessPolicy {
         }
     }
 
-    /// Whether an object of this key (its part below the location) says that all have come.
-    pub(crate) fn is_marker(&self, below: &str) -> bool {
+    /// Returns whether an object with this key, relative to its location, is the policy's marker.
+    pub(crate) fn is_marker(&self, relative_key: &str) -> bool {
         let Self::Marker { marker, .. } = self else { return false };
-        let parts: Vec<&str> = below.split('/').collect();
+        let parts: Vec<&str> = relative_key.split('/').collect();
         if marker.contains('/') {
             return matches(marker, &parts);
         }
         parts.last().is_some_and(|last| Glob::new(marker).matches(last))
     }
 
-    /// The group that an object of this key (its part below the location) counts for; none if it is in no group.
-    pub(crate) fn group(&self, below: &str) -> Option<String> {
+    /// Returns the group that an object with this key, relative to its location, counts for. `None` if it is in no group.
+    pub(crate) fn group(&self, relative_key: &str) -> Option<String> {
         let Self::Count { per, .. } = self else { return None };
         let Some(per) = per else { return Some(String::new()) };
-        let folders: Vec<&str> = below.split('/').collect();
-        let (_, folders) = folders.split_last()?;
-        let wide = per.split('/').count();
-        folders.windows(wide).find(|window| matches(per, window)).map(|window| window.join("/"))
+        let parts: Vec<&str> = relative_key.split('/').collect();
+        let (_, folders) = parts.split_last()?;
+        let depth = per.split('/').count();
+        folders.windows(depth).find(|window| matches(per, window)).map(|window| window.join("/"))
     }
 }
 
-/// Part by part: a `*` reaches no further than the next slash.
+/// Matches part by part, so that a `*` does not reach beyond the next slash.
 fn matches(glob: &str, parts: &[&str]) -> bool {
     let globs: Vec<&str> = glob.split('/').collect();
     globs.len() == parts.len() && globs.iter().zip(parts).all(|(glob, part)| Glob::new(glob).matches(part))
@@ -201,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_marker_is_found_by_its_name_or_its_path() {
+    fn a_marker_matches_by_name_or_by_path() {
         let by_name = ready("{ marker: _SUCCESS }").policy();
         for (below, is) in [("_SUCCESS", true), ("dt=1/_SUCCESS", true), ("_SUCCESS/a", false), ("a_SUCCESS", false)] {
             assert_eq!(by_name.is_marker(below), is, "{below}");
@@ -219,12 +209,12 @@ mod tests {
         assert_eq!(group("dt=1/h=2/a.csv").as_deref(), Some("dt=1/h=2"));
         assert_eq!(group("raw/dt=1/h=2/x/a.csv").as_deref(), Some("dt=1/h=2"));
         assert_eq!(group("dt=1/a.csv"), None);
-        assert_eq!(group("dt=1/h=2"), None, "the object's own name is no folder");
+        assert_eq!(group("dt=1/h=2"), None, "the object's own name is not a folder");
         assert_eq!(ready("{ count: 3 }").policy().group("a/b.csv").as_deref(), Some(""));
     }
 
     #[test]
-    fn what_makes_no_sense_is_refused() {
+    fn contradictory_or_out_of_range_settings_are_refused() {
         for yaml in [
             "{ quiet: 1s, delay: 1s }",
             "{ marker: a, event: true }",

@@ -87,7 +87,7 @@ impl<'a> LeaseIndex<'a> {
             return;
         }
         let graph = self.release.graph();
-        for node in graph.of_relation(relation) {
+        for node in graph.nodes_of_relation(relation) {
             self.kept.put(*node);
             for child in graph.children(*node) {
                 self.kept.put(*child);
@@ -100,7 +100,7 @@ impl<'a> LeaseIndex<'a> {
             return;
         }
         let graph = self.release.graph();
-        for node in graph.of_relation(relation) {
+        for node in graph.nodes_of_relation(relation) {
             if graph.get(*node).is_some_and(|vertex| vertex.kind != NodeKind::Source) {
                 self.kept.put(*node);
             }

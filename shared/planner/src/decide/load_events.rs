@@ -109,7 +109,7 @@ impl DecisionBuilder<'_> {
             ]),
             time: event.time,
             label: format!("{}s3://{}/{}", if deleted { "deleted: " } else { "" }, event.bucket, event.key),
-            what: if deleted { What::Deletion } else { What::Object(location.below(&event.key)) },
+            what: if deleted { What::Deletion } else { What::Object(location.relative_key(&event.key)) },
             key: &event.key,
         };
         let (outcome, detail, generation) = self.reopen(name, dataset, &mapped);

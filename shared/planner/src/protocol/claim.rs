@@ -4,24 +4,25 @@ use serde::{Deserialize, Serialize};
 
 use crate::RunId;
 
-/// The object `claim`, written with `If-None-Match: *` by the task before dbt, or by whoever gives the attempt up. First come wins for ever (L7).
+/// The object `claim` of an attempt. The task writes it before it starts dbt, and the engine writes it to give the attempt up.
+/// Both use `If-None-Match: *`, so the first writer wins and the object never changes (invariant L7).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "claim")]
 pub enum Claim {
-    /// This task runs the attempt, and no other may.
+    /// This task runs the attempt, and no other task may.
     Task {
-        /// From the task metadata endpoint.
+        /// The ARN of the task, from the task metadata endpoint.
         task_arn: String,
     },
-    /// Nobody may run the attempt any more.
+    /// No task may run the attempt any more.
     Revoked {
-        /// Why it was given up.
+        /// Why the attempt was given up.
         reason: String,
     },
 }
 
 impl Claim {
-    /// The claim's key in the state bucket.
+    /// Returns the claim's key in the state bucket.
     pub fn key(run: &RunId, attempt: u32) -> String {
         format!("{}claim", crate::Plan::attempt_prefix(run, attempt))
     }

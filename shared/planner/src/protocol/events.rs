@@ -1,89 +1,90 @@
-//! News of data: what the adapters make of an event before anything is decided about it.
+//! Inbound events, as the AWS adapters parse them: objects in S3, a loader's `Dataset Loaded`, and operator commands.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{DatasetName, Trigger};
 
-/// An object was written to a bucket, or deleted: S3's `Object Created` and `Object Deleted`, however they came.
+/// An object that was written or deleted: S3's `Object Created` or `Object Deleted`, by any way of delivery.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html>
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObjectEvent {
-    /// The event's own id. A repeated delivery bears the same one.
+    /// The event's id. A repeated delivery has the same one.
     pub event_id: String,
-    /// When the object was written or deleted, by S3's clock; to the whole second when it came by `EventBridge`.
+    /// The time of the write or deletion by S3's clock. Events by `EventBridge` have whole seconds.
     pub time: Timestamp,
     /// The bucket's name.
     pub bucket: String,
-    /// The object's key as S3 knows it, already decoded: hostile text.
+    /// The object's key, decoded. It is untrusted text.
     pub key: String,
-    /// Present in a versioned bucket.
+    /// The object's version. Present in a versioned bucket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version_id: Option<String>,
-    /// S3's entity tag, without its quotes.
+    /// The object's ETag, without quotes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub etag: Option<String>,
-    /// Orders the events of one key: compared as text after the shorter one is padded with zeros on its right.
+    /// A value that orders the events of one key. Two values are compared as text after the shorter one is padded with
+    /// zeros on its right.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequencer: Option<String>,
-    /// Bytes.
+    /// The object's size in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
-    /// The call that did it: `PutObject`, `CopyObject`, `CompleteMultipartUpload`, `DeleteObject`.
+    /// The S3 call behind the event: `PutObject`, `CopyObject`, `CompleteMultipartUpload`, `DeleteObject`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
-/// A loader says that a dataset's rows are in the warehouse: the event `Dataset Loaded`.
+/// The event `Dataset Loaded`: a loader states that a dataset's rows are in the warehouse.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DatasetLoaded {
-    /// The event's own id. A repeated delivery bears the same one.
+    /// The event's id. A repeated delivery has the same one.
     pub event_id: String,
-    /// When the event was sent, to the whole second.
+    /// The time at which the event was sent, in whole seconds.
     pub time: Timestamp,
-    /// The name as the loader gave it: not checked yet.
+    /// The dataset's name as the loader wrote it, not validated.
     pub dataset: String,
-    /// When the loader was done, if it says so.
+    /// The time at which the loader finished, if it states one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loaded_at: Option<Timestamp>,
-    /// The loader's own mark of the batch.
+    /// The loader's own id of the batch. Two events with one id are duplicates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch_id: Option<String>,
 }
 
-/// An operator's word to the stack: the event `Operator Command`.
+/// The event `Operator Command`: an operator's instruction to the stack.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OperatorCommand {
-    /// The event's own id. A repeated delivery bears the same one.
+    /// The event's id. A repeated delivery has the same one.
     pub event_id: String,
-    /// When it was said, to the whole second.
+    /// The time at which the command was sent, in whole seconds.
     pub time: Timestamp,
-    /// What is wanted.
+    /// The instruction.
     pub action: OperatorAction,
 }
 
-/// What an operator may want.
+/// The instruction of an operator command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "action")]
 pub enum OperatorAction {
-    /// Plan no run, for a dataset or at all. What lands is pending as ever, and what runs goes on.
+    /// Pause a dataset, or everything. New data stays pending, and running tasks finish.
     Pause {
-        /// None: everything.
+        /// The dataset. If absent, everything.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         dataset: Option<DatasetName>,
     },
-    /// No longer. That of everything ends no pause of a single dataset.
+    /// Resume a dataset, or everything. To resume everything does not resume a dataset that was paused by its name.
     Resume {
-        /// None: everything.
+        /// The dataset. If absent, everything.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         dataset: Option<DatasetName>,
     },
-    /// Try again what failed.
+    /// Retry what failed, of one trigger or of all.
     Retry {
-        /// None: every trigger.
+        /// The trigger. If absent, every trigger.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         trigger: Option<Trigger>,
     },
-    /// A release above `release.max_nodes` may run.
+    /// Approve a release that changes more nodes than `release.max_nodes`.
     Approve,
 }

@@ -1,172 +1,173 @@
-//! The ledger: every event and what became of it, as JSON lines that Athena or DuckDB read as they lie.
+//! The ledger: the append-only account of each event and its outcome, as JSON lines that Athena or DuckDB can query in place.
 //!
-//! An object of the ledger is written before the board is replaced; the compare-and-swap commits it by naming its key. Each object names the one before
-//! it, so the chain from the board backwards is the truth and anything off the chain is a stray.
+//! An object of the ledger is written before the board is replaced. The compare-and-swap of the board commits the object,
+//! because the new board names its key. Each object names the one before it. An object that is not on this chain was never
+//! committed, and readers ignore it.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{DatasetName, JobName, NodeId, NodeStatus, Nonce, OperatorAction, ReleaseId, RunId, StopClass, Trigger};
 
-/// The version of the ledger's format that this code writes.
+/// The version of the ledger's format that this code reads and writes.
 pub const LEDGER_VERSION: u32 = 2;
 
-/// One object of the ledger: a header line, then one line an event.
+/// One object of the ledger: a header line, then one line per event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LedgerObject {
-    /// The first line.
+    /// The header, which is the first line.
     pub header: LedgerHeader,
-    /// The rest.
+    /// The events of one decision, in order.
     pub lines: Vec<LedgerLine>,
 }
 
 /// The first line of a ledger object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerHeader {
-    /// [`LEDGER_VERSION`].
+    /// The format version, [`LEDGER_VERSION`].
     pub ledger: u32,
-    /// The board's number after the compare-and-swap that commits this object.
+    /// The board's sequence number after the compare-and-swap that commits this object.
     pub seq: u64,
-    /// The writer's mark.
+    /// The random mark of the compare-and-swap.
     pub nonce: Nonce,
-    /// When.
+    /// The time of the decision.
     pub at: Timestamp,
-    /// The key of the object before it on the chain.
+    /// The key of the object before this one. Absent in the first object of a ledger.
     pub previous: Option<String>,
 }
 
 /// One event and its outcome.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LedgerLine {
-    /// The event's own id: `EventBridge`'s `id`, or one that its source makes unique (`run/<run_id>/planned`).
+    /// The event's id: that of `EventBridge`, or a name that is unique by itself (`run/<run_id>/planned`).
     pub event: String,
-    /// When the planner took it up.
+    /// The time at which the planner handled the event.
     pub at: Timestamp,
-    /// What it was about.
+    /// The subject of the event.
     pub about: LedgerSubject,
-    /// What became of it.
+    /// The outcome of the event.
     pub outcome: LedgerOutcome,
-    /// For people: why.
+    /// Why the event had this outcome, as a sentence for operators.
     pub detail: String,
 }
 
-/// What an event was about.
+/// The subject of an event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum LedgerSubject {
     /// An object landed.
     Object {
-        /// Bucket.
+        /// The bucket's name.
         bucket: String,
-        /// Key, as it is: hostile text.
+        /// The object's key, decoded. It is untrusted text.
         key: String,
-        /// Present in a versioned bucket.
+        /// The object's version. Present in a versioned bucket.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         version_id: Option<String>,
-        /// Bytes.
+        /// The object's size in bytes.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         size: Option<u64>,
-        /// It was deleted, not written.
+        /// Whether the object was deleted, and not written.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         deleted: bool,
-        /// The dataset it belongs to.
+        /// The dataset at whose location the object is.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         dataset: Option<DatasetName>,
-        /// The generation of the dataset's backlog entry that it opened or joined.
+        /// The generation of the dataset's backlog entry that the event opened or joined.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         generation: Option<u64>,
     },
-    /// A loader said "loaded".
+    /// A loader sent `Dataset Loaded`.
     Loaded {
-        /// The name as the loader gave it.
+        /// The dataset's name as the loader wrote it.
         dataset: String,
-        /// The loader's own mark of the batch.
+        /// The loader's own id of the batch.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         batch_id: Option<String>,
-        /// The generation of the dataset's backlog entry that it opened or joined.
+        /// The generation of the dataset's backlog entry that the event opened or joined.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         generation: Option<u64>,
     },
     /// A job's schedule came due.
     Schedule {
-        /// The job.
+        /// The job's name.
         job: JobName,
-        /// Its scheduled time.
+        /// The scheduled time, as EventBridge Scheduler wrote it.
         scheduled_time: String,
     },
-    /// A release was offered.
+    /// `landfall release` uploaded a release.
     Release {
-        /// The release.
+        /// The release's id.
         release: ReleaseId,
     },
-    /// Something happened to a run.
+    /// A run was planned, started, retried or settled.
     Run {
-        /// The run.
+        /// The run's id.
         run: RunId,
-        /// The attempt.
+        /// The attempt's number, from 1.
         attempt: u32,
-        /// The release it runs.
+        /// The release that the run executes.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         release: Option<ReleaseId>,
-        /// The task, once known.
+        /// The ARN of the attempt's task, once known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         task_arn: Option<String>,
-        /// How the attempt's task stopped, if one did.
+        /// Why the attempt's task stopped, if it stopped.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         class: Option<StopClass>,
-        /// What it completes.
+        /// The triggers whose nodes the run completes.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         triggers: Vec<RunTrigger>,
-        /// How many nodes were planned (when planned) or succeeded so far (when settled).
+        /// The number of nodes that are planned (in the line `planned`) or that succeeded so far (in all others).
         #[serde(default)]
         nodes: usize,
-        /// What went wrong, at most 20 nodes.
+        /// Nodes that failed, at most 20.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         failed: Vec<FailedNode>,
-        /// What dbt executed outside the plan, at most 20 nodes.
+        /// Nodes that dbt executed although the plan does not name them, at most 20.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         unplanned_nodes: Vec<NodeId>,
     },
-    /// An operator asked for something.
+    /// An operator sent a command.
     OperatorCommand {
-        /// For what.
+        /// The command.
         command: OperatorAction,
-        /// When it was said, by the event.
+        /// The time at which the command was sent.
         sent_at: Timestamp,
     },
-    /// The board itself was restored.
+    /// The board was restored.
     Board {
-        /// Its epoch since.
+        /// The board's epoch since then.
         epoch: u64,
     },
-    /// `limits.runs_per_day` keeps something from running.
+    /// `limits.runs_per_day` was reached.
     Limit {
-        /// How many runs were planned in the window.
+        /// The number of runs planned within 24 hours.
         runs: u32,
     },
-    /// A text that is no event.
+    /// A message that is not an event.
     Other {
-        /// Its first characters.
+        /// The first characters of the message.
         text: String,
     },
 }
 
-/// A trigger and the generation of its backlog entry that a run completes.
+/// A trigger of a run, and the generation of its backlog entry that the run completes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunTrigger {
-    /// Who has pending.
+    /// The trigger whose nodes are pending.
     pub trigger: Trigger,
-    /// Which generation.
+    /// The generation of the trigger's backlog entry.
     pub generation: u64,
-    /// Whether this run is the first to plan the generation: only its read point covers later events.
+    /// Whether this run is the first that planned the generation. Only the first run's read point covers later events.
     #[serde(default)]
     pub first: bool,
 }
 
-/// A node that failed, in dbt's words.
+/// A node that failed, as dbt reported it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailedNode {
-    /// dbt's unique id.
+    /// The node's unique id.
     pub id: NodeId,
     /// dbt's status.
     pub status: NodeStatus,
@@ -175,45 +176,49 @@ pub struct FailedNode {
     pub message: String,
 }
 
-/// What became of an event. The first five are the only ends of a load's event (L1).
+/// The outcome of an event. An event of a load has one of the first five (invariant L1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LedgerOutcome {
-    /// It opened or joined a backlog entry.
+    /// The event opened or joined a backlog entry.
     Mapped,
-    /// What it tells is known, or was read already.
+    /// The event is a duplicate, or a run has read its data already.
     Covered,
-    /// It lies under no known location.
+    /// The object is under no dataset's location, or the dataset is unknown.
     Unmapped,
-    /// It is of a kind that is no load.
+    /// The event is not a load by the dataset's settings.
     Ignored,
-    /// It could not be read, and went to the dead-letter queue.
+    /// The message is malformed, and went to the dead-letter queue.
     Malformed,
-    /// A release was put into place, an operator command was followed, or a board was restored.
+    /// The release is in place, the operator command took effect, or the board is restored.
     Accepted,
-    /// A release, a schedule or an operator command was turned down.
+    /// The release, the schedule or the operator command was refused.
     Refused,
     /// A run was planned.
     Planned,
-    /// An attempt's task is started.
+    /// The task of an attempt was started.
     Started,
-    /// An attempt is over and another follows.
+    /// An attempt ended and another one follows.
     Retried,
-    /// A run is over, and all it planned succeeded.
+    /// The run ended and every planned node succeeded.
     Succeeded,
-    /// A run is over, and something is still pending.
+    /// The run ended and some of its nodes are still pending.
     Failed,
-    /// A backlog entry ended otherwise: its dataset or its nodes are gone.
+    /// A backlog entry or a run ended without a result, because a newer release replaced or removed what it was for.
     Dropped,
 }
 
-/// The key of the ledger object that the writer with this nonce commits as the board's `seq`.
+/// Returns the key of the ledger object that the compare-and-swap to the board's `seq` with this nonce commits.
 pub fn ledger_key(at: Timestamp, seq: u64, nonce: &Nonce) -> String {
     format!("ledger/{}/{seq:012}-{nonce}.jsonl", at.strftime("%Y/%m/%d"))
 }
 
 impl LedgerObject {
-    /// As JSON lines.
+    /// Writes the object as JSON lines.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a line cannot be serialized, which no value of these types causes.
     pub fn to_jsonl(&self) -> Result<String, serde_json::Error> {
         let mut text = serde_json::to_string(&self.header)?;
         text.push('\n');
@@ -224,7 +229,11 @@ impl LedgerObject {
         Ok(text)
     }
 
-    /// From JSON lines.
+    /// Reads an object from JSON lines.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the first line is not a header, or another line is not an event and its outcome.
     pub fn from_jsonl(text: &str) -> Result<Self, serde_json::Error> {
         let mut rows = text.lines().filter(|row| !row.is_empty());
         let header = serde_json::from_str(rows.next().unwrap_or_default())?;

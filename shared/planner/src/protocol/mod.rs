@@ -1,4 +1,4 @@
-//! What Landfall's parts exchange: plans, results and claims, the ledger, events, and why a task stopped.
+//! The documents that Landfall's parts exchange: plans, results and claims, releases, the ledger, events and stop classes.
 
 mod claim;
 mod events;

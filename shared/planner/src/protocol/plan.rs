@@ -1,5 +1,6 @@
-//! plan.json: what a run will do and why. Written once (`If-None-Match: *`) before the board names it, and never changed: it is the
-//! entire input of every `RunTask` of the run and of the container, which gets nothing but the plan's address and the attempt's number.
+//! plan.json: what a run will do and why. It is written once (`If-None-Match: *`) before the board names it, and never
+//! changes. It is the whole input of every `RunTask` call of the run, and of the container, which gets the plan's address and
+//! the attempt's number only.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +12,7 @@ use super::versioned_json::{DocumentError, Format};
 use crate::safeguards::{Safeguard, keeps};
 use crate::{Capacity, NodeId, ReleaseId, RunId, Trigger};
 
-/// The version of plan.json that this code writes; a reader refuses any other.
+/// The version of plan.json that this code reads and writes.
 pub const PLAN_VERSION: u32 = 2;
 
 const FORMAT: Format = Format {
@@ -20,65 +21,65 @@ const FORMAT: Format = Format {
     remedy: "deploy the functions and the image of one Landfall version, then run `landfall retry`",
 };
 
-/// The environment name by which the container learns the plan's address (`s3://bucket/key`).
+/// The environment variable with the plan's address (`s3://bucket/key`) for the container.
 pub const PLAN_VARIABLE: &str = "LANDFALL_PLAN";
-/// The environment name by which the container learns which attempt it is.
+/// The environment variable with the attempt's number for the container.
 pub const ATTEMPT_VARIABLE: &str = "LANDFALL_ATTEMPT";
 
-/// One run, frozen.
+/// The plan of one run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
-    /// [`PLAN_VERSION`].
+    /// The format version, [`PLAN_VERSION`].
     pub version: u32,
-    /// Names the folder `runs/<run_id>/` too.
+    /// The run's id, also the name of its folder `runs/<run_id>/`.
     pub run_id: RunId,
-    /// The release it runs; its files lie under `releases/<release>/`.
+    /// The release that the run executes. Its files are under `releases/<release>/`.
     pub release: ReleaseId,
-    /// When the planner made it.
+    /// The time of the planner's decision.
     pub created_at: Timestamp,
-    /// What is pending that this run completes, and why in words.
+    /// The triggers whose pending nodes this run completes, each with the reason.
     pub triggers: Vec<PlannedTrigger>,
-    /// In order. A failed step ends the run, but [`Step::Docs`] is tried after a failed build as well.
+    /// The steps in order. A failed step ends the run, except that [`Step::Docs`] also follows a failed build.
     pub steps: Vec<Step>,
-    /// Every node that dbt may execute in this run, sorted by id; the steps name subsets.
+    /// Every node that dbt may execute in this run, sorted by id. The steps name subsets.
     pub nodes: Vec<PlannedNode>,
-    /// Selected, but waiting: their turn comes when what they wait for is built.
+    /// Selected nodes that this run leaves out. Another run builds them when what they wait for exists.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waiting: Vec<WaitingNode>,
-    /// Relations that only this run may write while it lives.
+    /// Lease keys of the relations that no other run may read or write during this run.
     pub writes: Vec<String>,
-    /// Relations that nobody may write while it lives.
+    /// Lease keys of the relations that no run may write during this run.
     pub reads: Vec<String>,
-    /// The run is stopped by its own supervisor after so many seconds.
+    /// The time in seconds after which landfall-task stops dbt and the attempt.
     pub timeout_seconds: u32,
-    /// How its tasks are bought.
+    /// The Fargate capacity of the first attempt.
     #[serde(default)]
     pub capacity: Capacity,
-    /// Where and how the task runs.
+    /// Where and how the tasks of the run execute.
     pub task: TaskSettings,
 }
 
-/// One trigger as the run found it.
+/// A trigger as it was when the run was planned.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlannedTrigger {
-    /// Who has pending.
+    /// The trigger whose nodes are pending.
     pub trigger: Trigger,
-    /// Only this generation of the trigger's backlog entry is completed.
+    /// The generation of the trigger's backlog entry. The run completes nodes of this generation only.
     pub generation: u64,
-    /// For people: "2 objects landed in orders/, last orders/b.csv".
+    /// Why work is pending, for messages: "2 objects landed in orders/, last orders/b.csv".
     pub reason: String,
-    /// The selection in dbt's syntax, for people; the frozen ids are what counts.
+    /// The selection in dbt's syntax, for messages. The run executes the ids in [`Plan::nodes`].
     pub select: String,
 }
 
 /// A node that the run executes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedNode {
-    /// dbt's unique id.
+    /// The node's unique id.
     pub id: NodeId,
-    /// An expression in dbt's syntax that (with `--indirect-selection empty`) selects this node.
+    /// An expression in dbt's syntax that selects this node with `--indirect-selection empty`.
     pub select: String,
-    /// The relation it writes, if any.
+    /// The lease key of the relation that the node writes, if it writes one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub relation: Option<String>,
 }
@@ -86,13 +87,13 @@ pub struct PlannedNode {
 /// A selected node that this run leaves out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WaitingNode {
-    /// dbt's unique id.
+    /// The node's unique id.
     pub id: NodeId,
-    /// For people: "waits for the first load of ...".
+    /// What the node waits for, such as "waits for the first load of crm.accounts".
     pub reason: String,
 }
 
-/// One thing the container does.
+/// One step of a run: one dbt command.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "step")]
 pub enum Step {
@@ -100,78 +101,79 @@ pub enum Step {
     RunOperation {
         /// The macro's name.
         operation: String,
-        /// Its arguments.
+        /// The macro's arguments by name.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         args: BTreeMap<String, serde_json::Value>,
     },
     /// `dbt source freshness` of these sources.
     Freshness {
-        /// unique ids of sources.
+        /// The sources' unique ids, sorted.
         sources: Vec<NodeId>,
-        /// `--select`.
+        /// The `--select` arguments, one per element.
         select: Vec<String>,
     },
     /// `dbt build` of exactly these nodes.
     Build(Selection),
     /// `dbt test` of exactly these tests.
     Test(Selection),
-    /// `dbt docs generate`, narrowed to what the run built.
+    /// `dbt docs generate` for what the run built.
     Docs,
 }
 
-/// Node ids, and how dbt is told of them. `select` and `exclude` select exactly `nodes` with `--indirect-selection empty`; our own
-/// selection checked that on the release's index. An attempt that runs fewer nodes uses the nodes' own [`PlannedNode::select`].
+/// A set of nodes, and the arguments with which dbt selects exactly this set (with `--indirect-selection empty`). The planner
+/// checked that on the release's index. An attempt that runs fewer nodes uses their [`PlannedNode::select`] instead.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Selection {
-    /// Sorted unique ids.
+    /// The nodes' unique ids, sorted.
     pub nodes: Vec<NodeId>,
-    /// `--select`, one argument an element.
+    /// The `--select` arguments, one per element.
     pub select: Vec<String>,
-    /// `--exclude`, one argument an element.
+    /// The `--exclude` arguments, one per element.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exclude: Vec<String>,
-    /// `--full-refresh`: incremental models are built anew from nothing. Only in a [`Step::Build`].
+    /// Whether dbt gets `--full-refresh`, which rebuilds incremental models from scratch. Only in a [`Step::Build`].
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub full_refresh: bool,
 }
 
-/// The parts of `RunTask` that do not change from attempt to attempt.
+/// The parameters of `RunTask` that are the same for every attempt.
 /// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html>
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct TaskSettings {
-    /// ARN or name.
+    /// The cluster's name or ARN.
     pub cluster: String,
-    /// Pinned: `family:revision` or a revision's ARN.
+    /// The task definition with its revision: `family:revision` or a revision's ARN.
     pub task_definition: String,
-    /// The container whose exit code counts.
+    /// The name of the container that runs landfall-task.
     pub container: String,
-    /// At least one, for awsvpc.
+    /// The subnets of the task's network interface: one or more.
     pub subnets: Vec<String>,
-    /// May be empty: the VPC's default group.
+    /// The security groups. If empty, the VPC's default group applies.
     pub security_groups: Vec<String>,
-    /// Needed in a public subnet without NAT.
+    /// Whether the task gets a public address, which it needs in a public subnet without NAT.
     pub assign_public_ip: bool,
-    /// The bucket that holds plans.
+    /// The bucket that holds the plans.
     pub state_bucket: String,
 }
 
-/// One `RunTask` call, whole. Made from the plan and the attempt alone, so that a repeated call is identical.
+/// One complete `RunTask` call. It depends on the plan and the attempt's number only, so that a repeated call is identical.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunTaskCall {
-    /// Where and what.
+    /// The parameters that are the same for every attempt.
     pub settings: TaskSettings,
-    /// At most 64 characters, a function of run and attempt: a repeated call starts nothing twice.
+    /// The idempotency token of the call, at most 64 characters. A repeated call with it starts no second task.
     pub client_token: String,
-    /// The run id.
+    /// The run's id.
     pub started_by: String,
-    /// How this very task is bought.
+    /// The Fargate capacity of this task.
     pub capacity: Capacity,
-    /// The container's override: a few short strings whatever the selection's size.
+    /// The container's environment variables: short strings that do not grow with the selection, because `RunTask` limits
+    /// overrides to 8192 characters.
     pub environment: BTreeMap<String, String>,
 }
 
 impl Plan {
-    /// The plan's key in the state bucket.
+    /// Returns the plan's key in the state bucket.
     pub fn key(run: &RunId) -> String {
         format!("runs/{run}/plan.json")
     }
@@ -185,19 +187,19 @@ impl Plan {
         FORMAT.read(bytes)
     }
 
-    /// The prefix of an attempt's own objects, with its slash.
+    /// Returns the prefix of an attempt's objects, with the closing slash.
     pub fn attempt_prefix(run: &RunId, attempt: u32) -> String {
         format!("runs/{run}/{attempt}/")
     }
 
-    /// The call that starts an attempt.
+    /// Returns the `RunTask` call that starts an attempt.
     pub fn run_task(&self, attempt: u32) -> RunTaskCall {
         let plan = format!("s3://{}/{}", self.task.state_bucket, Self::key(&self.run_id));
         RunTaskCall {
             settings: self.task.clone(),
             client_token: client_token(&self.run_id, attempt),
             started_by: self.run_id.to_string(),
-            // What was interrupted, or found no room, is not interrupted twice.
+            // A run that Spot interrupted, or for which it had no capacity, does not try Spot again.
             capacity: if attempt == 1 { self.capacity } else { Capacity::OnDemand },
             environment: BTreeMap::from([
                 (PLAN_VARIABLE.to_owned(), plan),
@@ -207,7 +209,7 @@ impl Plan {
     }
 }
 
-/// Scoped to the attempt: a token reused by a later attempt would replay the dead task of the earlier one.
+/// Returns the token of one attempt. If attempts shared a token, ECS would answer the second with the stopped task of the first.
 fn client_token(run: &RunId, attempt: u32) -> String {
     use std::fmt::Write as _;
     let attempt = if keeps(Safeguard::TokenPerAttempt) { attempt } else { 1 };
@@ -223,7 +225,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_attempt_has_its_own_token_and_a_repeated_call_the_same_one() {
+    fn each_attempt_has_its_own_token_and_a_repeated_call_has_the_same_one() {
         let run = RunId::parse("20261122t171417z-9f3a2c1b-0").unwrap();
         assert_eq!(client_token(&run, 1), client_token(&run, 1));
         assert_ne!(client_token(&run, 1), client_token(&run, 2));

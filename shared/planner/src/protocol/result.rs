@@ -1,4 +1,4 @@
-//! What a task leaves behind under `runs/<run_id>/<attempt>/`: its claim, and result.json, which it writes last.
+//! result.json: how an attempt ended and what dbt reported. The task writes it last, under `runs/<run_id>/<attempt>/`.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::versioned_json::{DocumentError, Format};
 use crate::{NodeId, RunId};
 
-/// The version of result.json that this code writes.
+/// The version of result.json that this code reads and writes.
 pub const RESULT_VERSION: u32 = 2;
 
 const FORMAT: Format = Format {
@@ -15,34 +15,34 @@ const FORMAT: Format = Format {
     remedy: "deploy the functions and the image of one Landfall version, then run `landfall retry`",
 };
 
-/// result.json.
+/// The result of one attempt.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunResult {
-    /// [`RESULT_VERSION`].
+    /// The format version, [`RESULT_VERSION`].
     pub version: u32,
-    /// The run.
+    /// The run's id.
     pub run_id: RunId,
-    /// The attempt.
+    /// The attempt's number, from 1.
     pub attempt: u32,
-    /// The task that claimed it.
+    /// The ARN of the task that claimed the attempt.
     pub task_arn: String,
-    /// The supervisor's start.
+    /// The time at which landfall-task started.
     pub started_at: Timestamp,
-    /// The supervisor's end.
+    /// The time at which landfall-task wrote this file.
     pub finished_at: Timestamp,
-    /// How it ended.
+    /// How the attempt ended.
     pub outcome: Outcome,
-    /// For people, when it did not succeed: one or a few lines.
+    /// Why the attempt did not succeed, in one or a few lines.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// Each step that was begun.
+    /// The steps that were started, in order.
     pub steps: Vec<StepResult>,
-    /// Each planned node of which dbt said something, in this attempt.
+    /// The planned nodes for which dbt reported a status in this attempt.
     pub nodes: Vec<NodeResult>,
-    /// Nodes that dbt executed outside the plan: should be none, and is alarmed.
+    /// Nodes that dbt executed although the plan does not name them. Any such node raises an alarm.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unplanned_nodes: Vec<NodeId>,
-    /// Names of the artifacts beside this file.
+    /// File names of the dbt artifacts beside this file, such as `catalog.json`.
     pub artifacts: Vec<String>,
 }
 
@@ -56,56 +56,56 @@ impl RunResult {
         FORMAT.read(bytes)
     }
 
-    /// The result's key in the state bucket.
+    /// Returns the result's key in the state bucket.
     pub fn key(run: &RunId, attempt: u32) -> String {
         format!("{}result.json", crate::Plan::attempt_prefix(run, attempt))
     }
 }
 
-/// How an attempt ended, as its own supervisor saw it.
+/// How an attempt ended, as landfall-task saw it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// Every step did what it should.
+    /// Every step succeeded.
     Succeeded,
-    /// dbt said that something failed.
+    /// dbt reported a failure.
     Failed,
-    /// Stopped from outside (SIGTERM) before it was done.
+    /// A signal (SIGTERM) stopped the attempt before it was done.
     Interrupted,
-    /// Stopped by its own clock.
+    /// The attempt reached `runs.timeout` and stopped itself.
     TimedOut,
-    /// It could not come to run dbt: an unreadable plan, no dbt, no project.
+    /// dbt could not be started: an unreadable plan, no dbt, no project.
     Broken,
 }
 
-/// One step.
+/// The result of one step of the plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StepResult {
-    /// `run_operation`, `freshness`, `build`, `test`, `docs`.
+    /// The step's kind: `run_operation`, `freshness`, `build`, `test` or `docs`.
     pub step: String,
-    /// dbt's exit code; absent if a signal ended it.
+    /// dbt's exit code. Absent if a signal ended dbt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<i32>,
-    /// Wall time.
+    /// The wall time in seconds.
     pub seconds: f64,
-    /// dbt's own words when it failed without a node's result.
+    /// dbt's own message, if it failed without a result for any node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
 }
 
-/// One node's result.
+/// The result of one node.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NodeResult {
     /// dbt's unique id.
     pub id: NodeId,
     /// dbt's status.
     pub status: NodeStatus,
-    /// Wall time.
+    /// The wall time in seconds.
     pub seconds: f64,
-    /// dbt's message, cut to a few thousand characters, when the status is not a success.
+    /// dbt's message, cut to a few thousand characters. Absent if the node succeeded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// Failing rows of a test.
+    /// The number of failing rows of a test.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failures: Option<u64>,
 }
@@ -114,36 +114,36 @@ pub struct NodeResult {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NodeStatus {
-    /// Built.
+    /// The node was built.
     Success,
-    /// A test that passed, a source that is fresh.
+    /// The test passed, or the source is fresh.
     Pass,
-    /// A test that found rows but only warns; a stale source that warns.
+    /// The test found rows, or the source is stale, and its severity is a warning.
     Warn,
-    /// Nothing was to be done.
+    /// dbt had nothing to do for the node.
     NoOp,
-    /// A test that failed.
+    /// The test failed.
     Fail,
-    /// A node that could not be run.
+    /// The node could not be run.
     Error,
-    /// Left out because something before it failed.
+    /// dbt left the node out because one of its parents failed.
     Skipped,
     /// Some batches of a microbatch model failed.
     PartialSuccess,
-    /// A source's freshness could not be read.
+    /// The freshness of the source could not be read.
     RuntimeError,
-    /// A status that this version does not know: never counts as success.
+    /// A status that this version of Landfall does not know. It never counts as success.
     #[serde(other)]
     Unknown,
 }
 
 impl NodeStatus {
-    /// Whether the node is done and its backlog entry completed.
+    /// Returns whether the node is done, so that the run completes it.
     pub fn is_success(self) -> bool {
         matches!(self, Self::Success | Self::Pass | Self::Warn | Self::NoOp)
     }
 
-    /// Whether the node itself went wrong, rather than being left out.
+    /// Returns whether the node itself failed. A node that was left out did not.
     pub fn is_failure(self) -> bool {
         matches!(self, Self::Fail | Self::Error | Self::PartialSuccess | Self::RuntimeError | Self::Unknown)
     }

@@ -1,54 +1,54 @@
-//! Why a task stopped, told apart by what can be done about it.
+//! Why a task stopped, in classes by what can be done about it.
 
 use serde::{Deserialize, Serialize};
 
-/// Why a task stopped, as far as ECS tells; what dbt did in it is another matter, and result.json's alone to say.
+/// Why a task stopped, as far as ECS states it. What dbt did in the task is in result.json only.
 ///
-/// From the stop code, the reasons and the exit code that AWS documents:
+/// The class follows from the stop code, the reasons and the exit code that AWS documents:
 /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html>
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StopClass {
-    /// Its program ended by itself, with an exit code. That alone is no success.
+    /// The program ended with an exit code. An exit code alone is not a success.
     Exited,
-    /// It stopped, and ECS gives no exit code: that is no success either.
+    /// The task stopped and ECS gives no exit code. That is not a success either.
     NoExitCode,
-    /// It wanted more memory than it has.
+    /// The task needed more memory than it has.
     OutOfMemory,
-    /// Killed by SIGKILL (137) or another deadly signal, and ECS does not say why.
+    /// SIGKILL (exit code 137) or another signal ended the program, and ECS gives no reason.
     Killed,
-    /// Fargate Spot took the capacity back.
+    /// Fargate Spot reclaimed the capacity.
     SpotInterruption,
-    /// Somebody called `StopTask`.
+    /// A call of `StopTask` stopped the task.
     UserInitiated,
-    /// AWS retired or lost what it ran on.
+    /// AWS retired or lost the task's host.
     HostLost,
     /// The image is not in the registry.
     ImageMissing,
-    /// The registry does not give the image to the task's execution role.
+    /// The task's execution role may not pull the image.
     ImageDenied,
-    /// The image is made for another processor.
+    /// The image is built for another processor architecture.
     ImagePlatform,
-    /// The image could not be fetched: the network, the registry's own limits, or anything else about it.
+    /// The image could not be pulled for another reason: the network, or a limit of the registry.
     ImageUnreachable,
     /// A secret could not be read.
     Secrets,
     /// The log group could not be written.
     Logs,
-    /// The task got no network, or could not reach what it needs before it starts.
+    /// The task got no network, or could not reach what it needs to start.
     Network,
-    /// AWS had no room.
+    /// AWS had no capacity for the task.
     Capacity,
-    /// It failed to start for another reason.
+    /// The task did not start for another reason.
     StartFailed,
-    /// ECS does not know it any more, and nobody was told of its end.
+    /// ECS has forgotten the task, and its state change event was lost.
     Gone,
-    /// A stop code that is not known here.
+    /// The stop code is unknown to this version of Landfall.
     Other,
 }
 
 impl StopClass {
-    /// Whether the very same attempt may come out better without anybody doing anything.
+    /// Returns whether another attempt may succeed although nothing was changed.
     pub fn is_transient(self) -> bool {
         !matches!(
             self,
@@ -61,49 +61,53 @@ impl StopClass {
         )
     }
 
-    /// In words.
+    /// Returns what happened, as a clause about the task: "it ran out of memory".
     pub fn description(self) -> &'static str {
         match self {
-            Self::Exited => "its program ended by itself",
-            Self::NoExitCode => "it stopped, and ECS gave no exit code",
+            Self::Exited => "its program ended with an exit code",
+            Self::NoExitCode => "it stopped and ECS gave no exit code",
             Self::OutOfMemory => "it ran out of memory",
-            Self::Killed => "it was killed, and ECS does not say why",
-            Self::SpotInterruption => "Fargate Spot took its capacity back",
-            Self::UserInitiated => "somebody stopped it",
-            Self::HostLost => "AWS retired or lost what it ran on",
+            Self::Killed => "a signal killed it and ECS gave no reason",
+            Self::SpotInterruption => "Fargate Spot reclaimed its capacity",
+            Self::UserInitiated => "a StopTask call stopped it",
+            Self::HostLost => "AWS retired or lost its host",
             Self::ImageMissing => "its image is not in the registry",
-            Self::ImageDenied => "the registry does not give it its image",
-            Self::ImagePlatform => "its image is made for another processor",
-            Self::ImageUnreachable => "its image could not be fetched",
-            Self::Secrets => "a secret of it could not be read",
+            Self::ImageDenied => "its execution role may not pull the image",
+            Self::ImagePlatform => "its image is built for another processor architecture",
+            Self::ImageUnreachable => "its image could not be pulled",
+            Self::Secrets => "one of its secrets could not be read",
             Self::Logs => "its log group could not be written",
-            Self::Network => "it got no network, or could not reach what it needs",
-            Self::Capacity => "AWS had no room for it",
-            Self::StartFailed => "it failed to start",
-            Self::Gone => "ECS does not know it any more, and told nobody of its end",
-            Self::Other => "it stopped for a reason that landfall does not know",
+            Self::Network => "it got no network or could not reach what it needs to start",
+            Self::Capacity => "AWS had no capacity for it",
+            Self::StartFailed => "it did not start",
+            Self::Gone => "ECS has forgotten it and its stop event was lost",
+            Self::Other => "it stopped with a stop code that Landfall does not know",
         }
     }
 
-    /// What an operator can do about it, where there is something.
+    /// Returns what an operator can do about it, as an imperative clause, if anything is to be done.
     pub fn remedy(self) -> Option<&'static str> {
         match self {
-            Self::OutOfMemory | Self::Killed => {
-                Some("give it more memory (the stack's parameter TaskMemory), fewer dbt threads, or smaller models")
+            Self::OutOfMemory | Self::Killed => Some(
+                "give the task more memory (the stack's parameter TaskMemory), use fewer dbt threads, or make the models smaller",
+            ),
+            Self::SpotInterruption => {
+                Some("wait for the next attempt, which runs on demand; `runs: { capacity: on_demand }` avoids Spot")
             }
-            Self::SpotInterruption => Some("it is tried again on demand; `runs: { capacity: on_demand }` avoids it"),
             Self::ImageMissing => {
-                Some("push the image again and release it (`landfall release --image ...@sha256:...`)")
+                Some("push the image again and release it (`landfall release --image REPOSITORY@sha256:...`)")
             }
-            Self::ImageDenied => {
-                Some("let the task's execution role pull it (the registry's policy, or the role's ecr: permissions)")
+            Self::ImageDenied => Some(
+                "allow the task's execution role to pull the image (the registry's policy, or the role's ecr: permissions)",
+            ),
+            Self::ImagePlatform => {
+                Some("build the image for the tasks' processor architecture (the stack's parameter TaskArchitecture)")
             }
-            Self::ImagePlatform => Some("build the image for the stack's processor (the parameter Architecture)"),
             Self::ImageUnreachable | Self::Network => Some(
-                "check that its subnets reach the registry and AWS: a public address, a NAT gateway or VPC endpoints",
+                "check that the task's subnets reach the registry and AWS, by a public address, a NAT gateway or VPC endpoints",
             ),
             Self::Secrets => Some("check that the secret exists and that the task's execution role may read it"),
-            Self::Logs => Some("check that the log group exists and that the task's execution role may write it"),
+            Self::Logs => Some("check that the log group exists and that the task's execution role may write to it"),
             Self::Capacity => Some("wait, or give the stack subnets in more availability zones"),
             Self::Exited
             | Self::NoExitCode

@@ -1,4 +1,4 @@
-//! Why work is pending.
+//! Triggers: why work is pending.
 
 use std::{fmt, str::FromStr};
 
@@ -6,17 +6,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::{DatasetName, JobName};
 
-/// Why work is pending. In JSON and in words: `load:jaffle.raw_orders`, `release`, `job:nightly-qa`, `person`.
+/// Why work is pending. JSON and messages have `load:jaffle.raw_orders`, `release`, `job:nightly-qa` or `operator`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Trigger {
-    /// A dataset was loaded.
+    /// A load of this dataset.
     Load(DatasetName),
-    /// A new version of the project.
+    /// A new release of the project.
     Release,
-    /// A job's schedule.
+    /// The schedule of this job.
     Job(JobName),
-    /// Somebody asked.
+    /// An operator command.
     Operator,
 }
 
@@ -31,9 +31,9 @@ impl fmt::Display for Trigger {
     }
 }
 
-/// A text that is no trigger.
+/// A text that is not a trigger.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no trigger: expected load:DATASET, job:JOB, release or person")]
+#[error("{0:?} is not a trigger: write load:DATASET, job:JOB, release or operator")]
 pub struct InvalidTrigger(String);
 
 impl FromStr for Trigger {
@@ -63,7 +63,8 @@ impl From<Trigger> for String {
     }
 }
 
-/// A run's triggers as the board has them, `["load:jaffle.raw_orders", 7, 1]` each (1: the first that planned it): a run of many datasets has many.
+/// The compact form of a run's triggers on the board, `["load:jaffle.raw_orders", 7, 1]` (trigger, generation, and 1 for the
+/// first run that planned it). A run of many datasets has many triggers, and the board must stay small.
 pub(crate) mod compact_json {
     use serde::{Deserialize, Deserializer, Serializer};
 
@@ -87,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_trigger_reads_back_from_its_own_words() {
+    fn a_trigger_parses_from_its_own_text() {
         for text in ["load:jaffle.raw_orders", "release", "job:nightly-qa", "operator"] {
             assert_eq!(text.parse::<Trigger>().unwrap().to_string(), text);
         }

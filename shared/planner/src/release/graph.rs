@@ -1,86 +1,56 @@
-//! The release's graph as the planner sees it: by ordinals of the dictionary, ephemeral models looked through.
+//! The graph of a release as the planner sees it: nodes by their ordinals, and edges that skip ephemeral models.
 
 use std::collections::{BTreeSet, HashMap};
 use std::iter::zip;
 
-use crate::OrdinalSet;
-use landfall_manifest::{Index, NodeIx, ResourceType};
+use landfall_manifest::{Index, Node, NodeIx, ResourceType};
 
-/// What a node means to the planner.
+use super::adjacency_lists::AdjacencyLists;
+use crate::OrdinalSet;
+
+/// The kind of a node, by how a run treats it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NodeKind {
-    /// Builds a relation by SQL: a model that is not ephemeral, a snapshot.
+    /// A model that is not ephemeral, or a snapshot: SQL or Python that builds a relation.
     Model,
     /// A CSV file of the project.
     Seed,
-    /// A data test.
+    /// A data test. Unit tests have no kind.
     Test,
-    /// Lands from outside.
+    /// A source table, which a loader fills.
     Source,
-    /// Compiled into its children; never run itself.
+    /// An ephemeral model: dbt compiles it into its children and does not run it.
     Ephemeral,
     /// A user-defined function that dbt builds.
     Function,
 }
 
-/// One node of the dictionary that the release has.
+/// A node of the dictionary that the release has.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Vertex {
-    /// Where it is in the index.
+    /// The node's position in the index.
     pub(crate) ix: NodeIx,
-    /// What it is.
+    /// The node's kind.
     pub(crate) kind: NodeKind,
-    /// The relation that it is or writes, by its ordinal.
+    /// The relation that the node is or writes, by its ordinal.
     pub(crate) relation: Option<u32>,
 }
 
-/// The graph: by ordinal; `None` where the release does not have the node any more.
+/// The graph of a release. `vertices` has `None` for nodes that only earlier releases had.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Graph {
     vertices: Vec<Option<Vertex>>,
     parents: AdjacencyLists,
     children: AdjacencyLists,
-    of_relation: AdjacencyLists,
-    /// All that the release has.
+    nodes_of_relation: AdjacencyLists,
+    /// Every node that the release has.
     present: OrdinalSet,
-    /// Those whose relation somebody has to build before what reads it can run.
+    /// Nodes whose relation must be built before their children can run.
     buildable: OrdinalSet,
 }
 
-/// A list of numbers for each number from 0, all in two blocks of memory.
-#[derive(Debug, Clone, Default)]
-struct AdjacencyLists {
-    ends: Vec<usize>,
-    items: Vec<u32>,
-}
-
-impl AdjacencyLists {
-    /// From pairs of a list's number, in rising order, and an item.
-    fn from_sorted_pairs(pairs: impl Iterator<Item = (u32, u32)>) -> Self {
-        let mut lists = Self::default();
-        for (list, item) in pairs {
-            lists.ends.resize((list as usize).max(lists.ends.len()), lists.items.len());
-            lists.items.push(item);
-            lists.ends.resize(list as usize + 1, lists.items.len());
-            if let Some(end) = lists.ends.last_mut() {
-                *end = lists.items.len();
-            }
-        }
-        lists
-    }
-
-    fn of(&self, list: u32) -> &[u32] {
-        let list = list as usize;
-        let start = list.checked_sub(1).map_or(Some(0), |before| self.ends.get(before).copied());
-        match (start, self.ends.get(list)) {
-            (Some(start), Some(end)) => self.items.get(start..*end).unwrap_or_default(),
-            _ => &[],
-        }
-    }
-}
-
-/// The planner's kind of a node, if it has one: unit tests, exposures, analyses and the like have none.
-pub(crate) fn node_kind(node: &landfall_manifest::Node<'_>) -> Option<NodeKind> {
+/// Returns the kind of a node. `None` for what no run executes: unit tests, exposures, analyses and others.
+pub(crate) fn node_kind(node: &Node<'_>) -> Option<NodeKind> {
     match node.resource_type() {
         ResourceType::Model if node.is_ephemeral() => Some(NodeKind::Ephemeral),
         ResourceType::Model | ResourceType::Snapshot => Some(NodeKind::Model),
@@ -92,9 +62,9 @@ pub(crate) fn node_kind(node: &landfall_manifest::Node<'_>) -> Option<NodeKind> 
     }
 }
 
-/// The lease key of a node's relation: `database.schema.name`, lower-cased and unquoted, so that a renamed model keeps its table.
-/// Tests have one only where they store their failures.
-pub(crate) fn relation_key(node: &landfall_manifest::Node<'_>) -> Option<String> {
+/// Returns the lease key of a node's relation: `database.schema.name`, lower-case and unquoted. The node's id
+/// would not do, because two nodes (or a node and its renamed successor) may write one table. A test has a relation only where it stores its failures.
+pub(crate) fn relation_key(node: &Node<'_>) -> Option<String> {
     let name = match node_kind(node)? {
         NodeKind::Ephemeral => return None,
         NodeKind::Test if !node.stores_failures() => return None,
@@ -108,8 +78,8 @@ pub(crate) fn relation_key(node: &landfall_manifest::Node<'_>) -> Option<String>
 }
 
 impl Graph {
-    /// `nodes` are the unique ids of the release's dictionary with their ordinals, in the order of the ids; `relations` are the relation keys by
-    /// ordinal.
+    /// Builds the graph. `nodes` are the unique ids of the dictionary with their ordinals, in the order of the ids.
+    /// `relations` are the lease keys by ordinal.
     pub(crate) fn new<'a>(
         index: &Index,
         nodes: impl ExactSizeIterator<Item = (&'a str, u32)>,
@@ -118,7 +88,7 @@ impl Graph {
         let ordinal_of_relation: HashMap<&str, u32> = relations.into_iter().zip(0..).collect();
         let mut graph = Self { vertices: vec![None; nodes.len()], ..Self::default() };
         let mut ordinal_of: Vec<Option<u32>> = vec![None; index.len()];
-        // Both are in the order of the ids: one walk finds each in the other.
+        // Both are in the order of the ids, so one pass over both replaces a search per node.
         let mut in_index = index.nodes().peekable();
         for (id, ordinal) in nodes {
             while in_index.next_if(|node| node.unique_id() < id).is_some() {}
@@ -139,14 +109,14 @@ impl Graph {
             edges.get_mut(start..).unwrap_or_default().sort_unstable();
         }
         edges.dedup();
-        let mut downwards: Vec<(u32, u32)> = edges.iter().map(|(child, parent)| (*parent, *child)).collect();
-        downwards.sort_unstable();
+        let mut reversed: Vec<(u32, u32)> = edges.iter().map(|(child, parent)| (*parent, *child)).collect();
+        reversed.sort_unstable();
         graph.parents = AdjacencyLists::from_sorted_pairs(edges.into_iter());
-        graph.children = AdjacencyLists::from_sorted_pairs(downwards.into_iter());
+        graph.children = AdjacencyLists::from_sorted_pairs(reversed.into_iter());
         let mut relations: Vec<(u32, u32)> =
             graph.iter().filter_map(|(ordinal, vertex)| Some((vertex.relation?, ordinal))).collect();
         relations.sort_unstable();
-        graph.of_relation = AdjacencyLists::from_sorted_pairs(relations.into_iter());
+        graph.nodes_of_relation = AdjacencyLists::from_sorted_pairs(relations.into_iter());
         graph.present = graph.iter().map(|(ordinal, _)| ordinal).collect();
         let built = |kind: NodeKind| matches!(kind, NodeKind::Model | NodeKind::Seed | NodeKind::Function);
         graph.buildable = graph.iter().filter(|(_, vertex)| built(vertex.kind)).map(|(ordinal, _)| ordinal).collect();
@@ -177,42 +147,42 @@ impl Graph {
         }
     }
 
-    /// Nodes that must exist before this one can run, rising; never ephemeral ones.
+    /// Returns the nodes that must exist before this one can run, in ascending order and without ephemeral models.
     pub(crate) fn parents(&self, ordinal: u32) -> &[u32] {
-        self.parents.of(ordinal)
+        self.parents.get(ordinal)
     }
 
-    /// Nodes that need this one, rising.
+    /// Returns the nodes that read this one, in ascending order and without ephemeral models.
     pub(crate) fn children(&self, ordinal: u32) -> &[u32] {
-        self.children.of(ordinal)
+        self.children.get(ordinal)
     }
 
-    /// Nodes that are or write this relation, rising.
-    pub(crate) fn of_relation(&self, relation: u32) -> &[u32] {
-        self.of_relation.of(relation)
+    /// Returns the nodes that are or write this relation, in ascending order.
+    pub(crate) fn nodes_of_relation(&self, relation: u32) -> &[u32] {
+        self.nodes_of_relation.get(relation)
     }
 
-    /// Every node that the release has.
+    /// Returns every node that the release has.
     pub(crate) fn present(&self) -> &OrdinalSet {
         &self.present
     }
 
-    /// Models, snapshots, seeds and functions: what is built from them needs them built.
+    /// Returns models, snapshots, seeds and functions: nodes that must be built before their children can run.
     pub(crate) fn buildable(&self) -> &OrdinalSet {
         &self.buildable
     }
 
-    /// The node with this ordinal, if the release has it.
+    /// Returns the node with this ordinal, if the release has it.
     pub(crate) fn get(&self, ordinal: u32) -> Option<&Vertex> {
         self.vertices.get(usize::try_from(ordinal).ok()?)?.as_ref()
     }
 
-    /// The same, with what they are.
+    /// Iterates over the nodes that the release has.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Vertex)> {
         zip(&self.vertices, 0..).filter_map(|(vertex, ordinal)| Some((ordinal, vertex.as_ref()?)))
     }
 
-    /// Those of `within` that are built from one of `from`, however far down, by ways that stay within.
+    /// Returns the nodes of `within` that descend from a node of `from` by a path that does not leave `within`.
     pub(crate) fn descendants(&self, from: &OrdinalSet, within: &OrdinalSet) -> OrdinalSet {
         let mut found = OrdinalSet::new();
         let mut stack: Vec<u32> = from.iter().collect();
@@ -226,7 +196,7 @@ impl Graph {
         found
     }
 
-    /// Sources from which the node is built, however far up.
+    /// Returns all sources among the node's ancestors.
     pub(crate) fn source_ancestors(&self, ordinal: u32) -> BTreeSet<u32> {
         let mut found = BTreeSet::new();
         let mut seen = BTreeSet::new();

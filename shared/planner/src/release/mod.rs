@@ -1,12 +1,17 @@
-//! A release: landfall.yml and the manifest compiled into what the planner needs, and the facts of its graph.
+//! A release: landfall.yml and the manifest compiled into what the planner needs, and the graph of its nodes.
 
+mod adjacency_lists;
 mod compile;
+mod compile_datasets;
+mod compile_selections;
 mod compiled;
 mod exact_selection;
 mod graph;
+mod loaded_release;
 mod source_locations;
 
 pub use compile::{CompileError, CompileInput, compile};
-pub use compiled::{COMPILED_VERSION, Compiled, Dataset, Job, LoadReleaseError, Release};
+pub use compiled::{COMPILED_VERSION, Compiled, Dataset, Job};
 pub(crate) use exact_selection::{ExactSelectionError, exact_selection, node_expression};
 pub(crate) use graph::NodeKind;
+pub use loaded_release::{LoadReleaseError, Release};

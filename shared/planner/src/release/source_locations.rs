@@ -1,4 +1,4 @@
-//! Where datasets land: by landfall.yml, or by what the source's own definition states.
+//! Compiling locations: those of landfall.yml, and those that a source's own definition states.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +8,9 @@ use super::compile::Compiler;
 use crate::{Dataset, DatasetConfig, DatasetName, Location, config::s3_uris};
 
 impl<'a> Compiler<'a> {
-    /// Where the manifest says that a source lands. <https://github.com/duckdb/dbt-duckdb#reading-from-external-files> writes the resolved
-    /// location into `relation_name`; other adapters leave it where an operator wrote it.
+    /// Returns the locations that the manifest states for a source. dbt-duckdb writes the resolved location to
+    /// `relation_name` (<https://github.com/duckdb/dbt-duckdb#reading-from-external-files>). Other adapters leave it where
+    /// the project has it, such as `external.location`.
     pub(super) fn stated_locations(&mut self, source: Node<'a>) -> Vec<Location> {
         let mut texts: Vec<&str> = source.relation_name().map(s3_uris).unwrap_or_default();
         if texts.is_empty() {
@@ -27,6 +28,8 @@ impl<'a> Compiler<'a> {
         found
     }
 
+    /// Returns the locations of a dataset: those of landfall.yml, else those that the source states. Both may be given if
+    /// they are the same.
     pub(super) fn locations(
         &mut self,
         name: &DatasetName,
@@ -49,7 +52,7 @@ impl<'a> Compiler<'a> {
         if !stated.is_empty() && stated != written {
             let list = |all: &[Location]| all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
             self.problems.push(format!(
-                "datasets.{name}.location: landfall.yml says {}, but the source reads {}: leave the location out of landfall.yml, or mend one of them",
+                "datasets.{name}.location: landfall.yml says {}, but the source reads {}: remove the location from landfall.yml, or correct one of the two",
                 list(&written),
                 list(&stated)
             ));
@@ -57,13 +60,14 @@ impl<'a> Compiler<'a> {
         written
     }
 
+    /// Reports locations that two datasets share, and models that write to a location, because their runs would start runs.
     pub(super) fn check_locations(&mut self, datasets: &BTreeMap<DatasetName, Dataset>) {
         let mut owner: BTreeMap<&Location, &DatasetName> = BTreeMap::new();
         for (name, dataset) in datasets {
             for location in &dataset.locations {
                 if let Some(other) = owner.insert(location, name) {
                     self.problems.push(format!(
-                        "{other} and {name} both land in {location}: give them one dataset in landfall.yml, with a name of its own, that location and a select"
+                        "datasets.{other} and datasets.{name} both land in {location}: replace them by one dataset with a name of your own, this location and `select`"
                     ));
                 }
             }
@@ -77,7 +81,7 @@ impl<'a> Compiler<'a> {
                 });
                 if let Some((landing, name)) = meets {
                     self.problems.push(format!(
-                        "{} writes to {location}, where dataset {name} lands ({landing}): each run would start the next; write elsewhere",
+                        "{} writes to {location}, where dataset {name} lands ({landing}), so each run would start the next one: write to another prefix",
                         node.unique_id()
                     ));
                 }

@@ -1,11 +1,11 @@
-//! The small values of landfall.yml as people write them.
+//! Values of landfall.yml that have a form of their own in YAML: a string or a list of strings, and a duration.
 
 use std::fmt;
 
 use jiff::SignedDuration;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-/// One text or a list of texts.
+/// A string or a list of strings.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[serde(transparent)]
 pub struct StringList(pub Vec<String>);
@@ -26,18 +26,18 @@ impl<'de> Deserialize<'de> for StringList {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         #[serde(untagged)]
-        enum Either {
+        enum OneOrMany {
             One(String),
             Many(Vec<String>),
         }
-        Ok(match Either::deserialize(deserializer)? {
-            Either::One(text) => Self(vec![text]),
-            Either::Many(texts) => Self(texts),
+        Ok(match OneOrMany::deserialize(deserializer)? {
+            OneOrMany::One(text) => Self(vec![text]),
+            OneOrMany::Many(texts) => Self(texts),
         })
     }
 }
 
-/// A length of time as people write it: `2s`, `10m`, `1h 30m`.
+/// A duration of 0 s to 720 h, written as `2s`, `10m` or `1h30m`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ConfigDuration(pub SignedDuration);
 
@@ -50,12 +50,12 @@ impl Serialize for ConfigDuration {
 impl<'de> Deserialize<'de> for ConfigDuration {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let span: SignedDuration = text
-            .parse()
-            .map_err(|_| D::Error::custom(format!("{text:?} is no length of time: write 2s, 10m or 1h30m")))?;
-        if span.is_negative() || span > SignedDuration::from_hours(24 * 30) {
-            return Err(D::Error::custom(format!("{text:?} is out of range: 0s to 720h")));
+        let duration: SignedDuration = text.parse().map_err(|_| {
+            D::Error::custom(format!("{text:?} is not a duration: write it in h, m and s, such as 2s, 10m or 1h30m"))
+        })?;
+        if duration.is_negative() || duration > SignedDuration::from_hours(24 * 30) {
+            return Err(D::Error::custom(format!("{text:?} is out of range: give 0s to 720h")));
         }
-        Ok(Self(span))
+        Ok(Self(duration))
     }
 }

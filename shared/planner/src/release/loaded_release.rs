@@ -1,0 +1,189 @@
+//! A release in memory, with the lookups that decisions need.
+
+use std::collections::HashMap;
+
+use landfall_manifest::Index;
+
+use super::graph::{Graph, Vertex};
+use crate::{
+    Compiled, Dataset, DatasetName, DocumentError, KeyPlacement, Locations, NodeId, OrdinalSet, ReleaseId,
+    config::NodeMeta,
+};
+
+/// A release in memory: compiled.json and the manifest's index, joined.
+#[derive(Debug)]
+pub struct Release {
+    /// The contents of compiled.json.
+    pub compiled: Compiled,
+    /// The contents of index.bin: the manifest, indexed.
+    pub index: Index,
+    locations: Locations,
+    graph: Graph,
+    /// All ordinals, in the order of their node ids.
+    by_id: Vec<u32>,
+    dataset_of_source: HashMap<u32, DatasetName>,
+    extra_leases: HashMap<u32, Vec<u32>>,
+}
+
+/// A release whose files cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadReleaseError {
+    /// compiled.json is malformed or of another format version.
+    #[error(transparent)]
+    Compiled(#[from] DocumentError),
+    /// index.bin is malformed or of another format version.
+    #[error("index.bin cannot be used: {0}")]
+    Index(#[from] landfall_manifest::IndexError),
+}
+
+impl Release {
+    /// Reads compiled.json and index.bin, and joins them.
+    ///
+    /// # Errors
+    ///
+    /// Fails if either file is malformed or of another format version.
+    pub fn load(compiled: &[u8], index: &[u8]) -> Result<Self, LoadReleaseError> {
+        Ok(Self::new(Compiled::from_json(compiled)?, Index::from_bytes(index)?))
+    }
+
+    /// Joins a compiled release with the index of its manifest.
+    pub fn new(compiled: Compiled, index: Index) -> Self {
+        let mut by_id: Vec<u32> = (0..).take(compiled.nodes.len()).collect();
+        let id_of = |ordinal: &u32| compiled.nodes.get(*ordinal as usize).map_or("", NodeId::as_str);
+        // Each release appends its new nodes in the order of their ids, so this is nearly sorted already.
+        by_id.sort_by(|a, b| id_of(a).cmp(id_of(b)));
+        let graph = Graph::new(
+            &index,
+            by_id.iter().map(|ordinal| (id_of(ordinal), *ordinal)),
+            compiled.relations.iter().map(String::as_str),
+        );
+        let locations = Locations::new(
+            compiled.datasets.iter().flat_map(|(name, d)| d.locations.iter().map(|l| (l.clone(), name.clone()))),
+        );
+        let extra_leases = extra_leases(&compiled, &index, &graph);
+        let dataset_of_source = HashMap::new();
+        let mut release = Self { compiled, index, locations, graph, by_id, dataset_of_source, extra_leases };
+        let sources = release.compiled.datasets.iter();
+        release.dataset_of_source =
+            sources.filter_map(|(name, d)| Some((release.ordinal(d.source.as_ref()?)?, name.clone()))).collect();
+        release
+    }
+
+    /// Returns the key of compiled.json in the state bucket.
+    pub fn compiled_key(id: &ReleaseId) -> String {
+        format!("releases/{id}/compiled.json")
+    }
+
+    /// Returns the key of index.bin in the state bucket.
+    pub fn index_key(id: &ReleaseId) -> String {
+        format!("releases/{id}/index.bin")
+    }
+
+    /// Returns the release's id.
+    pub fn id(&self) -> &ReleaseId {
+        &self.compiled.release
+    }
+
+    /// Returns the locations of all datasets.
+    pub fn locations(&self) -> &Locations {
+        &self.locations
+    }
+
+    /// Returns where an object belongs. The marker of a dataset (`ready: { marker: _SUCCESS }`) belongs to it, although its
+    /// name is one that data does not have.
+    pub fn place(&self, bucket: &str, key: &str) -> KeyPlacement<'_> {
+        let marked = self.locations.owner(bucket, key).filter(|(name, location)| {
+            self.dataset(name).is_some_and(|dataset| dataset.ready.is_marker(location.relative_key(key)))
+        });
+        match marked {
+            Some((name, location)) => KeyPlacement::Dataset(name, location),
+            None => self.locations.place(bucket, key),
+        }
+    }
+
+    /// Returns a dataset by name.
+    pub fn dataset(&self, name: &DatasetName) -> Option<&Dataset> {
+        self.compiled.datasets.get(name)
+    }
+
+    /// Returns the dataset of a source, by the source's ordinal.
+    pub fn dataset_of_source(&self, source: u32) -> Option<&DatasetName> {
+        self.dataset_of_source.get(&source)
+    }
+
+    /// Returns the graph of the release.
+    pub(crate) fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    pub(crate) fn vertex(&self, ordinal: u32) -> Option<&Vertex> {
+        self.graph.get(ordinal)
+    }
+
+    /// Returns the leases that a node takes beside that of its relation (`meta.landfall.lease`), as ordinals of relations.
+    pub(crate) fn extra_leases(&self, ordinal: u32) -> &[u32] {
+        self.extra_leases.get(&ordinal).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Iterates over the nodes with leases beside that of their relation.
+    pub(crate) fn nodes_with_extra_leases(&self) -> impl Iterator<Item = (u32, &[u32])> {
+        self.extra_leases.iter().map(|(node, leases)| (*node, leases.as_slice()))
+    }
+
+    /// Iterates over the sources that are datasets.
+    pub(crate) fn dataset_sources(&self) -> impl Iterator<Item = (u32, &DatasetName)> {
+        self.dataset_of_source.iter().map(|(source, name)| (*source, name))
+    }
+
+    /// Returns a node's ordinal, also of a node that earlier releases had.
+    pub fn ordinal(&self, id: &NodeId) -> Option<u32> {
+        let found = self.by_id.binary_search_by(|ordinal| self.id_of(*ordinal).cmp(&Some(id))).ok()?;
+        self.by_id.get(found).copied()
+    }
+
+    /// Returns the node id of an ordinal, also of a node that earlier releases had.
+    pub fn id_of(&self, ordinal: u32) -> Option<&NodeId> {
+        self.compiled.nodes.get(usize::try_from(ordinal).ok()?)
+    }
+
+    /// Returns the ids of a set of nodes, sorted.
+    pub fn ids(&self, set: &OrdinalSet) -> Vec<NodeId> {
+        let mut ids: Vec<NodeId> = set.iter().filter_map(|ordinal| self.id_of(ordinal).cloned()).collect();
+        ids.sort();
+        ids
+    }
+
+    /// Returns the set of these ids, without those outside the dictionary.
+    pub fn set<'a>(&self, ids: impl IntoIterator<Item = &'a NodeId>) -> OrdinalSet {
+        ids.into_iter().filter_map(|id| self.ordinal(id)).collect()
+    }
+
+    /// Returns the lease keys of a set of relations, sorted.
+    pub fn relation_keys(&self, set: &OrdinalSet) -> Vec<String> {
+        let mut keys: Vec<String> = set
+            .iter()
+            .filter_map(|ordinal| self.compiled.relations.get(usize::try_from(ordinal).ok()?).cloned())
+            .collect();
+        keys.sort();
+        keys
+    }
+}
+
+fn extra_leases(compiled: &Compiled, index: &Index, graph: &Graph) -> HashMap<u32, Vec<u32>> {
+    let known: HashMap<&str, u32> = compiled
+        .relations
+        .iter()
+        .zip(0..)
+        .filter(|(key, _)| key.starts_with("lease:"))
+        .map(|(key, ordinal)| (key.as_str(), ordinal))
+        .collect();
+    if known.is_empty() {
+        return HashMap::new();
+    }
+    let leases = |vertex: &Vertex| -> Vec<u32> {
+        // `compile` refuses a meta that cannot be read.
+        let meta = index.node(vertex.ix).and_then(|node| NodeMeta::from_node(&node).ok()).unwrap_or_default();
+        meta.lease_keys().filter_map(|key| known.get(key.as_str()).copied()).collect()
+    };
+    graph.iter().map(|(ordinal, vertex)| (ordinal, leases(vertex))).filter(|(_, leases)| !leases.is_empty()).collect()
+}

@@ -12,7 +12,7 @@ use landfall_aws::{
 };
 use landfall_planner::{
     Board, Context, DatasetLoaded, DatasetName, InboundEvent, Input, InvalidName, LedgerLine, LedgerSubject,
-    ObjectEvent, Plan, Release, TaskSettings, Trigger, decide,
+    ObjectEvent, Plan, ProtocolRules, Release, TaskSettings, Trigger, decide,
 };
 
 use serde_json::Value;
@@ -134,7 +134,8 @@ pub fn suppose(release: &Release, loads: &[InboundEvent], nothing_built: bool) -
             board.datasets.entry(name.clone()).or_default().loaded = true;
         }
     }
-    let context = |now| Context { now, nonce: &nonce, release: Some(release), task: Some(&task) };
+    let context =
+        |now| Context { now, nonce: &nonce, release: Some(release), task: Some(&task), rules: &ProtocolRules };
     let landed = decide(&board, &Input::Events(loads), &context(now));
     let mut supposed = Supposed { lines: landed.lines, plans: landed.plans };
     board = landed.board;

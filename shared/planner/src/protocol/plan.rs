@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::versioned_json::{DocumentError, Format};
-use crate::safeguards::{Safeguard, keeps};
 use crate::{Capacity, NodeId, ReleaseId, RunId, Trigger};
 
 /// The version of plan.json that this code writes; a reader refuses any other.
@@ -210,7 +209,6 @@ impl Plan {
 /// Scoped to the attempt: a token reused by a later attempt would replay the dead task of the earlier one.
 fn client_token(run: &RunId, attempt: u32) -> String {
     use std::fmt::Write as _;
-    let attempt = if keeps(Safeguard::TokenPerAttempt) { attempt } else { 1 };
     let digest = Sha256::digest(format!("{run}/{attempt}"));
     digest.iter().take(24).fold(String::new(), |mut token, byte| {
         let _ = write!(token, "{byte:02x}");

@@ -12,7 +12,7 @@ use landfall_aws::{
 };
 use landfall_planner::{
     Board, Context, DatasetLoaded, DatasetName, InboundEvent, Input, InvalidName, LedgerLine, LedgerSubject,
-    ObjectEvent, Plan, Release, TaskSettings, Trigger, decide,
+    ObjectEvent, Plan, ProtocolRules, Release, TaskSettings, Trigger, decide,
 };
 use serde_json::Value;
 
@@ -135,7 +135,8 @@ pub fn simulate(release: &Release, loads: &[InboundEvent], nothing_built: bool) 
             board.datasets.entry(name.clone()).or_default().loaded = true;
         }
     }
-    let context = |now| Context { now, nonce: &nonce, release: Some(release), task: Some(&task) };
+    let context =
+        |now| Context { now, nonce: &nonce, release: Some(release), task: Some(&task), rules: &ProtocolRules };
     let decision = decide(&board, &Input::Events(loads), &context(now));
     let mut simulation = Simulation { lines: decision.lines, plans: decision.plans };
     board = decision.board;

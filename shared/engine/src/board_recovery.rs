@@ -57,7 +57,13 @@ impl<P: Ports> Engine<P> {
             found.runs.iter().filter(|run| run.claimed.is_none()).map(|run| run.plan.run_id.clone()).collect();
         let ledger = found.ledger.clone().max(old.ledger.clone());
         let nonce = self.ports.nonce();
-        let context = Context { now: self.ports.now(), nonce: &nonce, release: release.as_deref(), task: None };
+        let context = Context {
+            now: self.ports.now(),
+            nonce: &nonce,
+            release: release.as_deref(),
+            task: None,
+            rules: self.rules,
+        };
         let decision = decide(&old, &Input::Recover(Box::new(found)), &context);
         self.write_ledger(ledger, &decision, &nonce).await?;
         match self.ports.restore_board(over, &decision.board).await? {

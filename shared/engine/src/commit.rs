@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use landfall_planner::{
-    Board, Context, Decision, Input, LedgerHeader, LedgerObject, Nonce, Plan, decide,
-    safeguards::{Safeguard, keeps},
-};
+use landfall_planner::{Board, Context, Decision, Input, LedgerHeader, LedgerObject, Nonce, Plan, decide};
 
 use crate::{CompareAndSwap, Deadline, Engine, EngineError, Ports, PutNew, Snapshot};
 
@@ -16,7 +13,7 @@ impl<P: Ports> Engine<P> {
         let mut tried: Vec<Nonce> = Vec::new();
         loop {
             let Snapshot { board, etag, release } = self.read().await?;
-            if keeps(Safeguard::OwnNonce) && tried.iter().any(|nonce| board.nonces.contains(nonce)) {
+            if tried.iter().any(|nonce| board.nonces.contains(nonce)) {
                 return Ok(board);
             }
             if u32::try_from(tried.len()).is_ok_and(|tries| tries > 0) {
@@ -26,8 +23,13 @@ impl<P: Ports> Engine<P> {
                 self.pause(tried.len()).await;
             }
             let nonce = self.ports.nonce();
-            let context =
-                Context { now: self.ports.now(), nonce: &nonce, release: release.as_deref(), task: self.ports.task() };
+            let context = Context {
+                now: self.ports.now(),
+                nonce: &nonce,
+                release: release.as_deref(),
+                task: self.ports.task(),
+                rules: self.rules,
+            };
             let decision = decide(&board, input, &context);
             if !decision.changed {
                 return Ok(board);

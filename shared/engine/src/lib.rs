@@ -23,8 +23,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use landfall_planner::{
-    BOARD_KEY, Board, BoardError, LoadReleaseError, Release, ReleaseId, RunId, StoredBoard,
-    safeguards::{Safeguard, keeps},
+    BOARD_KEY, Board, BoardError, LoadReleaseError, ProtocolRules, Release, ReleaseId, Rules, RunId, StoredBoard,
 };
 
 pub use board_recovery::RecoveryReport;
@@ -38,6 +37,7 @@ pub use task_state::TaskState;
 #[derive(Debug)]
 pub struct Engine<P> {
     ports: P,
+    rules: &'static dyn Rules,
     /// The release that was used last: a warm function need not read it again.
     release: Mutex<Option<Arc<Release>>>,
 }
@@ -154,7 +154,12 @@ pub enum EngineError {
 impl<P: Ports> Engine<P> {
     /// In that world. Calls nothing yet.
     pub fn over(ports: P) -> Self {
-        Self { ports, release: Mutex::new(None) }
+        Self::with_rules(ports, &ProtocolRules)
+    }
+
+    /// An engine that decides by other rules, as the simulation does.
+    pub fn with_rules(ports: P, rules: &'static dyn Rules) -> Self {
+        Self { ports, rules, release: Mutex::new(None) }
     }
 
     /// The world.
@@ -164,13 +169,7 @@ impl<P: Ports> Engine<P> {
 
     /// The board as it is, with the etag to compare-and-swap it by and the release that it names.
     pub async fn read(&self) -> Result<Snapshot, EngineError> {
-        let (stored, etag) = match self.ports.board().await {
-            Err(EngineError::NoBoard { .. }) if !keeps(Safeguard::BoardIsNeverMade) => {
-                self.ports.restore_board(None, &Board::new(self.ports.now())).await?;
-                self.ports.board().await?
-            }
-            other => other?,
-        };
+        let (stored, etag) = self.ports.board().await?;
         let release = self.release(stored.release()).await?;
         let board = unfold(stored, release.as_deref())?;
         Ok(Snapshot { board, etag, release })

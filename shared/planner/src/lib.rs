@@ -7,8 +7,7 @@
 //! - `config` holds [`LandfallYml`], locations and readiness policies.
 //! - `release` compiles landfall.yml and the manifest to a [`Release`].
 //! - `protocol` holds the documents that Landfall's parts exchange: [`Plan`], [`RunResult`], [`Claim`], the ledger and events.
-//! - [`invariants`] checks what is true of every board and every step. [`safeguards`] names the rules that the simulation can
-//!   switch off.
+//! - [`invariants`] checks what is true of every board and every step.
 
 mod config;
 mod decide;
@@ -16,7 +15,6 @@ mod ids;
 pub mod invariants;
 mod protocol;
 mod release;
-pub mod safeguards;
 mod state;
 
 pub use config::{
@@ -27,9 +25,9 @@ pub use config::{
 };
 pub use decide::{
     COMMANDS_KEPT, COUNTED_KEPT, Context, Decision, EPOCH_JUMP, Effect, FAIRNESS_LIMIT, GROUPS_CLOSED, GROUPS_OPEN,
-    InboundEvent, Input, MARGIN, MOST_ATTEMPTS, OVERDUE_AFTER, RECENT_KEPT, REPEAT_FOR, RecoveredClaim, RecoveredRun,
-    RecoveryInput, StoppedTask, WaitReason, WaitingNodes, decide, effects, long_gone, missing_parent_of, next_due,
-    wait_reasons,
+    InboundEvent, Input, MARGIN, MOST_ATTEMPTS, OVERDUE_AFTER, ProtocolRules, RECENT_KEPT, REPEAT_FOR, RecoveredClaim,
+    RecoveredRun, RecoveryInput, Rules, RunKind, StoppedTask, WaitReason, WaitingNodes, decide, effects, long_gone,
+    missing_parent_of, next_due, wait_reasons,
 };
 pub use ids::{DatasetName, InvalidName, JobName, NodeId, Nonce, ReleaseId, RunId, compact_timestamp};
 pub use protocol::{

@@ -7,11 +7,12 @@ use std::{
 
 use landfall_planner::{
     Claim, NodeId, NodeResult, NodeStatus, Outcome, Plan, RESULT_VERSION, RunId, RunResult, Step, StepResult,
-    invariants::Hold, safeguards, safeguards::Safeguard,
+    invariants::Hold,
 };
 
 use crate::{
     exec::{Call, Fate, Shared, die, step, wait},
+    mutants::Misbehaviour,
     project::{Kind, Node},
     scenario::{MINUTE, Ms, SECOND},
     world::{Happening, Seen, World, at},
@@ -87,7 +88,7 @@ async fn read<T>(world: &Shared, look: impl Fn(&World) -> T) -> Option<T> {
 /// Whether the attempt is this task's: by the object that it writes, or found there, after a lost reply too.
 async fn claims(world: &Shared, arn: &str, run: &RunId, attempt: u32) -> bool {
     let (key, claim) = ((run.clone(), attempt), Claim::Task { task_arn: arn.to_owned() });
-    if !safeguards::keeps(Safeguard::Claim) {
+    if world.borrow().misbehaves(Misbehaviour::ClaimIgnored) {
         world.borrow_mut().claim(&key, &claim);
         return true;
     }
@@ -128,13 +129,19 @@ fn done_before(world: &World, run: &RunId, attempt: u32) -> BTreeSet<NodeId> {
 /// From here to its end the process may write what the plan says.
 fn hold(world: &mut World, arn: &str, plan: &Plan, attempt: u32) {
     let exclusive = world.releases.get(&plan.release).is_some_and(|release| release.compiled.exclusive);
+    let project = world.scenario.versions.get(world.version(&plan.release));
+    let by_node = world.misbehaves(Misbehaviour::RelationsByNode);
+    let table = |relation: &str| match project.filter(|_| by_node) {
+        Some(project) => project.table_named_after_node(relation),
+        None => relation.to_owned(),
+    };
     let hold = Hold {
         run: plan.run_id.clone(),
         attempt,
         task_arn: arn.to_owned(),
-        // What is written, whatever the leases say.
-        writes: plan.nodes.iter().filter_map(|node| node.relation.clone()).collect(),
-        reads: plan.reads.clone(),
+        // The tables themselves, whatever names the leases go by.
+        writes: plan.nodes.iter().filter_map(|node| node.relation.as_deref()).map(table).collect(),
+        reads: plan.reads.iter().map(|relation| table(relation)).collect(),
         exclusive,
         from: world.now,
         to: None,

@@ -13,7 +13,7 @@ use landfall_engine::{
 use landfall_planner::{PendingDocs, Plan, ReleaseId, RunResult};
 use serde_json::{Map, Value, json};
 
-use crate::{check::Violation, exec::Call, ports::SimPorts, project::Project, world::World};
+use crate::{check::Violation, exec::Call, mutants::Misbehaviour, ports::SimPorts, project::Project, world::World};
 
 /// The docs bucket, and of the state bucket what docs are made from.
 #[derive(Default)]
@@ -45,6 +45,7 @@ impl Files for SimFiles {
         let (name, ours) = (key.to_owned(), bytes.to_vec());
         let put = move |world: &mut World| {
             let is_new = !world.shelf.files.contains_key(&name);
+            let is_new = is_new || world.overwrites(&name);
             if is_new {
                 world.put_file(&name, ours.clone());
             }
@@ -57,6 +58,7 @@ impl Files for SimFiles {
         let (key, etag, bytes) = (key.to_owned(), etag.to_owned(), bytes.to_vec());
         let swapped = self.0.write("a compare-and-swap of a file", Call::Conditional, move |world| {
             let same = world.shelf.files.get(&key).is_some_and(|(_, there)| there.to_string() == etag);
+            let same = same || world.overwrites(&key);
             if same {
                 world.put_file(&key, bytes);
             }
@@ -78,6 +80,11 @@ struct Shown {
 }
 
 impl World {
+    /// Whether the file is written without its condition, for a mutant.
+    fn overwrites(&self, key: &str) -> bool {
+        key == POINTER && self.misbehaves(Misbehaviour::PointerOverwritten)
+    }
+
     fn put_file(&mut self, key: &str, bytes: Vec<u8>) {
         let before = (key == POINTER).then(|| self.pointer()).flatten();
         let etag = self.number();

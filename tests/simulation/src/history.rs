@@ -15,13 +15,12 @@ use std::{
 };
 
 use fastrand::Rng;
-use landfall_planner::{
-    Board, DatasetLoaded, DatasetName, InboundEvent, ObjectEvent, OperatorAction, safeguards, safeguards::Safeguard,
-};
+use landfall_planner::{Board, DatasetLoaded, DatasetName, InboundEvent, ObjectEvent, OperatorAction};
 
 use crate::{
     check::{self, Violation},
     exec::{Fate, Shared},
+    mutants::Mutant,
     project::LANDING,
     scenario::{HOUR, MARKER, MINUTE, Ms, Outside, SECOND, Scenario, Word},
     world::{Function, Happening, Landed, Message, World, at, whole},
@@ -57,19 +56,17 @@ pub struct Less {
     pub rates: BTreeSet<&'static str>,
 }
 
-/// Runs the history of a seed, with a safeguard switched off or none.
-pub fn run(seed: u64, off: Option<Safeguard>, less: &Less, trace: bool) -> Report {
-    safeguards::switch_off(off);
+/// Runs the history of a seed, by the protocol or by a mutant of it.
+pub fn run(seed: u64, mutant: Option<&'static Mutant>, less: &Less, trace: bool) -> Report {
     let mut rng = Rng::with_seed(seed);
     let mut scenario = Scenario::any(&mut rng);
     scenario.without(less);
     let scenario = Rc::new(scenario);
-    let world = Rc::new(RefCell::new(World::new(Rc::clone(&scenario), rng, trace)));
+    let world = Rc::new(RefCell::new(World::new(Rc::clone(&scenario), rng, mutant, trace)));
     let mut history = History { world, heap: BinaryHeap::new(), processes: Vec::new(), happenings: 0, order: 0 };
     history.begin();
     history.outside(&scenario);
     let quiet = history.go();
-    safeguards::switch_off(None);
     drop(std::mem::take(&mut history.processes));
     let mut world = history.world.borrow_mut();
     let mut violations = std::mem::take(&mut world.violations);

@@ -12,10 +12,10 @@ use std::{
 };
 
 use clap::Parser;
-use landfall_planner::safeguards::Safeguard;
 use simulation::{
     history::{Less, Report, run},
-    minimal_trace, mutants,
+    minimal_trace,
+    mutants::{self, Mutant},
 };
 
 #[global_allocator]
@@ -62,27 +62,27 @@ struct Sum {
 fn main() -> io::Result<ExitCode> {
     let arguments = Arguments::parse();
     let mut out = io::stdout().lock();
-    let off = match arguments.mutant.as_deref() {
+    let mutant = match arguments.mutant.as_deref() {
         None => None,
         Some("list") => {
-            for (name, _, about) in mutants::ALL {
+            for Mutant { name, about, .. } in &mutants::ALL {
                 writeln!(out, "{name:<24} {about}")?;
             }
             return Ok(ExitCode::SUCCESS);
         }
         Some(name) => {
-            let Some(safeguard) = mutants::by_name(name) else {
+            let Some(mutant) = mutants::by_name(name) else {
                 writeln!(out, "there is no mutant {name}: --mutant list names them")?;
                 return Ok(ExitCode::from(2));
             };
-            Some(safeguard)
+            Some(mutant)
         }
     };
     if let Some(seed) = arguments.replay {
-        return replay(&mut out, seed, off);
+        return replay(&mut out, seed, mutant);
     }
     let began = Instant::now();
-    let sum = all(&arguments, off);
+    let sum = all(&arguments, mutant);
     let (seconds, milliseconds) = (began.elapsed().as_secs_f64(), began.elapsed().as_millis().max(1));
     writeln!(
         out,
@@ -98,14 +98,14 @@ fn main() -> io::Result<ExitCode> {
         writeln!(out, "seed {seed}: {what}")?;
     }
     if let Some(worst) = &sum.worst {
-        tell(&mut out, worst, off)?;
+        tell(&mut out, worst, mutant)?;
     }
     writeln!(out, "{} histories, {} violations", sum.histories, sum.violated)?;
     Ok(if sum.violated == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Every history, on several threads; with a mutant the first violation ends it.
-fn all(arguments: &Arguments, off: Option<Safeguard>) -> Sum {
+fn all(arguments: &Arguments, mutant: Option<&'static Mutant>) -> Sum {
     let threads = arguments.threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(1);
     let (next, enough, sum) = (AtomicU64::new(0), AtomicBool::new(false), Mutex::new(Sum::default()));
     std::thread::scope(|scope| {
@@ -117,8 +117,8 @@ fn all(arguments: &Arguments, off: Option<Safeguard>) -> Sum {
                     if number >= arguments.histories || enough.load(Ordering::Relaxed) {
                         break;
                     }
-                    let report = run(arguments.seed.wrapping_add(number), off, &Less::default(), false);
-                    if !report.violations.is_empty() && off.is_some() {
+                    let report = run(arguments.seed.wrapping_add(number), mutant, &Less::default(), false);
+                    if !report.violations.is_empty() && mutant.is_some() {
                         enough.store(true, Ordering::Relaxed);
                     }
                     own.add(report);
@@ -172,8 +172,8 @@ impl Sum {
     }
 }
 
-fn tell(out: &mut impl Write, report: &Report, off: Option<Safeguard>) -> io::Result<()> {
-    let (less, least) = minimal_trace::of(report.seed, off);
+fn tell(out: &mut impl Write, report: &Report, mutant: Option<&'static Mutant>) -> io::Result<()> {
+    let (less, least) = minimal_trace::of(report.seed, mutant);
     writeln!(out, "\nseed {} goes wrong; the least of it that still does:", report.seed)?;
     writeln!(
         out,
@@ -190,8 +190,8 @@ fn tell(out: &mut impl Write, report: &Report, off: Option<Safeguard>) -> io::Re
     writeln!(out, "  see it whole: --replay {}\n", report.seed)
 }
 
-fn replay(out: &mut impl Write, seed: u64, off: Option<Safeguard>) -> io::Result<ExitCode> {
-    let report = run(seed, off, &Less::default(), true);
+fn replay(out: &mut impl Write, seed: u64, mutant: Option<&'static Mutant>) -> io::Result<ExitCode> {
+    let report = run(seed, mutant, &Less::default(), true);
     for line in &report.trace {
         writeln!(out, "{line}")?;
     }

@@ -2,18 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use landfall_planner::safeguards::Safeguard;
-
 use crate::{
     history::{Less, Report, run},
+    mutants::Mutant,
     scenario::{Rates, Scenario},
 };
 
 /// What can be left out of the history of this seed, and what is left.
-pub fn of(seed: u64, off: Option<Safeguard>) -> (Less, Report) {
-    let wrong = run(seed, off, &Less::default(), false);
+pub fn of(seed: u64, mutant: Option<&'static Mutant>) -> (Less, Report) {
+    let wrong = run(seed, mutant, &Less::default(), false);
     let wanted: BTreeSet<&str> = wrong.violations.iter().map(|violation| violation.invariant).collect();
-    let still = |less: &Less| run(seed, off, less, false).violations.iter().any(|v| wanted.contains(v.invariant));
+    let still = |less: &Less| run(seed, mutant, less, false).violations.iter().any(|v| wanted.contains(v.invariant));
     let mut less = Less::default();
     for (name, _) in Rates::default().named() {
         let mut tried = less.clone();
@@ -30,6 +29,6 @@ pub fn of(seed: u64, off: Option<Safeguard>) -> (Less, Report) {
             less = tried;
         }
     }
-    let report = run(seed, off, &less, true);
+    let report = run(seed, mutant, &less, true);
     (less, report)
 }

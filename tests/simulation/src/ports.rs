@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::{
     exec::{Call, Fate, Shared, die, step, wait},
+    mutants::Misbehaviour,
     scenario::Ms,
     world::{Function, Happening, Message, World, at, ms, whole},
 };
@@ -80,6 +81,13 @@ impl SimPorts {
         }
     }
 
+    /// Whether the board in place is a later one than the board on which the attempt was decided.
+    fn decided_before(&self, call: &RunTaskCall) -> bool {
+        let world = self.world.borrow();
+        let Some((board, _)) = &world.board else { return true };
+        board.runs.iter().any(|(id, run)| id.as_str() == call.started_by && board.now > run.attempt.since)
+    }
+
     /// A write with `If-None-Match: *` as `Store::put_new` makes it: after a lost reply it reads back, and equal bytes are its own.
     pub(crate) async fn put_new(
         &self,
@@ -130,8 +138,17 @@ impl Ports for SimPorts {
     }
 
     async fn board(&self) -> Result<(StoredBoard, String), EngineError> {
+        let created = self.world.borrow().misbehaves(Misbehaviour::BoardCreated).then(|| Board::new(self.now()));
         self.read("the board", |world| {
-            world.board.as_ref().map(|(board, etag)| ((**board).clone().into(), etag.to_string()))
+            if let (None, Some(board)) = (&world.board, created) {
+                world.restore(None, board);
+            }
+            let (board, etag) = world.board.as_ref()?;
+            let mut board = Board::clone(board);
+            if world.misbehaves(Misbehaviour::NoncesHidden) {
+                board.nonces.clear();
+            }
+            Some((board.into(), etag.to_string()))
         })
         .await?
         .ok_or_else(|| EngineError::NoBoard { address: "board.json".to_owned() })
@@ -247,6 +264,9 @@ impl Ports for SimPorts {
     }
 
     async fn put_claim(&self, run: &RunId, attempt: u32, claim: &Claim) -> Result<PutNew, EngineError> {
+        if matches!(claim, Claim::Revoked { .. }) && self.world.borrow().misbehaves(Misbehaviour::RevokeSkipped) {
+            return Ok(created(true));
+        }
         let (key, ours) = ((run.clone(), attempt), claim.clone());
         let put = {
             let key = key.clone();
@@ -266,7 +286,13 @@ impl Ports for SimPorts {
     }
 
     async fn run_task(&self, call: &RunTaskCall) -> RunTaskOutcome {
-        let call = call.clone();
+        let mut call = call.clone();
+        if self.world.borrow().misbehaves(Misbehaviour::TokenReused) {
+            call.client_token.clone_from(&call.started_by);
+        }
+        if self.world.borrow().misbehaves(Misbehaviour::StartedByDecisionOnly) && self.decided_before(&call) {
+            return RunTaskOutcome::Unknown { error: "another function decided it".to_owned() };
+        }
         let refused = {
             let mut world = self.world.borrow_mut();
             let rate = world.scenario.rates.task_refused;

@@ -70,6 +70,10 @@ fn node(kind: Kind, name: &str, parents: &[&str]) -> Node {
     }
 }
 
+fn relation_name(table: &str) -> String {
+    format!("db.main.{table}")
+}
+
 impl Project {
     /// One of a few shapes: a mart that two datasets share, chains beside each other, a diamond.
     pub fn any(rng: &mut Rng) -> Self {
@@ -142,12 +146,19 @@ impl Project {
         next
     }
 
-    /// As dbt's manifest.json, read.
-    pub fn index(&self) -> Result<Index, landfall_manifest::ManifestError> {
-        Index::from_slice(self.manifest().to_string().as_bytes())
+    /// Reads the project's manifest.json. With `relations_by_node` every relation is named after its node instead of its
+    /// table.
+    pub fn index(&self, relations_by_node: bool) -> Result<Index, landfall_manifest::ManifestError> {
+        Index::from_slice(self.manifest(relations_by_node).to_string().as_bytes())
     }
 
-    fn manifest(&self) -> Value {
+    /// Returns the table behind a relation that is named after its node.
+    pub fn table_named_after_node(&self, relation: &str) -> String {
+        let node = self.nodes.iter().find(|node| relation_name(&node.name) == relation);
+        node.map_or_else(|| relation.to_owned(), |node| relation_name(&node.alias))
+    }
+
+    fn manifest(&self, relations_by_node: bool) -> Value {
         let sources: serde_json::Map<String, Value> = self
             .sources
             .iter()
@@ -190,7 +201,7 @@ impl Project {
                     "config": { "enabled": true, "materialized": materialized, "tags": [], "meta": {} },
                     "raw_code": format!("select {}", node.code), "language": "sql",
                     "depends_on": { "macros": [], "nodes": parents }, "unrendered_config": {},
-                    "relation_name": (node.kind != Kind::Test).then(|| format!("db.main.{}", node.alias)),
+                    "relation_name": (node.kind != Kind::Test).then(|| relation_name(if relations_by_node { &node.name } else { &node.alias })),
                 });
                 (node.id(), value)
             })

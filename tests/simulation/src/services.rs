@@ -5,10 +5,11 @@ use std::rc::Rc;
 use landfall_engine::{DescribedTasks, RunTaskOutcome, TaskState};
 use landfall_planner::{
     ATTEMPT_VARIABLE, Board, Claim, InboundEvent, OperatorAction, OperatorCommand, ReleaseId, RunId, RunTaskCall,
-    invariants, safeguards,
+    invariants,
 };
 
 use crate::{
+    mutants::Misbehaviour,
     ports::written,
     scenario::{HOUR, MINUTE, Ms, SECOND},
     world::{Function, Happening, Message, Task, World, at},
@@ -18,7 +19,7 @@ impl World {
     /// `PutObject` of the board with `If-Match`: whether it was done.
     pub fn swap(&mut self, etag: &str, board: Board) -> bool {
         let same = self.board.as_ref().is_some_and(|(_, there)| there.to_string() == etag);
-        if !same && safeguards::keeps(safeguards::Safeguard::CompareAndSwap) {
+        if !same && !self.misbehaves(Misbehaviour::BoardOverwritten) {
             self.say(|| "a compare-and-swap of the board is refused: 412".to_owned());
             return false;
         }
@@ -281,6 +282,6 @@ impl World {
     /// Whether the minute's sweep is called.
     pub fn sweeps(&mut self) -> bool {
         let rate = self.scenario.rates.sweep_lost;
-        safeguards::keeps(safeguards::Safeguard::Sweep) && !self.strikes(rate, "a sweep is lost")
+        !self.misbehaves(Misbehaviour::NoSweep) && !self.strikes(rate, "a sweep is lost")
     }
 }

@@ -18,6 +18,7 @@ use crate::{
     check::Violation,
     docs::Shelf,
     exec::{Call, Fate},
+    mutants::{self, Misbehaviour, Mutant},
     scenario::{Ms, Outside, Scenario},
 };
 
@@ -140,6 +141,8 @@ pub struct World {
     pub rng: Rng,
     /// What was drawn.
     pub scenario: Rc<Scenario>,
+    /// The safeguard that is missing, if any.
+    pub mutant: Option<&'static Mutant>,
     /// Whether faults strike.
     pub faulty: bool,
     /// The fate of the call that goes on now.
@@ -241,11 +244,12 @@ pub fn ms(at: Timestamp) -> Ms {
 
 impl World {
     /// Before anything happened.
-    pub fn new(scenario: Rc<Scenario>, rng: Rng, trace: bool) -> Self {
+    pub fn new(scenario: Rc<Scenario>, rng: Rng, mutant: Option<&'static Mutant>, trace: bool) -> Self {
         Self {
             now: 0,
             rng,
             scenario,
+            mutant,
             faulty: true,
             fate: None,
             command: None,
@@ -280,6 +284,11 @@ impl World {
             announced: BTreeMap::new(),
             violations: Vec::new(),
         }
+    }
+
+    /// Whether the services misbehave in that way, for a mutant.
+    pub fn misbehaves(&self, misbehaviour: Misbehaviour) -> bool {
+        mutants::misbehaves(self.mutant, misbehaviour)
     }
 
     /// A number that was not given before.

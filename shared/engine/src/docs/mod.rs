@@ -7,10 +7,7 @@
 mod merge;
 
 use jiff::Timestamp;
-use landfall_planner::{
-    Input, PendingDocs, Plan, ReleaseId, RunId, compact_timestamp,
-    safeguards::{Safeguard, keeps},
-};
+use landfall_planner::{Input, PendingDocs, Plan, ReleaseId, RunId, compact_timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -106,9 +103,6 @@ impl<P: Ports> Engine<P> {
             published_at: now,
         };
         let next = json(&next)?;
-        if !keeps(Safeguard::DocsFence) {
-            return docs.put(POINTER, &next, JSON).await.map(|()| true);
-        }
         Ok(match pointer {
             None => matches!(docs.put_new(POINTER, &next, JSON).await?, PutNew::Created { .. }),
             Some((_, etag)) => match docs.swap(POINTER, &etag, &next).await? {

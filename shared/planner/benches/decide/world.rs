@@ -11,8 +11,8 @@ use jiff::{SignedDuration, Timestamp};
 use landfall_manifest::{Index, ResourceType};
 use landfall_planner::{
     Announcement, Attempt, AttemptState, Board, CompileInput, Context, InboundEvent, Input, LandfallYml, LedgerOutcome,
-    Nonce, ObjectEvent, OrdinalSet, PendingDocs, Release, ReleaseId, Run, RunId, RunTrigger, TaskSettings, Trigger,
-    compile, decide,
+    Nonce, ObjectEvent, OrdinalSet, PendingDocs, ProtocolRules, Release, ReleaseId, Run, RunId, RunTrigger,
+    TaskSettings, Trigger, compile, decide,
 };
 
 use crate::generate;
@@ -85,7 +85,11 @@ pub(crate) fn nonce(number: usize) -> Nonce {
 pub(crate) fn tell(board: &Board, release: &Release, at: Timestamp, input: &Input<'_>) -> landfall_planner::Decision {
     let settings = TaskSettings { task_definition: "dbt:1".to_owned(), ..TaskSettings::default() };
     let nonce = nonce(board.seq as usize);
-    decide(board, input, &Context { now: at, nonce: &nonce, release: Some(release), task: Some(&settings) })
+    decide(
+        board,
+        input,
+        &Context { now: at, nonce: &nonce, release: Some(release), task: Some(&settings), rules: &ProtocolRules },
+    )
 }
 
 /// A board on which the release is in place, everything was built and loaded, and nothing is pending.

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 
+use super::rules::RunKind;
 use super::{
     admission_queue::{Candidate, Queue, loads_first, obstacle},
     decision::DecisionBuilder,
 };
-use crate::safeguards::{Safeguard, keeps};
-use crate::{Budget, DeadLetters, LedgerOutcome, LedgerSubject, LimitReached, Release, Trigger};
+use crate::{Board, Budget, DeadLetters, LedgerOutcome, LedgerSubject, LimitReached, Release, Trigger};
 
 impl DecisionBuilder<'_> {
     /// Lets gathering backlog entries become ready, and ends empty ones and what is drained.
@@ -39,22 +39,24 @@ impl DecisionBuilder<'_> {
         if self.board.budget.runs < release.compiled.limits.runs_per_day {
             self.board.limit_reached = None;
         }
-        let mut queue = Queue::of(&self.board, release, self.now);
+        let mut queue = Queue::of(&self.board, release, self.now, self.context.rules);
         for idle in &queue.idle {
             self.drop_idle_job(idle);
         }
         let (clear, idle) = (std::mem::take(&mut queue.clear), std::mem::take(&mut queue.idle));
-        let mut groups: BTreeMap<String, Vec<&Candidate>> = BTreeMap::new();
+        let mut groups: BTreeMap<RunKind, Vec<&Candidate>> = BTreeMap::new();
         for candidate in &clear {
             let Some(trigger) = candidate.triggers.first() else { continue };
-            groups.entry(self.signature(release, trigger)).or_default().push(candidate);
+            groups.entry(self.context.rules.run_kind(&self.board, release, trigger)).or_default().push(candidate);
         }
-        let mut groups: Vec<(String, Vec<&Candidate>)> = groups.into_iter().collect();
+        let mut groups: Vec<(RunKind, Vec<&Candidate>)> = groups.into_iter().collect();
         groups.sort_by_key(|(_, group)| group.first().map(|oldest| oldest.since));
-        for (signature, clear) in groups {
-            let alike =
-                |idle: &&Candidate| idle.triggers.first().is_some_and(|c| self.signature(release, c) == signature);
-            let idle: Vec<&Candidate> = idle.iter().filter(alike).collect();
+        for (kind, clear) in groups {
+            let same_kind = |idle: &&Candidate| {
+                let trigger = idle.triggers.first();
+                trigger.is_some_and(|trigger| self.context.rules.run_kind(&self.board, release, trigger) == kind)
+            };
+            let idle: Vec<&Candidate> = idle.iter().filter(same_kind).collect();
             let all: Vec<&Candidate> = clear.iter().chain(&idle).copied().collect();
             // Together more of them could run than alone, and that may be what something keeps: then as many as can.
             if self.admit_group(release, &all, &queue) || !idle.is_empty() && self.admit_group(release, &clear, &queue)
@@ -86,7 +88,10 @@ impl DecisionBuilder<'_> {
         }
         let leases = candidate.leases(release);
         // The queue does not know of the runs that were planned a moment ago; the board does.
-        if obstacle(&self.board, release, &leases).or_else(|| queue.older(&candidate, &leases, youngest)).is_some() {
+        if obstacle(&self.board, release, &leases, self.context.rules)
+            .or_else(|| queue.older(&candidate, &leases, youngest))
+            .is_some()
+        {
             return false;
         }
         if spent {
@@ -129,18 +134,17 @@ impl DecisionBuilder<'_> {
             self.line(event, about, LedgerOutcome::Dropped, detail);
         }
     }
+}
 
-    /// Only what does the same on the same release merges, with the same flags: a load that must do something first, and a job, have runs of their
-    /// own. dbt's vars are the release's, and so the same for all.
-    fn signature(&self, release: &Release, trigger: &Trigger) -> String {
-        if self.board.backlog.get(trigger).is_some_and(|entry| !entry.refresh.is_empty()) {
-            return "full refresh".to_owned();
-        }
-        match trigger {
-            _ if !keeps(Safeguard::EqualMerges) => "anything".to_owned(),
-            Trigger::Load(name) if loads_first(&self.board, release, trigger) => format!("before {name}"),
-            Trigger::Job(job) => format!("job {job}"),
-            Trigger::Load(_) | Trigger::Release | Trigger::Operator => "build".to_owned(),
-        }
+/// The kind of run that a backlog entry needs. A load that must do something first, and a job, have runs of their own.
+/// dbt's vars are the release's, and so the same for all.
+pub(super) fn run_kind(board: &Board, release: &Release, trigger: &Trigger) -> RunKind {
+    if board.backlog.get(trigger).is_some_and(|entry| !entry.refresh.is_empty()) {
+        return RunKind::FullRefresh;
+    }
+    match trigger {
+        Trigger::Load(name) if loads_first(board, release, trigger) => RunKind::LoadFirst(name.clone()),
+        Trigger::Job(job) => RunKind::Job(job.clone()),
+        Trigger::Load(_) | Trigger::Release | Trigger::Operator => RunKind::Build,
     }
 }

@@ -7,17 +7,14 @@ use std::{
 
 use jiff::Timestamp;
 
+use super::rules::{ProtocolRules, Rules};
 use super::{
-    due::{due, overdue_after, paused},
+    due::{due, paused},
     lease_index::{LeaseIndex, Unready},
     leases::Leases,
-    limits::FAIRNESS_LIMIT,
     missing_parents::{Split, split},
 };
-use crate::{
-    BacklogEntry, Board, DatasetName, OrdinalSet, Release, Run, RunId, Trigger,
-    safeguards::{Safeguard, keeps},
-};
+use crate::{BacklogEntry, Board, DatasetName, OrdinalSet, Release, Run, RunId, Trigger};
 
 /// What keeps a trigger from running although its time has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +39,7 @@ pub(super) struct Candidate {
 /// Triggers whose time has come, oldest first.
 pub(crate) struct Queue<'a> {
     release: &'a Release,
+    rules: &'a dyn Rules,
     unready: Unready,
     /// Nothing but room keeps these.
     pub(super) clear: Vec<Candidate>,
@@ -85,7 +83,7 @@ pub(super) fn loads_first(board: &Board, release: &Release, trigger: &Trigger) -
 impl Candidate {
     /// What of these triggers could run now, as one run. Triggers of which nothing can run are left out: they go on waiting, and tell nobody
     /// otherwise.
-    fn of(board: &Board, release: &Release, unready: &Unready, triggers: &[Trigger]) -> Self {
+    fn of(board: &Board, release: &Release, unready: &Unready, triggers: &[Trigger], rules: &dyn Rules) -> Self {
         let entries = || triggers.iter().filter_map(|trigger| Some((trigger, board.backlog.get(trigger)?)));
         let open: OrdinalSet = match triggers {
             [one] => board.backlog.get(one).map(|entry| entry.open_nodes(release)).unwrap_or_default(),
@@ -101,7 +99,7 @@ impl Candidate {
         let split = if unready.lets_all(release, &open) {
             Split { run: open, ..Split::default() }
         } else {
-            split(release, board, &open, &loading)
+            split(release, board, &open, &loading, rules)
         };
         let runs = |trigger: &Trigger, entry: &BacklogEntry| {
             let loads_itself = matches!(trigger, Trigger::Load(name) if loading.contains(name));
@@ -122,16 +120,17 @@ impl Candidate {
 
 impl<'a> Queue<'a> {
     /// As the board stands. The selection of what waits is resolved here, at admission, and never earlier.
-    pub(crate) fn of(board: &Board, release: &'a Release, now: Timestamp) -> Self {
+    pub(crate) fn of(board: &Board, release: &'a Release, now: Timestamp, rules: &'a dyn Rules) -> Self {
         let mut queue = Self {
             release,
+            rules,
             unready: Unready::of(board, release),
             clear: Vec::new(),
             blocked: Vec::new(),
             idle: Vec::new(),
             reserved: Reservations { by: Vec::new(), all: LeaseIndex::new(release), leases: OnceCell::new() },
         };
-        let held = held(board, release);
+        let held = held(board, release, rules);
         for (_, trigger) in ready(board, release, now) {
             let candidate = queue.candidate(board, std::slice::from_ref(trigger));
             if candidate.triggers.is_empty() {
@@ -152,7 +151,7 @@ impl<'a> Queue<'a> {
     /// Lets one that is kept reserve what it needs, if it has waited for too long.
     pub(super) fn reserve(&mut self, kept: &Candidate, now: Timestamp) {
         let Some(trigger) = kept.triggers.first() else { return };
-        if past_fairness_limit(kept.since, now) && keeps(Safeguard::Patience) {
+        if self.rules.past_fairness_limit(kept.since, now) {
             self.reserved.all.reserve(&kept.split.run, trigger);
             let by = &mut self.reserved.by;
             let at = by.partition_point(|(since, ..)| *since <= kept.since);
@@ -163,7 +162,7 @@ impl<'a> Queue<'a> {
 
     /// What of these triggers could run now, as one run.
     pub(super) fn candidate(&self, board: &Board, triggers: &[Trigger]) -> Candidate {
-        Candidate::of(board, self.release, &self.unready, triggers)
+        Candidate::of(board, self.release, &self.unready, triggers, self.rules)
     }
 
     /// What keeps it: something that is held, or reserved by one that is older than `youngest`.
@@ -174,7 +173,7 @@ impl<'a> Queue<'a> {
         leases: &Leases,
         youngest: Timestamp,
     ) -> Option<Obstacle> {
-        obstacle(board, self.release, leases).or_else(|| self.older(candidate, leases, youngest))
+        obstacle(board, self.release, leases, self.rules).or_else(|| self.older(candidate, leases, youngest))
     }
 
     /// Whether one that is older has reserved something that the candidate needs.
@@ -205,11 +204,6 @@ impl<'a> Queue<'a> {
     }
 }
 
-/// Whether who waits for leases since then has waited for too long.
-fn past_fairness_limit(since: Timestamp, now: Timestamp) -> bool {
-    now.duration_since(since) > FAIRNESS_LIMIT
-}
-
 /// A trigger that has waited for too long although its time has come and something of it could run, and what that takes.
 pub(super) struct Waiter<'a> {
     pub(super) trigger: &'a Trigger,
@@ -218,12 +212,13 @@ pub(super) struct Waiter<'a> {
 }
 
 impl<'a> Waiter<'a> {
-    /// All of them on a board, oldest first.
+    /// All of them on a board, oldest first. By the rules that ship: a decision by other rules is checked by them, too.
     pub(super) fn past_fairness_limit(board: &'a Board, release: &'a Release) -> impl Iterator<Item = Self> {
         let unready = Unready::of(board, release);
         let ready = ready(board, release, board.now).into_iter();
-        ready.filter(|(since, _)| past_fairness_limit(*since, board.now)).filter_map(move |(since, trigger)| {
-            let candidate = Candidate::of(board, release, &unready, std::slice::from_ref(trigger));
+        let rules = &ProtocolRules;
+        ready.filter(|(since, _)| rules.past_fairness_limit(*since, board.now)).filter_map(move |(since, trigger)| {
+            let candidate = Candidate::of(board, release, &unready, std::slice::from_ref(trigger), rules);
             (!candidate.triggers.is_empty()).then(|| Self { trigger, since, leases: candidate.leases(release) })
         })
     }
@@ -248,18 +243,15 @@ fn ready<'a>(board: &'a Board, release: &Release, now: Timestamp) -> Vec<(Timest
     ready
 }
 
-/// The live runs that hold anything: all but what a mutant takes for over.
-fn holders(board: &Board) -> impl Iterator<Item = (&RunId, &Run)> {
-    board.runs.iter().filter(|(_, run)| {
-        let overdue = run.attempt.running_since.is_some_and(|since| board.now > since + overdue_after(run));
-        keeps(Safeguard::Lease) && (!overdue || keeps(Safeguard::LeaseUntilStopped))
-    })
+/// The live runs that hold leases.
+fn holders<'a>(board: &'a Board, rules: &dyn Rules) -> impl Iterator<Item = (&'a RunId, &'a Run)> {
+    board.runs.iter().filter(|(_, run)| rules.holds_leases(run, board.now))
 }
 
 /// All that the board holds.
-fn held<'a>(board: &Board, release: &'a Release) -> LeaseIndex<'a> {
+fn held<'a>(board: &Board, release: &'a Release, rules: &dyn Rules) -> LeaseIndex<'a> {
     let mut held = LeaseIndex::new(release);
-    for (_, run) in holders(board) {
+    for (_, run) in holders(board, rules) {
         held.hold(&Leases::held_by(run), run.holds_unknown);
     }
     board.draining.iter().for_each(|draining| held.hold(&Leases::draining(draining), false));
@@ -267,8 +259,8 @@ fn held<'a>(board: &Board, release: &'a Release) -> LeaseIndex<'a> {
 }
 
 /// What on the board keeps these leases from being taken.
-pub(super) fn obstacle(board: &Board, release: &Release, leases: &Leases) -> Option<Obstacle> {
-    for (id, run) in holders(board) {
+pub(super) fn obstacle(board: &Board, release: &Release, leases: &Leases, rules: &dyn Rules) -> Option<Obstacle> {
+    for (id, run) in holders(board, rules) {
         let held = Leases::held_by(run);
         if run.holds_unknown || held.conflict(leases) {
             return Some(Obstacle::Run { run: id.clone(), relation: meeting(release, &held, leases) });

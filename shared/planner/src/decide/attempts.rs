@@ -3,7 +3,6 @@
 use jiff::SignedDuration;
 
 use super::{decision::DecisionBuilder, limits::MOST_ATTEMPTS};
-use crate::safeguards::{Safeguard, keeps};
 use crate::{Announcement, Attempt, AttemptState, LedgerOutcome, LedgerSubject, Quarantine, Run, RunId, RunTrigger};
 
 /// What the attempt before came to.
@@ -57,9 +56,6 @@ impl DecisionBuilder<'_> {
         run.attempt.state = AttemptState::Revoking;
         run.attempt.end_after_revoke = !retryable;
         run.attempt.before.push(format!("attempt {number} could not be started: {reason}"));
-        if !keeps(Safeguard::VoidBeforeNext) {
-            self.revoked(run_id, number);
-        }
     }
 
     pub(super) fn claimed(&mut self, run_id: &RunId, number: u32, task_arn: &str) {
@@ -78,11 +74,12 @@ impl DecisionBuilder<'_> {
 
     pub(super) fn revoked(&mut self, run_id: &RunId, number: u32) {
         let current = self.board.release.clone();
+        let may_follow = self.context.rules.may_follow(number);
         let Some(run) = self.attempt(run_id, number) else { return };
         if current.as_ref() != Some(&run.release) {
             return self.end(run_id, LedgerOutcome::Dropped, "a newer release took its place before it began", None);
         }
-        if run.attempt.end_after_revoke || (number >= MOST_ATTEMPTS && keeps(Safeguard::AttemptsEnd)) {
+        if run.attempt.end_after_revoke || !may_follow {
             let detail = run.attempt.before.last().cloned().unwrap_or_else(|| "it could not be started".to_owned());
             return self.end(run_id, LedgerOutcome::Failed, detail.clone(), Some(&detail));
         }

@@ -3,9 +3,7 @@
 use jiff::Timestamp;
 
 use super::input::{Context, Input};
-use crate::{
-    Board, LedgerLine, LedgerOutcome, LedgerSubject, NONCES_KEPT, Plan, Release, invariants, ledger_key, safeguards,
-};
+use crate::{Board, LedgerLine, LedgerOutcome, LedgerSubject, NONCES_KEPT, Plan, Release, invariants, ledger_key};
 
 /// What is to be written, in this order: the plans, the ledger object, the board.
 #[derive(Debug, Clone, PartialEq)]
@@ -99,7 +97,7 @@ impl DecisionBuilder<'_> {
         }
         debug_assert!(
             !changed
-                || !safeguards::keeps_all()
+                || !self.context.rules.checks_invariants()
                 || invariants::of_step(Some(before), &self.board, self.release).is_empty(),
             "{:?}",
             invariants::of_step(Some(before), &self.board, self.release)

@@ -7,7 +7,6 @@ use super::{
     due::{due, overdue_after},
     limits::REPEAT_FOR,
 };
-use crate::safeguards::{Safeguard, keeps};
 use crate::{AttemptState, Board, Release, RunId};
 
 /// Something to do.
@@ -57,7 +56,6 @@ pub fn effects(board: &Board, release: Option<&Release>, now: Timestamp) -> Vec<
         let (run_id, attempt) = (id.clone(), run.attempt.number);
         let overdue = now.duration_since(run.attempt.since) > REPEAT_FOR;
         match run.attempt.state {
-            AttemptState::Starting if !keeps(Safeguard::EffectsFromBoard) && board.now > run.attempt.since => {}
             AttemptState::Starting if overdue => effects.push(Effect::Revoke { run: run_id, attempt }),
             AttemptState::Starting if run.attempt.not_before <= now => {
                 effects.push(Effect::StartTask { run: run_id, attempt });

@@ -1,11 +1,13 @@
 //! What a decision is made of: the event, and what is known of the world.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
-use super::recovery::RecoveryInput;
+use super::rules::Rules;
 use crate::{
-    Claim, DatasetLoaded, JobName, Nonce, ObjectEvent, OperatorCommand, PendingDocs, Release, RunId, RunResult,
-    StopClass, TaskSettings,
+    Claim, DatasetLoaded, DatasetName, JobName, LedgerLine, Nonce, ObjectEvent, OperatorCommand, PendingDocs, Plan,
+    Release, RunId, RunResult, StopClass, TaskSettings,
 };
 
 /// What happened.
@@ -152,6 +154,47 @@ pub struct StoppedTask {
     pub result: Option<RunResult>,
 }
 
+/// What the restorer of a board found in the state bucket.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RecoveryInput {
+    /// Every run whose plan may still matter.
+    pub runs: Vec<RecoveredRun>,
+    /// Datasets of which the ledger tells since the restored board, whether or not a board named the page.
+    pub datasets: BTreeSet<DatasetName>,
+    /// The highest number of a board that the ledger tells of.
+    pub newest: u64,
+    /// Operator commands that were followed since, oldest first.
+    pub words: Vec<OperatorCommand>,
+    /// The newest object of the ledger's chain, as far as it can be followed beyond the restored board.
+    pub ledger: Option<String>,
+    /// What objects beyond that tell of events that the chain does not tell of: one of them may be what a lost board said.
+    pub unrecorded: Vec<LedgerLine>,
+}
+
+/// A run whose plan lies in the state bucket, as the restorer found it.
+///
+/// Before it tells the planner, the restorer looks at every plan that may still matter (all of the last days, and of every run on the restored
+/// board), and puts `revoked` (`If-None-Match: *`) to the claim of each of the run's attempts up to [`super::MOST_ATTEMPTS`]. Where a task's claim
+/// was there first, it stands here; where every attempt is revoked, no task can ever run the plan (L7).
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecoveredRun {
+    /// Its plan.
+    pub plan: Plan,
+    /// The newest of its attempts that a task has claimed, unless that task is known to have stopped.
+    pub claimed: Option<RecoveredClaim>,
+}
+
+/// A claim that was there first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecoveredClaim {
+    /// Which attempt.
+    pub attempt: u32,
+    /// The task.
+    pub task_arn: String,
+    /// S3's time of the claim.
+    pub claimed_at: Timestamp,
+}
+
 /// What else a decision is made of.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
@@ -163,4 +206,6 @@ pub struct Context<'a> {
     pub release: Option<&'a Release>,
     /// Where and how tasks run; a function that does not know it starts none.
     pub task: Option<&'a TaskSettings>,
+    /// The rules to decide by: [`ProtocolRules`](super::ProtocolRules) but in the simulation.
+    pub rules: &'a dyn Rules,
 }

@@ -78,11 +78,6 @@ impl<'a> LeaseIndex<'a> {
     }
 
     fn write(&mut self, relation: u32) {
-        // By the mutant that holds leases by node ids a node is its own relation.
-        if relation as usize >= self.release.compiled.relations.len() {
-            self.kept.put(u32::MAX - relation);
-            return;
-        }
         if !self.written.put(relation) {
             return;
         }

@@ -1,6 +1,5 @@
 //! Leases: what a run may write, and what it must be able to read undisturbed (L3).
 
-use crate::safeguards::{Safeguard, keeps};
 use crate::{Draining, OrdinalSet, Release, Run, Trigger, release::NodeKind};
 
 /// What a run holds while it lives.
@@ -64,10 +63,7 @@ impl Leases {
 /// The relation that running a node writes, and those that it reads.
 pub(super) fn of_node(release: &Release, ordinal: u32) -> (Option<u32>, impl Iterator<Item = u32>) {
     let vertex = release.vertex(ordinal);
-    let own = match vertex.and_then(|vertex| vertex.relation) {
-        Some(_) if !keeps(Safeguard::LeaseByRelation) => Some(u32::MAX - ordinal),
-        own => own,
-    };
+    let own = vertex.and_then(|vertex| vertex.relation);
     let source = vertex.is_some_and(|vertex| vertex.kind == NodeKind::Source);
     let parents = release.graph().parents(ordinal).iter();
     let read = parents.filter_map(|parent| release.vertex(*parent).and_then(|parent| parent.relation));

@@ -1,14 +1,8 @@
 //! Events of loads: each gets exactly one outcome (L1), and a repeated one opens nothing (L5).
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-use super::{
-    decision::DecisionBuilder,
-    input::InboundEvent,
-    limits::{MARGIN, RECENT_KEPT},
-    readiness::What,
-};
-use crate::safeguards::{Safeguard, keeps};
+use super::{decision::DecisionBuilder, input::InboundEvent, limits::RECENT_KEPT, readiness::What};
 use crate::{
     BacklogEntry, Dataset, DatasetLoaded, DatasetName, DatasetState, EventHash, KeyPlacement, LedgerOutcome,
     LedgerSubject, ObjectEvent, OnDelete, ReadinessPolicy, Trigger,
@@ -174,7 +168,7 @@ impl DecisionBuilder<'_> {
     /// An event is covered iff the board knows it, or a run that planned the whole dataset began to read later than it, less the margin.
     fn open_or_join(&mut self, name: &DatasetName, dataset: &Dataset, event: &Mapped<'_>) -> End {
         let state = self.board.datasets.entry(name.clone()).or_default();
-        if state.recent.contains(&event.mark) && keeps(Safeguard::Repetition) {
+        if self.context.rules.is_duplicate(state, &event.mark) {
             return End::Covered("delivered before");
         }
         if state.covered_to.is_some_and(|covered| event.time < covered) {
@@ -235,9 +229,4 @@ pub(super) fn forget_covered(state: &mut DatasetState) {
     if let Some(covered) = state.covered_to {
         state.recent.retain(|_, time| time >= covered);
     }
-}
-
-/// What `covered_to` becomes by a read point.
-pub(super) fn covered_by(read_point: Timestamp) -> Timestamp {
-    if keeps(Safeguard::Margin) { read_point - MARGIN } else { read_point + SignedDuration::from_secs(1) }
 }

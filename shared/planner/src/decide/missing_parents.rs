@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::safeguards::{Safeguard, keeps};
+use super::rules::{ProtocolRules, Rules};
 use crate::{Board, DatasetName, OrdinalSet, Release, release::NodeKind};
 
 /// What of a selection can run now.
@@ -23,6 +23,7 @@ pub(crate) fn split(
     board: &Board,
     candidates: &OrdinalSet,
     loading: &BTreeSet<&DatasetName>,
+    rules: &dyn Rules,
 ) -> Split {
     let graph = release.graph();
     let mut run = candidates.clone();
@@ -42,21 +43,7 @@ pub(crate) fn split(
         }
     }
     let mut waiting = BTreeMap::new();
-    let mut stack: Vec<(u32, String)> = Vec::new();
-    let mut reasons: HashMap<u32, Option<String>> = HashMap::new();
-    for ordinal in run.iter() {
-        if let Some(dataset) = unloaded(release, board, ordinal, loading) {
-            stack.push((ordinal, format!("waits for the first load of {dataset}")));
-        }
-        // Many nodes miss the same parent: why it is not there is found once.
-        let mut why = |parent: &u32| {
-            reasons.entry(*parent).or_insert_with(|| missing(release, board, &run, *parent, loading)).clone()
-        };
-        stack.extend(graph.parents(ordinal).iter().find_map(&mut why).map(|reason| (ordinal, reason)));
-    }
-    if !keeps(Safeguard::ParentsFirst) {
-        stack.clear();
-    }
+    let mut stack = rules.nodes_missing_parents(release, board, &run, loading);
     while let Some((ordinal, reason)) = stack.pop() {
         if !run.remove(ordinal) {
             continue;
@@ -71,9 +58,33 @@ pub(crate) fn split(
     Split { run, waiting }
 }
 
+/// The nodes of a run that must wait, each with the reason: a dataset that was never loaded, or a parent that is neither
+/// built nor in the run.
+pub(super) fn nodes_missing_parents(
+    release: &Release,
+    board: &Board,
+    run: &OrdinalSet,
+    loading: &BTreeSet<&DatasetName>,
+) -> Vec<(u32, String)> {
+    let mut waiting = Vec::new();
+    let mut reasons: HashMap<u32, Option<String>> = HashMap::new();
+    for ordinal in run.iter() {
+        if let Some(dataset) = unloaded(release, board, ordinal, loading) {
+            waiting.push((ordinal, format!("waits for the first load of {dataset}")));
+        }
+        // Many nodes miss the same parent, so its reason is looked up once.
+        let mut why = |parent: &u32| {
+            reasons.entry(*parent).or_insert_with(|| missing(release, board, run, *parent, loading)).clone()
+        };
+        let parents = release.graph().parents(ordinal).iter();
+        waiting.extend(parents.into_iter().find_map(&mut why).map(|reason| (ordinal, reason)));
+    }
+    waiting
+}
+
 /// What a node would wait for, were it to run now and alone; none if nothing is missing.
 pub fn missing_parent_of(release: &Release, board: &Board, node: u32) -> Option<String> {
-    split(release, board, &[node].into_iter().collect(), &BTreeSet::new()).waiting.remove(&node)
+    split(release, board, &[node].into_iter().collect(), &BTreeSet::new(), &ProtocolRules).waiting.remove(&node)
 }
 
 /// Why a parent is not there, if it is not.

@@ -9,6 +9,7 @@
 //! - [`attempts`]: a task started, was refused or was revoked. [`settlement`]: a task stopped; its run completes nodes or is tried again (L2, L6, L7).
 //!   [`full_refresh`]: incremental models that failed are built from nothing.
 //! - [`releases`], [`jobs`], [`commands`]: the other triggers, and operator commands. [`recovery`]: a board that was restored.
+//! - [`rules`]: the rules that the simulation replaces.
 //! - [`mod@effects`]: what the board asks every function to do.
 
 mod admission;
@@ -31,6 +32,7 @@ mod planning;
 mod readiness;
 mod recovery;
 mod releases;
+mod rules;
 mod settlement;
 #[cfg(test)]
 mod tests;
@@ -39,13 +41,13 @@ mod wait_reasons;
 pub use decision::{Decision, decide};
 pub use effects::{Effect, effects, next_due};
 pub(crate) use fairness::fairness_violations;
-pub use input::{Context, InboundEvent, Input, StoppedTask};
+pub use input::{Context, InboundEvent, Input, RecoveredClaim, RecoveredRun, RecoveryInput, StoppedTask};
 pub(crate) use leases::Leases;
 pub use limits::{
     COMMANDS_KEPT, COUNTED_KEPT, EPOCH_JUMP, FAIRNESS_LIMIT, GROUPS_CLOSED, GROUPS_OPEN, MARGIN, MOST_ATTEMPTS,
     OVERDUE_AFTER, RECENT_KEPT, REPEAT_FOR,
 };
 pub use missing_parents::missing_parent_of;
-pub use recovery::{RecoveredClaim, RecoveredRun, RecoveryInput};
+pub use rules::{ProtocolRules, Rules, RunKind};
 pub use settlement::long_gone;
 pub use wait_reasons::{WaitReason, WaitingNodes, wait_reasons};

@@ -1,7 +1,6 @@
 //! Releases: a new version of the project takes its place, and has pending what differs.
 
 use super::decision::DecisionBuilder;
-use crate::safeguards::{Safeguard, keeps};
 use crate::{
     AttemptState, BacklogEntry, FirstRelease, LedgerOutcome, LedgerSubject, OrdinalSet, Quarantine, Release, ReleaseId,
     Trigger, release::NodeKind,
@@ -67,8 +66,7 @@ impl<'a> DecisionBuilder<'a> {
     /// The nodes that differ from the release before, plus what that one still pending: a failed release run is never forgotten.
     fn open_release_entry(&mut self, release: &Release, force: bool) {
         let before = self.board.backlog.remove(&Trigger::Release);
-        let left = before.as_ref().filter(|_| keeps(Safeguard::ReleaseDebt));
-        let left = left.map(|entry| OrdinalSet::clone(&entry.nodes)).unwrap_or_default();
+        let left = before.map(|entry| self.context.rules.taken_over(&entry)).unwrap_or_default();
         let nodes = present(release, &release.compiled.changed.union(&left));
         if nodes.is_empty() {
             return;

@@ -3,14 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    attempts::Again,
-    decision::DecisionBuilder,
-    input::StoppedTask,
-    leases::Leases,
-    limits::MOST_ATTEMPTS,
-    load_events::{covered_by, forget_covered},
+    attempts::Again, decision::DecisionBuilder, input::StoppedTask, leases::Leases, load_events::forget_covered,
+    rules::Rules,
 };
-use crate::safeguards::{Safeguard, keeps};
 use crate::{
     AttemptState, Claim, Draining, FailedNode, LedgerOutcome, LedgerSubject, NodeId, NodeStatus, OrdinalSet, Outcome,
     PendingDocs, Release, RetryRule, Run, RunId, RunResult, StopClass, Trigger, release::NodeKind,
@@ -106,6 +101,7 @@ impl DecisionBuilder<'_> {
     /// Pays what succeeded, by generation, node by node.
     fn complete_nodes(&mut self, run_id: &RunId, result: Option<&RunResult>) {
         let Some(release) = self.release else { return };
+        let rules = self.context.rules;
         let Some(run) = self.board.runs.get_mut(run_id) else { return };
         if let Some(result) = result {
             let succeeded = result.nodes.iter().filter(|node| node.status.is_success()).map(|node| &node.id);
@@ -129,7 +125,7 @@ impl DecisionBuilder<'_> {
             let dataset = load.and_then(|name| release.dataset(name));
             let lag = dataset.map(|dataset| dataset.ready.warehouse_delay()).unwrap_or_default();
             // What a load brought is read by the code of any release. A release, and who asks of a newer one, wants that one's code.
-            let covers = read_point.filter(|_| trigger.first && load.is_some()).map(|at| covered_by(at) - lag);
+            let covers = read_point.filter(|_| trigger.first && load.is_some()).map(|at| rules.covered_to(at) - lag);
             let before = dataset.map_or(0, |dataset| dataset.before.len());
             let loaded_itself = before > 0 && !failed_some && done_well >= before;
             if let Some(name) = load {
@@ -148,16 +144,12 @@ impl DecisionBuilder<'_> {
                 entry.planned = true;
                 (entry.ready_at, entry.at_most, entry.calm_at) = (None, None, None);
             }
-            if entry.generation == trigger.generation || !keeps(Safeguard::Generation) {
+            if rules.completes(trigger.generation, entry.generation) {
                 entry.before_done |= loaded_itself;
                 // What was built, for another trigger, before something that it is built from and that this trigger still has pending, is not completed: it
                 // has not seen this trigger's data.
-                let left = if keeps(Safeguard::BacklogEntry) { entry.nodes.minus(&done) } else { OrdinalSet::new() };
-                let early = if keeps(Safeguard::BuiltInOrder) {
-                    release.graph().descendants(&left, &entry.nodes)
-                } else {
-                    OrdinalSet::new()
-                };
+                let left = rules.still_pending(&entry.nodes, &done);
+                let early = release.graph().descendants(&left, &entry.nodes);
                 entry.nodes = left.union(&early).into();
             }
         }
@@ -195,7 +187,9 @@ impl DecisionBuilder<'_> {
             let detail = format!("{why}; a newer release takes over what is left");
             return self.end_with(&stop.run, LedgerOutcome::Failed, detail, None, failed);
         }
-        let rung = self.release.and_then(|release| rung(release, run, outcome, class, &failed, &remaining));
+        let rung = self
+            .release
+            .and_then(|release| rung(self.context.rules, release, run, outcome, class, &failed, &remaining));
         match rung {
             Some(_) if self.superseded(run) => {
                 let detail = format!("{why}; newer loads take over what is left");
@@ -235,6 +229,7 @@ impl DecisionBuilder<'_> {
 
 /// The rung of the retry ladder that takes the run up again, if any.
 fn rung(
+    rules: &dyn Rules,
     release: &Release,
     run: &Run,
     outcome: Option<Outcome>,
@@ -242,9 +237,7 @@ fn rung(
     failed: &[FailedNode],
     remaining: &OrdinalSet,
 ) -> Option<RetryRule> {
-    let allowed = |rung: RetryRule| {
-        release.compiled.retry.contains(&rung) && (run.attempt.number < MOST_ATTEMPTS || !keeps(Safeguard::AttemptsEnd))
-    };
+    let allowed = |rung: RetryRule| release.compiled.retry.contains(&rung) && rules.may_follow(run.attempt.number);
     match outcome {
         None | Some(Outcome::Interrupted) => {
             (allowed(RetryRule::Relaunch) && !no_third_time(run, class)).then_some(RetryRule::Relaunch)

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     admission_queue::{Obstacle, Queue},
     due::{paused, rested},
+    rules::ProtocolRules,
 };
 use crate::{BacklogEntry, Board, DatasetName, OrdinalSet, ReadinessPolicy, Release, RunId, Trigger};
 
@@ -122,7 +123,7 @@ impl fmt::Display for WaitReason {
 /// What every pending node waits for, trigger by trigger; each node of a backlog entry is in exactly one entry of it. `release` is the one that the board names.
 pub fn wait_reasons(board: &Board, release: &Release, now: Timestamp) -> Vec<WaitingNodes> {
     let now = now.max(board.now);
-    let queue = Queue::of(board, release, now);
+    let queue = Queue::of(board, release, now, &ProtocolRules);
     let mut found = Vec::new();
     for (trigger, entry) in &board.backlog {
         let mut left = OrdinalSet::clone(&entry.nodes);

@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::versioned_json::{DocumentError, Format};
-use crate::safeguards::{Safeguard, keeps};
 use crate::{Capacity, NodeId, ReleaseId, RunId, Trigger};
 
 /// The version of plan.json that this code reads and writes.
@@ -212,7 +211,6 @@ impl Plan {
 /// Returns the token of one attempt. If attempts shared a token, ECS would answer the second with the stopped task of the first.
 fn client_token(run: &RunId, attempt: u32) -> String {
     use std::fmt::Write as _;
-    let attempt = if keeps(Safeguard::TokenPerAttempt) { attempt } else { 1 };
     let digest = Sha256::digest(format!("{run}/{attempt}"));
     digest.iter().take(24).fold(String::new(), |mut token, byte| {
         let _ = write!(token, "{byte:02x}");

@@ -10,6 +10,7 @@ use landfall_planner::{
 use crate::{
     docs::SimFiles,
     exec::Shared,
+    mutants::Misbehaviour,
     ports::SimPorts,
     project::LANDING,
     scenario::MINUTE,
@@ -95,7 +96,9 @@ fn parts(world: &World, version: usize) -> ReleaseParts {
     let project = scenario.versions.get(version).unwrap_or_else(|| unreachable!("a version of the scenario"));
     ReleaseParts {
         id,
-        index: project.index().unwrap_or_else(|error| unreachable!("{error}")),
+        index: project
+            .index(world.misbehaves(Misbehaviour::RelationsByNode))
+            .unwrap_or_else(|error| unreachable!("{error}")),
         project: LandfallYml::from_yaml(&scenario.yaml).unwrap_or_else(|error| unreachable!("{error}")),
         existing: BTreeSet::new(),
         task_definition: None,

@@ -12,6 +12,7 @@ use super::{Ended, History, Process, Running, What, functions::invoke};
 use crate::{
     container,
     exec::{Call, Fate},
+    mutants,
     ports::SimPorts,
     scenario::{MINUTE, SECOND},
     world::{Function, Happening, at},
@@ -79,9 +80,10 @@ impl History {
         let ports = SimPorts::new(&self.world, skew, acts);
         let deadline = Deadline(at(now + skew + 55 * SECOND));
         let shared = Rc::clone(&self.world);
+        let rules = mutants::rules(shared.borrow().mutant);
         let called = function.clone();
         let future: Running = Box::pin(async move {
-            let result = invoke(&Engine::over(ports), called, deadline, &shared).await;
+            let result = invoke(&Engine::with_rules(ports, rules), called, deadline, &shared).await;
             if let Err(error) = &result {
                 shared.borrow_mut().say(|| format!("a function failed: {error}"));
             }

@@ -27,7 +27,7 @@ fn the_simulated_services_keep_the_contract() {
         let mut rng = Rng::with_seed(seed);
         let mut scenario = Scenario::any(&mut rng);
         scenario.rates = Rates::default();
-        let world = Rc::new(RefCell::new(World::new(Rc::new(scenario), rng, false)));
+        let world = Rc::new(RefCell::new(World::new(Rc::new(scenario), rng, None, false)));
         let ports = SimPorts::new(&world, 0, true);
         let files = SimFiles(ports.clone());
         drive(&world, assertions::all(&ports, &files));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::world::{PROJECT, World, release_of};
 use crate::{
-    Board, OrdinalSet, Release, Trigger,
+    Board, OrdinalSet, ProtocolRules, Release, Trigger,
     decide::{
         lease_index::{LeaseIndex, Unready},
         leases::Leases,
@@ -75,7 +75,7 @@ fn nodes_that_all_can_run_are_found_as_splitting_finds_them() {
             board.datasets.entry(name.clone()).or_default().loaded = !numbers.next().is_multiple_of(4);
         }
         let nodes = numbers.some_of(&all, 4);
-        let exactly = split(release, &board, &nodes, &BTreeSet::new());
+        let exactly = split(release, &board, &nodes, &BTreeSet::new(), &ProtocolRules);
         if Unready::of(&board, release).lets_all(release, &nodes) {
             assert_eq!((&exactly.run, exactly.waiting.len()), (&nodes, 0), "{missing:?}");
             quick += 1;

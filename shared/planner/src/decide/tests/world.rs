@@ -7,9 +7,9 @@ use landfall_manifest::Index;
 
 use crate::{
     Board, Claim, CompileInput, Context, DatasetLoaded, Decision, InboundEvent, Input, LandfallYml, LedgerLine, NodeId,
-    NodeResult, NodeStatus, Nonce, ObjectEvent, OperatorAction, OperatorCommand, Outcome, Plan, RESULT_VERSION,
-    Release, ReleaseId, RunId, RunResult, StepResult, StopClass, StoppedTask, StoredBoard, TaskSettings, compile,
-    decide,
+    NodeResult, NodeStatus, Nonce, ObjectEvent, OperatorAction, OperatorCommand, Outcome, Plan, ProtocolRules,
+    RESULT_VERSION, Release, ReleaseId, RunId, RunResult, StepResult, StopClass, StoppedTask, StoredBoard,
+    TaskSettings, compile, decide,
 };
 
 pub(super) const PROJECT: &str = r#"
@@ -86,7 +86,7 @@ impl World {
         let mut world = Self { board: Board::new(now), release, now, plans: Vec::new(), lines: Vec::new(), writes: 0 };
         let nonce = Nonce::parse("1").unwrap();
         let settings = TaskSettings::default();
-        let context = Context { now, nonce: &nonce, release: None, task: Some(&settings) };
+        let context = Context { now, nonce: &nonce, release: None, task: Some(&settings), rules: &ProtocolRules };
         let decision = decide(&world.board, &Input::Offer { release: &world.release, force: false }, &context);
         world.keep(decision, None);
         world
@@ -105,7 +105,13 @@ impl World {
         self.writes += 1;
         let nonce = Nonce::parse(format!("{:x}", self.writes)).unwrap();
         let settings = TaskSettings { task_definition: "dbt:1".to_owned(), ..TaskSettings::default() };
-        let context = Context { now: self.now, nonce: &nonce, release: Some(&self.release), task: Some(&settings) };
+        let context = Context {
+            now: self.now,
+            nonce: &nonce,
+            release: Some(&self.release),
+            task: Some(&settings),
+            rules: &ProtocolRules,
+        };
         let decision = decide(&self.board, input, &context);
         assert_eq!(decision, decide(&self.board, input, &context), "a decision is a function of its arguments");
         let offered = match input {

@@ -120,7 +120,7 @@ impl Activity {
             .board
             .runs
             .iter()
-            .filter_map(|(id, run)| Some((id.clone(), run.attempt.task_arn.clone()?)))
+            .filter_map(|(id, run)| Some((id.clone(), run.attempt.task_arn()?.to_owned())))
             .collect();
         for (run, task_arn) in tasks {
             self.open_log(&run, &task_arn);

@@ -143,10 +143,10 @@ fn describe_backlog_entry(
 }
 
 fn describe_live_run(id: &RunId, run: &Run, release: Option<&Release>) -> String {
-    let at = match run.attempt.state {
-        AttemptState::Starting => "is starting",
-        AttemptState::Running => "is running",
-        AttemptState::Revoking => "is being revoked",
+    let at = match &run.attempt.state {
+        AttemptState::Starting { .. } => "is starting",
+        AttemptState::Running { .. } => "is running",
+        AttemptState::Revoking { .. } => "is being revoked",
     };
     let triggers: Vec<String> = run.triggers.iter().map(|trigger| trigger.trigger.to_string()).collect();
     let nodes = release.map_or_else(
@@ -159,7 +159,7 @@ fn describe_live_run(id: &RunId, run: &Run, release: Option<&Release>) -> String
         run.attempt.since,
         triggers.join(", ")
     );
-    for before in &run.attempt.before {
+    for before in &run.attempt.problems {
         let _ = write!(text, "\n    earlier attempt: {}", printable(before));
     }
     text

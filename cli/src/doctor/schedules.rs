@@ -4,7 +4,7 @@ use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use aws_sdk_scheduler::types::ScheduleState;
 use jiff::{SignedDuration, Timestamp};
 use landfall_aws::clock;
-use landfall_planner::{AttemptState, Board};
+use landfall_planner::Board;
 
 use super::{Deployed, DoctorReport};
 use crate::{stack::Stack, text::count};
@@ -96,10 +96,12 @@ fn name_of(id: &str) -> &str {
 /// Checks for overdue work. A sweep without work leaves no trace on the board, so only overdue work shows that it does not run.
 fn check_overdue(report: &mut DoctorReport, board: &Board, now: Timestamp) {
     let since = |at: Timestamp| now.duration_since(at) > LATE;
-    let starting =
-        board.runs.iter().find(|(_, run)| run.attempt.state == AttemptState::Starting && since(run.attempt.since));
+    let starting = board.runs.iter().find(|(_, run)| run.attempt.is_starting() && since(run.attempt.since));
     let waiting = board.backlog.iter().find(|(_, entry)| {
-        board.runs.is_empty() && !entry.planned && entry.quarantine.is_none() && entry.ready_at.is_some_and(since)
+        board.runs.is_empty()
+            && !entry.is_planned()
+            && entry.quarantine.is_none()
+            && entry.ready_at().is_some_and(since)
     });
     let fix = "read the errors in the log group /landfall/STACK/on-schedule, and check that the function on-schedule is not throttled";
     match (starting, waiting) {

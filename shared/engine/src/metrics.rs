@@ -34,7 +34,7 @@ impl BoardMetrics {
 /// What was planned and is not quarantined either runs, which its time-out bounds, or waits for the first load of another dataset: nobody's fault, and
 /// it may take months. What an operator has paused counts: a pause that was forgotten is what the alarm is for.
 fn is_late(entry: &BacklogEntry) -> bool {
-    !entry.planned || entry.quarantine.is_some()
+    !entry.is_planned() || entry.quarantine.is_some()
 }
 
 /// Logs the line `board`. The names of its fields are those of the metric filters in template.yaml.
@@ -52,7 +52,9 @@ mod tests {
 
     fn entry(since: Timestamp, planned: bool, quarantine: bool) -> BacklogEntry {
         let mut entry = BacklogEntry::new(1, since, OrdinalSet::new(), "s3://landing/orders/1.csv".to_owned());
-        entry.planned = planned;
+        if planned {
+            entry.stage = landfall_planner::EntryStage::Planned;
+        }
         entry.quarantine = quarantine.then(|| Quarantine {
             run: None,
             reason: "a test failed".to_owned(),

@@ -1,6 +1,6 @@
 //! The sweep: finds what any lost event, lost reply or dead function left, and does it (L9).
 
-use landfall_planner::{AttemptState, Board, Input, Run, RunId, StopClass, StoppedTask, long_gone};
+use landfall_planner::{Board, Input, Run, RunId, StopClass, StoppedTask, long_gone};
 
 use crate::{Deadline, Engine, EngineError, Ports};
 
@@ -25,10 +25,11 @@ impl<P: Ports> Engine<P> {
         let running: Vec<(RunId, Run)> = board
             .runs
             .iter()
-            .filter(|(_, run)| run.attempt.state == AttemptState::Running)
+            .filter(|(_, run)| run.attempt.is_running())
             .map(|(id, run)| (id.clone(), run.clone()))
             .collect();
-        let arns: Vec<String> = running.iter().filter_map(|(_, run)| run.attempt.task_arn.clone()).collect();
+        let arns: Vec<String> =
+            running.iter().filter_map(|(_, run)| run.attempt.task_arn().map(str::to_owned)).collect();
         if arns.is_empty() {
             return Ok(board);
         }
@@ -43,7 +44,8 @@ impl<P: Ports> Engine<P> {
             }
         }
         for (id, run) in running {
-            let Some(arn) = run.attempt.task_arn.as_ref().filter(|arn| described.missing.contains(arn)) else {
+            let Some(arn) = run.attempt.task_arn().filter(|arn| described.missing.iter().any(|missing| missing == arn))
+            else {
                 continue;
             };
             if let Some(stop) = self.gone(&id, &run, arn).await? {

@@ -42,6 +42,6 @@ pub use release::{
 };
 pub use state::{
     Announcement, Attempt, AttemptState, BOARD_KEY, BOARD_VERSION, BacklogEntry, Board, BoardError, Budget,
-    CommandHistory, DatasetState, DeadLetters, DocsState, Draining, EventHash, Groups, LimitReached, NONCES_KEPT,
-    OpenGroup, OrdinalSet, PendingDocs, PendingNodes, Quarantine, RecentEvents, Run, StoredBoard,
+    CommandHistory, DatasetState, DeadLetters, DocsState, Draining, EntryStage, EventHash, Groups, LimitReached,
+    NONCES_KEPT, OpenGroup, OrdinalSet, PendingDocs, PendingNodes, Quarantine, RecentEvents, Run, StoredBoard,
 };

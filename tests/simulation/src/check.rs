@@ -33,7 +33,7 @@ impl fmt::Display for Violation {
 /// Whether nothing is under way and nothing will be, as far as the board tells.
 pub fn rests(world: &World) -> bool {
     let Some((board, _)) = &world.board else { return false };
-    let gathering = board.backlog.values().any(|entry| entry.ready_at.is_some());
+    let gathering = board.backlog.values().any(|entry| entry.is_gathering());
     let alive = world.tasks.values().any(|task| task.stopped.is_none());
     board.runs.is_empty()
         && board.announce.is_empty()

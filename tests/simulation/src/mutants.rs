@@ -11,8 +11,8 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use landfall_planner::{
-    BacklogEntry, Board, DatasetName, DatasetState, EventHash, OVERDUE_AFTER, OrdinalSet, ProtocolRules, Release,
-    Rules, Run, RunKind, Trigger,
+    AttemptState, BacklogEntry, Board, DatasetName, DatasetState, EventHash, OVERDUE_AFTER, OrdinalSet, ProtocolRules,
+    Release, Rules, Run, RunKind, Trigger,
 };
 
 /// The protocol with one safeguard missing.
@@ -141,7 +141,10 @@ mutant_rules! {
     LeaseFreedEarly {
         fn holds_leases(&self, run: &Run, now: Timestamp) -> bool {
             let limit = SignedDuration::from_secs(run.timeout_seconds.into()) + OVERDUE_AFTER;
-            run.attempt.running_since.is_none_or(|since| now <= since + limit)
+            match run.attempt.state {
+                AttemptState::Running { running_since, .. } => now <= running_since + limit,
+                AttemptState::Starting { .. } | AttemptState::Revoking { .. } => true,
+            }
         }
     }
 

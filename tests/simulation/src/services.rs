@@ -59,7 +59,7 @@ impl World {
             self.violated(broken.invariant, broken.what);
         }
         for (id, run) in &board.runs {
-            let task = run.attempt.task_arn.as_ref().and_then(|arn| self.tasks.get(arn));
+            let task = run.attempt.task_arn().and_then(|arn| self.tasks.get(arn));
             if let Some(other) = task.and_then(|task| task.facts.attempt).filter(|it| *it != run.attempt.number) {
                 let what = format!("attempt {} of {id} has the task of attempt {other}", run.attempt.number);
                 self.violated("L7", what);

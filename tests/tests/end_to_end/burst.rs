@@ -68,7 +68,7 @@ async fn two_thousand_objects_of_three_datasets_are_as_few_runs_as_the_policies_
         assert!(dataset.generation <= 1, "{name}: all of it is one load");
     }
     let waits =
-        board.backlog.values().all(|entry| entry.planned && entry.quarantine.is_none() && entry.nodes.len() < 10);
+        board.backlog.values().all(|entry| entry.is_planned() && entry.quarantine.is_none() && entry.nodes.len() < 10);
     assert!(waits, "all but what waits for the accounts, which nobody loaded: {:#?}", board.backlog);
     assert_eq!(
         world.ask("select count(distinct landed_file) from analytics.stg_orders"),

@@ -27,7 +27,7 @@ async fn a_task_that_is_told_to_stop_keeps_what_it_did_and_the_rest_is_done_by_a
         .until("the task in the middle of its run", async || {
             let board = world.board().await;
             let (run, live) = board.runs.iter().next()?;
-            let arn = live.attempt.task_arn.clone()?;
+            let arn = live.attempt.task_arn()?.to_owned();
             let log = std::fs::read_to_string(world.stack.task_log(&arn)).unwrap_or_default();
             log.contains("model stg_orders").then_some((run.clone(), arn))
         })

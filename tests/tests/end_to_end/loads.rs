@@ -119,7 +119,7 @@ async fn a_load_that_lands_while_its_run_is_live_is_followed_by_one_more_run() {
     world
         .until("a live task", async || {
             let board = world.board().await;
-            board.runs.values().any(|run| run.attempt.task_arn.is_some()).then_some(())
+            board.runs.values().any(|run| run.attempt.task_arn().is_some()).then_some(())
         })
         .await;
     for n in 2..=3 {

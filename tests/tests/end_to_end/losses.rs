@@ -23,7 +23,7 @@ async fn live(world: &World) -> (RunId, String) {
         .until("a live task that has claimed its attempt", async || {
             let board = world.board().await;
             let (run, live) = board.runs.iter().next()?;
-            let arn = live.attempt.task_arn.clone()?;
+            let arn = live.attempt.task_arn()?.to_owned();
             let state = world.stack.stack.state().unwrap();
             let claim = landfall_planner::Claim::key(run, live.attempt.number);
             state.head_last_modified(&claim).await.unwrap()?;

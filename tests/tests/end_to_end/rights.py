@@ -117,9 +117,9 @@ READY = that(
 )
 LIVE = that(lambda b: any(run["attempt"]["state"] == "running" for run in b["runs"].values()))
 DOCS_PENDING = that(lambda b: b["docs"]["pending"])
-VOIDING = json.loads(json.dumps(LIVE))
-for run in VOIDING["runs"].values():
-    run["attempt"].update(state="voiding", number=7)
+REVOKING = json.loads(json.dumps(LIVE))
+for run in REVOKING["runs"].values():
+    run["attempt"].update(state="revoking", number=7)
     run["attempt"].pop("task_arn", None)
 
 
@@ -327,7 +327,7 @@ TABLE: dict[tuple[str, str], tuple[Callable[[], dict[str, str]], str]] = {
     ("BoardPolicy", "WriteLedger"): (sweep(READY), "answer"),
     ("BoardPolicy", "ReadReleasesAndRuns"): (sweep(LIVE), "answer"),
     ("RunPolicy", "WritePlans"): (sweep(READY), "answer"),
-    ("RunPolicy", "VoidAttempts"): (sweep(VOIDING), "log"),
+    ("RunPolicy", "VoidAttempts"): (sweep(REVOKING), "log"),
     ("RunPolicy", "StartTasks"): (sweep(READY), "log"),
     ("RunPolicy", "PassTaskRoles"): (sweep(READY), "log"),
     ("RunPolicy", "WatchAndStopTasks"): (sweep(LIVE), "answer"),

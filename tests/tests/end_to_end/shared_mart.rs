@@ -73,7 +73,7 @@ async fn two_datasets_that_share_a_mart_never_hold_it_together_and_others_run_me
         world
             .until(&format!("the run of {dataset} beside the others"), async || {
                 let board = world.board().await;
-                let running = board.runs.values().filter(|run| run.attempt.task_arn.is_some()).count();
+                let running = board.runs.values().filter(|run| run.attempt.task_arn().is_some()).count();
                 (running == runs).then_some(())
             })
             .await;
@@ -86,7 +86,7 @@ async fn two_datasets_that_share_a_mart_never_hold_it_together_and_others_run_me
             board
                 .backlog
                 .iter()
-                .any(|(trigger, entry)| trigger.to_string() == "load:raw.b" && entry.ready_at.is_none())
+                .any(|(trigger, entry)| trigger.to_string() == "load:raw.b" && !entry.is_gathering())
                 .then_some(())
         })
         .await;

@@ -161,19 +161,18 @@ fn run(release: &Release, number: usize) -> (RunId, Run) {
         unplanned_nodes: Vec::new(),
         holds_unknown: false,
         attempt: Attempt {
-            number: 2,
-            since: now(),
-            not_before: now(),
-            state: AttemptState::Running,
-            task_arn: Some(
-                "arn:aws:ecs:eu-central-1:123456789012:task/landfall/0123456789abcdef0123456789abcdef".into(),
-            ),
-            running_since: Some(now()),
-            class: None,
-            class_before: None,
-            before: vec!["its task stopped without a result: SpotInterruption: Your Spot Task was interrupted".into()],
-            failed_rung: 0,
-            end_after_revoke: false,
+            problems: vec![
+                "its task stopped without a result: SpotInterruption: Your Spot Task was interrupted".into(),
+            ],
+            ..Attempt::new(
+                2,
+                now(),
+                AttemptState::Running {
+                    task_arn: "arn:aws:ecs:eu-central-1:123456789012:task/landfall/0123456789abcdef0123456789abcdef"
+                        .into(),
+                    running_since: now(),
+                },
+            )
         },
     };
     (id, run)

@@ -22,7 +22,7 @@ impl DecisionBuilder<'_> {
         for (trigger, entry) in &self.board.backlog {
             let Trigger::Load(name) = trigger else { continue };
             let loads_itself = self.release.and_then(|r| r.dataset(name)).is_some_and(|d| !d.before.is_empty());
-            if entry.ready_at.is_none() && !loads_itself {
+            if !entry.is_gathering() && !loads_itself {
                 self.board.datasets.entry(name.clone()).or_default().loaded = true;
             }
         }

@@ -3,15 +3,15 @@
 use jiff::SignedDuration;
 
 use super::{decision::DecisionBuilder, limits::MOST_ATTEMPTS};
-use crate::{Announcement, Attempt, AttemptState, LedgerOutcome, LedgerSubject, Quarantine, Run, RunId, RunTrigger};
+use crate::{Announcement, AttemptState, LedgerOutcome, LedgerSubject, Quarantine, Run, RunId, RunTrigger};
 
 /// What the attempt before came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Again {
+pub(super) enum RetryCause {
     /// Its task never ran dbt.
     NeverRan,
     /// Its task was ended before it was done.
-    Broken,
+    Interrupted,
     /// dbt said that something failed.
     Failed,
 }
@@ -27,7 +27,7 @@ impl DecisionBuilder<'_> {
             run: run_id.clone(),
             attempt: run.attempt.number,
             release: Some(run.release.clone()),
-            task_arn: run.attempt.task_arn.clone(),
+            task_arn: run.attempt.task_arn().map(str::to_owned),
             class: run.attempt.class,
             triggers: Vec::new(),
             nodes: run.done.len(),
@@ -38,35 +38,26 @@ impl DecisionBuilder<'_> {
 
     pub(super) fn started(&mut self, run_id: &RunId, number: u32, task_arn: &str) {
         let now = self.now;
-        let Some(run) = self.attempt(run_id, number).filter(|run| run.attempt.state == AttemptState::Starting) else {
-            return;
-        };
-        run.attempt.state = AttemptState::Running;
-        run.attempt.task_arn = Some(task_arn.to_owned());
-        run.attempt.running_since = Some(now);
+        let Some(run) = self.attempt(run_id, number).filter(|run| run.attempt.is_starting()) else { return };
+        run.attempt.state = AttemptState::Running { task_arn: task_arn.to_owned(), running_since: now };
         let about = Self::about(run_id, run);
         self.line(format!("run/{run_id}/{number}/started"), about, LedgerOutcome::Started, "its task is started");
     }
 
     /// Nothing was started. The attempt is revoked all the same before another follows: whoever answered so may have been wrong (L7).
     pub(super) fn not_started(&mut self, run_id: &RunId, number: u32, reason: &str, retryable: bool) {
-        let Some(run) = self.attempt(run_id, number).filter(|run| run.attempt.state == AttemptState::Starting) else {
-            return;
-        };
-        run.attempt.state = AttemptState::Revoking;
-        run.attempt.end_after_revoke = !retryable;
-        run.attempt.before.push(format!("attempt {number} could not be started: {reason}"));
+        let Some(run) = self.attempt(run_id, number).filter(|run| run.attempt.is_starting()) else { return };
+        run.attempt.revoke(!retryable);
+        run.attempt.problems.push(format!("attempt {number} could not be started: {reason}"));
     }
 
     pub(super) fn claimed(&mut self, run_id: &RunId, number: u32, task_arn: &str) {
         let now = self.now;
         let Some(run) = self.attempt(run_id, number) else { return };
-        if run.attempt.state == AttemptState::Running && run.attempt.task_arn.as_deref() == Some(task_arn) {
+        if run.attempt.is_running() && run.attempt.task_arn() == Some(task_arn) {
             return;
         }
-        run.attempt.state = AttemptState::Running;
-        run.attempt.task_arn = Some(task_arn.to_owned());
-        run.attempt.running_since = Some(now);
+        run.attempt.state = AttemptState::Running { task_arn: task_arn.to_owned(), running_since: now };
         let about = Self::about(run_id, run);
         let detail = "its task was found by its claim";
         self.line(format!("run/{run_id}/{number}/started"), about, LedgerOutcome::Started, detail);
@@ -79,45 +70,32 @@ impl DecisionBuilder<'_> {
         if current.as_ref() != Some(&run.release) {
             return self.end(run_id, LedgerOutcome::Dropped, "a newer release took its place before it began", None);
         }
-        if run.attempt.end_after_revoke || !may_follow {
-            let detail = run.attempt.before.last().cloned().unwrap_or_else(|| "it could not be started".to_owned());
+        if !may_follow || matches!(run.attempt.state, AttemptState::Revoking { end_run: true, .. }) {
+            let detail = run.attempt.problems.last().cloned().unwrap_or_else(|| "it could not be started".to_owned());
             return self.end(run_id, LedgerOutcome::Failed, detail.clone(), Some(&detail));
         }
-        let why = run.attempt.before.last().cloned().unwrap_or_else(|| "nobody knew whether it was started".to_owned());
-        self.again(run_id, &why, Again::NeverRan, SignedDuration::ZERO);
+        let why =
+            run.attempt.problems.last().cloned().unwrap_or_else(|| "nobody knew whether it was started".to_owned());
+        self.start_next_attempt(run_id, &why, RetryCause::NeverRan, SignedDuration::ZERO);
     }
 
     /// The next attempt of a run, later each time, and no earlier than `drain` from now.
-    pub(super) fn again(&mut self, run_id: &RunId, why: &str, after: Again, drain: SignedDuration) {
+    pub(super) fn start_next_attempt(&mut self, run_id: &RunId, why: &str, cause: RetryCause, drain: SignedDuration) {
         let now = self.now;
         let Some(run) = self.board.runs.get_mut(run_id) else { return };
         let about = Self::about(run_id, run);
         let number = run.attempt.number + 1;
         let tries = run.attempt.number.min(MOST_ATTEMPTS);
-        let pause = match after {
+        let pause = match cause {
             // Want of room, of a network or of a registry seldom passes within seconds.
-            Again::NeverRan => 8_i64.saturating_mul(4_i64.saturating_pow(tries)),
-            Again::Broken => 5_i64.saturating_mul(1 << tries),
-            Again::Failed => 30,
+            RetryCause::NeverRan => 8_i64.saturating_mul(4_i64.saturating_pow(tries)),
+            RetryCause::Interrupted => 5_i64.saturating_mul(1 << tries),
+            RetryCause::Failed => 30,
         };
         let pause = pause.max(drain.as_secs());
-        let mut before = std::mem::take(&mut run.attempt.before);
-        if before.last().is_none_or(|last| last != why) {
-            before.push(why.to_owned());
-        }
-        run.attempt = Attempt {
-            number,
-            since: now,
-            not_before: now + SignedDuration::from_secs(pause),
-            state: AttemptState::Starting,
-            task_arn: None,
-            running_since: None,
-            before,
-            failed_rung: run.attempt.failed_rung + u32::from(after == Again::Failed),
-            end_after_revoke: false,
-            class: None,
-            class_before: run.attempt.class.or(run.attempt.class_before),
-        };
+        run.attempt.add_problem(why);
+        run.attempt.after_failures += u32::from(cause == RetryCause::Failed);
+        run.attempt = run.attempt.next(now, SignedDuration::from_secs(pause));
         let detail = format!("{why}; attempt {number} follows in {pause} s");
         self.line(format!("run/{run_id}/{}/over", number - 1), about, LedgerOutcome::Retried, detail);
     }

@@ -31,7 +31,7 @@ pub fn decide(board: &Board, input: &Input<'_>, context: &Context<'_>) -> Decisi
         release: context.release,
     };
     match input {
-        Input::Events(loads) => state.land(loads),
+        Input::Events(loads) => state.receive_events(loads),
         Input::Tick => {}
         Input::Schedule { job, scheduled_time } => state.schedule(job, scheduled_time),
         Input::Offer { release, force } => state.offer(release, *force),

@@ -13,7 +13,7 @@ pub(crate) fn due(
     entry: &BacklogEntry,
     now: Timestamp,
 ) -> Option<Timestamp> {
-    let ready = entry.ready_at.filter(|at| *at > now);
+    let ready = entry.ready_at().filter(|at| *at > now);
     ready.max(rested(board, release, trigger, now))
 }
 

@@ -55,21 +55,19 @@ pub fn effects(board: &Board, release: Option<&Release>, now: Timestamp) -> Vec<
     for (id, run) in &board.runs {
         let (run_id, attempt) = (id.clone(), run.attempt.number);
         let overdue = now.duration_since(run.attempt.since) > REPEAT_FOR;
-        match run.attempt.state {
-            AttemptState::Starting if overdue => effects.push(Effect::Revoke { run: run_id, attempt }),
-            AttemptState::Starting if run.attempt.not_before <= now => {
+        match &run.attempt.state {
+            AttemptState::Starting { .. } if overdue => effects.push(Effect::Revoke { run: run_id, attempt }),
+            AttemptState::Starting { not_before } if *not_before <= now => {
                 effects.push(Effect::StartTask { run: run_id, attempt });
             }
-            AttemptState::Revoking => effects.push(Effect::Revoke { run: run_id, attempt }),
-            AttemptState::Running => {
-                let since = run.attempt.running_since.unwrap_or(run.attempt.since);
+            AttemptState::Revoking { .. } => effects.push(Effect::Revoke { run: run_id, attempt }),
+            AttemptState::Running { task_arn, running_since } => {
                 // No wake is asked for it: the sweep, which comes every minute, is soon enough.
-                if let (Some(task_arn), true) = (&run.attempt.task_arn, now.duration_since(since) > overdue_after(run))
-                {
+                if now.duration_since(*running_since) > overdue_after(run) {
                     effects.push(Effect::StopTask { run: run_id, attempt, task_arn: task_arn.clone() });
                 }
             }
-            AttemptState::Starting => {}
+            AttemptState::Starting { .. } => {}
         }
     }
     if !board.announce.is_empty() {
@@ -90,8 +88,10 @@ pub fn next_due(board: &Board, release: Option<&Release>, now: Timestamp) -> Opt
     let entries = release.into_iter().flat_map(|release| {
         board.backlog.iter().filter_map(move |(trigger, entry)| due(board, release, trigger, entry, now))
     });
-    let attempts =
-        board.runs.values().filter(|run| run.attempt.state == AttemptState::Starting).map(|run| run.attempt.not_before);
+    let attempts = board.runs.values().filter_map(|run| match run.attempt.state {
+        AttemptState::Starting { not_before } => Some(not_before),
+        AttemptState::Running { .. } | AttemptState::Revoking { .. } => None,
+    });
     let docs = board.docs.not_before.filter(|_| !board.docs.pending.is_empty());
     let drained = board.draining.iter().map(|draining| draining.until);
     let limit = board.limit_reached.map(|limit| limit.until);

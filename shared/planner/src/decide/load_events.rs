@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{decision::DecisionBuilder, input::InboundEvent, limits::RECENT_KEPT, readiness::What};
+use super::{decision::DecisionBuilder, input::InboundEvent, limits::RECENT_KEPT, readiness::LoadSignal};
 use crate::{
     BacklogEntry, Dataset, DatasetLoaded, DatasetName, DatasetState, EventHash, KeyPlacement, LedgerOutcome,
     LedgerSubject, ObjectEvent, OnDelete, ReadinessPolicy, Trigger,
@@ -18,20 +18,20 @@ struct Mapped<'a> {
     /// For people.
     label: String,
     /// How long it lets its backlog entry wait.
-    what: What<'a>,
+    signal: LoadSignal<'a>,
     /// What is counted.
     key: &'a str,
 }
 
 /// How an event ended.
-enum End {
+enum LoadOutcome {
     Opened(u64, String),
     Joined(u64, String),
     Covered(&'static str),
 }
 
 impl DecisionBuilder<'_> {
-    pub(super) fn land(&mut self, loads: &[InboundEvent]) {
+    pub(super) fn receive_events(&mut self, loads: &[InboundEvent]) {
         for load in loads {
             match load {
                 InboundEvent::ObjectCreated(event) => self.object(event, false),
@@ -103,7 +103,7 @@ impl DecisionBuilder<'_> {
             ]),
             time: event.time,
             label: format!("{}s3://{}/{}", if deleted { "deleted: " } else { "" }, event.bucket, event.key),
-            what: if deleted { What::Deletion } else { What::Object(location.relative_key(&event.key)) },
+            signal: if deleted { LoadSignal::Deleted } else { LoadSignal::Created(location.relative_key(&event.key)) },
             key: &event.key,
         };
         let (outcome, detail, generation) = self.reopen(name, dataset, &mapped);
@@ -135,7 +135,7 @@ impl DecisionBuilder<'_> {
                 Some(batch) => format!("a loader's word, batch {batch}"),
                 None => "a loader's word".to_owned(),
             },
-            what: What::Word,
+            signal: LoadSignal::Reported,
             key: "",
         };
         let (outcome, detail, generation) = self.reopen(name, dataset, &mapped);
@@ -158,41 +158,45 @@ impl DecisionBuilder<'_> {
         event: &Mapped<'_>,
     ) -> (LedgerOutcome, String, Option<u64>) {
         let (word, generation, note) = match self.open_or_join(name, dataset, event) {
-            End::Covered(why) => return (LedgerOutcome::Covered, why.to_owned(), None),
-            End::Opened(generation, note) => ("opened", generation, note),
-            End::Joined(generation, note) => ("joined", generation, note),
+            LoadOutcome::Covered(why) => return (LedgerOutcome::Covered, why.to_owned(), None),
+            LoadOutcome::Opened(generation, note) => ("opened", generation, note),
+            LoadOutcome::Joined(generation, note) => ("joined", generation, note),
         };
         (LedgerOutcome::Mapped, format!("{word} load {generation} of {name}{note}"), Some(generation))
     }
 
     /// An event is covered iff the board knows it, or a run that planned the whole dataset began to read later than it, less the margin.
-    fn open_or_join(&mut self, name: &DatasetName, dataset: &Dataset, event: &Mapped<'_>) -> End {
+    fn open_or_join(&mut self, name: &DatasetName, dataset: &Dataset, event: &Mapped<'_>) -> LoadOutcome {
         let state = self.board.datasets.entry(name.clone()).or_default();
         if self.context.rules.is_duplicate(state, &event.mark) {
-            return End::Covered("delivered before");
+            return LoadOutcome::Covered("delivered before");
         }
         if state.covered_to.is_some_and(|covered| event.time < covered) {
-            return End::Covered("a run that began to read after it has read it");
+            return LoadOutcome::Covered("a run that began to read after it has read it");
         }
         state.recent.insert(event.mark, event.time);
-        let (wait, note) = self.wait(name, dataset, event.what, event.key);
+        let (readiness, note) = self.readiness(name, dataset, event.signal, event.key);
         let trigger = Trigger::Load(name.clone());
         if let Some(entry) = self.board.backlog.get_mut(&trigger)
-            && !entry.planned
+            && !entry.is_planned()
             && entry.quarantine.is_none()
         {
             entry.events += 1;
             entry.last = shortened(&event.label);
             entry.latest = entry.latest.max(event.time);
-            wait.join(entry);
-            return End::Joined(entry.generation, note);
+            readiness.join(&mut entry.stage);
+            return LoadOutcome::Joined(entry.generation, note);
         }
         let state = self.board.datasets.entry(name.clone()).or_default();
         state.generation += 1;
         let generation = state.generation;
-        let entry = BacklogEntry::new(generation, self.now, dataset.nodes.clone(), shortened(&event.label));
-        self.board.backlog.insert(trigger, wait.begin(BacklogEntry { latest: event.time, ..entry }));
-        End::Opened(generation, note)
+        let entry = BacklogEntry {
+            latest: event.time,
+            stage: readiness.stage(),
+            ..BacklogEntry::new(generation, self.now, dataset.nodes.clone(), shortened(&event.label))
+        };
+        self.board.backlog.insert(trigger, entry);
+        LoadOutcome::Opened(generation, note)
     }
 
     /// Hashes that `covered_to` reaches are not needed; of the rest the newest are kept.

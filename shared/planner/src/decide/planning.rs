@@ -8,10 +8,10 @@ use super::{
     full_refresh::builds,
     leases::Leases,
     missing_parents::Split,
-    readiness::Wait,
+    readiness::Readiness,
 };
 use crate::{
-    Attempt, AttemptState, BacklogEntry, LedgerOutcome, LedgerSubject, OrdinalSet, PLAN_VERSION, Plan, PlannedNode,
+    Attempt, BacklogEntry, EntryStage, LedgerOutcome, LedgerSubject, OrdinalSet, PLAN_VERSION, Plan, PlannedNode,
     PlannedTrigger, Quarantine, Release, Run, RunId, RunTrigger, Selection, Step, TaskSettings, Trigger, WaitingNode,
     release::NodeKind,
     release::{self, ExactSelectionError},
@@ -55,7 +55,7 @@ impl DecisionBuilder<'_> {
             .filter_map(|trigger| Some(format!("; {trigger}: {}", self.board.backlog.get(trigger)?.warning.as_ref()?)))
             .collect();
         let triggers: Vec<RunTrigger> =
-            group.triggers.iter().filter_map(|trigger| self.take(trigger, &split.run)).collect();
+            group.triggers.iter().filter_map(|trigger| self.mark_planned(trigger, &split.run)).collect();
         let about = LedgerSubject::Run {
             run: run_id.clone(),
             attempt: 1,
@@ -86,19 +86,7 @@ impl DecisionBuilder<'_> {
             read_point: None,
             unplanned_nodes: Vec::new(),
             timeout_seconds: plan.timeout_seconds,
-            attempt: Attempt {
-                number: 1,
-                since: self.now,
-                not_before: self.now,
-                state: AttemptState::Starting,
-                task_arn: None,
-                running_since: None,
-                before: Vec::new(),
-                failed_rung: 0,
-                end_after_revoke: false,
-                class: None,
-                class_before: None,
-            },
+            attempt: Attempt::first(self.now),
         };
         self.board.runs.insert(run_id, run);
         self.board.budget.runs += 1;
@@ -106,24 +94,31 @@ impl DecisionBuilder<'_> {
     }
 
     /// Marks a backlog entry as planned.
-    fn take(&mut self, trigger: &Trigger, planned: &OrdinalSet) -> Option<RunTrigger> {
+    fn mark_planned(&mut self, trigger: &Trigger, planned: &OrdinalSet) -> Option<RunTrigger> {
         let entry = self.board.backlog.get_mut(trigger)?;
-        let first = !entry.planned;
-        entry.planned = true;
+        let settles_at = match entry.stage {
+            EntryStage::Ready { settles_at } => settles_at.filter(|at| *at > self.now),
+            EntryStage::Gathering { .. } | EntryStage::Planned => None,
+        };
+        let first = !entry.is_planned();
+        entry.stage = EntryStage::Planned;
         entry.warning = None;
         entry.refresh = entry.refresh.minus(planned);
         let generation = entry.generation;
-        let tail = entry.calm_at.take().filter(|at| *at > self.now);
         if let Trigger::Load(name) = trigger {
             let state = self.board.datasets.entry(name.clone()).or_default();
             state.last_run = Some(self.now);
-            // `at_most` ended a delay: the rows of what came last are not in the warehouse yet, so that it needs a run of its own.
-            if let (Some(tail), Some(dataset)) = (tail, self.release.and_then(|release| release.dataset(name))) {
+            // `at_most` ended a delay. The rows of the last objects are not in the warehouse yet and need a run of
+            // their own.
+            let dataset = self.release.and_then(|release| release.dataset(name));
+            if let (Some(until), Some(dataset)) = (settles_at, dataset) {
                 state.generation += 1;
-                let follow_up =
-                    BacklogEntry::new(state.generation, self.now, dataset.nodes.clone(), entry.last.clone());
-                let wait = Wait::Calm { until: tail, at_most: tail };
-                *entry = wait.begin(BacklogEntry { latest: entry.latest, ..follow_up });
+                let (nodes, last) = (dataset.nodes.clone(), entry.last.clone());
+                *entry = BacklogEntry {
+                    latest: entry.latest,
+                    stage: Readiness::Settling { until, at_most: until }.stage(),
+                    ..BacklogEntry::new(state.generation, self.now, nodes, last)
+                };
             }
         }
         Some(RunTrigger { trigger: trigger.clone(), generation, first })
@@ -213,7 +208,7 @@ impl DecisionBuilder<'_> {
 }
 
 fn reason(trigger: &Trigger, entry: &BacklogEntry) -> String {
-    let again = match (&entry.warning, entry.planned) {
+    let again = match (&entry.warning, entry.is_planned()) {
         (Some(warning), _) => format!(" (warning: {warning})"),
         (None, true) if !entry.refresh.is_empty() => ", continued: what failed is built anew from nothing".to_owned(),
         (None, true) => ", continued: what waited can run now".to_owned(),

@@ -8,89 +8,91 @@ use super::{
     decision::DecisionBuilder,
     limits::{COUNTED_KEPT, GROUPS_CLOSED, GROUPS_OPEN},
 };
-use crate::{BacklogEntry, Dataset, DatasetName, EventHash, OpenGroup, ReadinessPolicy};
+use crate::{Dataset, DatasetName, EntryStage, EventHash, OpenGroup, ReadinessPolicy};
 
 /// What comes late to a group that is complete, and what is deleted, is not counted: the backlog entry waits so long for more of it.
 const LATE: SignedDuration = SignedDuration::from_secs(60);
 /// A group's name is a part of a key: longer ones go by their hash.
 const LONGEST_NAME: usize = 120;
 
-/// What kind of event it is.
+/// What an event says about the completeness of its load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum What<'a> {
-    /// An object came; its key below the location.
-    Object(&'a str),
-    /// An object went.
-    Deletion,
-    /// A loader's word.
-    Word,
+pub(super) enum LoadSignal<'a> {
+    /// An object was created. The key is relative to the dataset's location.
+    Created(&'a str),
+    /// An object was deleted.
+    Deleted,
+    /// A loader reported that the load is complete.
+    Reported,
 }
 
-/// How long a backlog entry goes on waiting, by one event.
+/// What one event means for how long its backlog entry gathers more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wait {
-    /// Not at all.
-    Over,
-    /// Until then if nothing else comes.
-    Calm { until: Timestamp, at_most: Timestamp },
-    /// Until something else comes that ends it.
-    More { at_most: Timestamp },
+pub(super) enum Readiness {
+    /// The load is complete.
+    Complete,
+    /// The load is complete at `until` if nothing else comes, and at `at_most` in any case.
+    Settling { until: Timestamp, at_most: Timestamp },
+    /// The load is complete with a later event, and at `at_most` in any case.
+    Incomplete { at_most: Timestamp },
 }
 
-impl Wait {
-    /// A new backlog entry's.
-    pub(super) fn begin(self, entry: BacklogEntry) -> BacklogEntry {
+impl Readiness {
+    /// The stage of a new backlog entry.
+    pub(super) fn stage(self) -> EntryStage {
         match self {
-            Self::Over => entry,
-            Self::Calm { until, at_most } => BacklogEntry {
-                ready_at: Some(until.min(at_most)),
-                at_most: Some(at_most),
-                calm_at: Some(until),
-                ..entry
-            },
-            Self::More { at_most } => BacklogEntry { ready_at: Some(at_most), at_most: Some(at_most), ..entry },
+            Self::Complete => EntryStage::Ready { settles_at: None },
+            Self::Settling { until, at_most } => {
+                EntryStage::Gathering { ready_at: until.min(at_most), at_most, settles_at: Some(until) }
+            }
+            Self::Incomplete { at_most } => EntryStage::Gathering { ready_at: at_most, at_most, settles_at: None },
         }
     }
 
-    /// A backlog entry's that may be waiting.
-    pub(super) fn join(self, entry: &mut BacklogEntry) {
-        if entry.ready_at.is_none() {
-            return;
-        }
+    /// Changes the stage of a backlog entry that the event joins. The first event of an entry sets its bound.
+    pub(super) fn join(self, stage: &mut EntryStage) {
+        let EntryStage::Gathering { at_most, .. } = *stage else { return };
         match self {
-            Self::Over => (entry.ready_at, entry.at_most, entry.calm_at) = (None, None, None),
-            Self::Calm { until, at_most } => {
-                entry.ready_at = Some(until.min(entry.at_most.unwrap_or(at_most)));
-                entry.calm_at = Some(until);
-            }
-            Self::More { .. } => {}
+            Self::Complete => *stage = self.stage(),
+            Self::Settling { until, .. } => *stage = Self::Settling { until, at_most }.stage(),
+            Self::Incomplete { .. } => {}
         }
     }
 }
 
 impl DecisionBuilder<'_> {
-    /// By the dataset's policy; with words for the ledger.
-    pub(super) fn wait(&mut self, name: &DatasetName, dataset: &Dataset, what: What<'_>, key: &str) -> (Wait, String) {
+    /// The readiness that the dataset's policy gives an event, with a note for the ledger.
+    pub(super) fn readiness(
+        &mut self,
+        name: &DatasetName,
+        dataset: &Dataset,
+        signal: LoadSignal<'_>,
+        key: &str,
+    ) -> (Readiness, String) {
         let now = self.now;
-        let late = |at_most: SignedDuration| Wait::Calm { until: now + LATE, at_most: now + at_most };
-        let silent = |wait| (wait, String::new());
-        match (&dataset.ready, what) {
-            (_, What::Word) | (ReadinessPolicy::EveryObject | ReadinessPolicy::Event, _) => silent(Wait::Over),
-            (ReadinessPolicy::Quiet { quiet: calm, at_most } | ReadinessPolicy::Delay { delay: calm, at_most }, _) => {
-                silent(Wait::Calm { until: now + calm.0, at_most: now + at_most.0 })
+        let late = |at_most: SignedDuration| Readiness::Settling { until: now + LATE, at_most: now + at_most };
+        let without_note = |readiness| (readiness, String::new());
+        match (&dataset.ready, signal) {
+            (_, LoadSignal::Reported) | (ReadinessPolicy::EveryObject | ReadinessPolicy::Event, _) => {
+                without_note(Readiness::Complete)
             }
-            (ReadinessPolicy::Marker { at_most, .. } | ReadinessPolicy::Count { at_most, .. }, What::Deletion) => {
-                silent(late(at_most.0))
+            (ReadinessPolicy::Quiet { quiet: time, at_most } | ReadinessPolicy::Delay { delay: time, at_most }, _) => {
+                without_note(Readiness::Settling { until: now + time.0, at_most: now + at_most.0 })
             }
-            (ReadinessPolicy::Marker { at_most, .. }, What::Object(below)) => {
+            (ReadinessPolicy::Marker { at_most, .. } | ReadinessPolicy::Count { at_most, .. }, LoadSignal::Deleted) => {
+                without_note(late(at_most.0))
+            }
+            (ReadinessPolicy::Marker { at_most, .. }, LoadSignal::Created(below)) => {
                 if dataset.ready.is_marker(below) {
-                    return (Wait::Over, ": its marker".to_owned());
+                    return (Readiness::Complete, ": its marker".to_owned());
                 }
-                silent(Wait::More { at_most: now + at_most.0 })
+                without_note(Readiness::Incomplete { at_most: now + at_most.0 })
             }
-            (ReadinessPolicy::Count { count, at_most, .. }, What::Object(below)) => {
-                let more = Wait::More { at_most: now + at_most.0 };
-                let Some(group) = dataset.ready.group(below) else { return (more, ": it is in no group".to_owned()) };
+            (ReadinessPolicy::Count { count, at_most, .. }, LoadSignal::Created(below)) => {
+                let incomplete = Readiness::Incomplete { at_most: now + at_most.0 };
+                let Some(group) = dataset.ready.group(below) else {
+                    return (incomplete, ": it is in no group".to_owned());
+                };
                 let group = if group.len() > LONGEST_NAME { EventHash::of(&["group", &group]).hex() } else { group };
                 if self.board.datasets.get(name).is_some_and(|state| state.groups.closed.contains(&group)) {
                     return (late(at_most.0), format!(": late, {} was complete", named(&group)));
@@ -98,10 +100,10 @@ impl DecisionBuilder<'_> {
                 let seen = self.count(name, &group, key);
                 let note = format!(": {seen} of {count}{}", of(&group));
                 if seen < usize::try_from(*count).unwrap_or(usize::MAX) {
-                    return (more, note);
+                    return (incomplete, note);
                 }
                 self.close(name, &group);
-                (Wait::Over, note)
+                (Readiness::Complete, note)
             }
         }
     }
@@ -120,7 +122,7 @@ impl DecisionBuilder<'_> {
             && let Some(oldest) = open.iter().filter(|(other, _)| *other != group).min_by_key(|(_, open)| open.since)
         {
             let oldest = oldest.0.clone();
-            self.end_after_revoke(name, &oldest);
+            self.close_incomplete(name, &oldest);
         }
         seen
     }
@@ -137,12 +139,12 @@ impl DecisionBuilder<'_> {
     }
 
     /// There is no room to count a group any longer: what came of it is run for.
-    fn end_after_revoke(&mut self, name: &DatasetName, group: &str) {
+    fn close_incomplete(&mut self, name: &DatasetName, group: &str) {
         self.close(name, group);
         if let Some(entry) = self.board.backlog.get_mut(&crate::Trigger::Load(name.clone()))
-            && entry.ready_at.is_some()
+            && entry.is_gathering()
         {
-            Wait::Over.join(entry);
+            Readiness::Complete.join(&mut entry.stage);
             entry.warning = Some(format!("too many groups are open at once: {} is run for incomplete", named(group)));
         }
     }
@@ -158,7 +160,7 @@ impl DecisionBuilder<'_> {
                 .min_by_key(|(_, (_, group))| group.since)
                 .map(|(name, (group, _))| (name.clone(), group.clone()));
             let Some((name, group)) = oldest.filter(|_| kept > COUNTED_KEPT) else { return };
-            self.end_after_revoke(&name, &group);
+            self.close_incomplete(&name, &group);
         }
     }
 
@@ -167,11 +169,12 @@ impl DecisionBuilder<'_> {
         let now = self.now;
         let mut closing: Vec<(DatasetName, Vec<String>)> = Vec::new();
         for (trigger, entry) in &mut self.board.backlog {
-            if entry.ready_at.is_none_or(|at| at > now) {
+            let EntryStage::Gathering { ready_at, settles_at, .. } = entry.stage else { continue };
+            if ready_at > now {
                 continue;
             }
-            (entry.ready_at, entry.at_most) = (None, None);
-            if entry.calm_at.take_if(|calm| *calm <= now).is_some() {
+            entry.stage = EntryStage::Ready { settles_at: None };
+            if settles_at.is_some_and(|at| at <= now) {
                 continue;
             }
             let crate::Trigger::Load(name) = trigger else { continue };
@@ -196,9 +199,9 @@ impl DecisionBuilder<'_> {
             };
             // Their count is over: what still comes of them is late.
             closing.push((name.clone(), open.into_iter().flatten().map(|(group, _)| group.clone()).collect()));
-            // What came last may not be in the warehouse yet: `DecisionBuilder::take` opens its follow-up.
-            if !matches!(dataset.ready, ReadinessPolicy::Delay { .. }) {
-                entry.calm_at = None;
+            // The rows of the last objects may not be in the warehouse yet: `mark_planned` opens a follow-up for them.
+            if matches!(dataset.ready, ReadinessPolicy::Delay { .. }) {
+                entry.stage = EntryStage::Ready { settles_at };
             }
         }
         for (name, groups) in closing {

@@ -73,22 +73,11 @@ impl DecisionBuilder<'_> {
 
     fn adopt_run(&mut self, found: &RecoveredRun, claim: &RecoveredClaim) -> bool {
         let RecoveredClaim { attempt, task_arn, claimed_at } = claim;
-        let attempt = Attempt {
-            number: *attempt,
-            since: *claimed_at,
-            not_before: *claimed_at,
-            state: AttemptState::Running,
-            task_arn: Some(task_arn.clone()),
-            running_since: Some(*claimed_at),
-            class: None,
-            class_before: None,
-            before: Vec::new(),
-            failed_rung: 0,
-            end_after_revoke: false,
-        };
+        let state = AttemptState::Running { task_arn: task_arn.clone(), running_since: *claimed_at };
+        let attempt = Attempt::new(*attempt, *claimed_at, state);
         if let Some(run) = self.board.runs.get_mut(&found.plan.run_id) {
-            let before = std::mem::take(&mut run.attempt.before);
-            run.attempt = Attempt { before, failed_rung: run.attempt.failed_rung, ..attempt };
+            let problems = std::mem::take(&mut run.attempt.problems);
+            run.attempt = Attempt { problems, after_failures: run.attempt.after_failures, ..attempt };
             return true;
         }
         let Some(release) = self.release else { return false };

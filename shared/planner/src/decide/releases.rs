@@ -2,8 +2,8 @@
 
 use super::decision::DecisionBuilder;
 use crate::{
-    AttemptState, BacklogEntry, FirstRelease, LedgerOutcome, LedgerSubject, OrdinalSet, Quarantine, Release, ReleaseId,
-    Trigger, release::NodeKind,
+    BacklogEntry, FirstRelease, LedgerOutcome, LedgerSubject, OrdinalSet, Quarantine, Release, ReleaseId, Trigger,
+    release::NodeKind,
 };
 
 impl<'a> DecisionBuilder<'a> {
@@ -34,8 +34,8 @@ impl<'a> DecisionBuilder<'a> {
         self.open_release_entry(release, force);
         self.resolve_loads(old, release);
         for run in self.board.runs.values_mut().filter(|run| run.release != id) {
-            if run.attempt.state == AttemptState::Starting {
-                run.attempt.state = AttemptState::Revoking;
+            if run.attempt.is_starting() {
+                run.attempt.revoke(false);
             }
         }
         let backlog = self.board.backlog.get(&Trigger::Release).map_or(0, |entry| entry.nodes.len());
@@ -97,7 +97,7 @@ impl<'a> DecisionBuilder<'a> {
                 continue;
             };
             let old_nodes = old.and_then(|old| old.dataset(name)).map(|d| d.nodes.clone()).unwrap_or_default();
-            entry.nodes = if entry.planned {
+            entry.nodes = if entry.is_planned() {
                 let new = dataset.nodes.minus(&old_nodes);
                 present(release, &entry.nodes).union(&new).into()
             } else {

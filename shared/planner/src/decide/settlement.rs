@@ -3,11 +3,11 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    attempts::Again, decision::DecisionBuilder, input::StoppedTask, leases::Leases, load_events::forget_covered,
+    attempts::RetryCause, decision::DecisionBuilder, input::StoppedTask, leases::Leases, load_events::forget_covered,
     rules::Rules,
 };
 use crate::{
-    AttemptState, Claim, Draining, FailedNode, LedgerOutcome, LedgerSubject, NodeId, NodeStatus, OrdinalSet, Outcome,
+    Claim, Draining, EntryStage, FailedNode, LedgerOutcome, LedgerSubject, NodeId, NodeStatus, OrdinalSet, Outcome,
     PendingDocs, Release, RetryRule, Run, RunId, RunResult, StopClass, Trigger, release::NodeKind,
 };
 
@@ -23,21 +23,18 @@ impl DecisionBuilder<'_> {
             Some((Claim::Task { task_arn }, at)) => (task_arn, *at),
             Some((Claim::Revoked { .. }, _)) => return self.revoked(&stop.run, stop.attempt),
             None => {
-                if run.attempt.task_arn.as_ref().is_some_and(|arn| *arn != stop.task_arn) {
+                if run.attempt.task_arn().is_some_and(|arn| arn != stop.task_arn) {
                     return self.unmatched(stop, "the attempt has another task");
                 }
-                run.attempt.state = AttemptState::Revoking;
                 run.attempt.class = Some(stop.class);
-                run.attempt.end_after_revoke |= no_third_time(run, stop.class);
+                run.attempt.revoke(no_third_time(run, stop.class));
                 let why = format!(
                     "attempt {} never came to run: {} ({})",
                     stop.attempt,
                     stop.class.description(),
                     stop.reason
                 );
-                if run.attempt.before.last() != Some(&why) {
-                    run.attempt.before.push(why);
-                }
+                run.attempt.add_problem(why);
                 return;
             }
         };
@@ -137,12 +134,11 @@ impl DecisionBuilder<'_> {
             let Some(entry) = self.board.backlog.get_mut(&trigger.trigger) else { continue };
             // Events that came while the run was live, but were written before it began to read: it has read them.
             if entry.generation == trigger.generation + 1
-                && !entry.planned
+                && !entry.is_planned()
                 && covers.is_some_and(|to| entry.latest < to)
             {
                 trigger.generation = entry.generation;
-                entry.planned = true;
-                (entry.ready_at, entry.at_most, entry.calm_at) = (None, None, None);
+                entry.stage = EntryStage::Planned;
             }
             if rules.completes(trigger.generation, entry.generation) {
                 entry.before_done |= loaded_itself;
@@ -195,8 +191,10 @@ impl DecisionBuilder<'_> {
                 let detail = format!("{why}; newer loads take over what is left");
                 self.end_with(&stop.run, LedgerOutcome::Failed, detail, None, failed);
             }
-            Some(RetryRule::Relaunch) => self.again(&stop.run, &why, Again::Broken, self.drain_time()),
-            Some(RetryRule::Failed) => self.again(&stop.run, &why, Again::Failed, self.drain_time()),
+            Some(RetryRule::Relaunch) => {
+                self.start_next_attempt(&stop.run, &why, RetryCause::Interrupted, self.drain_time())
+            }
+            Some(RetryRule::Failed) => self.start_next_attempt(&stop.run, &why, RetryCause::Failed, self.drain_time()),
             Some(RetryRule::FullRefresh(_)) | None => {
                 let anew = self.mark_refresh(&stop.run, result);
                 let follows = self.release.filter(|_| !anew.is_empty()).map(|release| {
@@ -252,7 +250,7 @@ fn rung(
                     .is_some_and(|vertex| vertex.kind == NodeKind::Test)
             };
             let only_tests = !failed.is_empty() && failed.iter().all(is_test);
-            let retryable = !only_tests && !remaining.is_empty() && run.attempt.failed_rung == 0;
+            let retryable = !only_tests && !remaining.is_empty() && run.attempt.after_failures == 0;
             (retryable && allowed(RetryRule::Failed)).then_some(RetryRule::Failed)
         }
         Some(Outcome::TimedOut | Outcome::Broken | Outcome::Succeeded) => None,

@@ -9,7 +9,7 @@ use super::{
     due::{paused, rested},
     rules::ProtocolRules,
 };
-use crate::{BacklogEntry, Board, DatasetName, OrdinalSet, ReadinessPolicy, Release, RunId, Trigger};
+use crate::{BacklogEntry, Board, DatasetName, EntryStage, OrdinalSet, ReadinessPolicy, Release, RunId, Trigger};
 
 /// Some nodes of a backlog entry, and what they wait for.
 #[derive(Debug, Clone, PartialEq)]
@@ -156,7 +156,7 @@ pub fn wait_reasons(board: &Board, release: &Release, now: Timestamp) -> Vec<Wai
             tell(OrdinalSet::clone(&entry.nodes), WaitReason::Paused(Some(name.clone()).filter(|_| !board.paused_all)));
             continue;
         }
-        if let Some(until) = entry.ready_at.filter(|at| *at > now) {
+        if let Some(until) = entry.ready_at().filter(|at| *at > now) {
             tell(
                 OrdinalSet::clone(&entry.nodes),
                 WaitReason::Gathering { until, what: gathering(board, release, trigger, entry) },
@@ -213,8 +213,10 @@ fn gathering(board: &Board, release: &Release, trigger: &Trigger, entry: &Backlo
     match release.dataset(name).map(|dataset| &dataset.ready) {
         Some(ReadinessPolicy::Quiet { quiet, .. }) => format!("until nothing more has come for {:#}", quiet.0),
         Some(ReadinessPolicy::Delay { delay, .. }) => format!("for {:#} after the last object", delay.0),
-        // What is late is not waited for by name.
-        _ if entry.calm_at.is_some() => "for more of what comes late".to_owned(),
+        // An object that comes late, and a deletion, open a wait by time.
+        _ if matches!(entry.stage, EntryStage::Gathering { settles_at: Some(_), .. }) => {
+            "for more of what comes late".to_owned()
+        }
         Some(ReadinessPolicy::Marker { marker, .. }) => format!("for the marker {marker}"),
         Some(ReadinessPolicy::Count { count, .. }) => {
             let groups = board.datasets.get(name).into_iter().flat_map(|state| &state.groups.open);

@@ -59,16 +59,10 @@ pub struct BacklogEntry {
     pub last: String,
     /// The latest time that an event of this generation bears.
     pub latest: Timestamp,
-    /// Present until the generation is ready.
-    pub ready_at: Option<Timestamp>,
-    /// A bound on `ready_at`.
-    pub at_most: Option<Timestamp>,
-    /// When it would be ready if nothing bounded it; absent where time alone does not make it so.
-    pub calm_at: Option<Timestamp>,
-    /// Why its run may begin too early, for people.
+    /// How far it is on its way to a run.
+    pub stage: EntryStage,
+    /// Why its run may begin too early, as text for the plan.
     pub warning: Option<String>,
-    /// Whether a run has planned this generation.
-    pub planned: bool,
     /// Whether the dataset's own operations (`before`) were done for this generation.
     pub before_done: bool,
     /// What its next run builds anew from nothing, because it failed.
@@ -77,6 +71,28 @@ pub struct BacklogEntry {
     pub refreshed: bool,
     /// Present when it failed: it waits for new data, a new release or an operator.
     pub quarantine: Option<Quarantine>,
+}
+
+/// How far a generation of a backlog entry is on its way to a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EntryStage {
+    /// More data of the same load is expected.
+    Gathering {
+        /// When it becomes ready if nothing else comes. Never later than `at_most`.
+        ready_at: Timestamp,
+        /// When it becomes ready at the latest, whatever comes.
+        at_most: Timestamp,
+        /// When it would become ready without that bound. `None` if it would wait for an event, such as a marker.
+        settles_at: Option<Timestamp>,
+    },
+    /// A run may plan it.
+    Ready {
+        /// When the rows of the last objects are in the warehouse, if `at_most` ended a `delay` before that. A run that
+        /// plans it earlier leaves a follow-up for them.
+        settles_at: Option<Timestamp>,
+    },
+    /// A run has planned it. What is left of it can still be planned again.
+    Planned,
 }
 
 /// A backlog entry as the board has it, of which there are thousands: times after the first are milliseconds since that one, and what is as usual is left out.
@@ -99,7 +115,7 @@ struct Stored {
     at_most: Option<i64>,
     /// Absent: as `ready`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    calm: Option<Calm>,
+    settles: Option<Settles>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     warning: Option<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -117,7 +133,7 @@ struct Stored {
 /// When nothing would be waited for any more, where that is not `ready`.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 #[serde(untagged)]
-enum Calm {
+enum Settles {
     /// Milliseconds after the first.
     At(i64),
     /// Time alone does not bring it: `false`.
@@ -133,19 +149,26 @@ impl From<BacklogEntry> for Stored {
     fn from(entry: BacklogEntry) -> Self {
         let since = entry.since.as_millisecond();
         let after = |at: Timestamp| at.as_millisecond() - since;
+        let (ready, at_most, settles) = match entry.stage {
+            EntryStage::Gathering { ready_at, at_most, settles_at } => {
+                let settles = settles_at.map_or(Settles::Never(false), |at| Settles::At(after(at)));
+                (Some(after(ready_at)), Some(after(at_most)), (settles_at != Some(ready_at)).then_some(settles))
+            }
+            EntryStage::Ready { settles_at } => (None, None, settles_at.map(|at| Settles::At(after(at)))),
+            EntryStage::Planned => (None, None, None),
+        };
         Self {
             generation: entry.generation,
             since: entry.since,
+            planned: entry.stage == EntryStage::Planned,
             nodes: (!entry.nodes.whole).then_some(entry.nodes.nodes),
             events: entry.events,
             last: entry.last,
             latest: after(entry.latest),
-            ready: entry.ready_at.map(after),
-            at_most: entry.at_most.map(after),
-            calm: (entry.calm_at != entry.ready_at)
-                .then(|| entry.calm_at.map_or(Calm::Never(false), |at| Calm::At(after(at)))),
+            ready,
+            at_most,
+            settles,
             warning: entry.warning,
-            planned: entry.planned,
             before_done: entry.before_done,
             refresh: entry.refresh,
             refreshed: entry.refreshed,
@@ -158,7 +181,18 @@ impl From<Stored> for BacklogEntry {
     fn from(stored: Stored) -> Self {
         // A time that no calendar has is not ours: it is as good as the first.
         let at = |after: i64| stored.since.checked_add(SignedDuration::from_millis(after)).unwrap_or(stored.since);
-        let ready_at = stored.ready.map(at);
+        let settles_at = match stored.settles {
+            None => stored.ready.map(at),
+            Some(Settles::At(after)) => Some(at(after)),
+            Some(Settles::Never(_)) => None,
+        };
+        let stage = match stored.ready.map(at) {
+            _ if stored.planned => EntryStage::Planned,
+            Some(ready_at) => {
+                EntryStage::Gathering { ready_at, at_most: stored.at_most.map_or(ready_at, at), settles_at }
+            }
+            None => EntryStage::Ready { settles_at },
+        };
         Self {
             generation: stored.generation,
             since: stored.since,
@@ -166,15 +200,8 @@ impl From<Stored> for BacklogEntry {
             events: stored.events,
             last: stored.last,
             latest: at(stored.latest),
-            ready_at,
-            at_most: stored.at_most.map(at),
-            calm_at: match stored.calm {
-                None => ready_at,
-                Some(Calm::At(after)) => Some(at(after)),
-                Some(Calm::Never(_)) => None,
-            },
+            stage,
             warning: stored.warning,
-            planned: stored.planned,
             before_done: stored.before_done,
             refresh: stored.refresh,
             refreshed: stored.refreshed,
@@ -193,15 +220,30 @@ impl BacklogEntry {
             events: 1,
             last,
             latest: now,
-            ready_at: None,
-            at_most: None,
-            calm_at: None,
+            stage: EntryStage::Ready { settles_at: None },
             warning: None,
-            planned: false,
             before_done: false,
             refresh: OrdinalSet::new(),
             refreshed: false,
             quarantine: None,
+        }
+    }
+
+    /// Whether a run has planned this generation.
+    pub fn is_planned(&self) -> bool {
+        self.stage == EntryStage::Planned
+    }
+
+    /// Whether it waits for more data of the same load.
+    pub fn is_gathering(&self) -> bool {
+        self.ready_at().is_some()
+    }
+
+    /// When it becomes ready, if it is not yet.
+    pub fn ready_at(&self) -> Option<Timestamp> {
+        match self.stage {
+            EntryStage::Gathering { ready_at, .. } => Some(ready_at),
+            EntryStage::Ready { .. } | EntryStage::Planned => None,
         }
     }
 }

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    BacklogEntry, DatasetName, JobName, LedgerOutcome, NodeId, Nonce, OrdinalSet, RecentEvents, ReleaseId, RunId,
-    RunTrigger, StopClass, Trigger, protocol::compact_json,
+    Attempt, BacklogEntry, DatasetName, JobName, LedgerOutcome, NodeId, Nonce, OrdinalSet, RecentEvents, ReleaseId,
+    RunId, RunTrigger, StopClass, Trigger, protocol::compact_json,
 };
 
 /// The version of board.json that this code reads and writes.
@@ -244,7 +244,7 @@ pub struct Run {
     pub unplanned_nodes: Vec<NodeId>,
     /// Seconds that the container gives dbt.
     pub timeout_seconds: u32,
-    /// The attempt that lives.
+    /// The live attempt.
     pub attempt: Attempt,
 }
 
@@ -261,52 +261,6 @@ pub struct Draining {
     pub reads: OrdinalSet,
     /// It held the whole warehouse.
     pub exclusive: bool,
-}
-
-/// The attempt of a run that lives.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Attempt {
-    /// From 1.
-    pub number: u32,
-    /// When it was decided.
-    pub since: Timestamp,
-    /// Not to be started before.
-    pub not_before: Timestamp,
-    /// Where it stands.
-    pub state: AttemptState,
-    /// The task, once known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub task_arn: Option<String>,
-    /// When its task became known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub running_since: Option<Timestamp>,
-    /// What went wrong with the attempts before and with this one's start, for people.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub before: Vec<String>,
-    /// Attempts that the rung `failed` gave so far.
-    #[serde(default)]
-    pub failed_rung: u32,
-    /// Once revoked, the run ends instead of being tried again.
-    #[serde(default)]
-    pub end_after_revoke: bool,
-    /// How its task stopped, once it did.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub class: Option<StopClass>,
-    /// How the last task of the attempts before stopped: what does not mend itself is not tried a third time.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub class_before: Option<StopClass>,
-}
-
-/// Where an attempt stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AttemptState {
-    /// Its task is to be started.
-    Starting,
-    /// Its task is known.
-    Running,
-    /// It is to be revoked: it could not be started, or nobody knows whether it was.
-    Revoking,
 }
 
 /// What the docs site is behind by.

@@ -1,15 +1,17 @@
 //! The board: what is live, what is pending, and how it is stored.
 
+mod attempt;
 mod backlog;
 mod board;
 mod ordinal_set;
 mod recent_events;
 mod stored_board;
 
-pub use backlog::{BacklogEntry, PendingNodes, Quarantine};
+pub use attempt::{Attempt, AttemptState};
+pub use backlog::{BacklogEntry, EntryStage, PendingNodes, Quarantine};
 pub use board::{
-    Announcement, Attempt, AttemptState, BOARD_KEY, BOARD_VERSION, Board, Budget, CommandHistory, DatasetState,
-    DeadLetters, DocsState, Draining, Groups, LimitReached, NONCES_KEPT, OpenGroup, PendingDocs, Run,
+    Announcement, BOARD_KEY, BOARD_VERSION, Board, Budget, CommandHistory, DatasetState, DeadLetters, DocsState,
+    Draining, Groups, LimitReached, NONCES_KEPT, OpenGroup, PendingDocs, Run,
 };
 pub use ordinal_set::OrdinalSet;
 pub use recent_events::{EventHash, RecentEvents};

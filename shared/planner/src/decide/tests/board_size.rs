@@ -4,8 +4,9 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    Announcement, Attempt, AttemptState, BacklogEntry, Board, DatasetName, DatasetState, EventHash, LedgerOutcome,
-    NONCES_KEPT, Nonce, OrdinalSet, PendingDocs, PendingNodes, RECENT_KEPT, ReleaseId, Run, RunId, RunTrigger, Trigger,
+    Announcement, Attempt, AttemptState, BacklogEntry, Board, DatasetName, DatasetState, EntryStage, EventHash,
+    LedgerOutcome, NONCES_KEPT, Nonce, OrdinalSet, PendingDocs, PendingNodes, RECENT_KEPT, ReleaseId, Run, RunId,
+    RunTrigger, Trigger,
 };
 
 /// protocol: 1 MB, so that a function reads, decides and compare-and-swaps within a second.
@@ -50,9 +51,11 @@ fn worst_hour(now: Timestamp) -> Board {
         let entry = BacklogEntry {
             latest: now - SignedDuration::from_secs(3),
             events: 3,
-            ready_at: Some(now + SignedDuration::from_secs(60)),
-            at_most: Some(now + SignedDuration::from_mins(10)),
-            calm_at: Some(now + SignedDuration::from_secs(60)),
+            stage: EntryStage::Gathering {
+                ready_at: now + SignedDuration::from_secs(60),
+                at_most: now + SignedDuration::from_mins(10),
+                settles_at: Some(now + SignedDuration::from_secs(60)),
+            },
             ..BacklogEntry::new(42, now, PendingNodes::whole_of(&OrdinalSet::new()), label)
         };
         board.backlog.insert(Trigger::Load(name(number)), entry);
@@ -61,17 +64,17 @@ fn worst_hour(now: Timestamp) -> Board {
         let family = || (u32::try_from(number).unwrap()..NODES).step_by(RUNS);
         let id = RunId::new(now, &nonce(number), number);
         let attempt = Attempt {
-            number: 2,
-            since: now,
-            not_before: now,
-            state: AttemptState::Running,
-            task_arn: Some(format!("arn:aws:ecs:eu-central-1:123456789012:task/landfall/{number:032x}")),
-            running_since: Some(now),
-            before: vec!["its task stopped without a result: SpotInterruption: Your Spot Task was interrupted".into()],
-            failed_rung: 0,
-            end_after_revoke: false,
-            class: None,
-            class_before: None,
+            problems: vec![
+                "its task stopped without a result: SpotInterruption: Your Spot Task was interrupted".into(),
+            ],
+            ..Attempt::new(
+                2,
+                now,
+                AttemptState::Running {
+                    task_arn: format!("arn:aws:ecs:eu-central-1:123456789012:task/landfall/{number:032x}"),
+                    running_since: now,
+                },
+            )
         };
         let run = Run {
             planned_at: now,

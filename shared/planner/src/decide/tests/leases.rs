@@ -4,8 +4,8 @@ use jiff::SignedDuration;
 
 use super::world::{PROJECT, World, models, release_of};
 use crate::{
-    CompileInput, Effect, Input, LandfallYml, NodeStatus, OperatorAction, Outcome, ReleaseId, Trigger, compile,
-    effects, next_due,
+    AttemptState, CompileInput, Effect, Input, LandfallYml, NodeStatus, OperatorAction, Outcome, ReleaseId, Trigger,
+    compile, effects, next_due,
 };
 
 /// DuckDB's file has one writer; these are about warehouses that have many.
@@ -125,7 +125,10 @@ fn a_retry_waits_for_the_drain_too() {
     let (run, attempt) = world.start();
     let stop = world.stop_of(&run, attempt, Outcome::Interrupted, |_| None);
     world.stop(stop);
-    assert_eq!(world.board.runs[&run].attempt.not_before, world.now + SignedDuration::from_mins(5));
+    assert_eq!(
+        world.board.runs[&run].attempt.state,
+        AttemptState::Starting { not_before: world.now + SignedDuration::from_mins(5) }
+    );
 }
 
 #[test]

@@ -122,7 +122,7 @@ fn a_delay_that_at_most_ended_is_followed_by_a_run_for_what_came_last() {
     assert!(reason(&world).contains("went on coming"), "{}", reason(&world));
     world.succeed();
     let entry = &world.board.backlog[&"load:jaffle.raw_orders".parse().unwrap()];
-    assert_eq!((entry.generation, entry.planned), (2, false));
+    assert_eq!((entry.generation, entry.is_planned()), (2, false));
     world.wait(600);
     assert_eq!(world.plans.len(), 2);
     world.wait(60);

@@ -205,7 +205,8 @@ impl LaterRecords {
     /// Returns the lines about loads and commands on pages off the chain that the chain does not have.
     fn unrecorded(&self, chain: &[&str]) -> Vec<LedgerLine> {
         let on_chain = chain.iter().filter_map(|key| self.pages.get(*key));
-        let mut recorded: BTreeSet<&str> = on_chain.flat_map(|page| &page.lines).map(|line| line.event.as_str()).collect();
+        let mut recorded: BTreeSet<&str> =
+            on_chain.flat_map(|page| &page.lines).map(|line| line.event.as_str()).collect();
         recorded.extend(self.recorded_before.iter().map(String::as_str));
         let off = self.pages.iter().filter(|(key, _)| !chain.contains(&key.as_str()));
         let of_loads = |line: &&LedgerLine| {

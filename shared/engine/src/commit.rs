@@ -3,9 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use landfall_concurrency::Backoff;
-use landfall_planner::{
-    Board, Context, Decision, Input, LedgerHeader, LedgerObject, Nonce, Plan, RunId, decide,
-};
+use landfall_planner::{Board, Context, Decision, Input, LedgerHeader, LedgerObject, Nonce, Plan, RunId, decide};
 
 use crate::{
     CompareAndSwap, Deadline, Engine, EngineError, PutNew, Snapshot,

@@ -86,7 +86,7 @@ pub enum EngineError {
         /// The key of the page.
         page: String,
     },
-    /// A document of the docs site is malformed.
+    /// An object of the state or docs bucket is malformed.
     #[error("{address}: {source}")]
     Document {
         /// The address of the document.

@@ -27,11 +27,7 @@ impl<P: Ports> Engine<P> {
         if self.is_cleanup_due() { self.clean_up(snapshot, deadline).await } else { Ok(snapshot.board) }
     }
 
-    async fn settle_stopped_tasks(
-        &self,
-        mut snapshot: Snapshot,
-        deadline: Deadline,
-    ) -> Result<Snapshot, EngineError> {
+    async fn settle_stopped_tasks(&self, mut snapshot: Snapshot, deadline: Deadline) -> Result<Snapshot, EngineError> {
         let running: Vec<(RunId, Run)> = snapshot
             .board
             .runs

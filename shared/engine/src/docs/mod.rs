@@ -157,8 +157,7 @@ async fn parts(state: &impl Files, pending: &[PendingDocs]) -> Result<Vec<Part>,
         let prefix = Plan::attempt_prefix(&pending.run, pending.attempt);
         let get = async |name: &str| state.get(&format!("{prefix}{name}")).await;
         let (catalog, manifest) = (get("catalog.json").await?, get("manifest.json").await?);
-        let json =
-            |file: Option<FileVersion>| file.and_then(|file| serde_json::from_slice::<Value>(&file.bytes).ok());
+        let json = |file: Option<FileVersion>| file.and_then(|file| serde_json::from_slice::<Value>(&file.bytes).ok());
         let (Some(catalog), Some(manifest)) = (json(catalog), json(manifest)) else {
             tracing::error!(run = %pending.run, "catalog.json or manifest.json is missing or malformed: the docs of this run are left out");
             continue;
@@ -175,7 +174,8 @@ async fn site(docs: &impl Files, pointer: &[u8]) -> Result<Site, EngineError> {
     let malformed = |address: String| move |source| EngineError::Document { address, source };
     let pointer: Pointer = serde_json::from_slice(pointer).map_err(malformed(docs.address(POINTER)))?;
     let key = |name: &str| format!("versions/{}/{name}", pointer.version);
-    let read = async |name: &str| docs.get(&key(name)).await.map(|file| file.map(|file| file.bytes).unwrap_or_default());
+    let read =
+        async |name: &str| docs.get(&key(name)).await.map(|file| file.map(|file| file.bytes).unwrap_or_default());
     let parse = async |name: &str| {
         let bytes = read(name).await?;
         serde_json::from_slice::<Value>(&bytes).map_err(malformed(docs.address(&key(name))))

@@ -20,7 +20,7 @@ use crate::{
     reap::Own,
     remaining::{self, Docs},
     results::{self, Artifact},
-    store::{Store, StoreError},
+    store::Store,
     supervise::{Limits, Stop, Stopped, supervise},
     text::count,
     verdict::{self, Verdict},
@@ -206,7 +206,8 @@ impl<S: Store> Attempt<'_, S> {
         for earlier in 1..self.config.attempt {
             let key = RunResult::key(&self.plan.run_id, earlier);
             let result = match self.store.get(&key).await {
-                Ok(bytes) => serde_json::from_slice::<RunResult>(&bytes).map_err(|error| error.to_string()),
+                Ok(Some(bytes)) => serde_json::from_slice::<RunResult>(&bytes).map_err(|error| error.to_string()),
+                Ok(None) => Err("it has no result.json".to_owned()),
                 Err(error) => Err(error.to_string()),
             };
             match result {
@@ -224,11 +225,11 @@ impl<S: Store> Attempt<'_, S> {
     async fn fetch_parse(&mut self, work: &Path) -> Option<PathBuf> {
         let key = format!("releases/{}/partial_parse.msgpack", self.plan.release);
         let saved = match self.store.get(&key).await {
-            Ok(bytes) => {
+            Ok(Some(bytes)) => {
                 let file = work.join("partial_parse.msgpack");
                 tokio::fs::write(&file, bytes).await.map(|()| file).map_err(|error| error.to_string())
             }
-            Err(StoreError::NotFound { .. }) => Err("the release has none".to_owned()),
+            Ok(None) => Err("the release has none".to_owned()),
             Err(error) => Err(error.to_string()),
         };
         saved

@@ -1,34 +1,28 @@
-//! The claim: the one object that decides who may run an attempt (L7, see ARCHITECTURE.md on attempts and claims).
-
-use std::time::Duration;
+//! The claim: the one object that decides which task may run an attempt (L7, see ARCHITECTURE.md on attempts and claims).
 
 use landfall_planner::{Claim, RunId};
+use landfall_s3::{PutNew, StoreError};
 
-use crate::store::{Store, StoreError};
+use crate::store::Store;
 
-/// Enough for a minute's trouble.
-const TRIES: u32 = 7;
-
-/// Whose the attempt is.
+/// The outcome of claiming an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claimed {
-    /// Ours, as of now.
+    /// The attempt is this task's, by this call or, after a restart of the container, by an earlier one.
     Ours,
-    /// Ours since before: this very task was here already, and was restarted or lost the reply.
-    OursBefore,
-    /// Not ours: touch nothing.
+    /// The attempt was revoked, or another task claimed it. This task must write nothing.
     NotOurs(Claim),
 }
 
-/// No answer as to whose the attempt is: touch nothing.
+/// The attempt may belong to another task, so this task must write nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum ClaimError {
-    /// The bucket did not answer, again and again.
-    #[error("whose the attempt is could not be found out: {0}")]
+    /// The claim could neither be written nor read.
+    #[error("the attempt could not be claimed: {0}")]
     Store(#[from] StoreError),
-    /// Someone wrote what is not a claim.
-    #[error("{key} holds no claim: {source}")]
-    Unreadable {
+    /// The object at the claim's key is malformed.
+    #[error("{key} is not a claim: {source}")]
+    Malformed {
         /// The object's key.
         key: String,
         /// What is wrong with it.
@@ -36,81 +30,59 @@ pub enum ClaimError {
     },
 }
 
-/// Claims the attempt for the task, once and for ever, or says who has it. After a lost reply the object itself tells.
+/// Claims the attempt for the task, or returns the claim that exists.
+///
+/// # Errors
+///
+/// Fails if the claim can neither be written nor read, or is malformed.
 pub async fn claim(store: &impl Store, run: &RunId, attempt: u32, task_arn: &str) -> Result<Claimed, ClaimError> {
     let key = Claim::key(run, attempt);
     let ours = Claim::Task { task_arn: task_arn.to_owned() };
-    let unreadable = |source| ClaimError::Unreadable { key: key.clone(), source };
-    let body = serde_json::to_vec(&ours).map_err(unreadable)?;
-    let (written, found) = write_once(store, &key, &body).await?;
-    if written {
+    let malformed = |source| ClaimError::Malformed { key: key.clone(), source };
+    let body = serde_json::to_vec(&ours).map_err(malformed)?;
+    if let PutNew::Created { .. } = store.put_new(&key, &body).await? {
         return Ok(Claimed::Ours);
     }
-    let found: Claim = serde_json::from_slice(&found).map_err(unreadable)?;
-    Ok(if found == ours { Claimed::OursBefore } else { Claimed::NotOurs(found) })
-}
-
-/// Writes an object that is written once for ever: whether this call is known to have written it, and if not, what it holds.
-pub async fn write_once(store: &impl Store, key: &str, body: &[u8]) -> Result<(bool, Vec<u8>), StoreError> {
-    let mut last = StoreError::Unknown { key: key.to_owned(), reason: "not tried".to_owned() };
-    for attempt in 0..TRIES {
-        if attempt > 0 {
-            tokio::time::sleep(Duration::from_millis(100 << attempt)).await;
-        }
-        match store.put_new(key, body).await {
-            Ok(()) => return Ok((true, Vec::new())),
-            Err(error) => last = error,
-        }
-        // Exists, or no telling (a time-out, 409, 5xx): what is there decides.
-        match store.get(key).await {
-            Ok(found) => return Ok((false, found)),
-            Err(StoreError::NotFound { .. }) => {}
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
+    // A claim is never deleted, so one that exists can be read.
+    let existing = store.get(&key).await?.ok_or_else(|| StoreError::NotFound { address: key.clone() })?;
+    let existing: Claim = serde_json::from_slice(&existing).map_err(malformed)?;
+    Ok(if existing == ours { Claimed::Ours } else { Claimed::NotOurs(existing) })
 }
 
 #[cfg(test)]
 mod tests {
     use std::{cell::RefCell, collections::HashMap, path::Path};
 
+    use landfall_s3::{CallError, Etag, Fault};
+
     use super::*;
 
-    /// A bucket that loses the reply of its first writes: they happen, and nobody is told.
     #[derive(Default)]
     struct Bucket {
         objects: RefCell<HashMap<String, Vec<u8>>>,
-        lost_replies: RefCell<u32>,
-        lost_requests: RefCell<u32>,
-    }
-
-    fn take(counter: &RefCell<u32>) -> bool {
-        let lost = *counter.borrow() > 0;
-        *counter.borrow_mut() -= u32::from(lost);
-        lost
+        is_down: bool,
     }
 
     impl Store for Bucket {
-        async fn get(&self, key: &str) -> Result<Vec<u8>, StoreError> {
-            let found = self.objects.borrow().get(key).cloned();
-            found.ok_or_else(|| StoreError::NotFound { key: key.to_owned(), reason: "NoSuchKey".to_owned() })
+        async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+            Ok(self.objects.borrow().get(key).cloned())
         }
 
-        async fn put_new(&self, key: &str, body: &[u8]) -> Result<(), StoreError> {
-            let unknown = || StoreError::Unknown { key: key.to_owned(), reason: "lost".to_owned() };
-            if take(&self.lost_requests) {
-                return Err(unknown());
+        async fn put_new(&self, key: &str, body: &[u8]) -> Result<PutNew, StoreError> {
+            if self.is_down {
+                let fault = Fault { status: None, code: None, message: "no route".to_owned() };
+                return Err(CallError::new("s3:PutObject", key, fault).into());
             }
-            if self.objects.borrow().contains_key(key) {
-                return Err(StoreError::Exists { key: key.to_owned() });
+            let mut objects = self.objects.borrow_mut();
+            if objects.contains_key(key) {
+                return Ok(PutNew::Exists);
             }
-            self.objects.borrow_mut().insert(key.to_owned(), body.to_vec());
-            if take(&self.lost_replies) { Err(unknown()) } else { Ok(()) }
+            objects.insert(key.to_owned(), body.to_vec());
+            Ok(PutNew::Created { etag: Etag::new("1") })
         }
 
         async fn upload(&self, _: &str, _: &Path) -> Result<(), StoreError> {
-            unreachable!("claims are no files")
+            unreachable!("a claim uploads no file")
         }
     }
 
@@ -118,42 +90,34 @@ mod tests {
         RunId::parse("r-1").unwrap()
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn the_first_task_gets_the_attempt_and_every_other_learns_whose_it_is() {
         let bucket = Bucket::default();
         assert_eq!(claim(&bucket, &run(), 1, "arn:a").await.unwrap(), Claimed::Ours);
         let theirs = Claim::Task { task_arn: "arn:a".to_owned() };
         assert_eq!(claim(&bucket, &run(), 1, "arn:b").await.unwrap(), Claimed::NotOurs(theirs));
-        assert_eq!(claim(&bucket, &run(), 1, "arn:a").await.unwrap(), Claimed::OursBefore);
+        assert_eq!(claim(&bucket, &run(), 1, "arn:a").await.unwrap(), Claimed::Ours, "a restarted container");
         assert_eq!(claim(&bucket, &run(), 2, "arn:b").await.unwrap(), Claimed::Ours);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_revoked_attempt_is_nobodys() {
+    #[tokio::test]
+    async fn a_revoked_attempt_cannot_be_claimed() {
         let bucket = Bucket::default();
-        let void = Claim::Revoked { reason: "gave up".to_owned() };
-        bucket.put_new(&Claim::key(&run(), 1), &serde_json::to_vec(&void).unwrap()).await.unwrap();
-        assert_eq!(claim(&bucket, &run(), 1, "arn:a").await.unwrap(), Claimed::NotOurs(void));
+        let revoked = Claim::Revoked { reason: "gave up".to_owned() };
+        bucket.put_new(&Claim::key(&run(), 1), &serde_json::to_vec(&revoked).unwrap()).await.unwrap();
+        assert_eq!(claim(&bucket, &run(), 1, "arn:a").await.unwrap(), Claimed::NotOurs(revoked));
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_lost_reply_is_answered_by_reading_and_a_lost_request_by_trying_again() {
-        let bucket = Bucket { lost_replies: RefCell::new(1), ..Bucket::default() };
-        assert_eq!(claim(&bucket, &run(), 1, "arn:a").await.unwrap(), Claimed::OursBefore);
-        let bucket = Bucket { lost_requests: RefCell::new(2), ..Bucket::default() };
-        assert_eq!(claim(&bucket, &run(), 1, "arn:a").await.unwrap(), Claimed::Ours);
-    }
-
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_bucket_that_never_answers_makes_no_claim() {
-        let bucket = Bucket { lost_requests: RefCell::new(1_000), ..Bucket::default() };
+        let bucket = Bucket { is_down: true, ..Bucket::default() };
         assert!(matches!(claim(&bucket, &run(), 1, "arn:a").await, Err(ClaimError::Store(_))));
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_claim_that_cannot_be_read_is_nobodys() {
+    #[tokio::test]
+    async fn a_malformed_claim_is_an_error() {
         let bucket = Bucket::default();
         bucket.put_new(&Claim::key(&run(), 1), b"{}").await.unwrap();
-        assert!(matches!(claim(&bucket, &run(), 1, "arn:a").await, Err(ClaimError::Unreadable { .. })));
+        assert!(matches!(claim(&bucket, &run(), 1, "arn:a").await, Err(ClaimError::Malformed { .. })));
     }
 }

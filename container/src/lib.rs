@@ -31,4 +31,4 @@ pub mod verdict;
 
 pub use config::{BadConfig, Config, PlanAddress};
 pub use run::{exit_code, run};
-pub use store::{S3Store, Store, StoreError};
+pub use store::{Store, connect};

@@ -2,7 +2,7 @@
 
 use std::{io::Write as _, process::ExitCode};
 
-use landfall_task::{Config, S3Store, run};
+use landfall_task::{Config, connect, run};
 
 /// Could not run.
 const BROKEN: u8 = 2;
@@ -15,7 +15,7 @@ fn main() -> ExitCode {
     // One thread: a child, a few lines and an upload. It also keeps spawning dbt and reaping orphans from racing (see `reap`).
     match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => ExitCode::from(runtime.block_on(async {
-            let store = S3Store::connect(&config).await;
+            let store = connect(&config).await;
             Box::pin(run(&config, &store)).await
         })),
         Err(error) => broken(&error),

@@ -3,10 +3,13 @@
 
 use std::time::Duration;
 
+use landfall_s3::{Backoff, sleep_up_to};
 use serde::Deserialize;
 
 /// It lies on the same host, but a task that has just started may find it busy.
 const TRIES: u32 = 5;
+/// The waits between tries.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(800), Duration::from_millis(6_400));
 
 /// The one field of the task's description that is used.
 #[derive(Debug, Deserialize)]
@@ -29,7 +32,7 @@ pub(crate) async fn task_arn(metadata_uri: &str) -> Result<String, Nameless> {
     let mut reason = String::new();
     for attempt in 0..TRIES {
         if attempt > 0 {
-            tokio::time::sleep(Duration::from_millis(200 << attempt)).await;
+            sleep_up_to(BACKOFF.limit(attempt)).await;
         }
         let asked = uri.clone();
         match tokio::task::spawn_blocking(move || ask(&asked)).await {

@@ -49,15 +49,15 @@ pub async fn run(config: &Config, store: &impl Store) -> u8 {
         Err(error) => return give_up(&mut console, BROKEN, &error.to_string()),
     };
     let plan = match store.get(&Plan::key(run)).await {
-        Ok(plan) => plan,
+        Ok(Some(plan)) => plan,
+        Ok(None) => return give_up(&mut console, BROKEN, &format!("{} is missing", Plan::key(run))),
         Err(error) => return give_up(&mut console, BROKEN, &format!("the plan cannot be read: {error}")),
     };
     if *stop.borrow() {
         return give_up(&mut console, INTERRUPTED, "interrupted before the attempt was claimed: nothing was touched");
     }
     match claim::claim(store, run, attempt, &task_arn).await {
-        Ok(Claimed::Ours) => {}
-        Ok(Claimed::OursBefore) => {
+        Ok(Claimed::Ours) => {
             if let Some(outcome) = ended_before(store, config).await {
                 return give_up(&mut console, exit_code(outcome), "this attempt has its result already");
             }
@@ -96,10 +96,9 @@ pub async fn run(config: &Config, store: &impl Store) -> u8 {
         artifacts: report.artifacts,
     };
     let kept = match serde_json::to_vec_pretty(&result) {
-        Ok(body) => claim::write_once(store, &RunResult::key(run, attempt), &body)
-            .await
-            .map(drop)
-            .map_err(|error| error.to_string()),
+        Ok(body) => {
+            store.put_new(&RunResult::key(run, attempt), &body).await.map(drop).map_err(|error| error.to_string())
+        }
         Err(error) => Err(error.to_string()),
     };
     if let Err(reason) = kept {
@@ -127,7 +126,7 @@ fn last_line(outcome: Outcome, message: Option<&str>) -> String {
 
 /// The container may be restarted within its task after the work is done: then the result stands.
 async fn ended_before(store: &impl Store, config: &Config) -> Option<Outcome> {
-    let result = store.get(&RunResult::key(&config.plan.run, config.attempt)).await.ok()?;
+    let result = store.get(&RunResult::key(&config.plan.run, config.attempt)).await.ok()??;
     serde_json::from_slice::<RunResult>(&result).ok().map(|result| result.outcome)
 }
 

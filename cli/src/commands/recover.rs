@@ -113,8 +113,8 @@ pub(super) async fn run(terminal: &Terminal, args: &RecoverArgs) -> Result<(), C
         _ => None,
     })
     .map_err(RecoverError::from)?;
-    let engine = AwsEngine::over(Aws::recording(stack.clients().clone(), config));
-    let etag = stored.as_ref().map(|stored| stored.etag.as_str());
+    let engine = AwsEngine::new(Aws::recording(stack.clients().clone(), config));
+    let etag = stored.as_ref().map(|stored| &stored.etag);
     let recovered = engine.recover(board, etag).await.map_err(RecoverError::from)?;
     terminal.print(format!("Restored {which} as number {} of epoch {}.", recovered.board.seq, recovered.board.epoch));
     for run in &recovered.adopted {

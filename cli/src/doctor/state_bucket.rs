@@ -4,7 +4,7 @@ use aws_sdk_s3::{
     error::ProvideErrorMetadata as _,
     types::{BucketVersioningStatus, PublicAccessBlockConfiguration},
 };
-use landfall_aws::{Store, StoreError, clock, store::CompareAndSwap, store::PutNew};
+use landfall_aws::{Etag, Store, StoreError, clock, store::CompareAndSwap, store::PutNew};
 use landfall_planner::{Board, Release};
 
 use super::{DoctorError, DoctorReport};
@@ -82,7 +82,7 @@ async fn try_conditional_writes(state: &Store) -> Result<bool, StoreError> {
     let first = state.put_new(&key, b"1", "text/plain").await?;
     let tried = async {
         let second = state.put_new(&key, b"2", "text/plain").await?;
-        let swapped = state.swap(&key, "\"00000000000000000000000000000000\"", b"3").await?;
+        let swapped = state.swap(&key, &Etag::new("\"00000000000000000000000000000000\""), b"3").await?;
         Ok(matches!(first, PutNew::Created { .. }) && second == PutNew::Exists && swapped == CompareAndSwap::Conflict)
     }
     .await;

@@ -1,23 +1,26 @@
-//! Events of loads, in batches, from the queue to the board.
+//! Loads and operator commands, in batches, from the queue to the board.
 //!
-//! The batch is one decision. Success is returned only after the compare-and-swap; if that fails the whole batch comes again. Only a malformed message
-//! fails alone (`ReportBatchItemFailures`), and goes to the dead-letter queue when it was received often enough.
+//! A batch is one decision. The handler succeeds only after the compare-and-swap; if that fails, SQS delivers the whole batch again. A malformed message
+//! fails alone (`ReportBatchItemFailures`), and after several receipts SQS moves it to the dead-letter queue.
 //! <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>
 
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use landfall_aws::{
-    clock,
-    engine_ports::{AwsEngine, Deadline, EngineError},
+    engine_ports::{AwsEngine, Deadline},
     events::{LoadMessage, parse_load_message},
 };
+use landfall_function_runtime::HandlerError;
 use landfall_planner::{InboundEvent, Input};
 
-/// Handles one batch. `deadline` is Lambda's, in milliseconds since 1970.
-pub async fn handle(engine: &AwsEngine, event: SqsEvent, deadline: u64) -> Result<SqsBatchResponse, EngineError> {
-    let deadline = Deadline::of_lambda(clock::now(), deadline);
+/// Handles one batch.
+///
+/// # Errors
+///
+/// Fails if the engine fails.
+pub async fn handle(engine: &AwsEngine, event: SqsEvent, deadline: Deadline) -> Result<SqsBatchResponse, HandlerError> {
     let batch = read(&event.records, engine.ports().config().stack());
     for message in &batch.malformed {
-        engine.ports().hurry_to_dead_letters(message.receipt_handle.as_deref().unwrap_or_default()).await;
+        engine.ports().expedite_to_dead_letters(message.receipt_handle.as_deref().unwrap_or_default()).await;
     }
     let input = if batch.loads.is_empty() { Input::Tick } else { Input::Events(&batch.loads) };
     engine.conduct(&input, deadline).await?;
@@ -34,7 +37,7 @@ pub async fn handle(engine: &AwsEngine, event: SqsEvent, deadline: u64) -> Resul
     Ok(response)
 }
 
-/// A batch, read.
+/// A parsed batch.
 struct Batch<'a> {
     loads: Vec<InboundEvent>,
     malformed: Vec<&'a SqsMessage>,
@@ -74,7 +77,7 @@ fn load(message: LoadMessage) -> Option<InboundEvent> {
     }
 }
 
-/// A message that fails is received again and again until it is a dead letter; the ledger needs to hear of it once.
+/// Whether this is the first receipt of the message. A malformed message is received several times, and the ledger records it once.
 fn is_first_receipt(record: &SqsMessage) -> bool {
     record.attributes.get("ApproximateReceiveCount").is_none_or(|count| count == "1")
 }
@@ -92,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_message_fails_alone_and_is_ledgered_once() {
+    fn a_malformed_message_fails_alone_and_is_recorded_once() {
         let wake = r#"{"source":"landfall","detail-type":"Wake","detail":{"at":"2026-11-22T17:14:17Z"}}"#;
         let records = [message("a", "{", "1"), message("b", wake, "1"), message("c", "[]", "2")];
         let batch = read(&records, "s");

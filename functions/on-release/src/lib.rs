@@ -1,61 +1,46 @@
-//! A release was offered: `releases/<release>/release.json` is there, written last. Its manifest is indexed, its landfall.yml checked against
-//! it, its image pinned in a task definition, its jobs scheduled, and it takes its place on the board. One that cannot be used is refused with
-//! the reason, and the one before stays.
+//! A release was uploaded: `releases/<release>/release.json` exists, which is written last. The function indexes its manifest, checks its landfall.yml,
+//! pins its image in a task definition, updates the job schedules, and puts it in place. A release that cannot be used is refused with the
+//! reason, and the release before stays in place.
 
 use std::collections::BTreeSet;
 
 use landfall_aws::{
-    CallError, ConfigError, StoreError, clock,
-    engine_ports::{AwsEngine, Deadline, EngineError, Offered, ReleaseParts},
-    events::{Malformed, parse_release_offered},
-    schedules::{ScheduleError, WantedSchedule},
-    task_definitions::PinError,
+    StoreError,
+    engine_ports::{AwsEngine, Deadline, Offered, ReleaseParts},
+    events::parse_release_offered,
+    schedules::WantedSchedule,
 };
+use landfall_function_runtime::HandlerError;
 use landfall_manifest::Index;
 use landfall_planner::{Compiled, Input, LandfallYml, ReleaseDocument, ReleaseId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// What a call can fail by; it is called again, and then becomes a dead letter.
+/// The release's files could not be used.
 #[derive(Debug, thiserror::Error)]
-pub enum ReleaseFailure {
-    /// The event is not of its kind.
-    #[error("{}: {}", .0.reason, .0.text)]
-    Malformed(Malformed),
-    /// The environment.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The board could not be changed.
-    #[error(transparent)]
-    Conduct(#[from] EngineError),
-    /// S3.
+enum FilesError {
+    /// The release is refused, with the reason.
+    #[error("{0}")]
+    Refused(String),
+    /// A file could not be read.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The task definition.
-    #[error(transparent)]
-    Pin(#[from] PinError),
-    /// The schedules.
-    #[error(transparent)]
-    Schedules(#[from] ScheduleError),
-    /// Another service.
-    #[error(transparent)]
-    Call(#[from] CallError),
 }
 
-/// Why a release cannot be used.
-type Refusal = String;
-
-/// Handles one event. `deadline` is Lambda's, in milliseconds since 1970.
-pub async fn handle(engine: &AwsEngine, event: Value, deadline: u64) -> Result<(), ReleaseFailure> {
-    let offered = parse_release_offered(&event).map_err(ReleaseFailure::Malformed)?;
-    let deadline = Deadline::of_lambda(clock::now(), deadline);
-    let id = offered.release;
-    let parts = match read(engine, &id).await? {
-        Ok(parts) => parts,
-        Err(reason) => return refuse(engine, &id, reason, deadline).await,
+/// Handles one event.
+///
+/// # Errors
+///
+/// Fails if the event is malformed, if a call fails, or if the engine fails. A release that cannot be used is no error.
+pub async fn handle(engine: &AwsEngine, event: Value, deadline: Deadline) -> Result<(), HandlerError> {
+    let id = parse_release_offered(&event)?.release;
+    let files = match read(engine, &id).await {
+        Ok(files) => files,
+        Err(FilesError::Refused(reason)) => return refuse(engine, &id, reason, deadline).await,
+        Err(FilesError::Store(error)) => return Err(error.into()),
     };
     let config = engine.ports().config();
-    let task_definition = match &parts.offer.image {
+    let task_definition = match &files.document.image {
         Some(image) => {
             let definitions = engine.ports().clients().task_definitions();
             Some(definitions.pin(config.task_definition()?, config.container()?, image).await?)
@@ -64,68 +49,61 @@ pub async fn handle(engine: &AwsEngine, event: Value, deadline: u64) -> Result<(
     };
     let parts = ReleaseParts {
         id: id.clone(),
-        index: parts.index,
-        project: parts.project,
-        existing: parts.existing,
+        index: files.index,
+        project: files.project,
+        existing: files.existing,
         task_definition,
         landing_bucket: config.landing_buckets()?.first().cloned(),
-        force: parts.offer.force,
+        force: files.document.force,
     };
     match engine.offer(&parts, deadline).await? {
-        Offered::InPlace(release, board) => {
+        Offered::InPlace { release, snapshot } => {
             schedule(engine, &release.compiled).await?;
-            engine.perform(*board, deadline).await?;
+            engine.perform(*snapshot, deadline).await?;
             Ok(())
         }
-        Offered::Unusable(reason) => refuse(engine, &id, reason, deadline).await,
-        Offered::Older(reason) => note_refusal(engine, &id, &reason).await,
+        Offered::Unusable { reason } => refuse(engine, &id, reason, deadline).await,
+        Offered::Older { reason } => write_refusal(engine, &id, &reason).await,
     }
 }
 
-/// A release's files, read.
-struct Parts {
-    offer: ReleaseDocument,
+/// A release's files, parsed.
+struct ReleaseFiles {
+    document: ReleaseDocument,
     index: Index,
     project: LandfallYml,
     existing: BTreeSet<String>,
 }
 
-async fn read(engine: &AwsEngine, id: &ReleaseId) -> Result<Result<Parts, Refusal>, ReleaseFailure> {
+async fn read(engine: &AwsEngine, id: &ReleaseId) -> Result<ReleaseFiles, FilesError> {
     let store = engine.ports().store();
     let get = async |name: &str| store.get(&format!("releases/{id}/{name}")).await;
-    let Some(offer) = get("release.json").await? else { return Ok(Err("release.json is gone again".to_owned())) };
-    let offer = match ReleaseDocument::from_json(&offer.bytes) {
-        Ok(offer) => offer,
-        Err(error) => return Ok(Err(error.to_string())),
-    };
-    let Some(manifest) = get("manifest.json").await? else {
-        return Ok(Err("manifest.json is missing: run `dbt parse`, then `landfall release` again".to_owned()));
-    };
-    let index = match Index::from_slice(&manifest.bytes) {
-        Ok(index) => index,
-        Err(error) => return Ok(Err(format!("manifest.json: {error}"))),
-    };
+    let refused = |reason: &str| FilesError::Refused(reason.to_owned());
+    let document = get("release.json").await?.ok_or_else(|| refused("release.json was deleted after its upload"))?;
+    let document =
+        ReleaseDocument::from_json(&document.bytes).map_err(|error| FilesError::Refused(error.to_string()))?;
+    let manifest = get("manifest.json").await?;
+    let manifest =
+        manifest.ok_or_else(|| refused("manifest.json is missing: run `dbt parse`, then `landfall release` again"))?;
+    let index =
+        Index::from_slice(&manifest.bytes).map_err(|error| FilesError::Refused(format!("manifest.json: {error}")))?;
     let project = match get("landfall.yml").await? {
         None => LandfallYml::default(),
-        Some(yaml) => match std::str::from_utf8(&yaml.bytes)
-            .map_err(|e| e.to_string())
+        Some(yaml) => std::str::from_utf8(&yaml.bytes)
+            .map_err(|error| error.to_string())
             .and_then(|text| LandfallYml::from_yaml(text).map_err(|error| error.to_string()))
-        {
-            Ok(project) => project,
-            Err(reason) => return Ok(Err(reason)),
-        },
+            .map_err(FilesError::Refused)?,
     };
     let existing = match get("catalog.json").await? {
         None => BTreeSet::new(),
-        Some(catalog) => match existing(&catalog.bytes) {
-            Ok(existing) => existing,
-            Err(error) => return Ok(Err(format!("catalog.json: {error}"))),
-        },
+        Some(catalog) => {
+            existing(&catalog.bytes).map_err(|error| FilesError::Refused(format!("catalog.json: {error}")))?
+        }
     };
-    Ok(Ok(Parts { offer, index, project, existing }))
+    Ok(ReleaseFiles { document, index, project, existing })
 }
 
-/// The nodes that dbt found in the warehouse. <https://docs.getdbt.com/reference/artifacts/catalog-json>
+/// Returns the nodes that dbt found in the warehouse. <https://docs.getdbt.com/reference/artifacts/catalog-json>
 fn existing(catalog: &[u8]) -> Result<BTreeSet<String>, serde_json::Error> {
     #[derive(Deserialize)]
     struct Catalog {
@@ -134,8 +112,8 @@ fn existing(catalog: &[u8]) -> Result<BTreeSet<String>, serde_json::Error> {
     serde_json::from_slice::<Catalog>(catalog).map(|catalog| catalog.nodes.into_iter().map(|(id, _)| id).collect())
 }
 
-/// Brings the schedules to what the release in place asks for; another release may have come between, and then it does the same.
-async fn schedule(engine: &AwsEngine, compiled: &Compiled) -> Result<(), ReleaseFailure> {
+/// Creates the schedules of the release in place. If another release was put in place meanwhile, its invocation does the same.
+async fn schedule(engine: &AwsEngine, compiled: &Compiled) -> Result<(), HandlerError> {
     let settings = engine.ports().config().schedule_settings()?;
     let wanted: Vec<WantedSchedule> = compiled
         .jobs
@@ -147,21 +125,20 @@ async fn schedule(engine: &AwsEngine, compiled: &Compiled) -> Result<(), Release
             input: json!({ "job": name.as_str(), "scheduled_time": "<aws.scheduler.scheduled-time>" }),
         })
         .collect();
-    let schedules = engine.ports().clients().schedules();
-    let changes = schedules.reconcile(&settings.group, &wanted, &settings.target_arn, &settings.role_arn).await?;
+    let changes = engine.ports().clients().schedules().reconcile(&settings, &wanted).await?;
     tracing::info!(?changes, "job schedules");
     Ok(())
 }
 
-async fn refuse(engine: &AwsEngine, id: &ReleaseId, reason: Refusal, deadline: Deadline) -> Result<(), ReleaseFailure> {
-    note_refusal(engine, id, &reason).await?;
+async fn refuse(engine: &AwsEngine, id: &ReleaseId, reason: String, deadline: Deadline) -> Result<(), HandlerError> {
+    write_refusal(engine, id, &reason).await?;
     engine.conduct(&Input::Refuse { release: id.clone(), reason }, deadline).await?;
     Ok(())
 }
 
-/// Beside the release's files, where `landfall release` looks for the verdict.
-async fn note_refusal(engine: &AwsEngine, id: &ReleaseId, reason: &str) -> Result<(), ReleaseFailure> {
-    tracing::error!(release = %id, reason, "refused");
+/// Writes refused.json beside the release's files, where `landfall release` waits for the outcome.
+async fn write_refusal(engine: &AwsEngine, id: &ReleaseId, reason: &str) -> Result<(), HandlerError> {
+    tracing::error!(release = %id, reason, "the release is refused");
     let bytes = json!({ "release": id.as_str(), "reason": reason }).to_string();
     engine.ports().store().put(&format!("releases/{id}/refused.json"), bytes.as_bytes(), "application/json").await?;
     Ok(())

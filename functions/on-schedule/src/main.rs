@@ -1,15 +1,8 @@
-//! A job came due, or the minute sweep.
+//! Starts a scheduled job, or sweeps.
 
-use lambda_runtime::{Error, LambdaEvent, service_fn};
-use landfall_aws::{engine_ports, logging};
+use landfall_aws::engine_ports;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
-    logging::init();
-    let engine = engine_ports::from_env().await?;
-    let engine = &engine;
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<_>| async move {
-        landfall_on_schedule::handle(engine, event.payload, event.context.deadline).await.map_err(Error::from)
-    }))
-    .await
+async fn main() -> Result<(), lambda_runtime::Error> {
+    landfall_function_runtime::serve(engine_ports::from_env(), landfall_on_schedule::handle).await
 }

@@ -1,15 +1,8 @@
-//! Docs are pending: a new version of the site, then the pointer.
+//! Publishes pending docs.
 
-use lambda_runtime::{Error, LambdaEvent, service_fn};
-use landfall_aws::{engine_ports, logging};
+use landfall_aws::engine_ports;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
-    logging::init();
-    let engine = engine_ports::recording_from_env().await?;
-    let engine = &engine;
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<_>| async move {
-        landfall_publish_docs::handle(engine, event.payload, event.context.deadline).await.map_err(Error::from)
-    }))
-    .await
+async fn main() -> Result<(), lambda_runtime::Error> {
+    landfall_function_runtime::serve(engine_ports::recording_from_env(), landfall_publish_docs::handle).await
 }

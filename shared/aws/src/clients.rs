@@ -1,15 +1,15 @@
-//! The SDK's clients, each made when it is first used: a function that only reads S3 completes nothing for ECS at start-up.
+//! The SDK's clients. Each is created when it is first used, so a function that only reads S3 sets up nothing for ECS at start-up.
 
-use std::{sync::OnceLock, time::Duration};
+use std::sync::OnceLock;
 
-use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_config::{SdkConfig, retry::RetryConfig};
 
-use crate::{Bus, Config, ConfigError, Queue, Schedules, Store, Tasks, http_client, task_definitions::TaskDefinitions};
+use crate::{Bus, Config, ConfigError, Queue, Schedules, Store, Tasks, sdk_config, task_definitions::TaskDefinitions};
 
-/// The clients could not be set up.
+/// The clients could not be created.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// No region: Lambda and ECS set it, elsewhere an operator does. It is never guessed, for a guess would act in the wrong place.
+    /// No region is set. Lambda and ECS set it; elsewhere an operator must. A default would act in the wrong region.
     #[error("no AWS region: set AWS_REGION, or a region in the AWS profile")]
     Region,
     /// The environment lacks what an adapter needs.
@@ -33,21 +33,19 @@ pub struct Clients {
 impl Clients {
     /// Reads region, credentials' source and endpoints by the SDK's own rules
     /// (<https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html>); calls nothing yet.
+    ///
+    /// # Errors
+    ///
+    /// Fails if no region is set.
     pub async fn connect(config: &Config) -> Result<Self, ConnectError> {
-        // A connection that cannot be made in three seconds will not be made; an answer's own time is bounded call by call.
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(Duration::from_secs(3))
-            .operation_attempt_timeout(Duration::from_secs(20))
-            .build();
-        let sdk = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http_client())
-            .timeout_config(timeouts)
-            .load()
-            .await;
-        Self::new(sdk, config.path_style())
+        Self::new(sdk_config().await, config.path_style())
     }
 
-    /// From settings that are already there, as tests and the CLI have them.
+    /// Creates clients from existing settings, as tests and the CLI do.
+    ///
+    /// # Errors
+    ///
+    /// Fails if no region is set.
     pub fn new(sdk: SdkConfig, path_style: bool) -> Result<Self, ConnectError> {
         if sdk.region().is_none() {
             return Err(ConnectError::Region);
@@ -64,43 +62,51 @@ impl Clients {
         })
     }
 
-    /// A bucket.
+    /// Returns a bucket.
     pub fn store(&self, bucket: &str) -> Store {
         let settings = || aws_sdk_s3::config::Builder::from(&self.sdk).force_path_style(self.path_style);
         let s3 = self.s3.get_or_init(|| aws_sdk_s3::Client::from_conf(settings().build()));
-        // A conditional write that the SDK repeats after a lost reply is told 412 by its own success: no retries there.
+        // No retries: if the SDK repeats a conditional write after a lost reply, S3 answers 412 because of the first one.
         let once = self
             .s3_once
             .get_or_init(|| aws_sdk_s3::Client::from_conf(settings().retry_config(RetryConfig::disabled()).build()));
         Store::new(s3.clone(), once.clone(), bucket)
     }
 
-    /// The tasks of the configured cluster.
+    /// Returns the tasks of the configured cluster.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the environment names no cluster or no container.
     pub fn tasks(&self, config: &Config) -> Result<Tasks, ConfigError> {
         Ok(Tasks::new(self.ecs().clone(), config.cluster()?, config.container()?))
     }
 
-    /// Task definition revisions.
+    /// Returns the task definition revisions.
     pub fn task_definitions(&self) -> TaskDefinitions {
         TaskDefinitions::new(self.ecs().clone())
     }
 
-    /// The configured queue of loads.
+    /// Returns the configured queue of loads.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the environment names no queue.
     pub fn loads_queue(&self, config: &Config) -> Result<Queue, ConfigError> {
         Ok(self.queue(config.loads_queue_url()?))
     }
 
-    /// Any queue.
+    /// Returns the queue with that URL.
     pub fn queue(&self, url: &str) -> Queue {
         Queue::new(self.sqs.get_or_init(|| aws_sdk_sqs::Client::new(&self.sdk)).clone(), url)
     }
 
-    /// The account's default event bus.
+    /// Returns the account's default event bus.
     pub fn bus(&self) -> Bus {
         Bus::new(self.eventbridge.get_or_init(|| aws_sdk_eventbridge::Client::new(&self.sdk)).clone())
     }
 
-    /// Job schedules.
+    /// Returns the job schedules.
     pub fn schedules(&self) -> Schedules {
         Schedules::new(self.scheduler.get_or_init(|| aws_sdk_scheduler::Client::new(&self.sdk)).clone())
     }

@@ -1,4 +1,4 @@
-//! The loop of `landfall-engine` over the world that ships: S3, ECS, SQS and `EventBridge`.
+//! The engine's ports over AWS: S3, ECS, SQS and `EventBridge`.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -11,9 +11,19 @@ use landfall_planner::{
 use serde::Serialize;
 use serde_json::Value;
 
-use landfall_engine::{CompareAndSwap, DescribedTasks, Ports, PutNew, RunTaskOutcome, docs::Files};
+use landfall_engine::{
+    ClaimRecord, CompareAndSwap, DeadLetterCounts, DescribedTasks, Etag, NextStep, PutNew, ReadBoard, ReadPlan,
+    RunTaskOutcome,
+    docs::{FileVersion, Files, MediaType},
+    ports::{
+        AttemptStore, BoardStore, Clock, LedgerStore, Messages, PlanStore, ReleaseStore, StackSettings, TaskStop,
+        Tasks as TaskPorts,
+    },
+};
 
-use crate::{Bus, CallError, Clients, Config, ConfigError, ConnectError, Queue, Store, StoreError, Tasks, clock};
+use crate::{
+    Bus, CallError, Clients, Config, ConfigError, ConnectError, Queue, Store, StoreError, Tasks, clock, sleep_up_to,
+};
 
 pub use landfall_engine::{Deadline, EngineError, Offered, ReleaseParts, log_board_metrics};
 
@@ -24,14 +34,14 @@ pub type AwsEngine = landfall_engine::Engine<Aws>;
 pub async fn from_env() -> Result<AwsEngine, EngineError> {
     let config = Config::from_env()?;
     let clients = Clients::connect(&config).await?;
-    Ok(AwsEngine::over(Aws::new(clients, config)?))
+    Ok(AwsEngine::new(Aws::new(clients, config)?))
 }
 
 /// Like [`from_env`], for a function that only puts on the board what it did.
 pub async fn recording_from_env() -> Result<AwsEngine, EngineError> {
     let config = Config::from_env()?;
     let clients = Clients::connect(&config).await?;
-    Ok(AwsEngine::over(Aws::recording(clients, config)))
+    Ok(AwsEngine::new(Aws::recording(clients, config)))
 }
 
 /// AWS, as a function's environment names its parts.
@@ -84,59 +94,82 @@ impl Aws {
         &self.config
     }
 
-    /// Makes a message that cannot be read visible again at once: it needs to be received several times before it is a dead letter, and
-    /// waiting in between helps nobody. If this fails it only takes longer.
-    pub async fn hurry_to_dead_letters(&self, receipt_handle: &str) {
+    /// Makes a malformed message visible again at once. SQS moves it to the dead-letter queue after several receipts, and there is no use in waiting
+    /// between them. If this fails, the message only arrives there later.
+    pub async fn expedite_to_dead_letters(&self, receipt_handle: &str) {
         let Some(acting) = &self.acting else { return };
         if let Err(error) = acting.queue.show_again(receipt_handle).await {
-            tracing::info!(%error, "a malformed message goes to the dead-letter queue more slowly");
+            tracing::info!(%error, "a malformed message reaches the dead-letter queue later");
         }
     }
 
     fn acting(&self) -> Result<&Acting, EngineError> {
-        self.acting.as_ref().ok_or(EngineError::OnlyRecords)
+        self.acting.as_ref().ok_or(EngineError::RecordsOnly)
     }
 
     async fn release_file(&self, id: &ReleaseId, key: &str) -> Result<Vec<u8>, EngineError> {
-        let stored = self.store.get(key).await?;
-        let address = || self.store.address(key);
+        let stored = self.store.get(key).await.map_err(failed_store)?;
         stored
             .map(|stored| stored.bytes)
-            .ok_or_else(|| EngineError::ReleaseFile { release: id.clone(), address: address() })
+            .ok_or_else(|| EngineError::ReleaseFile { release: id.clone(), address: self.store.address(key) })
+    }
+
+    fn board_json(&self, board: &Board) -> Result<Vec<u8>, EngineError> {
+        board.to_json().map_err(|source| EngineError::Board { address: self.store.address(BOARD_KEY), source })
+    }
+
+    fn malformed(&self, key: &str, source: serde_json::Error) -> EngineError {
+        EngineError::Document { address: self.store.address(key), source }
     }
 }
 
-macro_rules! world {
-    ($($error:ty),*) => {$(
-        impl From<$error> for EngineError {
-            fn from(error: $error) -> Self {
-                Self::World(Box::new(error))
-            }
-        }
-    )*};
+impl From<ConfigError> for EngineError {
+    fn from(error: ConfigError) -> Self {
+        Self::call(error, NextStep::NotifyOperator)
+    }
 }
-world!(CallError, ConfigError, ConnectError, StoreError);
+
+impl From<ConnectError> for EngineError {
+    fn from(error: ConnectError) -> Self {
+        Self::call(error, NextStep::NotifyOperator)
+    }
+}
+
+// `From` cannot be implemented here: neither the adapters' errors nor the engine's are of this crate.
+fn failed_call(error: CallError) -> EngineError {
+    let next_step = next_step(error.is_retryable());
+    EngineError::call(error, next_step)
+}
+
+fn failed_store(error: StoreError) -> EngineError {
+    let next_step = next_step(error.is_retryable());
+    EngineError::call(error, next_step)
+}
+
+fn next_step(is_retryable: bool) -> NextStep {
+    if is_retryable { NextStep::Retry } else { NextStep::NotifyOperator }
+}
 
 fn json(what: &'static str, value: &impl Serialize) -> Result<Vec<u8>, EngineError> {
     serde_json::to_vec(value).map_err(|source| EngineError::Json { what, source })
 }
 
-/// A release that lies complete for so long should have been heard of.
-const UNHEARD_AFTER: SignedDuration = SignedDuration::from_mins(5);
+/// The event of a release's upload counts as lost after this time.
+const UNPROCESSED_AFTER: SignedDuration = SignedDuration::from_mins(5);
 
-/// The releases, of these objects with S3's times of them, that lie complete and that nobody has looked at.
-fn unheard<'a>(objects: impl Iterator<Item = (&'a str, Timestamp)>, now: Timestamp) -> Vec<ReleaseId> {
-    let mut files: BTreeMap<&str, BTreeMap<&str, Timestamp>> = BTreeMap::new();
+/// Returns the releases, of these objects with S3's times of them, that are complete and neither compiled nor refused.
+fn unprocessed<'a>(objects: impl Iterator<Item = (&'a str, Timestamp)>, now: Timestamp) -> Vec<ReleaseId> {
+    let mut releases: BTreeMap<&str, BTreeMap<&str, Timestamp>> = BTreeMap::new();
     for (key, at) in objects {
         if let Some((id, file)) = key.strip_prefix("releases/").and_then(|rest| rest.split_once('/')) {
-            files.entry(id).or_default().insert(file, at);
+            releases.entry(id).or_default().insert(file, at);
         }
     }
-    files
+    releases
         .into_iter()
         .filter(|(_, files)| {
-            let complete = files.get("release.json").is_some_and(|at| now.duration_since(*at) >= UNHEARD_AFTER);
-            complete && !files.contains_key("compiled.json") && !files.contains_key("refused.json")
+            let is_complete = files.get("release.json").is_some_and(|at| now.duration_since(*at) >= UNPROCESSED_AFTER);
+            is_complete && !files.contains_key("compiled.json") && !files.contains_key("refused.json")
         })
         .filter_map(|(id, _)| ReleaseId::parse(id).ok())
         .collect()
@@ -144,7 +177,7 @@ fn unheard<'a>(objects: impl Iterator<Item = (&'a str, Timestamp)>, now: Timesta
 
 const JSON: &str = "application/json";
 
-impl Ports for Aws {
+impl Clock for Aws {
     fn now(&self) -> Timestamp {
         clock::now()
     }
@@ -153,11 +186,12 @@ impl Ports for Aws {
         clock::nonce()
     }
 
-    async fn pause(&self, most: Duration) {
-        let most = u64::try_from(most.as_millis()).unwrap_or(u64::MAX);
-        tokio::time::sleep(Duration::from_millis(fastrand::u64(10.min(most)..=most))).await;
+    async fn pause(&self, limit: Duration) {
+        sleep_up_to(limit).await;
     }
+}
 
+impl StackSettings for Aws {
     fn stack(&self) -> &str {
         self.config.stack()
     }
@@ -165,21 +199,35 @@ impl Ports for Aws {
     fn task(&self) -> Option<&TaskSettings> {
         self.acting.as_ref().map(|acting| &acting.settings)
     }
+}
 
-    async fn board(&self) -> Result<(StoredBoard, String), EngineError> {
+impl BoardStore for Aws {
+    async fn board(&self) -> Result<ReadBoard, EngineError> {
         let address = || self.store.address(BOARD_KEY);
-        let stored = self.store.get(BOARD_KEY).await?.ok_or_else(|| EngineError::NoBoard { address: address() })?;
+        let stored = self.store.get(BOARD_KEY).await.map_err(failed_store)?;
+        let stored = stored.ok_or_else(|| EngineError::NoBoard { address: address() })?;
         let board = StoredBoard::from_json(&stored.bytes)
             .map_err(|source| EngineError::Board { address: address(), source })?;
-        Ok((board, stored.etag))
+        Ok(ReadBoard { board, etag: stored.etag })
     }
 
-    async fn compare_and_swap_board(&self, etag: &str, board: &Board) -> Result<CompareAndSwap, EngineError> {
-        let bytes =
-            board.to_json().map_err(|source| EngineError::Board { address: self.store.address(BOARD_KEY), source })?;
-        Ok(self.store.swap(BOARD_KEY, etag, &bytes).await?)
+    async fn compare_and_swap_board(&self, etag: &Etag, board: &Board) -> Result<CompareAndSwap, EngineError> {
+        self.store.swap(BOARD_KEY, etag, &self.board_json(board)?).await.map_err(failed_store)
     }
 
+    async fn restore_board(&self, replaced: Option<&Etag>, board: &Board) -> Result<CompareAndSwap, EngineError> {
+        let Some(etag) = replaced else {
+            let created = self.store.put_new(BOARD_KEY, &self.board_json(board)?, JSON).await.map_err(failed_store)?;
+            return Ok(match created {
+                PutNew::Created { etag } => CompareAndSwap::Written { etag },
+                PutNew::Exists => CompareAndSwap::Conflict,
+            });
+        };
+        self.compare_and_swap_board(etag, board).await
+    }
+}
+
+impl ReleaseStore for Aws {
     async fn release(&self, id: &ReleaseId) -> Result<Arc<Release>, EngineError> {
         let compiled = self.release_file(id, &Release::compiled_key(id)).await?;
         let index = self.release_file(id, &Release::index_key(id)).await?;
@@ -190,82 +238,131 @@ impl Ports for Aws {
 
     async fn put_compiled(&self, compiled: &Compiled, index: &Index) -> Result<(), EngineError> {
         let id = &compiled.release;
-        self.store.put(&Release::index_key(id), &index.to_bytes(), "application/octet-stream").await?;
-        self.store.put(&Release::compiled_key(id), &json("compiled.json", compiled)?, JSON).await?;
+        let index = index.to_bytes();
+        self.store.put(&Release::index_key(id), &index, "application/octet-stream").await.map_err(failed_store)?;
+        let compiled = json("compiled.json", compiled)?;
+        self.store.put(&Release::compiled_key(id), &compiled, JSON).await.map_err(failed_store)?;
         Ok(())
     }
 
+    async fn unprocessed_releases(&self, after: Option<&ReleaseId>) -> Result<Vec<ReleaseId>, EngineError> {
+        let after = after.map(|release| format!("releases/{release}/\u{7f}"));
+        let listed = self.store.list("releases/", after.as_deref(), 1_000).await.map_err(failed_store)?;
+        Ok(unprocessed(listed.iter().map(|object| (object.key.as_str(), object.last_modified)), clock::now()))
+    }
+}
+
+impl PlanStore for Aws {
     async fn put_plan(&self, plan: &Plan) -> Result<PutNew, EngineError> {
-        Ok(self.store.put_new(&Plan::key(&plan.run_id), &json("plan.json", plan)?, JSON).await?)
+        let key = Plan::key(&plan.run_id);
+        self.store.put_new(&key, &json("plan.json", plan)?, JSON).await.map_err(failed_store)
     }
 
-    async fn plan(&self, run: &RunId) -> Result<Result<Plan, String>, EngineError> {
+    async fn plan(&self, run: &RunId) -> Result<ReadPlan, EngineError> {
         let key = Plan::key(run);
-        let Some(stored) = self.store.get(&key).await? else {
-            return Ok(Err(format!("{} is missing", self.store.address(&key))));
+        let Some(stored) = self.store.get(&key).await.map_err(failed_store)? else {
+            return Ok(ReadPlan::Unusable { reason: format!("{} is missing", self.store.address(&key)) });
         };
-        Ok(Plan::from_json(&stored.bytes)
-            .map_err(|error| format!("{} is unreadable: {error}", self.store.address(&key))))
+        Ok(match serde_json::from_slice(&stored.bytes) {
+            Ok(plan) => ReadPlan::Found(Box::new(plan)),
+            Err(error) => ReadPlan::Unusable { reason: format!("{} is malformed: {error}", self.store.address(&key)) },
+        })
     }
 
+    async fn runs_since(&self, at: Timestamp) -> Result<Vec<RunId>, EngineError> {
+        let mut found: Vec<RunId> = Vec::new();
+        // '+' sorts before every letter and digit that may follow the second in a run's name.
+        let mut after = format!("runs/{}+", compact_timestamp(at));
+        loop {
+            let listed = self.store.list("runs/", Some(&after), 1_000).await.map_err(failed_store)?;
+            let Some(last) = listed.last().map(|object| object.key.clone()) else { return Ok(found) };
+            let ids = listed.iter().filter_map(|object| object.key.strip_prefix("runs/")?.split('/').next());
+            found.extend(ids.filter_map(|id| RunId::parse(id).ok()));
+            found.dedup();
+            after = last;
+        }
+    }
+}
+
+impl LedgerStore for Aws {
     async fn put_ledger(&self, key: &str, page: &LedgerObject) -> Result<PutNew, EngineError> {
-        let text = page.to_jsonl().map_err(|source| EngineError::Json { what: "the ledger", source })?;
-        Ok(self.store.put_new(key, text.as_bytes(), "application/x-ndjson").await?)
+        let text = page.to_jsonl().map_err(|source| EngineError::Json { what: "a ledger page", source })?;
+        self.store.put_new(key, text.as_bytes(), "application/x-ndjson").await.map_err(failed_store)
     }
 
     async fn delete_ledger(&self, key: &str) -> Result<(), EngineError> {
-        Ok(self.store.delete(key).await?)
+        self.store.delete(key).await.map_err(failed_store)
     }
 
+    async fn ledger_after(&self, key: Option<&str>, limit: usize) -> Result<Vec<String>, EngineError> {
+        let listed = self.store.list("ledger/", key, limit).await.map_err(failed_store)?;
+        Ok(listed.into_iter().map(|page| page.key).collect())
+    }
+
+    async fn ledger_page(&self, key: &str) -> Result<Option<LedgerObject>, EngineError> {
+        let Some(stored) = self.store.get(key).await.map_err(failed_store)? else { return Ok(None) };
+        let page = LedgerObject::from_jsonl(&String::from_utf8_lossy(&stored.bytes));
+        page.map(Some).map_err(|source| self.malformed(key, source))
+    }
+
+    async fn ledger_header(&self, key: &str) -> Result<Option<LedgerHeader>, EngineError> {
+        // A header has about 200 bytes.
+        let Some(start) = self.store.get_start(key, 2_048).await.map_err(failed_store)? else { return Ok(None) };
+        let line = start.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        serde_json::from_slice(line).map(Some).map_err(|source| self.malformed(key, source))
+    }
+}
+
+impl AttemptStore for Aws {
     async fn put_claim(&self, run: &RunId, attempt: u32, claim: &Claim) -> Result<PutNew, EngineError> {
-        Ok(self.store.put_new(&Claim::key(run, attempt), &json("a claim", claim)?, JSON).await?)
+        self.store.put_new(&Claim::key(run, attempt), &json("a claim", claim)?, JSON).await.map_err(failed_store)
     }
 
-    async fn claim(&self, run: &RunId, attempt: u32) -> Result<Option<(Claim, Timestamp)>, EngineError> {
+    async fn claim(&self, run: &RunId, attempt: u32) -> Result<Option<ClaimRecord>, EngineError> {
         let key = Claim::key(run, attempt);
-        let Some(stored) = self.store.get(&key).await? else { return Ok(None) };
-        match serde_json::from_slice(&stored.bytes) {
-            Ok(claim) => Ok(Some((claim, stored.last_modified))),
-            Err(source) => Err(EngineError::Json { what: "a claim", source }),
-        }
+        let Some(stored) = self.store.get(&key).await.map_err(failed_store)? else { return Ok(None) };
+        let claim = serde_json::from_slice(&stored.bytes).map_err(|source| self.malformed(&key, source))?;
+        Ok(Some(ClaimRecord { claim, written_at: stored.last_modified }))
     }
 
     async fn result(&self, run: &RunId, attempt: u32) -> Result<Option<RunResult>, EngineError> {
         let key = RunResult::key(run, attempt);
-        let Some(stored) = self.store.get(&key).await? else { return Ok(None) };
-        match RunResult::from_json(&stored.bytes) {
+        let Some(stored) = self.store.get(&key).await.map_err(failed_store)? else { return Ok(None) };
+        match serde_json::from_slice(&stored.bytes) {
             Ok(result) => Ok(Some(result)),
             Err(error) => {
-                tracing::error!(address = self.store.address(&key), %error, "unreadable, taken for absent");
+                tracing::error!(address = self.store.address(&key), %error, "the result is malformed and counts as missing");
                 Ok(None)
             }
         }
     }
+}
 
-    async fn ledger_after(&self, key: Option<&str>, most: usize) -> Result<Vec<String>, EngineError> {
-        Ok(self.store.list("ledger/", key, most).await?.into_iter().map(|page| page.key).collect())
-    }
-
-    async fn ledger_page(&self, key: &str) -> Result<Option<LedgerObject>, EngineError> {
-        let Some(stored) = self.store.get(key).await? else { return Ok(None) };
-        let page = LedgerObject::from_jsonl(&String::from_utf8_lossy(&stored.bytes));
-        page.map(Some).map_err(|source| EngineError::Json { what: "a page of the ledger", source })
-    }
-
-    async fn ledger_page_before(&self, key: &str) -> Result<Option<Option<String>>, EngineError> {
-        // A header has some 200 bytes.
-        let Some(start) = self.store.get_start(key, 2_048).await? else { return Ok(None) };
-        let line = start.split(|byte| *byte == b'\n').next().unwrap_or_default();
-        match serde_json::from_slice::<LedgerHeader>(line) {
-            Ok(header) => Ok(Some(header.previous)),
-            Err(source) => Err(EngineError::Json { what: "a page of the ledger", source }),
+impl TaskPorts for Aws {
+    async fn run_task(&self, call: &RunTaskCall) -> RunTaskOutcome {
+        match self.acting() {
+            Ok(acting) => acting.tasks.run(call).await,
+            Err(error) => RunTaskOutcome::Unknown { error: error.to_string() },
         }
     }
 
-    async fn unheard_releases(&self, after: Option<&ReleaseId>) -> Result<Vec<ReleaseId>, EngineError> {
-        let after = after.map(|release| format!("releases/{release}/\u{7f}"));
-        let listed = self.store.list("releases/", after.as_deref(), 1_000).await?;
-        Ok(unheard(listed.iter().map(|object| (object.key.as_str(), object.last_modified)), clock::now()))
+    async fn describe_tasks(&self, arns: &[String]) -> Result<DescribedTasks, EngineError> {
+        self.acting()?.tasks.describe(arns).await.map_err(failed_call)
+    }
+
+    async fn stop_task(&self, stop: TaskStop<'_>) -> Result<(), EngineError> {
+        self.acting()?.tasks.stop(stop).await.map_err(failed_call)?;
+        Ok(())
+    }
+}
+
+impl Messages for Aws {
+    async fn wake(&self, at: Timestamp) -> Result<(), EngineError> {
+        self.acting()?.queue.wake(at, clock::now()).await.map_err(failed_call)
+    }
+
+    async fn put_event(&self, detail_type: &str, detail: &Value) -> Result<(), EngineError> {
+        self.bus.put(detail_type, detail).await.map_err(failed_call)
     }
 
     async fn offer_again(&self, release: &ReleaseId) -> Result<(), EngineError> {
@@ -277,93 +374,46 @@ impl Ports for Aws {
         self.put_event(crate::event_bus::RELEASE_OFFERED, &detail).await
     }
 
-    async fn runs_since(&self, at: Timestamp) -> Result<Vec<RunId>, EngineError> {
-        let mut found: Vec<RunId> = Vec::new();
-        // '+' comes before every letter and digit of the second's own runs.
-        let mut after = format!("runs/{}+", compact_timestamp(at));
-        loop {
-            let listed = self.store.list("runs/", Some(&after), 1_000).await?;
-            let Some(last) = listed.last().map(|object| object.key.clone()) else { return Ok(found) };
-            let ids = listed.iter().filter_map(|object| object.key.strip_prefix("runs/")?.split('/').next());
-            found.extend(ids.filter_map(|id| RunId::parse(id).ok()));
-            found.dedup();
-            after = last;
-        }
-    }
-
-    async fn restore_board(&self, over: Option<&str>, board: &Board) -> Result<CompareAndSwap, EngineError> {
-        let Some(etag) = over else {
-            let bytes = board
-                .to_json()
-                .map_err(|source| EngineError::Board { address: self.store.address(BOARD_KEY), source })?;
-            return Ok(match self.store.put_new(BOARD_KEY, &bytes, JSON).await? {
-                PutNew::Created { etag } => CompareAndSwap::Written { etag },
-                PutNew::Exists => CompareAndSwap::Conflict,
-            });
-        };
-        self.compare_and_swap_board(etag, board).await
-    }
-
-    async fn run_task(&self, call: &RunTaskCall) -> RunTaskOutcome {
-        match self.acting() {
-            Ok(acting) => acting.tasks.run(call).await,
-            Err(error) => RunTaskOutcome::Unknown { error: error.to_string() },
-        }
-    }
-
-    async fn describe_tasks(&self, arns: &[String]) -> Result<DescribedTasks, EngineError> {
-        Ok(self.acting()?.tasks.describe(arns).await?)
-    }
-
-    async fn stop_task(&self, arn: &str, reason: &str) -> Result<(), EngineError> {
-        self.acting()?.tasks.stop(arn, reason).await?;
-        Ok(())
-    }
-
-    /// By the template's order: the queue of loads' own comes first.
-    async fn dead_letters(&self) -> Result<Option<(u64, u64)>, EngineError> {
+    /// Relies on the order in template.yaml: the dead-letter queue of loads comes first.
+    async fn dead_letters(&self) -> Result<Option<DeadLetterCounts>, EngineError> {
         let (Some(acting), Some((loads, functions))) =
             (&self.acting, self.config.dead_letter_queue_urls().split_first())
         else {
             return Ok(None);
         };
-        let of_loads = acting.queue.depth(loads).await?.waiting;
-        let mut of_functions = 0;
+        let depth = async |url: &str| acting.queue.depth(url).await.map(|depth| depth.waiting).map_err(failed_call);
+        let mut counts = DeadLetterCounts { loads: depth(loads).await?, functions: 0 };
         for url in functions {
-            of_functions += acting.queue.depth(url).await?.waiting;
+            counts.functions += depth(url).await?;
         }
-        Ok(Some((of_loads, of_functions)))
-    }
-
-    async fn wake(&self, at: Timestamp) -> Result<(), EngineError> {
-        Ok(self.acting()?.queue.wake(at, clock::now()).await?)
-    }
-
-    async fn put_event(&self, detail_type: &str, detail: &Value) -> Result<(), EngineError> {
-        Ok(self.bus.put(detail_type, detail).await?)
+        Ok(Some(counts))
     }
 }
 
-impl Files for Store {
+/// The files of a bucket, as publishing docs uses them.
+#[derive(Debug)]
+pub struct BucketFiles<'a>(pub &'a Store);
+
+impl Files for BucketFiles<'_> {
     fn address(&self, key: &str) -> String {
-        Self::address(self, key)
+        self.0.address(key)
     }
 
-    async fn get(&self, key: &str) -> Result<Option<(Vec<u8>, String)>, EngineError> {
-        Ok(Self::get(self, key).await?.map(|stored| (stored.bytes, stored.etag)))
+    async fn get(&self, key: &str) -> Result<Option<FileVersion>, EngineError> {
+        let stored = self.0.get(key).await.map_err(failed_store)?;
+        Ok(stored.map(|stored| FileVersion { bytes: stored.bytes, etag: stored.etag }))
     }
 
-    async fn put(&self, key: &str, bytes: &[u8], content_type: &str) -> Result<(), EngineError> {
-        Self::put(self, key, bytes, content_type).await?;
-        Ok(())
+    async fn put(&self, key: &str, bytes: &[u8], media_type: MediaType) -> Result<(), EngineError> {
+        self.0.put(key, bytes, media_type.as_str()).await.map(drop).map_err(failed_store)
     }
 
-    async fn put_new(&self, key: &str, bytes: &[u8], content_type: &str) -> Result<PutNew, EngineError> {
-        Ok(Self::put_new(self, key, bytes, content_type).await?)
+    async fn put_new(&self, key: &str, bytes: &[u8], media_type: MediaType) -> Result<PutNew, EngineError> {
+        self.0.put_new(key, bytes, media_type.as_str()).await.map_err(failed_store)
     }
 
-    async fn swap(&self, key: &str, etag: &str, bytes: &[u8]) -> Result<CompareAndSwap, EngineError> {
-        Ok(Self::swap(self, key, etag, bytes).await?)
+    async fn swap(&self, key: &str, etag: &Etag, bytes: &[u8]) -> Result<CompareAndSwap, EngineError> {
+        self.0.swap(key, etag, bytes).await.map_err(failed_store)
     }
 }
 
@@ -372,7 +422,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_release_is_unheard_of_if_it_lies_complete_and_no_one_looked_at_it() {
+    fn a_complete_release_that_is_neither_compiled_nor_refused_is_unprocessed() {
         let now: Timestamp = "2026-11-25T10:00:00Z".parse().unwrap();
         let (early, late) = (now - SignedDuration::from_mins(6), now - SignedDuration::from_mins(4));
         let objects = [
@@ -385,7 +435,7 @@ mod tests {
             ("releases/e/release.json", early),
             ("releases/../release.json", early),
         ];
-        let found = unheard(objects.into_iter(), now);
+        let found = unprocessed(objects.into_iter(), now);
         assert_eq!(found.iter().map(ReleaseId::as_str).collect::<Vec<_>>(), ["b"]);
     }
 }

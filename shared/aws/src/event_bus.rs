@@ -1,21 +1,24 @@
-//! The account's default event bus: what Landfall tells the world.
+//! The account's default event bus, to which Landfall sends its events.
 
 use std::time::Duration;
 
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+use landfall_concurrency::Backoff;
 use serde_json::Value;
 
-use crate::{CallError, Fault};
+use crate::{CallError, Fault, sleep_up_to};
 
-/// Of every event that Landfall sends.
+/// The source of every event that Landfall sends.
 pub const SOURCE: &str = "landfall";
 
-/// The sweep's word about a release whose upload nobody heard of; otherwise it is like S3's own `Object Created`.
+/// The detail type by which the sweep offers a release again whose upload event was lost. The detail is like that of S3's `Object Created`.
 pub const RELEASE_OFFERED: &str = "Release Offered";
 
 const ACTION: &str = "events:PutEvents";
-/// An entry may fail inside an answer that succeeded, where the SDK does not see it and does not repeat it.
+/// The number of tries. An entry may fail within a successful answer, and then the SDK does not retry.
 const TRIES: u32 = 3;
+/// The waits between tries.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_millis(800));
 
 /// The default bus. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -28,8 +31,12 @@ impl Bus {
         Self { events }
     }
 
-    /// Sends one event with [`SOURCE`]. After an error the event may have been sent all the same, and a second call sends a second one:
-    /// listeners bear repetition. Needs `events:PutEvents`. <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html>
+    /// Sends one event with [`SOURCE`]. After an error the event may have been sent, and a second call sends it twice: listeners must handle
+    /// duplicates. Needs `events:PutEvents`. <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html>
+    ///
+    /// # Errors
+    ///
+    /// Fails if the call or its entry fails in each try, or if the error cannot be retried.
     pub async fn put(&self, detail_type: &str, detail: &Value) -> Result<(), CallError> {
         let entry =
             PutEventsRequestEntry::builder().source(SOURCE).detail_type(detail_type).detail(detail.to_string()).build();
@@ -52,19 +59,19 @@ impl Bus {
             if !error.is_retryable() || tried >= TRIES {
                 return Err(error);
             }
-            tracing::debug!(detail_type, tried, %error, "an event was not taken");
-            tokio::time::sleep(Duration::from_millis(fastrand::u64(1..=100 << tried))).await;
+            tracing::debug!(detail_type, tried, %error, "EventBridge did not accept an event");
+            sleep_up_to(BACKOFF.limit(tried)).await;
         }
     }
 }
 
-/// The status of the whole call was 200; what counts is the entry's own code.
+/// Converts the error of an entry. The status of the whole call was 200, so the entry's own code decides.
 fn entry_error(detail_type: &str, code: Option<String>, message: Option<String>) -> CallError {
     let status = match code.as_deref() {
         None | Some("InternalFailure" | "InternalException") => 500,
         Some("ThrottlingException") => 429,
         Some(_) => 400,
     };
-    let message = message.unwrap_or_else(|| "the event was not taken".to_owned());
+    let message = message.unwrap_or_else(|| "EventBridge did not accept the event".to_owned());
     CallError::new(ACTION, detail_type, Fault { status: Some(status), code, message })
 }

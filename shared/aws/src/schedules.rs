@@ -8,7 +8,7 @@ use aws_sdk_scheduler::{
 };
 use serde_json::Value;
 
-use crate::{CallError, Fault};
+use crate::{CallError, Fault, config::ScheduleSettings};
 
 /// `EventBridge` Scheduler. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -56,13 +56,6 @@ pub enum ScheduleError {
     },
 }
 
-/// Whom the schedules of a group call.
-struct Callee<'a> {
-    group: &'a str,
-    target_arn: &'a str,
-    role_arn: &'a str,
-}
-
 impl Schedules {
     pub(crate) fn new(scheduler: aws_sdk_scheduler::Client) -> Self {
         Self { scheduler }
@@ -74,22 +67,20 @@ impl Schedules {
     /// Needs `scheduler:ListSchedules`, `GetSchedule`, `CreateSchedule`, `UpdateSchedule`, `DeleteSchedule`, and `iam:PassRole` for the role.
     pub async fn reconcile(
         &self,
-        group: &str,
+        settings: &ScheduleSettings,
         wanted: &[WantedSchedule],
-        target_arn: &str,
-        role_arn: &str,
     ) -> Result<Changes, ScheduleError> {
-        let callee = Callee { group, target_arn, role_arn };
+        let group = settings.group.as_str();
         let mut changes = Changes::default();
         for schedule in wanted {
             match self.get(group, &schedule.name).await? {
                 None => {
-                    self.create(&callee, schedule).await?;
+                    self.create(settings, schedule).await?;
                     changes.created.push(schedule.name.clone());
                 }
-                Some(there) if is_as_wanted(&there, schedule, &callee) => {}
+                Some(there) if is_as_wanted(&there, schedule, settings) => {}
                 Some(there) => {
-                    self.update(&callee, schedule, there.state).await?;
+                    self.update(settings, schedule, there.state).await?;
                     changes.updated.push(schedule.name.clone());
                 }
             }
@@ -137,47 +128,47 @@ impl Schedules {
         }
     }
 
-    async fn create(&self, callee: &Callee<'_>, wanted: &WantedSchedule) -> Result<(), ScheduleError> {
+    async fn create(&self, settings: &ScheduleSettings, wanted: &WantedSchedule) -> Result<(), ScheduleError> {
         let sent = self
             .scheduler
             .create_schedule()
-            .group_name(callee.group)
+            .group_name(&settings.group)
             .name(&wanted.name)
             .schedule_expression(&wanted.expression)
             .set_schedule_expression_timezone(wanted.timezone.clone())
             .flexible_time_window(exactly(&wanted.name)?)
-            .target(target(wanted, callee)?)
+            .target(target(wanted, settings)?)
             .send()
             .await;
         let Err(error) = sent else { return Ok(()) };
         let fault = Fault::of(&error);
         if fault.code.as_deref() == Some("ConflictException") {
             // Another function made it in between.
-            return self.update(callee, wanted, None).await;
+            return self.update(settings, wanted, None).await;
         }
-        Err(CallError::new("scheduler:CreateSchedule", callee.address(&wanted.name), fault).into())
+        Err(CallError::new("scheduler:CreateSchedule", address(settings, &wanted.name), fault).into())
     }
 
     /// Replaces the whole schedule: what is left out falls back to the scheduler's defaults, so the state is handed on.
     async fn update(
         &self,
-        callee: &Callee<'_>,
+        settings: &ScheduleSettings,
         wanted: &WantedSchedule,
         state: Option<ScheduleState>,
     ) -> Result<(), ScheduleError> {
         let sent = self
             .scheduler
             .update_schedule()
-            .group_name(callee.group)
+            .group_name(&settings.group)
             .name(&wanted.name)
             .schedule_expression(&wanted.expression)
             .set_schedule_expression_timezone(wanted.timezone.clone())
             .set_state(state)
             .flexible_time_window(exactly(&wanted.name)?)
-            .target(target(wanted, callee)?)
+            .target(target(wanted, settings)?)
             .send()
             .await;
-        sent.map_err(|error| CallError::of("scheduler:UpdateSchedule", callee.address(&wanted.name), &error))?;
+        sent.map_err(|error| CallError::of("scheduler:UpdateSchedule", address(settings, &wanted.name), &error))?;
         Ok(())
     }
 
@@ -192,10 +183,8 @@ impl Schedules {
     }
 }
 
-impl Callee<'_> {
-    fn address(&self, name: &str) -> String {
-        format!("{}/{name}", self.group)
-    }
+fn address(settings: &ScheduleSettings, name: &str) -> String {
+    format!("{}/{name}", settings.group)
 }
 
 /// The schedule is missing, or its group is: the call that follows tells which.
@@ -208,18 +197,21 @@ fn exactly(name: &str) -> Result<FlexibleTimeWindow, ScheduleError> {
     built.map_err(|error| ScheduleError::Unfit { name: name.to_owned(), reason: error.to_string() })
 }
 
-fn target(wanted: &WantedSchedule, callee: &Callee<'_>) -> Result<Target, ScheduleError> {
-    let built =
-        Target::builder().arn(callee.target_arn).role_arn(callee.role_arn).input(wanted.input.to_string()).build();
+fn target(wanted: &WantedSchedule, settings: &ScheduleSettings) -> Result<Target, ScheduleError> {
+    let built = Target::builder()
+        .arn(&settings.target_arn)
+        .role_arn(&settings.role_arn)
+        .input(wanted.input.to_string())
+        .build();
     built.map_err(|error| ScheduleError::Unfit { name: wanted.name.clone(), reason: error.to_string() })
 }
 
 /// Compares only what is set here; the rest is the scheduler's defaults (retries for a day among them, which is as it should be).
-fn is_as_wanted(there: &GetScheduleOutput, wanted: &WantedSchedule, callee: &Callee<'_>) -> bool {
+fn is_as_wanted(there: &GetScheduleOutput, wanted: &WantedSchedule, settings: &ScheduleSettings) -> bool {
     let same_target = there.target().is_some_and(|target| {
         let input = target.input().and_then(|text| serde_json::from_str::<Value>(text).ok());
-        target.arn() == callee.target_arn
-            && target.role_arn() == callee.role_arn
+        target.arn() == settings.target_arn
+            && target.role_arn() == settings.role_arn
             && input.as_ref() == Some(&wanted.input)
     });
     same_target

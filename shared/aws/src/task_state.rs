@@ -1,13 +1,13 @@
-//! What is known of a task, read from ECS's answers and events.
+//! Reading the state of a task from ECS's answers and events.
 
 use jiff::Timestamp;
 use landfall_engine::TaskState;
 use landfall_planner::{ATTEMPT_VARIABLE, PLAN_VARIABLE};
 use serde::Deserialize;
 
-use crate::clock;
+use crate::timestamp;
 
-/// From `DescribeTasks`. None if the answer names no task.
+/// Reads an answer of `DescribeTasks`; none if it names no task.
 pub(crate) fn of_task(task: &aws_sdk_ecs::types::Task, container: &str) -> Option<TaskState> {
     let ours = task.containers().iter().find(|it| it.name() == Some(container));
     let environment = |name: &str| {
@@ -26,13 +26,13 @@ pub(crate) fn of_task(task: &aws_sdk_ecs::types::Task, container: &str) -> Optio
         started_by: task.started_by().map(str::to_owned),
         attempt: environment(ATTEMPT_VARIABLE).and_then(|text| text.parse().ok()),
         plan: environment(PLAN_VARIABLE),
-        created_at: task.created_at().and_then(clock::from_sdk),
-        stopped_at: task.stopped_at().and_then(clock::from_sdk),
+        created_at: task.created_at().and_then(timestamp),
+        stopped_at: task.stopped_at().and_then(timestamp),
         version: task.version(),
     })
 }
 
-/// From the `detail` of an `ECS Task State Change`.
+/// Reads the `detail` of an `ECS Task State Change`.
 pub(crate) fn of_event(detail: TaskDetail, container: &str) -> TaskState {
     let ours = detail.containers.into_iter().find(|it| it.name == container);
     let overrides = detail.overrides.unwrap_or_default().container_overrides;

@@ -11,21 +11,26 @@ use aws_sdk_ecs::{
         NetworkConfiguration, PropagateTags, Tag, TaskOverride,
     },
 };
+use landfall_concurrency::Backoff;
+use landfall_engine::{DescribeFailure, ports::TaskStop};
 use landfall_planner::{Capacity, RunTaskCall};
 
 pub use landfall_engine::{DescribedTasks, RunTaskOutcome, StartRefusal};
 
-use crate::{CallError, Fault, task_state};
+use crate::{CallError, Fault, sleep_up_to, task_state};
 
-/// How often `RunTask` is tried before its caller hears of it. Each try is the same call with the same token.
+/// The number of tries of `RunTask` in one invocation. Each is the same call with the same client token.
 const TRIES: u32 = 3;
-/// After so long it is not tried again: the function has other things to do, and the next one makes the same call.
-const ENOUGH: Duration = Duration::from_secs(15);
+/// The waits between these tries.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(400), Duration::from_millis(1_600));
+/// No try begins later than this after the first: the function has other effects to perform, and the next function makes the same call.
+const TIME_LIMIT: Duration = Duration::from_secs(15);
+/// The number of tasks in one call of `DescribeTasks`.
 /// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTasks.html>
-const MOST_DESCRIBED: usize = 100;
-/// The tag by which a bill or a console tells whose task it is.
+const BATCH: usize = 100;
+/// The tag that names the run in the bill and in the console.
 const RUN_TAG: &str = "landfall:run";
-/// One of the cluster's capacity providers in template.yaml.
+/// The capacity provider of the cluster in template.yaml.
 const SPOT: &str = "FARGATE_SPOT";
 
 /// The tasks of one cluster. Cheap to clone.
@@ -36,11 +41,11 @@ pub struct Tasks {
     container: String,
 }
 
-/// What came of [`Tasks::stop`].
+/// The outcome of [`Tasks::stop`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stopping {
-    /// ECS will stop it: SIGTERM, and SIGKILL after the container's `stopTimeout`. It is not stopped yet.
-    OperatorCommand,
+pub enum StopOutcome {
+    /// ECS stops the task: SIGTERM now, and SIGKILL after the container's `stopTimeout`. The task still runs.
+    Requested,
     /// ECS knows no such task.
     NotFound,
 }
@@ -51,10 +56,10 @@ impl Tasks {
         Self { ecs, cluster: cluster.to_owned(), container: container.to_owned() }
     }
 
-    /// Starts the attempt's task, exactly as the plan says. <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html>
+    /// Starts the attempt's task as the plan says. <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html>
     ///
-    /// The SDK's retries are off: it would forget that an earlier try's reply was lost, and a refusal of the last try would then pass for "no
-    /// task exists". Needs `ecs:RunTask`, `ecs:TagResource` and `iam:PassRole` for the task's two roles.
+    /// The SDK's retries are off: the SDK does not report that the reply to an earlier try was lost, so a refusal of the last try would be
+    /// mistaken for "no task exists". Needs `ecs:RunTask`, `ecs:TagResource` and `iam:PassRole` for the task's two roles.
     pub async fn run(&self, call: &RunTaskCall) -> RunTaskOutcome {
         let (mut lost_a_reply, mut tried, began) = (false, 0, Instant::now());
         loop {
@@ -71,7 +76,7 @@ impl Tasks {
                 }
                 RunTaskOutcome::Refused { class, .. } => *class == StartRefusal::Throttled,
             };
-            if !again || tried >= TRIES || began.elapsed() > ENOUGH {
+            if !again || tried >= TRIES || began.elapsed() > TIME_LIMIT {
                 return match outcome {
                     RunTaskOutcome::Refused { reason, .. } if lost_a_reply => RunTaskOutcome::Unknown {
                         error: format!("an earlier reply to the same call was lost; then: {reason}"),
@@ -79,8 +84,8 @@ impl Tasks {
                     outcome => outcome,
                 };
             }
-            tracing::debug!(run = call.started_by, tried, ?outcome, "RunTask got no good answer");
-            tokio::time::sleep(Duration::from_millis(fastrand::u64(1..=200 << tried))).await;
+            tracing::debug!(run = call.started_by, tried, ?outcome, "RunTask was throttled or its reply was lost");
+            sleep_up_to(BACKOFF.limit(tried)).await;
         }
     }
 
@@ -127,10 +132,14 @@ impl Tasks {
             .await
     }
 
-    /// What ECS knows of these tasks. An empty answer about a task is no evidence that it stopped. Needs `ecs:DescribeTasks`.
+    /// Returns what ECS knows of these tasks. A task without an answer may still run. Needs `ecs:DescribeTasks`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a call fails.
     pub async fn describe(&self, task_arns: &[String]) -> Result<DescribedTasks, CallError> {
         let mut described = DescribedTasks::default();
-        for batch in task_arns.chunks(MOST_DESCRIBED) {
+        for batch in task_arns.chunks(BATCH) {
             let answer = self
                 .ecs
                 .describe_tasks()
@@ -144,22 +153,29 @@ impl Tasks {
                 let arn = failure.arn().unwrap_or_default().to_owned();
                 match failure.reason() {
                     Some("MISSING") => described.missing.push(arn),
-                    reason => described.failed.push((arn, reason.unwrap_or("no reason given").to_owned())),
+                    reason => described.failed.push(DescribeFailure {
+                        task_arn: arn,
+                        reason: reason.unwrap_or("no reason given").to_owned(),
+                    }),
                 }
             }
         }
         Ok(described)
     }
 
-    /// Asks ECS to stop a task. It is stopped when ECS says so, not when this returns. Needs `ecs:StopTask`.
-    pub async fn stop(&self, task_arn: &str, reason: &str) -> Result<Stopping, CallError> {
+    /// Asks ECS to stop a task. The task still runs when this returns. Needs `ecs:StopTask`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the call fails for another reason than a task that ECS does not know.
+    pub async fn stop(&self, TaskStop { task_arn, reason }: TaskStop<'_>) -> Result<StopOutcome, CallError> {
         // The longest reason that ECS keeps.
         let reason: String = reason.chars().take(255).collect();
         let sent = self.ecs.stop_task().cluster(&self.cluster).task(task_arn).reason(reason).send().await;
-        let Err(error) = sent else { return Ok(Stopping::OperatorCommand) };
+        let Err(error) = sent else { return Ok(StopOutcome::Requested) };
         let fault = Fault::of(&error);
         if fault.code.as_deref() == Some("InvalidParameterException") && fault.message.contains("not found") {
-            return Ok(Stopping::NotFound);
+            return Ok(StopOutcome::NotFound);
         }
         Err(CallError::new("ecs:StopTask", task_arn, fault))
     }
@@ -167,12 +183,12 @@ impl Tasks {
 
 type RunTaskFailure = SdkError<RunTaskError, aws_sdk_ecs::config::http::HttpResponse>;
 
-/// An answer with HTTP 200 holds a task, or the reasons why there is none.
+/// Reads an answer with HTTP 200: it holds a task, or the reasons why there is none.
 fn of_answer(answer: RunTaskOutput) -> RunTaskOutcome {
     if let Some(task_arn) = answer.tasks.unwrap_or_default().into_iter().find_map(|task| task.task_arn) {
         return RunTaskOutcome::Started { task_arn };
     }
-    let words: Vec<String> = answer
+    let reasons: Vec<String> = answer
         .failures
         .unwrap_or_default()
         .into_iter()
@@ -181,28 +197,28 @@ fn of_answer(answer: RunTaskOutput) -> RunTaskOutcome {
             (reason, detail) => reason.or(detail).unwrap_or_else(|| "no reason given".to_owned()),
         })
         .collect();
-    if words.is_empty() {
+    if reasons.is_empty() {
         return RunTaskOutcome::Unknown { error: "ECS answered with neither a task nor a failure".to_owned() };
     }
-    let reason = words.join("; ");
+    let reason = reasons.join("; ");
     let class = of_failure(&reason);
     RunTaskOutcome::Refused { class, reason }
 }
 
-/// The reasons in `failures[]`. <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/api_failures_messages.html>
+/// Classifies a reason in `failures[]`. <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/api_failures_messages.html>
 fn of_failure(reason: &str) -> StartRefusal {
     let low = reason.to_lowercase();
-    if ["throttl", "rate exceeded", "request limit exceeded", "too many"].iter().any(|words| low.contains(words)) {
+    if ["throttl", "rate exceeded", "request limit exceeded", "too many"].iter().any(|phrase| low.contains(phrase)) {
         StartRefusal::Throttled
     } else if ["resource", "agent", "no container instances", "no active instances", "empty capacity provider"]
         .iter()
-        .any(|word| low.starts_with(word))
-        || speaks_of_capacity(&low)
+        .any(|start| low.starts_with(start))
+        || names_capacity(&low)
     {
         StartRefusal::Capacity
     } else if ["attribute", "missing", "inactive", "location", "memberof", "access denied", "blocked"]
         .iter()
-        .any(|word| low.starts_with(word))
+        .any(|start| low.starts_with(start))
     {
         StartRefusal::Configuration
     } else {
@@ -210,11 +226,11 @@ fn of_failure(reason: &str) -> StartRefusal {
     }
 }
 
-/// Fargate's and the quotas' words, wherever they stand.
-fn speaks_of_capacity(low: &str) -> bool {
+/// Whether the text names a lack of capacity or a quota, as Fargate words it.
+fn names_capacity(low: &str) -> bool {
     ["capacity is unavailable", "insufficient capacity", "no capacity", "limit on the number of"]
         .iter()
-        .any(|words| low.contains(words))
+        .any(|phrase| low.contains(phrase))
 }
 
 fn of_error(error: &RunTaskFailure, cluster: &str) -> RunTaskOutcome {
@@ -224,23 +240,23 @@ fn of_error(error: &RunTaskFailure, cluster: &str) -> RunTaskOutcome {
             return RunTaskOutcome::Conflict { task_arns };
         }
     }
-    // Nothing was sent: the call itself cannot be made.
+    // Nothing was sent.
     if matches!(error, SdkError::ConstructionFailure(_)) {
         let reason = Fault::of(error).to_string();
         return RunTaskOutcome::Refused { class: StartRefusal::Configuration, reason };
     }
     let fault = Fault::of(error);
-    // A fault on AWS's side may have come after the task, even if it speaks of throttling.
+    // A 5xx may come after the task was created, even if its message names throttling.
     if fault.is_ambiguous() && !fault.is_named_throttling() {
         return RunTaskOutcome::Unknown { error: fault.to_string() };
     }
     RunTaskOutcome::Refused { class: of_fault(&fault), reason: fault.to_string() }
 }
 
-/// The errors of `RunTask` itself. A quota and Fargate's want of room come as a `ClientException`, throttling of EC2's behind ECS as any.
+/// Classifies an error of `RunTask`. A quota and Fargate's lack of capacity come as a `ClientException`, throttling by EC2 behind ECS as any code.
 fn of_fault(fault: &Fault) -> StartRefusal {
     let code = fault.code.as_deref().unwrap_or_default();
-    if speaks_of_capacity(&fault.message.to_lowercase()) {
+    if names_capacity(&fault.message.to_lowercase()) {
         StartRefusal::Capacity
     } else if fault.is_throttled() {
         StartRefusal::Throttled
@@ -262,7 +278,7 @@ fn of_fault(fault: &Fault) -> StartRefusal {
     }
 }
 
-/// A task's ARN, if ECS gave its bare id: `arn:aws:ecs:REGION:ACCOUNT:task/CLUSTER/ID`.
+/// Completes a bare task id to an ARN: `arn:aws:ecs:REGION:ACCOUNT:task/CLUSTER/ID`.
 fn task_arn(id: &str, cluster: &str) -> String {
     match cluster.split_once(":cluster/") {
         Some((account, name)) if !id.starts_with("arn:") => format!("{account}:task/{name}/{id}"),

@@ -1,4 +1,4 @@
-//! Putting an older board in the place of one that is lost.
+//! Restoring an older board in place of a lost one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,49 +7,58 @@ use landfall_planner::{
     OperatorCommand, RecoveredClaim, RecoveredRun, RecoveryInput, ReleaseId, RunId, StoredBoard, decide,
 };
 
-use crate::{CompareAndSwap, Engine, EngineError, Ports, PutNew, unfold};
+use crate::{
+    ClaimRecord, CompareAndSwap, Engine, EngineError, Etag, PutNew, ReadPlan,
+    ports::{AttemptStore, Clock, DecisionPorts, LedgerStore, PlanStore},
+    snapshot::with_release,
+};
 
-/// What came of it.
+/// What a recovery did.
 #[derive(Debug)]
 pub struct RecoveryReport {
     /// The board that is in place now.
     pub board: Board,
-    /// Runs that a task had claimed: they hold what they hold until the sweep sees them stopped.
+    /// The runs that a task had claimed. They keep their leases until the sweep sees their tasks stopped.
     pub adopted: Vec<RunId>,
-    /// Runs that can never run any more.
+    /// The runs whose attempts are all revoked.
     pub revoked: Vec<RunId>,
-    /// The last release that the ledger says was put into place after the restored board; it has to be offered again.
+    /// The last release that was put in place after the restored board, by the ledger. It must be offered again.
     pub release: Option<ReleaseId>,
 }
 
-/// What the ledger has since the restored board.
+/// What the ledger recorded after the restored board.
 #[derive(Default)]
-struct Since {
+struct LaterRecords {
     pages: BTreeMap<String, LedgerObject>,
-    /// Events that the last pages before it tell of.
+    /// The events on the last pages before the restored board.
     recorded_before: BTreeSet<String>,
 }
 
-/// How many pages before the restored board are looked at for what need not be told again.
+/// The number of pages before the restored board that are read for events that are recorded already.
 const PAGES_BEFORE: usize = 50;
 
-impl<P: Ports> Engine<P> {
-    /// Makes an older board the board: every attempt that no task has claimed is revoked, claimed ones are adopted, and every dataset is
-    /// pending again. `over` is the etag of what lies in the board's place, if anything does. May be called again after any error, and
-    /// starts nothing: the sweep goes on from there.
-    pub async fn recover(&self, old: StoredBoard, over: Option<&str>) -> Result<RecoveryReport, EngineError> {
+impl<P: DecisionPorts + AttemptStore> Engine<P> {
+    /// Puts an older board in place. Every attempt that no task has claimed is revoked, claimed ones are adopted, and every dataset is pending again.
+    /// `replaced` is the ETag of the object at the board's key, if there is one. May be called again after any error. Starts no tasks: the sweep
+    /// does.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a run may still be running whose plan is unreadable, if the board is older than an earlier restoration, if another writer
+    /// changes the board meanwhile, or if a call fails.
+    pub async fn recover(&self, old: StoredBoard, replaced: Option<&Etag>) -> Result<RecoveryReport, EngineError> {
         let release = self.release(old.release()).await?;
-        let old = unfold(old, release.as_deref())?;
+        let old = with_release(old, release.as_deref())?;
         let runs = self.runs_of(&old).await?;
-        let since = self.since(&old).await?;
-        let chain = since.chain(old.ledger.as_deref());
+        let later = self.later_records(&old).await?;
+        let chain = later.chain(old.ledger.as_deref());
         let found = RecoveryInput {
             runs,
-            datasets: since.datasets(),
-            newest: since.pages.values().map(|page| page.header.seq).max().unwrap_or_default(),
-            words: since.words(),
+            datasets: later.datasets(),
+            newest: later.pages.values().map(|page| page.header.seq).max().unwrap_or_default(),
+            words: later.commands(),
             ledger: chain.last().map(|key| (*key).to_owned()),
-            unrecorded: since.unrecorded(&chain),
+            unrecorded: later.unrecorded(&chain),
         };
         let adopted =
             found.runs.iter().filter(|run| run.claimed.is_some()).map(|run| run.plan.run_id.clone()).collect();
@@ -66,21 +75,23 @@ impl<P: Ports> Engine<P> {
         };
         let decision = decide(&old, &Input::Recover(Box::new(found)), &context);
         self.write_ledger(ledger, &decision, &nonce).await?;
-        match self.ports.restore_board(over, &decision.board).await? {
+        match self.ports.restore_board(replaced, &decision.board).await? {
             CompareAndSwap::Written { .. } => {}
-            // The answer may be to a call that was made twice.
+            // A conflict may be the answer to a repetition of a call that succeeded.
             CompareAndSwap::Conflict | CompareAndSwap::Unknown { .. } => {
-                let there = self.read().await?.board;
-                if !there.nonces.contains(&nonce) {
+                let board = self.read().await?.board;
+                if !board.nonces.contains(&nonce) {
                     return Err(EngineError::Contended { tries: 1 });
                 }
             }
         }
-        Ok(RecoveryReport { board: decision.board, adopted, revoked, release: since.release() })
+        Ok(RecoveryReport { board: decision.board, adopted, revoked, release: later.release() })
     }
+}
 
-    /// Every run that may still be started, or live: those of the board, and those that were planned since. What was planned before and is not on
-    /// it was over, or never begun.
+impl<P: PlanStore + AttemptStore + Clock> Engine<P> {
+    /// Finds every run that may still be started, or be running: those of the board, and those that were planned later. Other runs that were
+    /// planned earlier had ended, or were never started.
     async fn runs_of(&self, old: &Board) -> Result<Vec<RecoveredRun>, EngineError> {
         let mut ids: BTreeSet<RunId> = old.runs.keys().cloned().collect();
         ids.extend(self.ports.runs_since(old.now).await?);
@@ -88,57 +99,60 @@ impl<P: Ports> Engine<P> {
         for id in ids {
             let claimed = self.last_claim(&id).await?;
             match (self.ports.plan(&id).await?, &claimed) {
-                (Ok(plan), _) if plan.created_at >= old.now || old.runs.contains_key(&id) => {
-                    found.push(RecoveredRun { plan, claimed });
+                (ReadPlan::Found(plan), _) if plan.created_at >= old.now || old.runs.contains_key(&id) => {
+                    found.push(RecoveredRun { plan: *plan, claimed });
                 }
-                // Over before the restored board, in the same second.
-                (Ok(_), _) => {}
-                (Err(reason), Some(claim)) => {
-                    return Err(EngineError::Unrecoverable { run: id, task_arn: claim.task_arn.clone(), reason });
+                // It ended before the restored board, in the same second.
+                (ReadPlan::Found(_), _) => {}
+                (ReadPlan::Unusable { reason }, Some(claim)) => {
+                    return Err(EngineError::UnknownLeases { run: id, task_arn: claim.task_arn.clone(), reason });
                 }
-                // No task can run it without its plan, nor without a claim.
-                (Err(reason), None) => tracing::warn!(run = %id, reason, "left out"),
+                // Without its plan and without a claim no task can run it.
+                (ReadPlan::Unusable { reason }, None) => tracing::warn!(run = %id, reason, "this run is left out"),
             }
         }
         Ok(found)
     }
 
-    /// Makes every attempt revoked that nobody claimed, so that none can be claimed any more; the newest claim is of the one that may live.
+    /// Revokes every attempt that no task has claimed, and returns the newest claim of a task, whose task may still run.
     async fn last_claim(&self, run: &RunId) -> Result<Option<RecoveredClaim>, EngineError> {
         let mut last = None;
         for attempt in 1..=MOST_ATTEMPTS {
             let claim = Claim::Revoked { reason: format!("the board was restored ({})", self.ports.nonce()) };
             if self.ports.put_claim(run, attempt, &claim).await? == PutNew::Exists
-                && let Some((Claim::Task { task_arn }, claimed_at)) = self.ports.claim(run, attempt).await?
+                && let Some(ClaimRecord { claim: Claim::Task { task_arn }, written_at }) =
+                    self.ports.claim(run, attempt).await?
             {
-                last = Some(RecoveredClaim { attempt, task_arn, claimed_at });
+                last = Some(RecoveredClaim { attempt, task_arn, claimed_at: written_at });
             }
         }
         Ok(last)
     }
+}
 
-    async fn since(&self, old: &Board) -> Result<Since, EngineError> {
-        let mut since = Since::default();
+impl<P: LedgerStore> Engine<P> {
+    async fn later_records(&self, old: &Board) -> Result<LaterRecords, EngineError> {
+        let mut later = LaterRecords::default();
         let mut before = old.ledger.clone();
         for _ in 0..PAGES_BEFORE {
             let Some(key) = before else { break };
             let page = match self.ports.ledger_page(&key).await? {
                 Some(page) => page,
-                // The restored board's own page is a stray, and was deleted, if another board was restored since.
-                None if Some(&key) == old.ledger.as_ref() => return Err(EngineError::OffTheChain { page: key }),
+                // If another board was restored since, the restored board's own page became a stray and was deleted.
+                None if Some(&key) == old.ledger.as_ref() => return Err(EngineError::LedgerPageMissing { page: key }),
                 None => break,
             };
-            since.recorded_before.extend(page.lines.into_iter().map(|line| line.event));
+            later.recorded_before.extend(page.lines.into_iter().map(|line| line.event));
             before = page.header.previous;
         }
         let mut after = old.ledger.clone();
         loop {
             let keys = self.ports.ledger_after(after.as_deref(), 1_000).await?;
-            let Some(last) = keys.last().cloned() else { return Ok(since) };
+            let Some(last) = keys.last().cloned() else { return Ok(later) };
             for key in keys {
-                // A stray of the restored board's own number tells what that board, or an earlier one, tells.
+                // A stray with the restored board's own number records what that board, or an earlier one, records.
                 if let Some(page) = self.ports.ledger_page(&key).await?.filter(|page| page.header.seq > old.seq) {
-                    since.pages.insert(key, page);
+                    later.pages.insert(key, page);
                 }
             }
             after = Some(last);
@@ -146,8 +160,8 @@ impl<P: Ports> Engine<P> {
     }
 }
 
-impl Since {
-    /// Datasets that anything landed for, whether a board named the page or not: one that is pending needlessly costs a run.
+impl LaterRecords {
+    /// Returns the datasets that had a load, whether a board named the page or not. A dataset that is pending without need costs one run.
     fn datasets(&self) -> BTreeSet<DatasetName> {
         let lines = self.pages.values().flat_map(|page| &page.lines);
         lines
@@ -159,7 +173,8 @@ impl Since {
             .collect()
     }
 
-    fn words(&self) -> Vec<OperatorCommand> {
+    /// Returns the operator commands that were accepted, oldest first.
+    fn commands(&self) -> Vec<OperatorCommand> {
         let lines = self.pages.values().flat_map(|page| &page.lines);
         lines
             .filter(|line| line.outcome == LedgerOutcome::Accepted)
@@ -172,8 +187,8 @@ impl Since {
             .collect()
     }
 
-    /// The chain's pages from the restored board's on: each that names the one before and that another page names in turn, which only a writer does who
-    /// read a board that named it. The very last one nobody names yet: it may be a stray that its writer still takes back.
+    /// Returns the pages of the chain after the restored board: each names the one before, and another page names it in turn, whose writer had
+    /// read a board that named it. The last page is not named yet, so it is left out: it may be a stray that its writer still takes back.
     fn chain(&self, from: Option<&str>) -> Vec<&str> {
         let named: BTreeSet<&str> = self.pages.values().filter_map(|page| page.header.previous.as_deref()).collect();
         let mut chain: Vec<&str> = Vec::new();
@@ -187,11 +202,12 @@ impl Since {
         }
     }
 
-    /// What pages off the chain tell of loads that it does not tell of.
+    /// Returns the lines about loads and commands on pages off the chain that the chain does not have.
     fn unrecorded(&self, chain: &[&str]) -> Vec<LedgerLine> {
         let on_chain = chain.iter().filter_map(|key| self.pages.get(*key));
-        let mut told: BTreeSet<&str> = on_chain.flat_map(|page| &page.lines).map(|line| line.event.as_str()).collect();
-        told.extend(self.recorded_before.iter().map(String::as_str));
+        let mut recorded: BTreeSet<&str> =
+            on_chain.flat_map(|page| &page.lines).map(|line| line.event.as_str()).collect();
+        recorded.extend(self.recorded_before.iter().map(String::as_str));
         let off = self.pages.iter().filter(|(key, _)| !chain.contains(&key.as_str()));
         let of_loads = |line: &&LedgerLine| {
             matches!(
@@ -204,7 +220,7 @@ impl Since {
         };
         off.flat_map(|(_, page)| &page.lines)
             .filter(of_loads)
-            .filter(|line| told.insert(&line.event))
+            .filter(|line| recorded.insert(&line.event))
             .cloned()
             .collect()
     }

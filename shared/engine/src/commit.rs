@@ -1,27 +1,58 @@
-//! Decide and compare-and-swap.
+//! Decide, then compare-and-swap the board.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
-use landfall_planner::{Board, Context, Decision, Input, LedgerHeader, LedgerObject, Nonce, Plan, decide};
+use landfall_concurrency::Backoff;
+use landfall_planner::{Board, Context, Decision, Input, LedgerHeader, LedgerObject, Nonce, Plan, RunId, decide};
 
-use crate::{CompareAndSwap, Deadline, Engine, EngineError, Ports, PutNew, Snapshot};
+use crate::{
+    CompareAndSwap, Deadline, Engine, EngineError, PutNew, Snapshot,
+    ports::{DecisionPorts, LedgerStore},
+};
 
-impl<P: Ports> Engine<P> {
-    /// Decides what the input leads to and puts it on the board; gives the board as it is then. Order: plans, ledger, board. When the reply to
-    /// a compare-and-swap is lost, or the compare-and-swap was lost, the board's own list of writers tells which.
+/// The waits after a lost compare-and-swap.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_millis(1_600));
+
+/// A compare-and-swap whose reply was lost.
+struct UnansweredSwap {
+    nonce: Nonce,
+    plans: BTreeMap<RunId, Plan>,
+}
+
+impl<P: DecisionPorts> Engine<P> {
+    /// Reads the board, decides what the input leads to, and commits the decision. Returns the board after it.
+    ///
+    /// # Errors
+    ///
+    /// Fails if other writers win until the deadline, if board or release cannot be read, or if a call fails.
     pub async fn commit(&self, input: &Input<'_>, deadline: Deadline) -> Result<Board, EngineError> {
-        let mut tried: Vec<Nonce> = Vec::new();
+        let snapshot = self.read().await?;
+        Ok(self.commit_from(snapshot, input, deadline).await?.board)
+    }
+
+    /// Decides what the input leads to on this snapshot and commits the decision, in the order plans, ledger, board. The snapshot's ETag guards the
+    /// compare-and-swap, so the board is read again only if another writer changed it, or if the reply was lost: then the nonces on the board
+    /// tell whether this writer won.
+    pub(crate) async fn commit_from(
+        &self,
+        mut snapshot: Snapshot,
+        input: &Input<'_>,
+        deadline: Deadline,
+    ) -> Result<Snapshot, EngineError> {
+        let mut unanswered: Vec<UnansweredSwap> = Vec::new();
+        let mut tries = 0;
         loop {
-            let Snapshot { board, etag, release } = self.read().await?;
-            if tried.iter().any(|nonce| board.nonces.contains(nonce)) {
-                return Ok(board);
+            if let Some(won) = unanswered.iter_mut().find(|swap| snapshot.board.nonces.contains(&swap.nonce)) {
+                snapshot.plans.append(&mut won.plans);
+                return Ok(snapshot);
             }
-            if u32::try_from(tried.len()).is_ok_and(|tries| tries > 0) {
+            if tries > 0 {
                 if deadline.is_over(self.ports.now()) {
-                    return Err(EngineError::Contended { tries: u32::try_from(tried.len()).unwrap_or(u32::MAX) });
+                    return Err(EngineError::Contended { tries });
                 }
-                self.pause(tried.len()).await;
+                self.ports.pause(BACKOFF.limit(tries)).await;
             }
+            let release = self.release_of(&snapshot.board).await?;
             let nonce = self.ports.nonce();
             let context = Context {
                 now: self.ports.now(),
@@ -30,49 +61,55 @@ impl<P: Ports> Engine<P> {
                 task: self.ports.task(),
                 rules: self.rules,
             };
-            let decision = decide(&board, input, &context);
+            let decision = decide(&snapshot.board, input, &context);
             if !decision.changed {
-                return Ok(board);
+                return Ok(snapshot);
             }
-            self.write_plans(&decision.plans).await?;
-            let ledger = self.write_ledger(board.ledger.clone(), &decision, &nonce).await?;
-            tried.push(nonce);
-            match self.ports.compare_and_swap_board(&etag, &decision.board).await? {
-                CompareAndSwap::Written { .. } => {
+            let mut plans = self.write_plans(&decision.plans).await?;
+            let ledger = self.write_ledger(snapshot.board.ledger.clone(), &decision, &nonce).await?;
+            tries += 1;
+            match self.ports.compare_and_swap_board(&snapshot.etag, &decision.board).await? {
+                CompareAndSwap::Written { etag } => {
                     log(&decision);
-                    return Ok(decision.board);
+                    plans.append(&mut snapshot.plans);
+                    let release = release.filter(|release| Some(release.id()) == decision.board.release.as_ref());
+                    return Ok(Snapshot { board: decision.board, etag, release, plans });
                 }
                 CompareAndSwap::Conflict => {
-                    tried.pop();
                     if let Some(key) = ledger {
-                        // A stray of the ledger is off its chain and misleads nobody; the sweep deletes what this could not.
-                        if let Err(error) = self.ports.delete_ledger(&key).await {
-                            tracing::info!(key, %error, "a ledger object that lost its race stays as a stray");
-                        }
+                        self.take_back(&key).await;
                     }
-                    if deadline.is_over(self.ports.now()) {
-                        return Err(EngineError::Contended { tries: 1 });
-                    }
-                    self.pause(1).await;
                 }
                 CompareAndSwap::Unknown { fault } => {
-                    tracing::warn!(%fault, "the board's compare-and-swap got no answer: looking for our mark");
+                    tracing::warn!(%fault, "the reply to the board's compare-and-swap was lost: looking for its nonce on the board");
+                    unanswered.push(UnansweredSwap { nonce, plans });
+                }
+            }
+            let kept = std::mem::take(&mut snapshot.plans);
+            snapshot = self.read().await?;
+            snapshot.plans = kept;
+        }
+    }
+
+    /// Writes the plans of a decision and returns those that this call created.
+    async fn write_plans(&self, plans: &[Plan]) -> Result<BTreeMap<RunId, Plan>, EngineError> {
+        let mut written = BTreeMap::new();
+        for plan in plans {
+            match self.ports.put_plan(plan).await? {
+                PutNew::Created { .. } => {
+                    written.insert(plan.run_id.clone(), plan.clone());
+                }
+                PutNew::Exists => {
+                    tracing::warn!(run = %plan.run_id, "a plan of this name exists already: its writer's nonce was not random");
                 }
             }
         }
+        Ok(written)
     }
+}
 
-    async fn write_plans(&self, plans: &[Plan]) -> Result<(), EngineError> {
-        for plan in plans {
-            if self.ports.put_plan(plan).await? == PutNew::Exists {
-                let run = &plan.run_id;
-                tracing::warn!(%run, "a plan of this name is there already: its writer's mark was not random");
-            }
-        }
-        Ok(())
-    }
-
-    /// The page after `previous`, if there is anything to tell; its key.
+impl<P: LedgerStore> Engine<P> {
+    /// Writes the page after `previous` if the decision has lines for it, and returns its key.
     pub(crate) async fn write_ledger(
         &self,
         previous: Option<String>,
@@ -94,11 +131,15 @@ impl<P: Ports> Engine<P> {
         Ok(Some(key))
     }
 
-    async fn pause(&self, tries: usize) {
-        self.ports.pause(Duration::from_millis(50_u64.saturating_mul(1 << tries.min(5)))).await;
+    /// Deletes the page of a lost compare-and-swap. A page that stays is off the chain, so it misleads no reader; the sweep deletes it.
+    async fn take_back(&self, key: &str) {
+        if let Err(error) = self.ports.delete_ledger(key).await {
+            tracing::info!(key, %error, "the ledger page of a lost compare-and-swap stays until the sweep");
+        }
     }
 }
 
+/// Logs each line of the ledger. The metric filters of template.yaml read the message and the fields `event`, `outcome` and `detail`.
 fn log(decision: &Decision) {
     for line in &decision.lines {
         let about = serde_json::to_string(&line.about).unwrap_or_default();

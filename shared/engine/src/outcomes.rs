@@ -1,83 +1,106 @@
-//! What the world answers, in words that the loop can act on. Where an answer was lost it says so.
+//! What the ports return, in terms that the engine can act on.
+
+use jiff::Timestamp;
+use landfall_concurrency::Etag;
+use landfall_planner::{Claim, Plan, StoredBoard};
 
 use crate::TaskState;
 
-/// What came of a write with `If-None-Match: *`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PutNew {
-    /// The object is there with exactly these bytes, and no object was there before.
-    Created {
-        /// Of the new object.
-        etag: String,
-    },
-    /// Another object was there first. It is untouched.
-    Exists,
+/// The board as one read returned it.
+#[derive(Debug)]
+pub struct ReadBoard {
+    /// The board in its stored form.
+    pub board: StoredBoard,
+    /// The ETag for the next compare-and-swap.
+    pub etag: Etag,
 }
 
-/// What came of a write with `If-Match`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CompareAndSwap {
-    /// Ours is the object now.
-    Written {
-        /// Of the new object.
-        etag: String,
-    },
-    /// Somebody else changed the object since it was read. Read, decide again, compare-and-swap again.
-    Conflict,
-    /// Nobody knows: read, and look for the own mark in what is there.
-    Unknown {
-        /// What came instead of an answer.
-        fault: String,
-    },
-}
-
-/// What came of `RunTask`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RunTaskOutcome {
-    /// ECS has taken up this task, now or when the same call was made before.
-    Started {
-        /// The task.
-        task_arn: String,
-    },
-    /// ECS said no, and no task of this call exists. (If an earlier function made the same call and never heard of it, one may.)
-    Refused {
-        /// What can be done.
-        class: StartRefusal,
-        /// For people, in AWS's words.
+/// A plan as one read returned it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ReadPlan {
+    /// The plan.
+    Found(Box<Plan>),
+    /// The plan is missing or malformed. Reading it again cannot help.
+    Unusable {
+        /// What is wrong, with the plan's address.
         reason: String,
     },
-    /// The token was used before with other parameters: these tasks bear it, and one of them is the attempt's.
+}
+
+/// The claim of an attempt as one read returned it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimRecord {
+    /// The claim.
+    pub claim: Claim,
+    /// The time of its write by S3's clock, to the whole second.
+    pub written_at: Timestamp,
+}
+
+/// The number of messages in the dead-letter queues.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DeadLetterCounts {
+    /// Messages about loads.
+    pub loads: u64,
+    /// Invocations of functions.
+    pub functions: u64,
+}
+
+/// The outcome of `RunTask`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RunTaskOutcome {
+    /// ECS accepted the task, in this call or in an earlier identical one.
+    Started {
+        /// The task's ARN.
+        task_arn: String,
+    },
+    /// ECS refused, and this call created no task. An earlier identical call whose reply was lost may have created one.
+    Refused {
+        /// What can be done about it.
+        class: StartRefusal,
+        /// The error of AWS.
+        reason: String,
+    },
+    /// The client token was used before with other parameters. One of these tasks is the attempt's.
     Conflict {
-        /// Tasks.
+        /// The ARNs of the tasks with that token.
         task_arns: Vec<String>,
     },
-    /// Nobody knows whether a task was started. The identical call may be repeated, for 50 minutes; after that the attempt is revoked.
+    /// The reply was lost. The identical call may be repeated for 50 minutes; after that the attempt is revoked.
     Unknown {
-        /// What came instead of an answer.
+        /// The error that came instead of a reply.
         error: String,
     },
 }
 
-/// What can be done about a task that ECS would not start.
+/// What can be done about a task that ECS refused to start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StartRefusal {
-    /// AWS has no room now, or the account's quota is used up: later, or elsewhere.
+    /// AWS has no capacity, or the account's quota is used up. Retry later, or with another capacity.
     Capacity,
-    /// Too many calls: soon.
+    /// Too many calls. Retry soon.
     Throttled,
-    /// It never will, until an operator mends the stack, the release or the role.
+    /// An operator must fix the stack, the release or the role first.
     Configuration,
-    /// A word that is not known here.
+    /// An error code that Landfall does not know.
     Other,
 }
 
-/// What came of `DescribeTasks`.
+/// The outcome of `DescribeTasks`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DescribedTasks {
-    /// Those that ECS knows.
+    /// The tasks that ECS knows.
     pub tasks: Vec<TaskState>,
-    /// Those that ECS knows no more, or not yet (`MISSING`): a stopped task is shown for about an hour.
+    /// The ARNs that ECS does not know yet or any more (`MISSING`). ECS shows a stopped task for about an hour.
     pub missing: Vec<String>,
-    /// Those about which ECS gave another reason: ARN and reason.
-    pub failed: Vec<(String, String)>,
+    /// The tasks that ECS could not describe.
+    pub failed: Vec<DescribeFailure>,
+}
+
+/// One task that ECS could not describe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DescribeFailure {
+    /// The task's ARN.
+    pub task_arn: String,
+    /// The reason that ECS gives.
+    pub reason: String,
 }

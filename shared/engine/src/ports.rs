@@ -1,85 +1,139 @@
-//! What the loop asks of the world, a method a call. landfall-aws's is the world that ships; the simulation has one of its own, with virtual
-//! time and faults, so that the loop that is proved there is the loop that runs.
+//! What the engine asks of its surroundings, one trait a capability. A function of the engine names in its bounds what it uses.
+//!
+//! `landfall-aws` implements the traits for AWS. The simulation implements them with virtual time and faults, so that the engine that is tested
+//! there is the engine that ships.
+//!
+//! After an error of any method it is unknown whether the call had its effect, unless the method says otherwise.
 
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
+use landfall_concurrency::{CompareAndSwap, Etag, PutNew};
 use landfall_manifest::Index;
 use landfall_planner::{
-    Board, Claim, Compiled, LedgerObject, Nonce, Plan, Release, ReleaseId, RunId, RunResult, RunTaskCall, StoredBoard,
+    Board, Claim, Compiled, LedgerHeader, LedgerObject, Nonce, Plan, Release, ReleaseId, RunId, RunResult, RunTaskCall,
     TaskSettings,
 };
 use serde_json::Value;
 
-use crate::{CompareAndSwap, DescribedTasks, EngineError, PutNew, RunTaskOutcome};
+use crate::{ClaimRecord, DeadLetterCounts, DescribedTasks, EngineError, ReadBoard, ReadPlan, RunTaskOutcome};
 
-/// The world as a function sees it. An error means that nobody knows whether the call had its effect, unless the method says otherwise.
-#[expect(async_fn_in_trait, reason = "every user names its world; none needs the futures to be of a certain kind")]
-pub trait Ports {
-    /// The wall clock.
+/// The clock and randomness.
+#[expect(async_fn_in_trait, reason = "each user names its type; none needs the futures to be Send")]
+pub trait Clock {
+    /// Returns the time of the wall clock.
     fn now(&self) -> Timestamp;
-    /// A new mark for a writer.
+    /// Returns a new random nonce.
     fn nonce(&self) -> Nonce;
-    /// A random wait of at most so long, so that writers who met once do not meet again.
-    async fn pause(&self, most: Duration);
-    /// The stack's name.
+    /// Waits for a random time of at most `limit`: full jitter.
+    async fn pause(&self, limit: Duration);
+}
+
+/// The settings of the stack, which stay the same as long as the process lives.
+pub trait StackSettings {
+    /// Returns the stack's name.
     fn stack(&self) -> &str;
-    /// Where and how tasks run; none for a function that starts none and is not woken.
+    /// Returns where and how tasks run; none for a function that starts no tasks.
     fn task(&self) -> Option<&TaskSettings>;
+}
 
-    /// The board as it is, and the etag to compare-and-swap it by. Reads only.
-    async fn board(&self) -> Result<(StoredBoard, String), EngineError>;
-    /// Replaces the board if it still is the one with this etag.
-    async fn compare_and_swap_board(&self, etag: &str, board: &Board) -> Result<CompareAndSwap, EngineError>;
-    /// A release that was compiled. Reads only.
-    async fn release(&self, id: &ReleaseId) -> Result<Arc<Release>, EngineError>;
-    /// Writes what was compiled of a release.
-    async fn put_compiled(&self, compiled: &Compiled, index: &Index) -> Result<(), EngineError>;
-    /// Writes a plan, once and for ever.
+/// The board in the state bucket.
+#[expect(async_fn_in_trait, reason = "each user names its type; none needs the futures to be Send")]
+pub trait BoardStore {
+    /// Reads the board and its ETag. Changes nothing.
+    async fn board(&self) -> Result<ReadBoard, EngineError>;
+    /// Replaces the board if it still has this ETag.
+    async fn compare_and_swap_board(&self, etag: &Etag, board: &Board) -> Result<CompareAndSwap, EngineError>;
+    /// Creates the board if `replaced` is none, or replaces the object with that ETag.
+    async fn restore_board(&self, replaced: Option<&Etag>, board: &Board) -> Result<CompareAndSwap, EngineError>;
+}
+
+/// The plans in the state bucket.
+#[expect(async_fn_in_trait, reason = "each user names its type; none needs the futures to be Send")]
+pub trait PlanStore {
+    /// Writes a plan, which is never changed afterwards.
     async fn put_plan(&self, plan: &Plan) -> Result<PutNew, EngineError>;
-    /// A plan, or why it cannot be used: it is missing or unreadable, and will be tomorrow. Reads only.
-    async fn plan(&self, run: &RunId) -> Result<Result<Plan, String>, EngineError>;
-    /// Writes a page of the ledger, which the compare-and-swap that names its key commits.
-    async fn put_ledger(&self, key: &str, page: &LedgerObject) -> Result<PutNew, EngineError>;
-    /// Takes a page back that no compare-and-swap committed.
-    async fn delete_ledger(&self, key: &str) -> Result<(), EngineError>;
-    /// At most so many keys of pages of the ledger, strays too, after that key, in order. Reads only.
-    async fn ledger_after(&self, key: Option<&str>, most: usize) -> Result<Vec<String>, EngineError>;
-    /// A page of the ledger. Reads only.
-    async fn ledger_page(&self, key: &str) -> Result<Option<LedgerObject>, EngineError>;
-    /// The page before a page of the ledger, by its own word; none if the page is gone. Reads only, and no more than its first line.
-    async fn ledger_page_before(&self, key: &str) -> Result<Option<Option<String>>, EngineError>;
-
-    /// Releases that lie complete for a while, are newer than that one, and neither compiled nor refused. Reads only.
-    async fn unheard_releases(&self, after: Option<&ReleaseId>) -> Result<Vec<ReleaseId>, EngineError>;
-    /// Tells on-release of a release as its upload did.
-    async fn offer_again(&self, release: &ReleaseId) -> Result<(), EngineError>;
-
-    /// Runs whose plan's name is of that second or later. Reads only.
+    /// Reads a plan. Changes nothing.
+    async fn plan(&self, run: &RunId) -> Result<ReadPlan, EngineError>;
+    /// Lists the runs whose plan was named in that second or later. Changes nothing.
     async fn runs_since(&self, at: Timestamp) -> Result<Vec<RunId>, EngineError>;
-    /// Puts a board where none is (`over` is none), or in the place of what has that etag.
-    async fn restore_board(&self, over: Option<&str>, board: &Board) -> Result<CompareAndSwap, EngineError>;
+}
 
-    /// Writes the claim of an attempt unless one is there.
+/// The pages of the ledger in the state bucket.
+#[expect(async_fn_in_trait, reason = "each user names its type; none needs the futures to be Send")]
+pub trait LedgerStore {
+    /// Writes a page. The compare-and-swap of the board that names its key commits it.
+    async fn put_ledger(&self, key: &str, page: &LedgerObject) -> Result<PutNew, EngineError>;
+    /// Deletes a page that no compare-and-swap committed.
+    async fn delete_ledger(&self, key: &str) -> Result<(), EngineError>;
+    /// Lists at most `limit` keys of pages after that key, in order, uncommitted pages too. Changes nothing.
+    async fn ledger_after(&self, key: Option<&str>, limit: usize) -> Result<Vec<String>, EngineError>;
+    /// Reads a page; none if it does not exist. Changes nothing.
+    async fn ledger_page(&self, key: &str) -> Result<Option<LedgerObject>, EngineError>;
+    /// Reads no more than the first line of a page; none if the page does not exist. Changes nothing.
+    async fn ledger_header(&self, key: &str) -> Result<Option<LedgerHeader>, EngineError>;
+}
+
+/// The releases in the state bucket.
+#[expect(async_fn_in_trait, reason = "each user names its type; none needs the futures to be Send")]
+pub trait ReleaseStore {
+    /// Reads a compiled release. Changes nothing.
+    async fn release(&self, id: &ReleaseId) -> Result<Arc<Release>, EngineError>;
+    /// Writes the compiled files of a release.
+    async fn put_compiled(&self, compiled: &Compiled, index: &Index) -> Result<(), EngineError>;
+    /// Lists releases that are newer than `after`, that have been complete for some minutes, and that are neither compiled nor refused: the event of
+    /// their upload was lost. Changes nothing.
+    async fn unprocessed_releases(&self, after: Option<&ReleaseId>) -> Result<Vec<ReleaseId>, EngineError>;
+}
+
+/// The claims and results of attempts in the state bucket.
+#[expect(async_fn_in_trait, reason = "each user names its type; none needs the futures to be Send")]
+pub trait AttemptStore {
+    /// Writes the claim of an attempt unless it has one.
     async fn put_claim(&self, run: &RunId, attempt: u32, claim: &Claim) -> Result<PutNew, EngineError>;
-    /// The claim of an attempt, and S3's time of it. Reads only.
-    async fn claim(&self, run: &RunId, attempt: u32) -> Result<Option<(Claim, Timestamp)>, EngineError>;
-    /// result.json of an attempt; one that cannot be read counts as none. Reads only.
+    /// Reads the claim of an attempt. Changes nothing.
+    async fn claim(&self, run: &RunId, attempt: u32) -> Result<Option<ClaimRecord>, EngineError>;
+    /// Reads the result of an attempt; none if it is missing or malformed. Changes nothing.
     async fn result(&self, run: &RunId, attempt: u32) -> Result<Option<RunResult>, EngineError>;
+}
 
+/// The tasks of the cluster.
+#[expect(async_fn_in_trait, reason = "each user names its type; none needs the futures to be Send")]
+pub trait Tasks {
     /// Starts an attempt's task.
     async fn run_task(&self, call: &RunTaskCall) -> RunTaskOutcome;
-    /// What ECS knows of tasks. Reads only.
+    /// Returns what ECS knows of these tasks. Changes nothing.
     async fn describe_tasks(&self, arns: &[String]) -> Result<DescribedTasks, EngineError>;
+    /// Asks ECS to stop a task. The task still runs when this returns.
+    async fn stop_task(&self, stop: TaskStop<'_>) -> Result<(), EngineError>;
+}
 
-    /// Asks ECS to stop a task: it is not stopped yet when this returns.
-    async fn stop_task(&self, arn: &str, reason: &str) -> Result<(), EngineError>;
+/// The request to stop a task.
+#[derive(Debug, Clone, Copy)]
+pub struct TaskStop<'a> {
+    /// The task's ARN.
+    pub task_arn: &'a str,
+    /// The reason, which ECS shows in the console and in the task's event.
+    pub reason: &'a str,
+}
 
-    /// How many messages the dead-letter queues hold: of loads, and of functions. None where the function does not know the queues. Reads only.
-    async fn dead_letters(&self) -> Result<Option<(u64, u64)>, EngineError>;
-
+/// Messages and events.
+#[expect(async_fn_in_trait, reason = "each user names its type; none needs the futures to be Send")]
+pub trait Messages {
     /// Sends the message that wakes on-load at that time, or earlier.
     async fn wake(&self, at: Timestamp) -> Result<(), EngineError>;
-    /// Puts an event of ours on the bus.
+    /// Puts an event of Landfall's own on the bus.
     async fn put_event(&self, detail_type: &str, detail: &Value) -> Result<(), EngineError>;
+    /// Sends the event of a release's upload again.
+    async fn offer_again(&self, release: &ReleaseId) -> Result<(), EngineError>;
+    /// Counts the messages in the dead-letter queues; none in a function that does not know the queues. Changes nothing.
+    async fn dead_letters(&self) -> Result<Option<DeadLetterCounts>, EngineError>;
 }
+
+/// What a decision needs: the board, its release, and where plans and ledger go.
+pub trait DecisionPorts: BoardStore + ReleaseStore + PlanStore + LedgerStore + Clock + StackSettings {}
+impl<P: BoardStore + ReleaseStore + PlanStore + LedgerStore + Clock + StackSettings> DecisionPorts for P {}
+
+/// All capabilities together.
+pub trait Ports: DecisionPorts + AttemptStore + Tasks + Messages {}
+impl<P: DecisionPorts + AttemptStore + Tasks + Messages> Ports for P {}

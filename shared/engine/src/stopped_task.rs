@@ -1,39 +1,43 @@
-//! Looking at what an attempt left behind.
+//! What a stopped task left behind.
 
 use landfall_planner::{RunId, StoppedTask};
 
-use crate::{Engine, EngineError, Ports, TaskState};
+use crate::{Engine, EngineError, TaskState, ports::AttemptStore};
 
-impl<P: Ports> Engine<P> {
-    /// What there is to know of a stopped task; none if it is not ours, or has not stopped.
-    pub async fn observe(&self, facts: &TaskState) -> Result<Option<StoppedTask>, EngineError> {
-        let run = facts.started_by.as_deref().and_then(|text| RunId::parse(text).ok());
-        let (Some(run), Some(attempt), true) = (run, facts.attempt, facts.is_stopped()) else { return Ok(None) };
+impl<P: AttemptStore> Engine<P> {
+    /// Reads what a stopped task left behind; none if it is no task of Landfall's, or has not stopped.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the attempt's claim or result cannot be read.
+    pub async fn observe(&self, task: &TaskState) -> Result<Option<StoppedTask>, EngineError> {
+        let run = task.started_by.as_deref().and_then(|text| RunId::parse(text).ok());
+        let (Some(run), Some(attempt), true) = (run, task.attempt, task.is_stopped()) else { return Ok(None) };
         let claim = self.ports.claim(&run, attempt).await?;
         let result = self.ports.result(&run, attempt).await?;
         Ok(Some(StoppedTask {
             run,
             attempt,
-            task_arn: facts.task_arn.clone(),
-            reason: reason(facts),
-            class: facts.class(),
-            exit_code: facts.exit_code,
-            claim,
+            task_arn: task.task_arn.clone(),
+            reason: reason(task),
+            class: task.class(),
+            exit_code: task.exit_code,
+            claim: claim.map(|claim| (claim.claim, claim.written_at)),
             result,
         }))
     }
 }
 
-/// In words, the most telling first.
-fn reason(facts: &TaskState) -> String {
-    let mut words: Vec<String> = Vec::new();
-    words.extend(facts.container_reason.clone());
-    words.extend(facts.stopped_reason.clone().filter(|reason| Some(reason) != facts.container_reason.as_ref()));
-    words.extend(facts.stop_code.clone());
-    words.push(match facts.exit_code {
-        Some(137) => "exit code 137: killed, most often for want of memory".to_owned(),
+/// Joins what ECS says about the stop, the most specific text first.
+fn reason(task: &TaskState) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    parts.extend(task.container_reason.clone());
+    parts.extend(task.stopped_reason.clone().filter(|reason| Some(reason) != task.container_reason.as_ref()));
+    parts.extend(task.stop_code.clone());
+    parts.push(match task.exit_code {
+        Some(137) => "exit code 137: killed, most often for lack of memory".to_owned(),
         Some(code) => format!("exit code {code}"),
         None => "no exit code".to_owned(),
     });
-    words.join("; ")
+    parts.join("; ")
 }

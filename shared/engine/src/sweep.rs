@@ -1,28 +1,35 @@
-//! The sweep: finds what any lost event, lost reply or dead function left, and does it (L9).
+//! The sweep: finds what a lost event, a lost reply or an interrupted function left behind, and performs it (L9).
 
 use landfall_planner::{Board, Input, Run, RunId, StopClass, StoppedTask, long_gone};
 
-use crate::{Deadline, Engine, EngineError, Ports};
+use crate::{DeadLetterCounts, Deadline, Engine, EngineError, Ports, Snapshot};
 
 impl<P: Ports> Engine<P> {
-    /// Lets time pass, does what the board asks, and asks ECS about every live task: the event of one that stopped may have been lost.
+    /// Lets time pass, performs the effects that the board asks for, and asks ECS about each running task: the event of one that stopped may have
+    /// been lost. Returns the board after it.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the board cannot be read or changed, or if ECS cannot be asked. The next sweep does the same again.
     pub async fn sweep(&self, deadline: Deadline) -> Result<Board, EngineError> {
         let input = match self.ports.dead_letters().await {
-            Ok(Some((loads, functions))) => Input::DeadLetters { loads, functions },
+            Ok(Some(DeadLetterCounts { loads, functions })) => Input::DeadLetters { loads, functions },
             Ok(None) => Input::Tick,
-            // How many dead letters there are keeps nothing from going on.
+            // The count of dead letters is only shown; the sweep works without it.
             Err(error) => {
                 tracing::warn!(%error, "the dead letters were not counted");
                 Input::Tick
             }
         };
-        let board = Box::pin(self.conduct(&input, deadline)).await?;
-        let board = self.look_after_tasks(board, deadline).await?;
-        Ok(if self.is_cleanup_due() { self.clean_ledger(board, deadline).await } else { board })
+        let snapshot = self.read().await?;
+        let snapshot = Box::pin(self.conduct_from(snapshot, &input, deadline)).await?;
+        let snapshot = self.settle_stopped_tasks(snapshot, deadline).await?;
+        if self.is_cleanup_due() { self.clean_up(snapshot, deadline).await } else { Ok(snapshot.board) }
     }
 
-    async fn look_after_tasks(&self, mut board: Board, deadline: Deadline) -> Result<Board, EngineError> {
-        let running: Vec<(RunId, Run)> = board
+    async fn settle_stopped_tasks(&self, mut snapshot: Snapshot, deadline: Deadline) -> Result<Snapshot, EngineError> {
+        let running: Vec<(RunId, Run)> = snapshot
+            .board
             .runs
             .iter()
             .filter(|(_, run)| run.attempt.is_running())
@@ -31,16 +38,16 @@ impl<P: Ports> Engine<P> {
         let arns: Vec<String> =
             running.iter().filter_map(|(_, run)| run.attempt.task_arn().map(str::to_owned)).collect();
         if arns.is_empty() {
-            return Ok(board);
+            return Ok(snapshot);
         }
         let described = self.ports.describe_tasks(&arns).await?;
-        for (arn, reason) in &described.failed {
-            tracing::warn!(arn, reason, "ECS did not describe this task");
+        for failure in &described.failed {
+            tracing::warn!(arn = failure.task_arn, reason = failure.reason, "ECS did not describe this task");
         }
-        for facts in described.tasks.iter().filter(|facts| facts.is_stopped()) {
-            if let Some(stop) = self.observe(facts).await? {
-                tracing::info!(run = %stop.run, task = stop.task_arn, "the sweep found a task that stopped");
-                board = Box::pin(self.conduct(&Input::Stopped(Box::new(stop)), deadline)).await?;
+        for task in described.tasks.iter().filter(|task| task.is_stopped()) {
+            if let Some(stop) = self.observe(task).await? {
+                tracing::info!(run = %stop.run, task = stop.task_arn, "the sweep found a stopped task");
+                snapshot = Box::pin(self.conduct_from(snapshot, &Input::Stopped(Box::new(stop)), deadline)).await?;
             }
         }
         for (id, run) in running {
@@ -48,19 +55,19 @@ impl<P: Ports> Engine<P> {
             else {
                 continue;
             };
-            if let Some(stop) = self.gone(&id, &run, arn).await? {
-                board = Box::pin(self.conduct(&Input::Stopped(Box::new(stop)), deadline)).await?;
+            if let Some(stop) = self.missing_task(&id, &run, arn).await? {
+                snapshot = Box::pin(self.conduct_from(snapshot, &Input::Stopped(Box::new(stop)), deadline)).await?;
             }
         }
-        Ok(board)
+        Ok(snapshot)
     }
 
-    /// A task that ECS knows no more counts as stopped only once its claim is an hour old: `DescribeTasks` is eventually consistent, and
-    /// forgets a stopped task after about an hour.
-    async fn gone(&self, id: &RunId, run: &Run, task_arn: &str) -> Result<Option<StoppedTask>, EngineError> {
+    /// Returns a task that ECS does not know as stopped, but only once its claim is an hour old: `DescribeTasks` is eventually consistent, and
+    /// ECS forgets a stopped task after about an hour.
+    async fn missing_task(&self, id: &RunId, run: &Run, task_arn: &str) -> Result<Option<StoppedTask>, EngineError> {
         let number = run.attempt.number;
         let claim = self.ports.claim(id, number).await?;
-        let since = claim.as_ref().map_or(run.attempt.since, |(_, at)| *at);
+        let since = claim.as_ref().map_or(run.attempt.since, |claim| claim.written_at);
         if !long_gone(since, self.ports.now()) {
             return Ok(None);
         }
@@ -68,10 +75,10 @@ impl<P: Ports> Engine<P> {
             run: id.clone(),
             attempt: number,
             task_arn: task_arn.to_owned(),
-            reason: "ECS does not know its task any more, and told nobody that it stopped".to_owned(),
+            reason: "ECS does not know its task any more, and no event said that it stopped".to_owned(),
             class: StopClass::Gone,
             exit_code: None,
-            claim,
+            claim: claim.map(|claim| (claim.claim, claim.written_at)),
             result: self.ports.result(id, number).await?,
         }))
     }

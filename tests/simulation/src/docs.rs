@@ -7,8 +7,8 @@ use std::{
 
 use jiff::Timestamp;
 use landfall_engine::{
-    CompareAndSwap, EngineError, PutNew,
-    docs::{AsOf, Files, POINTER, Pointer},
+    CompareAndSwap, EngineError, Etag, PutNew,
+    docs::{AsOf, FileVersion, Files, MediaType, POINTER, Pointer},
 };
 use landfall_planner::{PendingDocs, Plan, ReleaseId, RunResult};
 use serde_json::{Map, Value, json};
@@ -31,17 +31,17 @@ impl Files for SimFiles {
         key.to_owned()
     }
 
-    async fn get(&self, key: &str) -> Result<Option<(Vec<u8>, String)>, EngineError> {
+    async fn get(&self, key: &str) -> Result<Option<FileVersion>, EngineError> {
         let found = self.0.read("a file", |world| world.shelf.files.get(key).cloned()).await?;
-        Ok(found.map(|(bytes, etag)| (bytes.to_vec(), etag.to_string())))
+        Ok(found.map(|(bytes, etag)| FileVersion { bytes: bytes.to_vec(), etag: Etag::new(etag.to_string()) }))
     }
 
-    async fn put(&self, key: &str, bytes: &[u8], _: &str) -> Result<(), EngineError> {
+    async fn put(&self, key: &str, bytes: &[u8], _: MediaType) -> Result<(), EngineError> {
         let (key, bytes) = (key.to_owned(), bytes.to_vec());
         self.0.write("a file", Call::Write, move |world| world.put_file(&key, bytes)).await
     }
 
-    async fn put_new(&self, key: &str, bytes: &[u8], _: &str) -> Result<PutNew, EngineError> {
+    async fn put_new(&self, key: &str, bytes: &[u8], _: MediaType) -> Result<PutNew, EngineError> {
         let (name, ours) = (key.to_owned(), bytes.to_vec());
         let put = move |world: &mut World| {
             let is_new = !world.shelf.files.contains_key(&name);
@@ -49,15 +49,15 @@ impl Files for SimFiles {
             if is_new {
                 world.put_file(&name, ours.clone());
             }
-            if is_new { PutNew::Created { etag: String::new() } } else { PutNew::Exists }
+            if is_new { PutNew::Created { etag: Etag::new("") } } else { PutNew::Exists }
         };
         self.0.put_new("a file", put, |world| world.shelf.files.get(key).map(|(there, _)| **there == bytes)).await
     }
 
-    async fn swap(&self, key: &str, etag: &str, bytes: &[u8]) -> Result<CompareAndSwap, EngineError> {
-        let (key, etag, bytes) = (key.to_owned(), etag.to_owned(), bytes.to_vec());
+    async fn swap(&self, key: &str, etag: &Etag, bytes: &[u8]) -> Result<CompareAndSwap, EngineError> {
+        let (key, etag, bytes) = (key.to_owned(), etag.clone(), bytes.to_vec());
         let swapped = self.0.write("a compare-and-swap of a file", Call::Conditional, move |world| {
-            let same = world.shelf.files.get(&key).is_some_and(|(_, there)| there.to_string() == etag);
+            let same = world.shelf.files.get(&key).is_some_and(|(_, there)| there.to_string() == etag.as_str());
             let same = same || world.overwrites(&key);
             if same {
                 world.put_file(&key, bytes);
@@ -65,7 +65,7 @@ impl Files for SimFiles {
             same
         });
         Ok(match swapped.await {
-            Ok(true) => CompareAndSwap::Written { etag: String::new() },
+            Ok(true) => CompareAndSwap::Written { etag: Etag::new("") },
             Ok(false) => CompareAndSwap::Conflict,
             Err(error) => CompareAndSwap::Unknown { fault: error.to_string() },
         })

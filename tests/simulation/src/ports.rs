@@ -3,10 +3,16 @@
 use std::{rc::Rc, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use landfall_engine::{CompareAndSwap, DescribedTasks, EngineError, Ports, PutNew, RunTaskOutcome, StartRefusal};
+use landfall_engine::{
+    ClaimRecord, CompareAndSwap, DeadLetterCounts, DescribedTasks, EngineError, Etag, NextStep, PutNew, ReadBoard,
+    ReadPlan, RunTaskOutcome, StartRefusal,
+    ports::{
+        AttemptStore, BoardStore, Clock, LedgerStore, Messages, PlanStore, ReleaseStore, StackSettings, TaskStop, Tasks,
+    },
+};
 use landfall_manifest::Index;
 use landfall_planner::{
-    Board, Claim, Compiled, LedgerObject, Nonce, Plan, Release, ReleaseId, RunId, RunResult, RunTaskCall, StoredBoard,
+    Board, Claim, Compiled, LedgerHeader, LedgerObject, Nonce, Plan, Release, ReleaseId, RunId, RunResult, RunTaskCall,
     TaskSettings, compact_timestamp,
 };
 use serde_json::Value;
@@ -32,7 +38,7 @@ pub struct SimPorts {
 struct NoAnswer(&'static str);
 
 fn lost(what: &'static str) -> EngineError {
-    EngineError::World(Box::new(NoAnswer(what)))
+    EngineError::call(NoAnswer(what), NextStep::Retry)
 }
 
 impl SimPorts {
@@ -100,7 +106,7 @@ impl SimPorts {
                 return Ok(answer);
             }
             match self.read(what, |world| mine(world)).await {
-                Ok(Some(true)) => return Ok(PutNew::Created { etag: String::new() }),
+                Ok(Some(true)) => return Ok(PutNew::Created { etag: Etag::new("") }),
                 Ok(Some(false)) => return Ok(PutNew::Exists),
                 Ok(None) | Err(_) => {}
             }
@@ -110,10 +116,10 @@ impl SimPorts {
 }
 
 fn created(is_new: bool) -> PutNew {
-    if is_new { PutNew::Created { etag: String::new() } } else { PutNew::Exists }
+    if is_new { PutNew::Created { etag: Etag::new("") } } else { PutNew::Exists }
 }
 
-impl Ports for SimPorts {
+impl Clock for SimPorts {
     fn now(&self) -> Timestamp {
         at(self.world.borrow().now + self.skew)
     }
@@ -128,7 +134,9 @@ impl Ports for SimPorts {
         let time = self.world.borrow_mut().rng.i64(0..=most);
         wait(&self.world, time).await;
     }
+}
 
+impl StackSettings for SimPorts {
     fn stack(&self) -> &'static str {
         "simulated"
     }
@@ -136,8 +144,10 @@ impl Ports for SimPorts {
     fn task(&self) -> Option<&TaskSettings> {
         self.task.as_ref()
     }
+}
 
-    async fn board(&self) -> Result<(StoredBoard, String), EngineError> {
+impl BoardStore for SimPorts {
+    async fn board(&self) -> Result<ReadBoard, EngineError> {
         let created = self.world.borrow().misbehaves(Misbehaviour::BoardCreated).then(|| Board::new(self.now()));
         self.read("the board", |world| {
             if let (None, Some(board)) = (&world.board, created) {
@@ -148,23 +158,36 @@ impl Ports for SimPorts {
             if world.misbehaves(Misbehaviour::NoncesHidden) {
                 board.nonces.clear();
             }
-            Some((board.into(), etag.to_string()))
+            Some(ReadBoard { board: board.into(), etag: Etag::new(etag.to_string()) })
         })
         .await?
         .ok_or_else(|| EngineError::NoBoard { address: "board.json".to_owned() })
     }
 
-    async fn compare_and_swap_board(&self, etag: &str, board: &Board) -> Result<CompareAndSwap, EngineError> {
-        let (etag, board) = (etag.to_owned(), board.clone());
-        let swapped =
-            self.write("the compare-and-swap", Call::Conditional, move |world| world.swap(&etag, board)).await;
-        Ok(match swapped {
-            Ok(true) => CompareAndSwap::Written { etag: String::new() },
-            Ok(false) => CompareAndSwap::Conflict,
+    async fn compare_and_swap_board(&self, etag: &Etag, board: &Board) -> Result<CompareAndSwap, EngineError> {
+        let (etag, board) = (etag.clone(), board.clone());
+        let swap = move |world: &mut World| world.swap(etag.as_str(), board).then(|| world.board_etag());
+        Ok(match self.write("the compare-and-swap", Call::Conditional, swap).await {
+            Ok(Some(etag)) => CompareAndSwap::Written { etag },
+            Ok(None) => CompareAndSwap::Conflict,
             Err(error) => CompareAndSwap::Unknown { fault: error.to_string() },
         })
     }
 
+    async fn restore_board(&self, replaced: Option<&Etag>, board: &Board) -> Result<CompareAndSwap, EngineError> {
+        let (replaced, board) = (replaced.cloned(), board.clone());
+        let restore = move |world: &mut World| {
+            world.restore(replaced.as_ref().map(Etag::as_str), board).then(|| world.board_etag())
+        };
+        Ok(match self.write("the board", Call::Conditional, restore).await {
+            Ok(Some(etag)) => CompareAndSwap::Written { etag },
+            Ok(None) => CompareAndSwap::Conflict,
+            Err(error) => CompareAndSwap::Unknown { fault: error.to_string() },
+        })
+    }
+}
+
+impl ReleaseStore for SimPorts {
     async fn release(&self, id: &ReleaseId) -> Result<Arc<Release>, EngineError> {
         self.read("a release", |world| world.releases.get(id).cloned())
             .await?
@@ -181,6 +204,12 @@ impl Ports for SimPorts {
         .await
     }
 
+    async fn unprocessed_releases(&self, after: Option<&ReleaseId>) -> Result<Vec<ReleaseId>, EngineError> {
+        self.read("the releases", |world| world.unheard(after)).await
+    }
+}
+
+impl PlanStore for SimPorts {
     async fn put_plan(&self, plan: &Plan) -> Result<PutNew, EngineError> {
         let (ours, run) = (plan.clone(), plan.run_id.clone());
         self.put_new(
@@ -195,11 +224,20 @@ impl Ports for SimPorts {
         .await
     }
 
-    async fn plan(&self, run: &RunId) -> Result<Result<Plan, String>, EngineError> {
+    async fn plan(&self, run: &RunId) -> Result<ReadPlan, EngineError> {
         let plan = self.read("a plan", |world| world.plans.get(run).cloned()).await?;
-        Ok(plan.ok_or_else(|| format!("the plan of {run} is missing")))
+        let missing = || ReadPlan::Unusable { reason: format!("the plan of {run} is missing") };
+        Ok(plan.map_or_else(missing, |plan| ReadPlan::Found(Box::new(plan))))
     }
 
+    async fn runs_since(&self, since: Timestamp) -> Result<Vec<RunId>, EngineError> {
+        let from = compact_timestamp(since);
+        self.read("the runs", |world| world.plans.keys().filter(|run| run.as_str() >= from.as_str()).cloned().collect())
+            .await
+    }
+}
+
+impl LedgerStore for SimPorts {
     async fn put_ledger(&self, key: &str, page: &LedgerObject) -> Result<PutNew, EngineError> {
         let (key, ours) = (key.to_owned(), page.clone());
         let put = {
@@ -230,39 +268,12 @@ impl Ports for SimPorts {
         self.read("a page", |world| world.ledger.get(key).cloned()).await
     }
 
-    async fn ledger_page_before(&self, key: &str) -> Result<Option<Option<String>>, EngineError> {
-        self.read("a page's first line", |world| world.ledger.get(key).map(|page| page.header.previous.clone())).await
+    async fn ledger_header(&self, key: &str) -> Result<Option<LedgerHeader>, EngineError> {
+        self.read("a page's first line", |world| world.ledger.get(key).map(|page| page.header.clone())).await
     }
+}
 
-    async fn unheard_releases(&self, after: Option<&ReleaseId>) -> Result<Vec<ReleaseId>, EngineError> {
-        self.read("the releases", |world| world.unheard(after)).await
-    }
-
-    async fn offer_again(&self, release: &ReleaseId) -> Result<(), EngineError> {
-        let version = self.world.borrow().version(release);
-        self.write("PutEvents", Call::Write, move |world| {
-            world.later(100, Happening::Invoke(Function::OnRelease(version), 0));
-        })
-        .await
-    }
-
-    async fn runs_since(&self, since: Timestamp) -> Result<Vec<RunId>, EngineError> {
-        let from = compact_timestamp(since);
-        self.read("the runs", |world| world.plans.keys().filter(|run| run.as_str() >= from.as_str()).cloned().collect())
-            .await
-    }
-
-    async fn restore_board(&self, over: Option<&str>, board: &Board) -> Result<CompareAndSwap, EngineError> {
-        let (over, board) = (over.map(str::to_owned), board.clone());
-        let restored =
-            self.write("the board", Call::Conditional, move |world| world.restore(over.as_deref(), board)).await;
-        Ok(match restored {
-            Ok(true) => CompareAndSwap::Written { etag: String::new() },
-            Ok(false) => CompareAndSwap::Conflict,
-            Err(error) => CompareAndSwap::Unknown { fault: error.to_string() },
-        })
-    }
-
+impl AttemptStore for SimPorts {
     async fn put_claim(&self, run: &RunId, attempt: u32, claim: &Claim) -> Result<PutNew, EngineError> {
         if matches!(claim, Claim::Revoked { .. }) && self.world.borrow().misbehaves(Misbehaviour::RevokeSkipped) {
             return Ok(created(true));
@@ -275,16 +286,18 @@ impl Ports for SimPorts {
         self.put_new("a claim", put, |world| world.claims.get(&key).map(|(there, _)| there == claim)).await
     }
 
-    async fn claim(&self, run: &RunId, attempt: u32) -> Result<Option<(Claim, Timestamp)>, EngineError> {
+    async fn claim(&self, run: &RunId, attempt: u32) -> Result<Option<ClaimRecord>, EngineError> {
         let key = (run.clone(), attempt);
         let claim = self.read("a claim", |world| world.claims.get(&key).cloned()).await?;
-        Ok(claim.map(|(claim, time)| (claim, at(time))))
+        Ok(claim.map(|(claim, time)| ClaimRecord { claim, written_at: at(time) }))
     }
 
     async fn result(&self, run: &RunId, attempt: u32) -> Result<Option<RunResult>, EngineError> {
         self.read("a result", |world| world.results.get(&(run.clone(), attempt)).cloned()).await
     }
+}
 
+impl Tasks for SimPorts {
     async fn run_task(&self, call: &RunTaskCall) -> RunTaskOutcome {
         let mut call = call.clone();
         if self.world.borrow().misbehaves(Misbehaviour::TokenReused) {
@@ -319,8 +332,8 @@ impl Ports for SimPorts {
         self.read("DescribeTasks", |world| world.describe(arns)).await
     }
 
-    async fn stop_task(&self, arn: &str, _: &str) -> Result<(), EngineError> {
-        let arn = arn.to_owned();
+    async fn stop_task(&self, stop: TaskStop<'_>) -> Result<(), EngineError> {
+        let arn = stop.task_arn.to_owned();
         self.write("StopTask", Call::Write, move |world| {
             world.later(0, Happening::TaskInterrupted(arn.clone()));
             // SIGTERM, and SIGKILL after the container's stopTimeout.
@@ -328,11 +341,9 @@ impl Ports for SimPorts {
         })
         .await
     }
+}
 
-    async fn dead_letters(&self) -> Result<Option<(u64, u64)>, EngineError> {
-        self.read("GetQueueAttributes", |world| Some((world.dead.len() as u64, 0))).await
-    }
-
+impl Messages for SimPorts {
     async fn wake(&self, time: Timestamp) -> Result<(), EngineError> {
         self.write("a wake", Call::Write, move |world| {
             let visible_at = ms(time).clamp(world.now, world.now + 15 * crate::scenario::MINUTE);
@@ -355,6 +366,19 @@ impl Ports for SimPorts {
             _ => {}
         })
         .await
+    }
+
+    async fn offer_again(&self, release: &ReleaseId) -> Result<(), EngineError> {
+        let version = self.world.borrow().version(release);
+        self.write("PutEvents", Call::Write, move |world| {
+            world.later(100, Happening::Invoke(Function::OnRelease(version), 0));
+        })
+        .await
+    }
+
+    async fn dead_letters(&self) -> Result<Option<DeadLetterCounts>, EngineError> {
+        let count = |world: &mut World| Some(DeadLetterCounts { loads: world.dead.len() as u64, functions: 0 });
+        self.read("GetQueueAttributes", count).await
     }
 }
 

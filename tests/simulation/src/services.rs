@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use landfall_engine::{DescribedTasks, RunTaskOutcome, TaskState};
+use landfall_engine::{DescribedTasks, Etag, RunTaskOutcome, TaskState};
 use landfall_planner::{
     ATTEMPT_VARIABLE, Board, Claim, InboundEvent, OperatorAction, OperatorCommand, ReleaseId, RunId, RunTaskCall,
     invariants,
@@ -25,6 +25,11 @@ impl World {
         }
         self.put_board(board);
         true
+    }
+
+    /// The ETag of the board in place.
+    pub fn board_etag(&self) -> Etag {
+        Etag::new(self.board.as_ref().map(|(_, etag)| etag.to_string()).unwrap_or_default())
     }
 
     /// `PutObject` of a board with `If-None-Match: *`, or with `If-Match` over what was to be restored: whether it was done.

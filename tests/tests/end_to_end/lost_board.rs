@@ -27,7 +27,7 @@ impl World {
             "LANDFALL_STATE_BUCKET" => Some(stack.output("StateBucket").unwrap().to_owned()),
             _ => None,
         });
-        AwsEngine::over(Aws::recording(stack.clients().clone(), config.unwrap()))
+        AwsEngine::new(Aws::recording(stack.clients().clone(), config.unwrap()))
     }
 }
 
@@ -74,9 +74,8 @@ async fn a_board_that_was_deleted_or_spoilt_is_restored_and_everything_runs_agai
     state.put(&key, stray.to_jsonl().unwrap().as_bytes(), "application/x-ndjson").await.unwrap();
     let told = world.lines().await;
     let engine = world.loop_of_ones_own();
-    let ledger_cleaned_to =
-        engine.clean_ledger(board, Deadline::after(clock::now(), SignedDuration::from_secs(30))).await;
-    assert!(ledger_cleaned_to.ledger_cleaned_to.is_some());
+    let cleaned = engine.clean_ledger(Deadline::after(clock::now(), SignedDuration::from_secs(30))).await.unwrap();
+    assert!(cleaned.ledger_cleaned_to.is_some());
     assert!(state.get(&key).await.unwrap().is_none(), "the stray is gone");
     assert_eq!(world.lines().await, told, "and the chain is whole");
 

@@ -5,8 +5,9 @@ use std::{
 
 use landfall_aws::{
     Clients, Config, TaskState,
-    tasks::{RunTaskOutcome, StartRefusal, Stopping},
+    tasks::{RunTaskOutcome, StartRefusal, StopOutcome},
 };
+use landfall_engine::ports::TaskStop;
 use landfall_planner::{Capacity, RunTaskCall, TaskSettings};
 
 use crate::launched::launch;
@@ -72,7 +73,7 @@ async fn a_task_of_a_pinned_image_is_started_once_and_seen_to_its_end() {
 
     let nobody = format!("{}/00000000000000000000000000000000", cluster.replace(":cluster/", ":task/"));
     assert_eq!(tasks.describe(std::slice::from_ref(&nobody)).await.unwrap().missing, [nobody.as_str()]);
-    assert_eq!(tasks.stop(&nobody, "no reason").await, Ok(Stopping::NotFound));
+    assert_eq!(tasks.stop(TaskStop { task_arn: &nobody, reason: "no reason" }).await, Ok(StopOutcome::NotFound));
 
     let mut nowhere = RunTaskCall { client_token: "run-3".to_owned(), ..call };
     nowhere.settings.task_definition = "shop:99".to_owned();

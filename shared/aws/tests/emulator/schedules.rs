@@ -1,4 +1,4 @@
-use landfall_aws::{clock, queue::Depth, schedules::WantedSchedule};
+use landfall_aws::{clock, config::ScheduleSettings, queue::Depth, schedules::WantedSchedule};
 use serde_json::json;
 
 use crate::launched::launch;
@@ -19,8 +19,12 @@ async fn a_group_is_brought_to_what_is_wanted_and_then_left_alone() {
     scheduler.create_schedule_group().name("jobs").send().await.unwrap();
     let schedules = emulator.clients().await.schedules();
     let reconcile = async |wanted: &[WantedSchedule]| {
-        let function = "arn:aws:lambda:eu-west-1:111122223333:function:on-schedule";
-        let changes = schedules.reconcile("jobs", wanted, function, "arn:aws:iam::111122223333:role/scheduler").await;
+        let settings = ScheduleSettings {
+            group: "jobs".to_owned(),
+            target_arn: "arn:aws:lambda:eu-west-1:111122223333:function:on-schedule".to_owned(),
+            role_arn: "arn:aws:iam::111122223333:role/scheduler".to_owned(),
+        };
+        let changes = schedules.reconcile(&settings, wanted).await;
         let changes = changes.unwrap();
         (changes.created, changes.updated, changes.deleted)
     };

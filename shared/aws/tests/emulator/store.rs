@@ -53,7 +53,7 @@ async fn a_compare_and_swap_needs_the_newest_etag(store: &Store) {
     assert!(matches!(store.swap("board.json", &second, b"{\"seq\":3}").await, Ok(CompareAndSwap::Written { .. })));
     store.delete("board.json").await.unwrap();
     let gone = store.swap("board.json", &second, b"{}").await;
-    assert!(matches!(gone, Err(StoreError::Missing { .. })), "{gone:?}");
+    assert!(matches!(gone, Err(StoreError::NotFound { .. })), "{gone:?}");
     assert_eq!(store.get("board.json").await, Ok(None), "a compare-and-swap never creates");
 }
 

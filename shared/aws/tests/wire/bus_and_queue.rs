@@ -1,6 +1,6 @@
 //! `EventBridge`, SQS and Scheduler.
 
-use landfall_aws::{CallError, schedules::WantedSchedule};
+use landfall_aws::{CallError, config::ScheduleSettings, schedules::WantedSchedule};
 use serde_json::json;
 
 use crate::stub::{Reply, Stub};
@@ -73,7 +73,12 @@ async fn a_schedule_that_another_function_made_in_between_is_updated() {
         input: json!({ "job": "nightly", "scheduled_time": "<aws.scheduler.scheduled-time>" }),
     };
     let schedules = stub.clients().await.schedules();
-    let changes = schedules.reconcile("shop-jobs", &[wanted], "arn:function", "arn:role").await.unwrap();
+    let settings = ScheduleSettings {
+        group: "shop-jobs".to_owned(),
+        target_arn: "arn:function".to_owned(),
+        role_arn: "arn:role".to_owned(),
+    };
+    let changes = schedules.reconcile(&settings, &[wanted]).await.unwrap();
     assert_eq!((changes.created.len(), changes.deleted.len()), (1, 0));
     let seen = stub.seen();
     let put = seen.iter().find(|it| it.method == "PUT").unwrap();

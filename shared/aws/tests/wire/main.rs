@@ -5,6 +5,7 @@
 
 mod bus_and_queue;
 mod credentials;
+mod engine;
 mod store;
 mod stub;
 mod task_definitions;

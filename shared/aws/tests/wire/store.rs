@@ -1,7 +1,7 @@
 //! S3: conditional writes, and lost replies to them.
 
 use landfall_aws::{
-    CallError, Store, StoreError,
+    CallError, Etag, Store, StoreError,
     store::{CompareAndSwap, PutNew},
 };
 
@@ -21,12 +21,12 @@ async fn put_new(replies: Vec<Reply>) -> (Result<PutNew, StoreError>, Vec<Reques
 
 async fn swap(replies: Vec<Reply>) -> (Result<CompareAndSwap, StoreError>, Vec<Request>) {
     let stub = Stub::script(replies).await;
-    let outcome = store(&stub).await.swap("board.json", "\"e1\"", b"{}").await;
+    let outcome = store(&stub).await.swap("board.json", &Etag::new("\"e1\""), b"{}").await;
     (outcome, stub.seen())
 }
 
 fn created(etag: &str) -> PutNew {
-    PutNew::Created { etag: format!("\"{etag}\"") }
+    PutNew::Created { etag: Etag::new(format!("\"{etag}\"")) }
 }
 
 fn methods(seen: &[Request]) -> Vec<&str> {
@@ -102,7 +102,7 @@ async fn a_store_that_stays_broken_is_given_up_and_may_be_tried_again() {
 async fn a_missing_permission_is_named_and_not_tried_again() {
     let (outcome, seen) = put_new(vec![Reply::xml_error(403, "AccessDenied")]).await;
     let error = outcome.unwrap_err();
-    assert!(matches!(error, StoreError::Call(CallError::Denied { .. })));
+    assert!(matches!(error, StoreError::Call(CallError::PermissionDenied { .. })));
     assert_eq!(
         error.to_string(),
         "s3:PutObject on s3://state/runs/r1/1/claim is not allowed: add it to the role, or check that the thing exists (AccessDenied: says S3 (HTTP 403))"
@@ -181,7 +181,7 @@ async fn whatever_happens_to_two_tries_the_answer_is_true() {
 #[tokio::test]
 async fn a_compare_and_swap_is_bound_to_the_object_that_was_read() {
     let (outcome, seen) = swap(vec![Reply::written("e2")]).await;
-    assert_eq!(outcome, Ok(CompareAndSwap::Written { etag: "\"e2\"".to_owned() }));
+    assert_eq!(outcome, Ok(CompareAndSwap::Written { etag: Etag::new("\"e2\"") }));
     let [put] = seen.as_slice() else { panic!("{seen:?}") };
     assert_eq!(put.header("if-match"), Some("\"e1\""));
     assert_eq!(put.header("if-none-match"), None);
@@ -211,7 +211,7 @@ async fn a_compare_and_swap_of_which_no_one_knows_is_not_repeated() {
 #[tokio::test]
 async fn a_compare_and_swap_of_a_missing_object_creates_none() {
     let (outcome, _) = swap(vec![Reply::xml_error(404, "NoSuchKey")]).await;
-    assert_eq!(outcome, Err(StoreError::Missing { address: "s3://state/board.json".to_owned() }));
+    assert_eq!(outcome, Err(StoreError::NotFound { address: "s3://state/board.json".to_owned() }));
     let (outcome, _) = swap(vec![Reply::xml_error(404, "NoSuchBucket")]).await;
     assert!(matches!(outcome, Err(StoreError::Call(CallError::Refused { .. }))), "{outcome:?}");
 }
@@ -221,7 +221,7 @@ async fn an_object_comes_with_its_etag_time_and_version() {
     let stub = Stub::script(vec![Reply::object("e1", "hello")]).await;
     let stored = store(&stub).await.get(KEY).await.unwrap().unwrap();
     assert_eq!(stored.bytes, b"hello");
-    assert_eq!(stored.etag, "\"e1\"");
+    assert_eq!(stored.etag, Etag::new("\"e1\""));
     assert_eq!(stored.last_modified.to_string(), "2026-11-22T17:14:17Z");
     assert_eq!(stored.version_id.as_deref(), Some("v1"));
 }
@@ -237,7 +237,7 @@ async fn no_object_and_no_permission_and_no_bucket_are_three_things() {
     .await;
     let store = store(&stub).await;
     assert_eq!(store.get(KEY).await, Ok(None));
-    assert!(matches!(store.get(KEY).await, Err(StoreError::Call(CallError::Denied { .. }))));
+    assert!(matches!(store.get(KEY).await, Err(StoreError::Call(CallError::PermissionDenied { .. }))));
     assert!(matches!(store.get(KEY).await, Err(StoreError::Call(CallError::Refused { .. }))));
     assert_eq!(store.head_last_modified(KEY).await, Ok(None));
 }

@@ -5,8 +5,9 @@ use std::{collections::BTreeMap, time::Duration};
 use landfall_aws::{
     Config, Tasks,
     events::parse_task_stopped,
-    tasks::{RunTaskOutcome, StartRefusal, Stopping},
+    tasks::{RunTaskOutcome, StartRefusal, StopOutcome},
 };
+use landfall_engine::ports::TaskStop;
 use landfall_planner::{Capacity, RunTaskCall, TaskSettings};
 use serde_json::{Value, json};
 
@@ -320,6 +321,10 @@ async fn tasks_are_described_in_batches_and_the_missing_kept_apart() {
     assert_eq!(tasks(&stub).await.describe(&[]).await.unwrap().missing.len(), 0);
 }
 
+fn stop(reason: &str) -> TaskStop<'_> {
+    TaskStop { task_arn: TASK, reason }
+}
+
 #[tokio::test]
 async fn a_task_that_is_gone_needs_no_stopping() {
     let stub = Stub::script(vec![
@@ -329,9 +334,9 @@ async fn a_task_that_is_gone_needs_no_stopping() {
     ])
     .await;
     let tasks = tasks(&stub).await;
-    assert_eq!(tasks.stop(TASK, &"x".repeat(2000)).await, Ok(Stopping::OperatorCommand));
-    assert_eq!(tasks.stop(TASK, "timed out").await, Ok(Stopping::NotFound));
-    assert!(tasks.stop(TASK, "timed out").await.is_err());
+    assert_eq!(tasks.stop(stop(&"x".repeat(2000))).await, Ok(StopOutcome::Requested));
+    assert_eq!(tasks.stop(stop("timed out")).await, Ok(StopOutcome::NotFound));
+    assert!(tasks.stop(stop("timed out")).await.is_err());
     let seen = stub.seen();
     assert_eq!(seen[0].json()["reason"].as_str().unwrap().len(), 255);
     assert_eq!(seen[1].json(), json!({ "cluster": CLUSTER, "task": TASK, "reason": "timed out" }));

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 /// What one run left.
 #[derive(Debug, Clone)]
 pub(crate) struct Part {
-    pub(crate) backlog: PendingDocs,
+    pub(crate) pending: PendingDocs,
     pub(crate) catalog: Value,
     pub(crate) manifest: Value,
     pub(crate) page: Option<Vec<u8>>,
@@ -19,7 +19,7 @@ pub(crate) struct Part {
 impl Part {
     /// Newer wins: by release, then by read point.
     pub(crate) fn age(&self) -> (&ReleaseId, Timestamp) {
-        (&self.backlog.release, self.backlog.read_point)
+        (&self.pending.release, self.pending.read_point)
     }
 }
 
@@ -66,7 +66,7 @@ fn from_part(part: &Part) -> Site {
         manifest: part.manifest.clone(),
         as_of: BTreeMap::new(),
         page: part.page.clone().unwrap_or_default(),
-        newest: part.backlog.clone(),
+        newest: part.pending.clone(),
     };
     for list in LISTS {
         let ids: Vec<String> = entries(&site.catalog, list).map(|(id, _)| id.clone()).collect();
@@ -82,7 +82,7 @@ fn add(site: &mut Site, part: &Part) {
         let mut manifest = part.manifest.clone();
         carry_compiled(&mut manifest, &site.manifest);
         site.manifest = manifest;
-        site.newest = part.backlog.clone();
+        site.newest = part.pending.clone();
         if let Some(page) = &part.page {
             site.page.clone_from(page);
         }
@@ -143,7 +143,7 @@ fn prune(site: &mut Site) {
 }
 
 fn as_of(part: &Part) -> AsOf {
-    AsOf { release: part.backlog.release.clone(), read_point: part.backlog.read_point }
+    AsOf { release: part.pending.release.clone(), read_point: part.pending.read_point }
 }
 
 fn entries<'a>(catalog: &'a Value, list: &str) -> impl Iterator<Item = (&'a String, &'a Value)> {
@@ -160,7 +160,7 @@ mod tests {
         let nodes: Map<String, Value> =
             catalog.iter().map(|(id, sent_at)| ((*id).to_owned(), json!(sent_at))).collect();
         Part {
-            backlog: PendingDocs {
+            pending: PendingDocs {
                 run: RunId::parse(format!("run-{second}")).unwrap(),
                 attempt: 1,
                 release: ReleaseId::parse(release).unwrap(),

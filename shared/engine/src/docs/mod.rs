@@ -1,8 +1,8 @@
-//! Docs are pending: a new immutable version of the site, then one flip of its pointer (L8).
+//! Publishing docs: a new immutable version of the site, then one move of its pointer (L8).
 //!
-//! A run knows only what it built, so its catalog is merged into the one before, node by node, by release and read point; nothing that a newer
-//! run said is overwritten, and nothing gets lost because a run was partial. The pointer `current.json` moves only to a complete version, by
-//! compare-and-compare-and-swap; who loses merges again.
+//! A run knows only what it built, so its catalog is merged into the one before, node by node, by release and read point. Nothing that a newer
+//! run wrote is overwritten, and a partial run removes nothing. The pointer `current.json` moves only to a complete version, by compare-and-swap.
+//! An invocation that loses merges again.
 
 mod merge;
 
@@ -11,34 +11,63 @@ use landfall_planner::{Input, PendingDocs, Plan, ReleaseId, RunId, compact_times
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{CompareAndSwap, Deadline, Engine, EngineError, Ports, PutNew, Snapshot};
+use crate::{
+    CompareAndSwap, Deadline, Engine, EngineError, Etag, PutNew,
+    ports::{Clock, DecisionPorts},
+};
 use merge::{Part, Site};
 
 pub use merge::AsOf;
 
 /// The pointer's key.
 pub const POINTER: &str = "current.json";
-/// The page at the root, which follows the pointer.
+/// The page at the root, which redirects to the version that the pointer names.
 const ROOT_PAGE: &str = include_str!("root.html");
-const JSON: &str = "application/json";
-const HTML: &str = "text/html; charset=utf-8";
 
-/// The objects of a bucket, as publishing uses them. An error means that nobody knows whether the call had its effect.
-#[expect(async_fn_in_trait, reason = "every user names its bucket; none needs the futures to be of a certain kind")]
-pub trait Files {
-    /// For people.
-    fn address(&self, key: &str) -> String;
-    /// An object and its etag. Reads only.
-    async fn get(&self, key: &str) -> Result<Option<(Vec<u8>, String)>, EngineError>;
-    /// Writes an object, whatever was there.
-    async fn put(&self, key: &str, bytes: &[u8], content_type: &str) -> Result<(), EngineError>;
-    /// Writes an object unless one is there.
-    async fn put_new(&self, key: &str, bytes: &[u8], content_type: &str) -> Result<PutNew, EngineError>;
-    /// Replaces an object if it still is the one with this etag.
-    async fn swap(&self, key: &str, etag: &str, bytes: &[u8]) -> Result<CompareAndSwap, EngineError>;
+/// An object and its ETag as one read returned them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileVersion {
+    /// The content.
+    pub bytes: Vec<u8>,
+    /// The ETag for [`Files::swap`].
+    pub etag: Etag,
 }
 
-/// current.json.
+/// The media type of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MediaType {
+    /// JSON.
+    Json,
+    /// HTML in UTF-8.
+    Html,
+}
+
+impl MediaType {
+    /// Returns the value of the `Content-Type` header.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Html => "text/html; charset=utf-8",
+        }
+    }
+}
+
+/// The objects of a bucket, as publishing uses them. After an error it is unknown whether the call had its effect.
+#[expect(async_fn_in_trait, reason = "each user names its type; none needs the futures to be Send")]
+pub trait Files {
+    /// Returns the address of an object, for messages.
+    fn address(&self, key: &str) -> String;
+    /// Reads an object. Changes nothing.
+    async fn get(&self, key: &str) -> Result<Option<FileVersion>, EngineError>;
+    /// Writes an object over any that exists.
+    async fn put(&self, key: &str, bytes: &[u8], media_type: MediaType) -> Result<(), EngineError>;
+    /// Writes an object unless one exists.
+    async fn put_new(&self, key: &str, bytes: &[u8], media_type: MediaType) -> Result<PutNew, EngineError>;
+    /// Replaces an object if it still has this ETag.
+    async fn swap(&self, key: &str, etag: &Etag, bytes: &[u8]) -> Result<CompareAndSwap, EngineError>;
+}
+
+/// The pointer, `current.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Pointer {
     /// The folder below `versions/`.
@@ -53,48 +82,54 @@ pub struct Pointer {
     pub published_at: Timestamp,
 }
 
-impl<P: Ports> Engine<P> {
-    /// Publishes what the board says is pending, from the runs' files in the state bucket, and puts on the board that it is.
+impl<P: DecisionPorts> Engine<P> {
+    /// Publishes the docs that the board says are pending, from the runs' files in the state bucket, and records that on the board.
+    ///
+    /// # Errors
+    ///
+    /// Fails if other invocations move the pointer until the deadline, if a file cannot be read or written, or if the board cannot be changed.
     pub async fn publish_docs(
         &self,
         state: &impl Files,
         docs: &impl Files,
         deadline: Deadline,
     ) -> Result<(), EngineError> {
-        let Snapshot { board, .. } = self.read().await?;
-        let backlog = board.docs.pending;
-        if backlog.is_empty() {
+        let snapshot = self.read().await?;
+        let pending = snapshot.board.docs.pending.clone();
+        if pending.is_empty() {
             return Ok(());
         }
-        let parts = parts(state, &backlog).await?;
+        let parts = parts(state, &pending).await?;
         if !parts.is_empty() {
-            docs.put("index.html", ROOT_PAGE.as_bytes(), HTML).await?;
+            docs.put("index.html", ROOT_PAGE.as_bytes(), MediaType::Html).await?;
             while !self.publish(docs, &parts).await? {
                 if deadline.is_over(self.ports.now()) {
                     return Err(EngineError::DocsContended);
                 }
             }
         }
-        self.commit(&Input::Published { docs: backlog }, deadline).await?;
+        self.commit_from(snapshot, &Input::Published { docs: pending }, deadline).await?;
         Ok(())
     }
+}
 
-    /// Makes one version and moves the pointer to it; false if another moved it first.
+impl<P: Clock> Engine<P> {
+    /// Writes one version and moves the pointer to it. Returns false if another invocation moved the pointer first.
     async fn publish(&self, docs: &impl Files, parts: &[Part]) -> Result<bool, EngineError> {
         let pointer = docs.get(POINTER).await?;
         let before = match &pointer {
-            Some((bytes, _)) => Some(site(docs, bytes).await?),
+            Some(pointer) => Some(site(docs, &pointer.bytes).await?),
             None => None,
         };
         let Some(site) = merge::merge(before, parts) else { return Ok(true) };
         let now = self.ports.now();
         let version = format!("{}-{}", compact_timestamp(now), self.ports.nonce());
-        let address = |name: &str| format!("versions/{version}/{name}");
+        let key = |name: &str| format!("versions/{version}/{name}");
         for (name, value) in [("catalog.json", &site.catalog), ("manifest.json", &site.manifest)] {
-            docs.put(&address(name), &json(value)?, JSON).await?;
+            docs.put(&key(name), &json(value)?, MediaType::Json).await?;
         }
-        docs.put(&address("as_of.json"), &json(&site.as_of)?, JSON).await?;
-        docs.put(&address("index.html"), &site.page, HTML).await?;
+        docs.put(&key("as_of.json"), &json(&site.as_of)?, MediaType::Json).await?;
+        docs.put(&key("index.html"), &site.page, MediaType::Html).await?;
         let next = Pointer {
             version,
             release: site.newest.release,
@@ -104,55 +139,53 @@ impl<P: Ports> Engine<P> {
         };
         let next = json(&next)?;
         Ok(match pointer {
-            None => matches!(docs.put_new(POINTER, &next, JSON).await?, PutNew::Created { .. }),
-            Some((_, etag)) => match docs.swap(POINTER, &etag, &next).await? {
+            None => matches!(docs.put_new(POINTER, &next, MediaType::Json).await?, PutNew::Created { .. }),
+            Some(pointer) => match docs.swap(POINTER, &pointer.etag, &next).await? {
                 CompareAndSwap::Written { .. } => true,
                 CompareAndSwap::Conflict => false,
-                // Whoever's version it is now: merging once more is right either way.
-                CompareAndSwap::Unknown { .. } => docs.get(POINTER).await?.is_some_and(|(there, _)| there == next),
+                // If another invocation moved the pointer, merging once more is right.
+                CompareAndSwap::Unknown { .. } => docs.get(POINTER).await?.is_some_and(|now| now.bytes == next),
             },
         })
     }
 }
 
-/// What the runs left. One whose files are gone or unreadable has no docs to give, and is passed over: its nodes keep what they had.
-async fn parts(state: &impl Files, backlog: &[PendingDocs]) -> Result<Vec<Part>, EngineError> {
+/// Reads what the runs left, oldest first. A run whose files are missing or malformed is left out: its nodes keep the docs that they had.
+async fn parts(state: &impl Files, pending: &[PendingDocs]) -> Result<Vec<Part>, EngineError> {
     let mut parts = Vec::new();
-    for backlog in backlog {
-        let prefix = Plan::attempt_prefix(&backlog.run, backlog.attempt);
+    for pending in pending {
+        let prefix = Plan::attempt_prefix(&pending.run, pending.attempt);
         let get = async |name: &str| state.get(&format!("{prefix}{name}")).await;
         let (catalog, manifest) = (get("catalog.json").await?, get("manifest.json").await?);
-        let json = |stored: Option<(Vec<u8>, String)>| {
-            stored.and_then(|(bytes, _)| serde_json::from_slice::<Value>(&bytes).ok())
-        };
+        let json = |file: Option<FileVersion>| file.and_then(|file| serde_json::from_slice::<Value>(&file.bytes).ok());
         let (Some(catalog), Some(manifest)) = (json(catalog), json(manifest)) else {
-            tracing::error!(run = %backlog.run, "its catalog.json or manifest.json is gone or unreadable: no docs from it");
+            tracing::error!(run = %pending.run, "catalog.json or manifest.json is missing or malformed: the docs of this run are left out");
             continue;
         };
-        let page = get("index.html").await?.map(|(bytes, _)| bytes);
-        parts.push(Part { backlog: backlog.clone(), catalog, manifest, page });
+        let page = get("index.html").await?.map(|file| file.bytes);
+        parts.push(Part { pending: pending.clone(), catalog, manifest, page });
     }
     parts.sort_by(|a, b| a.age().cmp(&b.age()));
     Ok(parts)
 }
 
-/// The version that the pointer names.
+/// Reads the version that the pointer names.
 async fn site(docs: &impl Files, pointer: &[u8]) -> Result<Site, EngineError> {
-    let unreadable = |address: String| move |source| EngineError::Document { address, source };
-    let pointer: Pointer = serde_json::from_slice(pointer).map_err(unreadable(docs.address(POINTER)))?;
-    let read = async |name: &str| {
-        let key = format!("versions/{}/{name}", pointer.version);
-        docs.get(&key).await.map(|stored| (stored.map(|(bytes, _)| bytes).unwrap_or_default(), docs.address(&key)))
+    let malformed = |address: String| move |source| EngineError::Document { address, source };
+    let pointer: Pointer = serde_json::from_slice(pointer).map_err(malformed(docs.address(POINTER)))?;
+    let key = |name: &str| format!("versions/{}/{name}", pointer.version);
+    let read =
+        async |name: &str| docs.get(&key(name)).await.map(|file| file.map(|file| file.bytes).unwrap_or_default());
+    let parse = async |name: &str| {
+        let bytes = read(name).await?;
+        serde_json::from_slice::<Value>(&bytes).map_err(malformed(docs.address(&key(name))))
     };
-    let (catalog, catalog_at) = read("catalog.json").await?;
-    let (manifest, manifest_at) = read("manifest.json").await?;
-    let (as_of, as_of_at) = read("as_of.json").await?;
-    let (page, _) = read("index.html").await?;
+    let as_of = read("as_of.json").await?;
     Ok(Site {
-        catalog: serde_json::from_slice(&catalog).map_err(unreadable(catalog_at))?,
-        manifest: serde_json::from_slice(&manifest).map_err(unreadable(manifest_at))?,
-        as_of: serde_json::from_slice(&as_of).map_err(unreadable(as_of_at))?,
-        page,
+        catalog: parse("catalog.json").await?,
+        manifest: parse("manifest.json").await?,
+        as_of: serde_json::from_slice(&as_of).map_err(malformed(docs.address(&key("as_of.json"))))?,
+        page: read("index.html").await?,
         newest: PendingDocs {
             run: pointer.run_id,
             attempt: 0,

@@ -51,8 +51,8 @@ pub(super) async fn invoke(
         }
         Function::OnRelease(version) => {
             let parts = parts(&world.borrow(), version);
-            if let Offered::InPlace(_, board) = engine.offer(&parts, deadline).await? {
-                engine.perform(*board, deadline).await?;
+            if let Offered::InPlace { snapshot, .. } = engine.offer(&parts, deadline).await? {
+                engine.perform(*snapshot, deadline).await?;
             }
         }
         Function::Recover(back) => recover(engine, back, world).await?,
@@ -71,10 +71,10 @@ async fn recover(engine: &Engine<SimPorts>, back: usize, world: &Shared) -> Resu
         // The first version that has a release: before it there was nothing to lose.
         let old = world.versions.iter().rev().filter(|board| board.release.is_some()).nth(back);
         let old = old.or(world.versions.get(1)).map(|board| Board::clone(board));
-        (old, world.board.as_ref().map(|(_, etag)| etag.to_string()))
+        (old, world.board.is_some().then(|| world.board_etag()))
     };
     let Some(old) = old else { return Ok(()) };
-    let recovered = engine.recover(StoredBoard::from(old), over.as_deref()).await?;
+    let recovered = engine.recover(StoredBoard::from(old), over.as_ref()).await?;
     let newer = recovered.release.filter(|release| recovered.board.release.as_ref().is_some_and(|now| release > now));
     if let Some(release) = newer {
         let mut world = world.borrow_mut();

@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use landfall_engine::{CompareAndSwap, EngineError, Ports, PutNew, RunTaskOutcome, docs::Files};
+use landfall_engine::{
+    ClaimRecord, CompareAndSwap, EngineError, Ports, PutNew, ReadBoard, ReadPlan, RunTaskOutcome,
+    docs::{FileVersion, Files, MediaType},
+    ports::TaskStop,
+};
 use landfall_planner::{
     Board, Capacity, Claim, LedgerHeader, LedgerObject, Nonce, PLAN_VERSION, Plan, ReleaseId, RunId, ledger_key,
 };
@@ -29,15 +33,17 @@ async fn board(ports: &impl Ports) {
     let mut board = Board::new(ports.now());
     assert!(matches!(ports.restore_board(None, &board).await.unwrap(), CompareAndSwap::Written { .. }));
     assert_eq!(ports.restore_board(None, &board).await.unwrap(), CompareAndSwap::Conflict);
-    let (stored, first) = ports.board().await.unwrap();
+    let ReadBoard { board: stored, etag: first } = ports.board().await.unwrap();
     assert_eq!(stored.written().0, 0);
     board.seq = 1;
-    assert!(matches!(ports.compare_and_swap_board(&first, &board).await.unwrap(), CompareAndSwap::Written { .. }));
+    let swapped = ports.compare_and_swap_board(&first, &board).await.unwrap();
+    let CompareAndSwap::Written { etag: written } = swapped else { panic!("{swapped:?}") };
     board.seq = 2;
     assert_eq!(ports.compare_and_swap_board(&first, &board).await.unwrap(), CompareAndSwap::Conflict);
-    let (stored, second) = ports.board().await.unwrap();
+    let ReadBoard { board: stored, etag: second } = ports.board().await.unwrap();
     assert_eq!(stored.written().0, 1, "the one that lost changed nothing");
     assert_ne!(first, second);
+    assert_eq!(written, second, "the ETag of a compare-and-swap is that of the next read");
     assert!(matches!(ports.restore_board(Some(&second), &board).await.unwrap(), CompareAndSwap::Written { .. }));
     assert_eq!(ports.restore_board(Some(&second), &board).await.unwrap(), CompareAndSwap::Conflict);
 }
@@ -66,11 +72,11 @@ async fn ledger(ports: &impl Ports) {
     assert_eq!(ports.ledger_page(&first).await.unwrap(), Some(one));
     assert_eq!(ports.ledger_after(None, 10).await.unwrap(), [&*first, &*second, &*third]);
     assert_eq!(ports.ledger_after(Some(&first), 1).await.unwrap(), [&*second]);
-    assert_eq!(ports.ledger_page_before(&third).await.unwrap(), Some(Some(first.clone())));
-    assert_eq!(ports.ledger_page_before(&first).await.unwrap(), Some(None));
+    assert_eq!(ports.ledger_header(&third).await.unwrap().unwrap().previous, Some(first.clone()));
+    assert_eq!(ports.ledger_header(&first).await.unwrap().unwrap().previous, None);
     ports.delete_ledger(&third).await.unwrap();
     ports.delete_ledger(&third).await.unwrap();
-    assert_eq!(ports.ledger_page_before(&third).await.unwrap(), None);
+    assert_eq!(ports.ledger_header(&third).await.unwrap(), None);
     assert_eq!(ports.ledger_after(Some(&first), 10).await.unwrap(), [&*second]);
 }
 
@@ -100,8 +106,9 @@ async fn plans(ports: &impl Ports) {
     assert!(is_new(&ports.put_plan(&first).await.unwrap()));
     let other = Plan { timeout_seconds: 61, ..first.clone() };
     assert!(!is_new(&ports.put_plan(&other).await.unwrap()));
-    assert_eq!(ports.plan(&run).await.unwrap(), Ok(first));
-    assert!(ports.plan(&RunId::parse("nobody").unwrap()).await.unwrap().is_err());
+    assert_eq!(ports.plan(&run).await.unwrap(), ReadPlan::Found(Box::new(first)));
+    let missing = ports.plan(&RunId::parse("missing").unwrap()).await.unwrap();
+    assert!(matches!(missing, ReadPlan::Unusable { .. }), "{missing:?}");
     assert_eq!(ports.runs_since(at).await.unwrap(), [run]);
     assert_eq!(ports.runs_since(at + SignedDuration::from_secs(2)).await.unwrap(), []);
 }
@@ -114,7 +121,7 @@ async fn claims(ports: &impl Ports) {
     let revoked = Claim::Revoked { reason: "given up".to_owned() };
     assert!(is_new(&ports.put_claim(&run, 1, &task).await.unwrap()));
     assert!(!is_new(&ports.put_claim(&run, 1, &revoked).await.unwrap()));
-    let (there, at) = ports.claim(&run, 1).await.unwrap().unwrap();
+    let ClaimRecord { claim: there, written_at: at } = ports.claim(&run, 1).await.unwrap().unwrap();
     assert_eq!(there, task);
     assert_eq!(at.subsec_nanosecond(), 0, "S3's times have whole seconds");
     assert!(ports.now().duration_since(at).abs() < SignedDuration::from_mins(1), "{at}");
@@ -149,20 +156,20 @@ async fn tasks(ports: &impl Ports) {
         assert!(tries < 100, "{described:?}");
         ports.pause(Duration::from_secs(2)).await;
     }
-    ports.stop_task(&nobody, "nobody").await.unwrap();
+    ports.stop_task(TaskStop { task_arn: &nobody, reason: "no such task" }).await.unwrap();
 }
 
 /// The docs' pointer is made once, and moved only by whoever saw where it was.
 async fn pointer(files: &impl Files) {
     assert_eq!(files.get("notes.json").await.unwrap(), None);
-    assert!(is_new(&files.put_new("notes.json", b"1", "application/json").await.unwrap()));
-    assert!(!is_new(&files.put_new("notes.json", b"2", "application/json").await.unwrap()));
-    let (bytes, first) = files.get("notes.json").await.unwrap().unwrap();
+    assert!(is_new(&files.put_new("notes.json", b"1", MediaType::Json).await.unwrap()));
+    assert!(!is_new(&files.put_new("notes.json", b"2", MediaType::Json).await.unwrap()));
+    let FileVersion { bytes, etag: first } = files.get("notes.json").await.unwrap().unwrap();
     assert_eq!(bytes, b"1");
     assert!(matches!(files.swap("notes.json", &first, b"3").await.unwrap(), CompareAndSwap::Written { .. }));
     assert_eq!(files.swap("notes.json", &first, b"4").await.unwrap(), CompareAndSwap::Conflict);
-    files.put("notes.json", b"5", "application/json").await.unwrap();
-    let (bytes, last) = files.get("notes.json").await.unwrap().unwrap();
+    files.put("notes.json", b"5", MediaType::Json).await.unwrap();
+    let FileVersion { bytes, etag: last } = files.get("notes.json").await.unwrap().unwrap();
     assert_eq!(bytes, b"5");
     assert_ne!(first, last);
 }

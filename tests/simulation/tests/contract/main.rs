@@ -12,7 +12,10 @@ use std::{cell::RefCell, rc::Rc};
 
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use fastrand::Rng;
-use landfall_aws::{Config, engine_ports::Aws};
+use landfall_aws::{
+    Config,
+    engine_ports::{Aws, BucketFiles},
+};
 use simulation::{
     docs::SimFiles,
     exec::drive,
@@ -63,6 +66,6 @@ async fn the_emulator_keeps_the_contract() {
     .unwrap();
     let clients = emulator.clients().await;
     let docs = clients.store("docs");
-    assertions::all(&Aws::new(clients, config).unwrap(), &docs).await;
+    assertions::all(&Aws::new(clients, config).unwrap(), &BucketFiles(&docs)).await;
     assert!(emulator.folder.path().exists());
 }

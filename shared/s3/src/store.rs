@@ -4,21 +4,20 @@
 //! here and each lost reply is looked into: [`Store::put_new`] reads back what is there, [`Store::swap`] says [`CompareAndSwap::Unknown`] and the caller
 //! looks for its own mark. <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>
 
-use std::time::Duration;
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use aws_sdk_s3::{
-    config::{http::HttpResponse, timeout::TimeoutConfig},
+    config::{http::HttpResponse, retry::RetryConfig, timeout::TimeoutConfig},
     error::{ProvideErrorMetadata, SdkError},
-    primitives::ByteStream,
+    primitives::{ByteStream, Length},
 };
 use jiff::Timestamp;
+use landfall_concurrency::{Backoff, CompareAndSwap, Etag, PutNew};
 
-pub use landfall_engine::{CompareAndSwap, PutNew};
-
-use crate::{CallError, Fault, clock};
-
-/// How often a write of ours is tried before its caller hears of it.
-const TRIES: u32 = 5;
+use crate::{CallError, Fault, sdk_config, sleep_up_to, timestamp};
 
 /// One bucket. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -26,6 +25,23 @@ pub struct Store {
     s3: aws_sdk_s3::Client,
     once: aws_sdk_s3::Client,
     bucket: String,
+    retries: Retries,
+}
+
+/// How often [`Store::put_new`] tries, and how long it waits in between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retries {
+    /// The number of tries, at least 1.
+    pub tries: u32,
+    /// The waits between them.
+    pub backoff: Backoff,
+}
+
+impl Default for Retries {
+    /// Five tries within a second and a half: the event of a function is delivered again after an error.
+    fn default() -> Self {
+        Self { tries: 5, backoff: Backoff::new(Duration::from_millis(100), Duration::from_millis(1_600)) }
+    }
 }
 
 /// An object as it was read.
@@ -34,7 +50,7 @@ pub struct Stored {
     /// The content.
     pub bytes: Vec<u8>,
     /// What [`Store::swap`] takes, quotes and all.
-    pub etag: String,
+    pub etag: Etag,
     /// By S3's clock, to the whole second.
     pub last_modified: Timestamp,
     /// Present in a versioned bucket.
@@ -64,15 +80,23 @@ pub struct Listed {
 /// A call to S3 that did not succeed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// The object that was to be changed is gone: it must not be made anew silently.
-    #[error("{address} is missing, though it was to be changed: restore it from the bucket's versions")]
-    Missing {
+    /// There is no such object. A compare-and-swap does not create it again, because that would hide its loss.
+    #[error("{address} is missing: restore it from the bucket's versions")]
+    NotFound {
         /// `s3://bucket/key`.
         address: String,
     },
     /// S3 did not do it. For a key that does not exist S3 answers 403 unless the role has `s3:ListBucket` on the bucket.
     #[error(transparent)]
     Call(#[from] CallError),
+    /// A file to upload cannot be read.
+    #[error("{} cannot be read: {reason}", file.display())]
+    File {
+        /// The file.
+        file: PathBuf,
+        /// The error of the operating system.
+        reason: String,
+    },
     /// S3 answered without something that it always gives.
     #[error("the answer of S3 about {address} lacks its {what}: is this endpoint S3?")]
     Incomplete {
@@ -84,7 +108,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether the same call may succeed later without anybody doing anything.
+    /// Whether the same call may succeed later without a change by an operator.
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::Call(error) if error.is_retryable())
     }
@@ -92,8 +116,24 @@ impl StoreError {
 
 impl Store {
     /// `s3` retries by the SDK's rules; `once` must not retry at all.
-    pub(crate) fn new(s3: aws_sdk_s3::Client, once: aws_sdk_s3::Client, bucket: impl Into<String>) -> Self {
-        Self { s3, once, bucket: bucket.into() }
+    pub fn new(s3: aws_sdk_s3::Client, once: aws_sdk_s3::Client, bucket: impl Into<String>) -> Self {
+        Self { s3, once, bucket: bucket.into(), retries: Retries::default() }
+    }
+
+    /// Connects to a bucket by the process's own settings. Calls nothing yet.
+    pub async fn connect(bucket: impl Into<String>, path_style: bool) -> Self {
+        let sdk = sdk_config().await;
+        let settings = || aws_sdk_s3::config::Builder::from(&sdk).force_path_style(path_style);
+        let s3 = aws_sdk_s3::Client::from_conf(settings().build());
+        let once = aws_sdk_s3::Client::from_conf(settings().retry_config(RetryConfig::disabled()).build());
+        Self::new(s3, once, bucket)
+    }
+
+    /// The same bucket with other retries of [`Self::put_new`].
+    #[must_use]
+    pub fn with_retries(mut self, retries: Retries) -> Self {
+        self.retries = retries;
+        self
     }
 
     /// The bucket's name.
@@ -116,10 +156,10 @@ impl Store {
         let body = answer.body.collect().await.map_err(|error| self.broke_off(key, &error))?;
         Ok(Some(Stored {
             bytes: body.to_vec(),
-            etag: etag.ok_or_else(|| self.incomplete(key, "ETag"))?,
+            etag: self.etag(key, etag)?,
             last_modified: modified
                 .as_ref()
-                .and_then(clock::from_sdk)
+                .and_then(timestamp)
                 .ok_or_else(|| self.incomplete(key, "Last-Modified"))?,
             version_id: answer.version_id,
         }))
@@ -142,7 +182,7 @@ impl Store {
             Ok(answer) => answer
                 .last_modified
                 .as_ref()
-                .and_then(clock::from_sdk)
+                .and_then(timestamp)
                 .map(Some)
                 .ok_or_else(|| self.incomplete(key, "Last-Modified")),
             Err(error) => absent(self.failed("s3:GetObject", key, &error)),
@@ -190,22 +230,22 @@ impl Store {
                 _ => return Err(CallError::new("s3:PutObject", self.address(key), fault).into()),
             }
             tracing::debug!(address = self.address(key), tried, %fault, "a conditional write got no good answer");
-            if tried >= TRIES {
+            if tried >= self.retries.tries {
                 return Err(lasting("s3:PutObject", self.address(key), fault).into());
             }
-            pause(tried).await;
+            sleep_up_to(self.retries.backoff.limit(tried)).await;
         }
     }
 
     /// Replaces the object if it still is the one with this `etag` (`If-Match`). Tried once: the caller's own mark in the bytes tells, after
     /// [`CompareAndSwap::Unknown`], who won. The object is stored as JSON that no cache may keep. Needs `s3:PutObject` and `s3:GetObject`.
-    pub async fn swap(&self, key: &str, etag: &str, bytes: &[u8]) -> Result<CompareAndSwap, StoreError> {
+    pub async fn swap(&self, key: &str, etag: &Etag, bytes: &[u8]) -> Result<CompareAndSwap, StoreError> {
         let sent = self
             .once
             .put_object()
             .bucket(&self.bucket)
             .key(key)
-            .if_match(etag)
+            .if_match(etag.as_str())
             .content_type("application/json")
             .cache_control("no-cache")
             .body(ByteStream::from(bytes.to_vec()))
@@ -220,7 +260,7 @@ impl Store {
         match fault.status {
             Some(412) => Ok(CompareAndSwap::Conflict),
             Some(404) if fault.code.as_deref() != Some("NoSuchBucket") => {
-                Err(StoreError::Missing { address: self.address(key) })
+                Err(StoreError::NotFound { address: self.address(key) })
             }
             _ if fault.is_ambiguous() || fault.status == Some(409) => {
                 Ok(CompareAndSwap::Unknown { fault: fault.to_string() })
@@ -230,7 +270,7 @@ impl Store {
     }
 
     /// Writes the object, whatever was there. For what has one writer, or the same content from all. Needs `s3:PutObject`.
-    pub async fn put(&self, key: &str, bytes: &[u8], content_type: &str) -> Result<String, StoreError> {
+    pub async fn put(&self, key: &str, bytes: &[u8], content_type: &str) -> Result<Etag, StoreError> {
         let sent = self
             .s3
             .put_object()
@@ -246,6 +286,32 @@ impl Store {
         self.etag(key, sent.e_tag)
     }
 
+    /// Uploads a file over any object at the key. The upload has the file's length at its start; what is appended meanwhile is left out.
+    /// Needs `s3:PutObject`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::File`] if the file cannot be read, [`StoreError::Call`] if S3 does not store it.
+    pub async fn upload(&self, key: &str, file: &Path, content_type: &str) -> Result<(), StoreError> {
+        let unreadable = |reason: String| StoreError::File { file: file.to_owned(), reason };
+        let length = tokio::fs::metadata(file).await.map_err(|error| unreadable(error.to_string()))?.len();
+        let body = ByteStream::read_from().path(file).length(Length::Exact(length)).build().await;
+        let body = body.map_err(|error| unreadable(error.to_string()))?;
+        let limit = time_limit(usize::try_from(length).unwrap_or(usize::MAX));
+        self.s3
+            .put_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .content_type(content_type)
+            .body(body)
+            .customize()
+            .config_override(aws_sdk_s3::config::Config::builder().timeout_config(limit))
+            .send()
+            .await
+            .map_err(|error| self.failed("s3:PutObject", key, &error))?;
+        Ok(())
+    }
+
     /// Versions of an object in a versioned bucket, newest first; marks of its deletion are none. Needs `s3:ListBucketVersions`.
     pub async fn versions(&self, key: &str) -> Result<Vec<Version>, StoreError> {
         let answer = self
@@ -258,7 +324,7 @@ impl Store {
             .map_err(|error| self.failed("s3:ListBucketVersions", key, &error))?;
         let own = answer.versions.unwrap_or_default().into_iter().filter(|version| version.key.as_deref() == Some(key));
         let version = |version: aws_sdk_s3::types::ObjectVersion| {
-            let at = version.last_modified.as_ref().and_then(clock::from_sdk);
+            let at = version.last_modified.as_ref().and_then(timestamp);
             Some(Version { id: version.version_id?, at: at? })
         };
         let mut versions: Vec<Version> = own.filter_map(version).collect();
@@ -303,7 +369,7 @@ impl Store {
                 let last_modified = object
                     .last_modified
                     .as_ref()
-                    .and_then(clock::from_sdk)
+                    .and_then(timestamp)
                     .ok_or_else(|| self.incomplete(&key, "LastModified"))?;
                 let size = object.size.and_then(|size| u64::try_from(size).ok()).unwrap_or(0);
                 found.push(Listed { key, size, last_modified });
@@ -357,8 +423,8 @@ impl Store {
         CallError::new("s3:GetObject", self.address(key), fault)
     }
 
-    fn etag(&self, key: &str, etag: Option<String>) -> Result<String, StoreError> {
-        etag.ok_or_else(|| self.incomplete(key, "ETag"))
+    fn etag(&self, key: &str, etag: Option<String>) -> Result<Etag, StoreError> {
+        etag.map(Etag::new).ok_or_else(|| self.incomplete(key, "ETag"))
     }
 
     fn incomplete(&self, key: &str, what: &'static str) -> StoreError {
@@ -390,10 +456,4 @@ fn lasting(action: &'static str, on: String, fault: Fault) -> CallError {
 fn time_limit(bytes: usize) -> TimeoutConfig {
     let seconds = 10 + u64::try_from(bytes / 100_000).unwrap_or(0);
     TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(seconds)).build()
-}
-
-/// A random wait that grows with each try, so that writers who met once do not meet again.
-async fn pause(tried: u32) {
-    let most = 50_u64.saturating_mul(1 << tried.min(5));
-    tokio::time::sleep(Duration::from_millis(fastrand::u64(1..=most))).await;
 }

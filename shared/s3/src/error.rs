@@ -20,7 +20,7 @@ pub struct Fault {
 
 impl Fault {
     /// From an SDK's error of any service.
-    pub(crate) fn of<E>(error: &SdkError<E, HttpResponse>) -> Self
+    pub fn of<E>(error: &SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
@@ -102,7 +102,7 @@ fn chain(error: &(dyn Error + 'static)) -> String {
 pub enum CallError {
     /// The role may not do that: an operator must add the permission.
     #[error("{action} on {on} is not allowed: add it to the role, or check that the thing exists ({fault})")]
-    Denied {
+    PermissionDenied {
         /// The IAM action, such as `ecs:RunTask`.
         action: &'static str,
         /// What it was tried on.
@@ -144,12 +144,12 @@ pub enum CallError {
 
 impl CallError {
     /// By what the caller can do next.
-    pub(crate) fn new(action: &'static str, on: impl Into<String>, fault: Fault) -> Self {
+    pub fn new(action: &'static str, on: impl Into<String>, fault: Fault) -> Self {
         let on = on.into();
         if fault.is_throttled() {
             Self::Throttled { action, on, fault }
         } else if fault.is_denied() {
-            Self::Denied { action, on, fault }
+            Self::PermissionDenied { action, on, fault }
         } else if fault.is_ambiguous() {
             Self::Unavailable { action, on, fault }
         } else {
@@ -158,7 +158,7 @@ impl CallError {
     }
 
     /// From an SDK's error of any service.
-    pub(crate) fn of<E>(action: &'static str, on: impl Into<String>, error: &SdkError<E, HttpResponse>) -> Self
+    pub fn of<E>(action: &'static str, on: impl Into<String>, error: &SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
@@ -173,7 +173,7 @@ impl CallError {
     /// What AWS said.
     pub fn fault(&self) -> &Fault {
         match self {
-            Self::Denied { fault, .. }
+            Self::PermissionDenied { fault, .. }
             | Self::Throttled { fault, .. }
             | Self::Unavailable { fault, .. }
             | Self::Refused { fault, .. } => fault,
@@ -208,7 +208,7 @@ mod tests {
             "s3:PutObject on s3://b/k got no good answer: look whether it was done, or call again (timed out (no answer))"
         );
         let denied = CallError::new("s3:PutObject", "s3://b/k", fault(Some(403), Some("AccessDenied"), "no"));
-        assert!(matches!(denied, CallError::Denied { .. }) && !denied.is_retryable());
+        assert!(matches!(denied, CallError::PermissionDenied { .. }) && !denied.is_retryable());
         let bad = CallError::new("ecs:RunTask", "c", fault(Some(400), Some("ClientException"), "no such revision"));
         assert!(matches!(bad, CallError::Refused { .. }) && !bad.is_retryable());
     }

@@ -1,0 +1,19 @@
+//! The S3 adapter of the functions, the container and the command line.
+//!
+//! - [`Store`]: one bucket, with conditional writes that tell a lost reply from a lost race.
+//! - [`CallError`], [`Fault`]: what AWS said, by what the caller can do next; for calls to every service.
+//! - [`http_client`], [`sdk_config`]: how every client connects.
+//! - [`sleep_up_to`]: the wait between two tries.
+
+mod connection;
+mod error;
+mod http;
+mod retry;
+mod store;
+
+pub use connection::{sdk_config, timestamp};
+pub use error::{CallError, Fault};
+pub use http::http_client;
+pub use landfall_concurrency::{Backoff, CompareAndSwap, Etag, PutNew};
+pub use retry::sleep_up_to;
+pub use store::{Listed, Retries, Store, StoreError, Stored, Version};

@@ -14,19 +14,19 @@ def share_a_role(r: Resources) -> None:
 
 
 def grant_all_actions(r: Resources) -> None:
-    statement_of(r["BoardPolicy"], "SwapBoard")["Action"] = "s3:*"
+    statement_of(r["BoardPolicy"], "WriteBoard")["Action"] = "s3:*"
 
 
 def grant_all_resources(r: Resources) -> None:
-    statement_of(r["RunPolicy"], "WakeLater")["Resource"] = "*"
+    statement_of(r["RunPolicy"], "SendWakeMessages")["Resource"] = "*"
 
 
 def grant_a_whole_bucket(r: Resources) -> None:
-    statement_of(r["BoardPolicy"], "SwapBoard")["Resource"] = {"Fn::Sub": "${StateBucket.Arn}/*"}
+    statement_of(r["BoardPolicy"], "WriteBoard")["Resource"] = {"Fn::Sub": "${StateBucket.Arn}/*"}
 
 
 def forget_a_sid(r: Resources) -> None:
-    del statement_of(r["BoardPolicy"], "SwapBoard")["Sid"]
+    del statement_of(r["BoardPolicy"], "WriteBoard")["Sid"]
 
 
 def pass_any_role(r: Resources) -> None:
@@ -57,11 +57,11 @@ def schedule_for_another_account(r: Resources) -> None:
 
 def let_the_task_write_what_landed(r: Resources) -> None:
     statements = r["TaskRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
-    statements.remove(statement_of(r["TaskRole"], "NeverWriteWhereDataLands"))
+    statements.remove(statement_of(r["TaskRole"], "DenyWritesWhereDataLands"))
 
 
 def deny_the_task_only_a_prefix(r: Resources) -> None:
-    statement_of(r["TaskRole"], "NeverWriteWhereDataLands")["Resource"] = {"Fn::Sub": "${StateBucket.Arn}/raw/*"}
+    statement_of(r["TaskRole"], "DenyWritesWhereDataLands")["Resource"] = {"Fn::Sub": "${StateBucket.Arn}/raw/*"}
 
 
 def open_a_bucket(r: Resources) -> None:
@@ -216,7 +216,7 @@ def tag_no_tasks(r: Resources) -> None:
 
 
 def see_nothing_that_is_not_there(r: Resources) -> None:
-    forget(r, "PublishDocsRole", "SeeWhichDocsAreNotThere")
+    forget(r, "PublishDocsRole", "SeeMissingDocs")
 
 
 def use_no_keys(r: Resources) -> None:

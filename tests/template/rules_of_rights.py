@@ -46,7 +46,7 @@ def no_right_is_unbounded(template: Template) -> Iterator[Finding]:
         for resource in listed(statement.get("Resource", [])):
             if resource == "*" and (name, statement.get("Sid")) not in UNBOUNDED:
                 yield f"{where} is not bound to a resource"
-            if resource.endswith("Bucket.Arn>/*") and statement.get("Sid") != "ReadLanded":
+            if resource.endswith("Bucket.Arn>/*") and statement.get("Sid") != "ReadLandingBuckets":
                 yield f"{where} reaches every object of a bucket: {resource}"
 
 

@@ -104,7 +104,7 @@ class Contract(unittest.TestCase):
         self.assertEqual([name for name, r in resolved["Resources"].items() if r["Type"].startswith("AWS::EC2::")], [])
         reading = resolved["Resources"]["TaskRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
         self.assertEqual(
-            next(s for s in reading if s["Sid"] == "ReadLanded")["Resource"],
+            next(s for s in reading if s["Sid"] == "ReadLandingBuckets")["Resource"],
             ["arn:aws:s3:::acme-landing/*", "arn:aws:s3:::acme-second/*"],
         )
 

@@ -36,9 +36,9 @@ STATE, LANDING, CLUSTER = resources["StateBucket"], resources["LandingBucket"], 
 NOT_SHOWN = {
     ("RunPolicy", "TagTasksAtTheirStart"): "the emulator asks nobody for tags",
     ("OnReleaseRole", "TagImagesAtTheirRegistration"): "the emulator asks nobody for tags",
-    ("BoardPolicy", "SeeWhatIsNotThere"): "the emulator answers 404 for what is not there, whoever asks",
-    ("TaskRole", "SeeWhatIsNotThere"): "the emulator answers 404 for what is not there, whoever asks",
-    ("PublishDocsRole", "SeeWhichDocsAreNotThere"): "the emulator answers 404 for what is not there, whoever asks",
+    ("BoardPolicy", "SeeMissingObjects"): "the emulator answers 404 for what is not there, whoever asks",
+    ("TaskRole", "SeeMissingObjects"): "the emulator answers 404 for what is not there, whoever asks",
+    ("PublishDocsRole", "SeeMissingDocs"): "the emulator answers 404 for what is not there, whoever asks",
     ("OnReleaseRole", "PassSchedulerRole"): "the emulator asks for PassRole at RunTask alone",
     ("OnScheduleRole", "ReadLedger"): "only a stray page is read, and none lies there",
     ("ExecutionRole", "PullImage"): "no image is pulled here",
@@ -117,8 +117,8 @@ READY = that(
 )
 LIVE = that(lambda b: any(run["attempt"]["state"] == "running" for run in b["runs"].values()))
 DOCS_PENDING = that(lambda b: b["docs"]["pending"])
-VOIDING = json.loads(json.dumps(LIVE))
-for run in VOIDING["runs"].values():
+REVOKING = json.loads(json.dumps(LIVE))
+for run in REVOKING["runs"].values():
     run["attempt"].update(state="voiding", number=7)
     run["attempt"].pop("task_arn", None)
 
@@ -323,32 +323,32 @@ def tasks() -> list[str]:
 
 # Policy, statement -> what is driven, and where the refusal surfaces. An answer that is an error is tried again, and then a dead letter.
 TABLE: dict[tuple[str, str], tuple[Callable[[], dict[str, str]], str]] = {
-    ("BoardPolicy", "SwapBoard"): (sweep(SETTLED), "answer"),
+    ("BoardPolicy", "WriteBoard"): (sweep(SETTLED), "answer"),
     ("BoardPolicy", "WriteLedger"): (sweep(READY), "answer"),
     ("BoardPolicy", "ReadReleasesAndRuns"): (sweep(LIVE), "answer"),
     ("RunPolicy", "WritePlans"): (sweep(READY), "answer"),
-    ("RunPolicy", "VoidAttempts"): (sweep(VOIDING), "log"),
+    ("RunPolicy", "RevokeAttempts"): (sweep(REVOKING), "log"),
     ("RunPolicy", "StartTasks"): (sweep(READY), "log"),
     ("RunPolicy", "PassTaskRoles"): (sweep(READY), "log"),
     ("RunPolicy", "WatchAndStopTasks"): (sweep(LIVE), "answer"),
-    ("RunPolicy", "WakeLater"): (land, "log"),
-    ("RunPolicy", "TellOthers"): (sweep(DOCS_PENDING), "log"),
+    ("RunPolicy", "SendWakeMessages"): (land, "log"),
+    ("RunPolicy", "PublishEvents"): (sweep(DOCS_PENDING), "log"),
     ("OnScheduleRole", "CountDeadLetters"): (sweep(SETTLED), "log"),
     ("OnLoadRole", "ConsumeLoads"): (poll, "emulator.log"),
     ("OnScheduleRole", "DeadLetters"): (fail("OnScheduleFunction"), "emulator.log"),
     ("OnReleaseRole", "DeadLetters"): (fail("OnReleaseFunction"), "emulator.log"),
     ("OnTaskStoppedRole", "DeadLetters"): (fail("OnTaskStoppedFunction"), "emulator.log"),
     ("PublishDocsRole", "DeadLetters"): (fail("PublishDocsFunction"), "emulator.log"),
-    ("OnReleaseRole", "WriteWhatIsCompiled"): (offer, "answer"),
+    ("OnReleaseRole", "WriteCompiledRelease"): (offer, "answer"),
     ("OnReleaseRole", "PinImages"): (offer, "answer"),
-    ("OnReleaseRole", "KeepJobSchedules"): (offer, "answer"),
+    ("OnReleaseRole", "ManageJobSchedules"): (offer, "answer"),
     ("OnReleaseRole", "ListSchedules"): (offer, "answer"),
     ("PublishDocsRole", "PublishDocs"): (publish, "answer"),
     ("SchedulerRole", "Invoke"): (on_time, "emulator.log"),
     ("TaskRole", "ReadPlanAndRelease"): (run_a_task, "task's log"),
     ("TaskRole", "ClaimAndReport"): (run_a_task, "task's log"),
-    ("TaskRole", "ReadLanded"): (run_a_task, "task's log"),
-    ("TaskRole", "ListLanded"): (run_a_task, "task's log"),
+    ("TaskRole", "ReadLandingBuckets"): (run_a_task, "task's log"),
+    ("TaskRole", "ListLandingBuckets"): (run_a_task, "task's log"),
     ("ExecutionRole", "Log"): (run_a_task, "task's end"),
 }
 POLICIES = [name for name in resources if name.endswith("Role") or name in ("BoardPolicy", "RunPolicy")]
@@ -369,7 +369,7 @@ def main() -> int:
         FlexibleTimeWindow=found["FlexibleTimeWindow"],
         Target=found["Target"],
     )
-    there = {(policy, sid) for policy in POLICIES for sid in statements(policy) if sid != "NeverWriteWhereDataLands"}
+    there = {(policy, sid) for policy in POLICIES for sid in statements(policy) if sid != "DenyWritesWhereDataLands"}
     problems = [f"{policy}.{sid} is in neither table" for policy, sid in sorted(there - set(TABLE) - set(NOT_SHOWN))]
     problems += [f"{policy}.{sid} is no statement" for policy, sid in sorted((set(TABLE) | set(NOT_SHOWN)) - there)]
     only = sys.argv[3:]

@@ -1,8 +1,8 @@
 """DelaySeconds of SQS messages.
 
-Stock: any number is taken.
-AWS: "SendMessage" in the Amazon SQS API Reference: 0 to 900.
-Here: the same, for single messages and in batches.
+Stock: any number is accepted.
+AWS: "SendMessage" in the Amazon SQS API Reference. The range is 0 to 900.
+Here: as AWS, for single messages and in batches.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ MAX_SECONDS = 900
 
 
 def apply() -> None:
-    """Refuse delays that AWS refuses."""
+    """Adds the check of DelaySeconds."""
     queues = module("ministack.services.sqs")
     handlers = require(queues, "_HANDLERS")
     refusal = require(queues, "_Err")

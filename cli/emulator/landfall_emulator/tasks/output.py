@@ -1,6 +1,6 @@
-"""A container's output: to the task's file in the data folder, and to CloudWatch Logs if its definition says `awslogs`.
+"""A container's output, which goes to the task's file and, with the log driver `awslogs`, to CloudWatch Logs.
 
-"Using the awslogs log driver" in the Amazon ECS Developer Guide. Stream: prefix/container/task id.
+"Using the awslogs log driver" in the Amazon ECS Developer Guide. The stream's name is prefix/container/task id.
 """
 
 import logging
@@ -27,13 +27,13 @@ MESSAGE_MAX_BYTES = 256 * 1024
 
 
 class LogsUnavailableError(Exception):
-    """The log group is missing or the execution role may not write to it; the message is the task's stopped reason."""
+    """The log group is missing, or the execution role cannot write to it. The message is the task's stopped reason."""
 
 
 def prepare_logs(
     container: dict[str, Any], task_id: str, container_id: str, execution_role: str | None, account: str, region: str
 ) -> dict[str, Any] | None:
-    """Make the log stream of a container definition; gives where its lines go, or None without `awslogs`."""
+    """Creates the log stream of a container definition. Returns the stream's target, or None without `awslogs`."""
     target = ecs._awslogs_config(container, task_id, container_id)
     if target is None:
         return None
@@ -56,7 +56,10 @@ def prepare_logs(
 
 
 class Output:
-    """Reads a container's output until it ends. Whole lines go to CloudWatch Logs, every byte at once to the file."""
+    """Reads a container's output until its end.
+
+    Sends each byte at once to the file, and complete lines to CloudWatch Logs.
+    """
 
     def __init__(self, stream: BinaryIO, file: Path, target: dict[str, Any] | None, scope: Any) -> None:
         self._stream, self._file, self._target, self._scope = stream, file, target, scope
@@ -64,7 +67,7 @@ class Output:
         self._thread.start()
 
     def finish(self, timeout_seconds: float) -> None:
-        """Wait until everything that was written has been passed on."""
+        """Waits until all output is delivered, at most `timeout_seconds`."""
         self._thread.join(timeout_seconds)
 
     def _pump(self) -> None:

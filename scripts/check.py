@@ -71,7 +71,7 @@ def stages() -> list[tuple[str, list[str]]]:
 
     all_stages = [
         ("format", [CARGO, "fmt", "--all", "--check"]),
-        ("ruff", [f"{LINT}/ruff", "check", "--quiet"]),
+        ("ruff", [f"{LINT}/ruff", "check", "--quiet", "--output-format", "concise"]),
         ("ruff format", [f"{LINT}/ruff", "format", "--quiet", "--check"]),
         ("shellcheck", [f"{LINT}/shellcheck", *shell_scripts()]),
     ]

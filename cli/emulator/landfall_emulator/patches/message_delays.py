@@ -23,7 +23,8 @@ def apply() -> None:
         if delay is not None and not 0 <= int(delay) <= MAX_SECONDS:
             raise refusal(
                 "InvalidParameterValue",
-                f"Value {delay} for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= {MAX_SECONDS}.",
+                f"Value {delay} for parameter DelaySeconds is invalid. "
+                f"Reason: DelaySeconds must be >= 0 and <= {MAX_SECONDS}.",
             )
         return stock(data, qurl)
 

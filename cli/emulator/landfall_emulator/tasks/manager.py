@@ -51,7 +51,8 @@ class Tasks:
         except TokenConflictError as conflict:
             return responses.error_response_json(
                 "ConflictException",
-                "The RunTask request could not be processed due to conflicts: the client token was used with other parameters.",
+                "The RunTask request could not be processed due to conflicts: "
+                "the client token was used with other parameters.",
                 400,
                 {"resourceIds": conflict.task_arns},
             )

@@ -26,6 +26,12 @@ CHUNK_BYTES = 64 * 1024
 MESSAGE_MAX_BYTES = 256 * 1024
 
 
+STREAM_FAILED = (
+    "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: "
+    "failed to create Cloudwatch log stream"
+)
+
+
 class LogsUnavailableError(Exception):
     """The log group is missing, or the execution role cannot write to it. The message is the task's stopped reason."""
 
@@ -43,14 +49,12 @@ def prepare_logs(
     for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
         if execution_role is None or not permissions.role_may(execution_role, action, stream_arn):
             raise LogsUnavailableError(
-                "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to "
-                f"create Cloudwatch log stream: AccessDeniedException: {execution_role or 'a task without an execution role'} is "
-                f"not authorized to perform: {action} on resource: {stream_arn} : exit status 1"
+                f"{STREAM_FAILED}: AccessDeniedException: {execution_role or 'a task without an execution role'} "
+                f"is not authorized to perform: {action} on resource: {stream_arn} : exit status 1"
             )
     if not ecs._ensure_awslogs_stream(target):
         raise LogsUnavailableError(
-            "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to "
-            "create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist. : exit status 1"
+            f"{STREAM_FAILED}: ResourceNotFoundException: The specified log group does not exist. : exit status 1"
         )
     return target
 

@@ -113,7 +113,7 @@ def _check_roles(overrides: dict[str, Any], definition: dict[str, Any]) -> None:
         if not permissions.role_trusts(role, TASK_PRINCIPAL):
             raise RefusedError(
                 "ClientException",
-                f"ECS was unable to assume the role '{role}' that was provided for this task. Please verify that the role "
-                "being passed has the proper trust relationship and permissions and that your IAM user has permissions to "
-                "pass this role.",
+                f"ECS was unable to assume the role '{role}' that was provided for this task. Please verify that the "
+                "role being passed has the proper trust relationship and permissions and that your IAM user has "
+                "permissions to pass this role.",
             )

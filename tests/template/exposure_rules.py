@@ -1,9 +1,9 @@
-"""What is public, what is kept, what is paid, and what would meet another stack's."""
+"""Rules on what is public, what is retained, what costs money while idle, and which names are unique."""
 
 from collections.abc import Iterator
 from typing import Any
 
-from reading import (
+from template_queries import (
     Finding,
     Template,
     declared,
@@ -14,12 +14,12 @@ from reading import (
     role_statements,
     value_of,
 )
-from translated import PSEUDO
+from translation import PSEUDO
 
-# NoEcho, and yet no secret: a hash, for the code of a CloudFront Function.
+# NoEcho although it is not a secret: the code of a CloudFront Function needs the hash.
 HASHES = {"DocsCredentialsSha256"}
 
-# Where a resource's physical name may be given, and how long it may be; everything else is named by CloudFormation, which cuts.
+# Properties that set a physical name, and its maximum length. CloudFormation generates and shortens all other names.
 NAMES = {
     "LogGroupName": 512,
     "Family": 255,
@@ -36,7 +36,7 @@ NAMES = {
     "Name": 64,
     "DisplayName": 100,
 }
-# CloudFormation allows 128; with more than this the name of whoever sends the alarms would be too long.
+# CloudFormation allows 128, but SNS allows 100 characters in a display name.
 LONGEST_STACK_NAME = 90
 
 
@@ -81,7 +81,7 @@ def _is_for_our_distribution(template: Template, statement: dict[str, Any]) -> b
     )
 
 
-def docs_are_shown_only_to_whom_the_parameter_says(template: Template) -> Iterator[Finding]:
+def docs_access_follows_the_parameter(template: Template) -> Iterator[Finding]:
     access = value_of(template, "DocsAccess")
     distributions = of_type(template, "AWS::CloudFront::Distribution")
     if access == "private":
@@ -147,7 +147,7 @@ def nothing_is_reachable_from_outside(template: Template) -> Iterator[Finding]:
                 yield f"{name} lets anyone but the rules send"
 
 
-def no_secret_stands_in_the_open(template: Template) -> Iterator[Finding]:
+def no_secret_is_readable(template: Template) -> Iterator[Finding]:
     suspicious = ("SECRET", "PASSWORD", "PASSPHRASE", "TOKEN", "PRIVATE", "CREDENTIAL", "API_KEY", "ACCESS_KEY")
     for name, function in of_type(template, "AWS::Lambda::Function").items():
         for variable, value in function.get("Environment", {}).get("Variables", {}).items():
@@ -174,7 +174,7 @@ def no_secret_stands_in_the_open(template: Template) -> Iterator[Finding]:
             yield f"{name} is a secret given as a parameter"
 
 
-def nothing_is_there_to_be_paid_while_idle(template: Template) -> Iterator[Finding]:
+def nothing_costs_money_while_idle(template: Template) -> Iterator[Finding]:
     for kind in (
         "AWS::StepFunctions::StateMachine",
         "AWS::EC2::NatGateway",
@@ -203,8 +203,8 @@ def several_stacks_fit_into_an_account(template: Template) -> Iterator[Finding]:
                 yield f"{name} could have a {key} of {longest} characters, and {NAMES[key]} are allowed"
 
 
-def its_own_network_leads_out(template: Template) -> Iterator[Finding]:
-    """A task there must reach its image, the logs and the warehouse through the internet, and S3 for nothing."""
+def created_network_reaches_the_internet(template: Template) -> Iterator[Finding]:
+    """A task in the created network must reach the internet, and S3 without costs."""
     subnets = of_type(template, "AWS::EC2::Subnet")
     if bool(value_of(template, "SubnetIds")) == bool(subnets):
         yield "a network is made although one is given, or none is there"
@@ -221,7 +221,7 @@ def its_own_network_leads_out(template: Template) -> Iterator[Finding]:
         by = [gateway for gateway, it in attached.items() if it["InternetGatewayId"] == properties.get("GatewayId")]
         if properties["DestinationCidrBlock"] == "0.0.0.0/0" and by:
             out.add(properties["RouteTableId"])
-        # A route to a gateway that is not attached yet is refused.
+        # EC2 refuses a route to a gateway that is not attached yet.
         if not set(by) <= set(listed(route.get("DependsOn", []))):
             yield f"{name} does not wait for {by}"
     to_s3 = {

@@ -84,7 +84,7 @@ class Events(unittest.TestCase):
                 continue
             with self.subTest(sample=name):
                 receivers = {RECEIVERS[rule] for rule, pattern in self.patterns.items() if matches(pattern, event)}
-                self.assertEqual(receivers, {self.described[name]} - {"no function"})
+                self.assertEqual(receivers, {self.described[name]} - {"none"})
 
     def test_events_of_others_match_no_rule(self) -> None:
         other = json.loads(json.dumps(self.samples))

@@ -1,7 +1,7 @@
 """template.yaml as CloudFormation sees it: translated by the SAM translator, offline, with the parameters' values.
 
-The lint of SAM source misses real errors, and a policy behind `!If` is two policies. So the tests look at the translation
-with its conditions resolved. `parameter_combinations.py` chooses the values.
+The lint of SAM source misses real errors, and a policy behind `!If` is two policies. So the tests look at the
+translation with its conditions resolved. `parameter_combinations.py` chooses the values.
 """
 
 import copy

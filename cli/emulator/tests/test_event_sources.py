@@ -110,7 +110,9 @@ class Permissions(EventSourceTest):
         self.emulator.client("lambda").create_event_source_mapping(FunctionName="unreadable", EventSourceArn=arn)
         self.send(url, ["kept"])
         log = self.emulator.data / "emulator.log"
-        eventually(lambda: f"unreadable-role may not sqs:DeleteMessage on {arn}" in log.read_text(), "the log says so")
+        eventually(
+            lambda: f"unreadable-role is denied sqs:DeleteMessage on {arn}" in log.read_text(), "the log says so"
+        )
         self.assertEqual(function.recorded, [])
         self.emulator.policy("unreadable-role", READ_QUEUE)
         self.assertEqual(function.wait()[0][1], ["kept"])

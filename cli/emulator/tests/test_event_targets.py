@@ -95,7 +95,9 @@ class Targets(EmulatorTest):
     def test_the_role_needs_the_right_to_send_to_the_failure_destination(self):
         function, _ = self.failing("mute", 0)
         eventually(
-            lambda: f"the failure of function {function.name} is lost: its role may not sqs:SendMessage" in self.log(),
+            lambda: (
+                f"the failure of function {function.name} is lost: its role is denied sqs:SendMessage" in self.log()
+            ),
             "the log says so",
         )
 

@@ -57,8 +57,8 @@ class Roles(EmulatorTest):
 
     def test_a_task_without_a_role_has_no_credentials(self):
         code = "import boto3; print(boto3.Session().get_credentials())"
-        self.emulator.image("nobody:1", code, env={"AWS_EC2_METADATA_DISABLED": "true"})
-        self.assertEqual(self.output(self.emulator.task_definition("nobody", "nobody:1")), "None\n")
+        self.emulator.image("no-role:1", code, env={"AWS_EC2_METADATA_DISABLED": "true"})
+        self.assertEqual(self.output(self.emulator.task_definition("no-role", "no-role:1")), "None\n")
 
     def test_a_task_has_a_session_of_its_role(self):
         role = self.emulator.role("identity", "ecs-tasks.amazonaws.com")

@@ -113,7 +113,7 @@ class ClientToken(RunTaskTest):
 
     def test_other_parameters_are_a_conflict_that_names_the_first_tasks(self):
         first = self.ecs.run_task(**self.good, clientToken="t-2")["tasks"][0]["taskArn"]
-        response = self.refused(clientToken="t-2", startedBy="somebody else")
+        response = self.refused(clientToken="t-2", startedBy="another caller")
         self.assertEqual(response["Error"]["Code"], "ConflictException")
         self.assertEqual(response["resourceIds"], [first])
 

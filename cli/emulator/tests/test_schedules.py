@@ -120,7 +120,7 @@ class Firing(EmulatorTest):
         arn = self.schedule("silent", f"at({self.soon(1).isoformat()})", function, role=role)
         log = self.emulator.data / "emulator.log"
         eventually(
-            lambda: f"schedule {arn} not fired: its role {role} may not lambda:InvokeFunction" in log.read_text(),
+            lambda: f"schedule {arn} not fired: its role {role} is denied lambda:InvokeFunction" in log.read_text(),
             "the log says so",
         )
         self.assertEqual(function.recorded, [])

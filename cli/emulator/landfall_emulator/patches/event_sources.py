@@ -57,7 +57,7 @@ def apply() -> None:
                 if (role, action, queue_arn) not in refused:
                     refused.add((role, action, queue_arn))
                     logger.warning(
-                        "messages not delivered: the function's role %s may not %s on %s", role, action, queue_arn
+                        "messages not delivered: the function's role %s is denied %s on %s", role, action, queue_arn
                     )
                 return False
             refused.discard((role, action, queue_arn))

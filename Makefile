@@ -28,7 +28,7 @@ PACKAGES := -p landfall -p landfall-task -p landfall-on-load -p landfall-on-sche
 FUNCTIONS := -p landfall-on-load -p landfall-on-schedule -p landfall-on-release -p landfall-on-task-stopped -p landfall-publish-docs
 
 .PHONY: help demo build release size deploy destroy check test bench bench-startup clean preflight python-tests rust-tests checkov \
-  lint-tools lint-python-shell deny advisories simulate
+  lint-tools nextest lint-python-shell deny advisories simulate
 .DEFAULT_GOAL := help
 
 help:
@@ -46,9 +46,12 @@ build: preflight
 preflight:
 	@sh scripts/preflight.sh "$(CARGO)"
 
-# Needs no build of the whole workspace: see scripts/check.py for what it selects.
-check: preflight lint-tools
+# scripts/check.py selects the unit tests by what changed.
+check: preflight lint-tools nextest
 	@CARGO="$(CARGO)" BASE="$(BASE)" $(VENV)/lint/bin/python scripts/check.py
+
+nextest:
+	@$(CARGO) nextest --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-nextest --version $(NEXTEST_VERSION)
 
 lint-tools:
 	@sh scripts/lint-tools.sh

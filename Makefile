@@ -2,6 +2,8 @@
 # make build           build the command, the functions and the task, with the quick profile
 # make check           check what changed, in a minute: format, linters, clippy, unit tests (BASE=main)
 # make test            run every check and test, as CI does
+# make simulate        run random histories with faults through the planner (HISTORIES=100000 SEED=1)
+# make advisories      check the dependencies for known vulnerabilities; clones the database from GitHub
 # make bench           measure planning and deciding, time and memory; writes 1 GB into the target folder
 # make size            weigh the functions as they are shipped; the first build takes 15 minutes
 # make bench-startup   measure what starting each function costs: CPU, memory, files
@@ -16,6 +18,8 @@ CARGO ?= cargo
 VENV := .landfall/venv
 NEXTEST_VERSION := 0.9.143
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+HISTORIES ?= 100000
+SEED ?= 1
 # The programs of a stack.
 PACKAGES := -p landfall -p landfall-task -p landfall-on-load -p landfall-on-schedule -p landfall-on-release \
   -p landfall-on-task-stopped -p landfall-publish-docs
@@ -24,7 +28,7 @@ PACKAGES := -p landfall -p landfall-task -p landfall-on-load -p landfall-on-sche
 FUNCTIONS := -p landfall-on-load -p landfall-on-schedule -p landfall-on-release -p landfall-on-task-stopped -p landfall-publish-docs
 
 .PHONY: help demo build release size deploy destroy check test bench bench-startup clean preflight python-tests rust-tests checkov \
-  lint-tools lint-python-shell deny advisories
+  lint-tools nextest lint-python-shell deny advisories simulate
 .DEFAULT_GOAL := help
 
 help:
@@ -42,9 +46,12 @@ build: preflight
 preflight:
 	@sh scripts/preflight.sh "$(CARGO)"
 
-# Needs no build of the whole workspace: see scripts/check.py for what it selects.
-check: preflight lint-tools
+# scripts/check.py selects the unit tests by what changed.
+check: preflight lint-tools nextest
 	@CARGO="$(CARGO)" BASE="$(BASE)" $(VENV)/lint/bin/python scripts/check.py
+
+nextest:
+	@$(CARGO) nextest --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-nextest --version $(NEXTEST_VERSION)
 
 lint-tools:
 	@sh scripts/lint-tools.sh
@@ -86,6 +93,9 @@ checkov:
 	  $(VENV)/sam/bin/python -m venv --clear $(VENV)/checkov && \
 	  $(VENV)/checkov/bin/pip install --quiet --disable-pip-version-check --requirement tests/template/requirements-checkov.txt && \
 	  cp tests/template/requirements-checkov.txt $(VENV)/checkov/installed.txt; }
+
+simulate:
+	$(CARGO) run --locked --profile simulation --package simulation -- --histories $(HISTORIES) --seed $(SEED)
 
 # Without whole-program optimisation, which takes longer than the benchmark.
 bench:

@@ -1,7 +1,7 @@
 """Runs the checks of a minute: format, linters, clippy, and the unit tests of the crates that changed.
 
-A crate changed if a file in it differs from the branch point with main (or with BASE), committed or not. Clippy and the
-tests also cover the crates that depend on a changed one. `make test` remains the gate: it checks everything.
+A crate changed if a file in it differs from the branch point with main (or with BASE), committed or not. The unit tests
+of crates that depend on a changed crate run too. `make test` remains the gate: it checks everything.
 """
 
 import json
@@ -16,81 +16,68 @@ LINT = ROOT / ".landfall/venv/lint/bin"
 CARGO = os.environ.get("CARGO", "cargo")
 
 # A change to one of these can change every crate.
-WORKSPACE_FILES = {"Cargo.toml", "Cargo.lock", "clippy.toml", "rust-toolchain.toml", "rustfmt.toml"}
+WORKSPACE_FILES = {"Cargo.toml", "Cargo.lock", "rust-toolchain.toml"}
 # A file outside every crate, and the crate whose unit tests read it.
 READERS = {"template.yaml": "landfall-engine"}
+# Files inside a crate's folder that are no part of its unit tests.
+NOT_RUST = (".md", ".py")
 
 
 def output(*command: str) -> str:
     return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
 
 
-def changed_files() -> list[str]:
+def changed_files() -> set[str]:
     base = os.environ.get("BASE") or "main"
-    known = subprocess.run(["git", "merge-base", base, "HEAD"], cwd=ROOT, capture_output=True, text=True)
-    # A clone of one branch has no main: then only what is not committed counts.
-    branch_point = known.stdout.strip() or "HEAD"
+    found = subprocess.run(["git", "merge-base", base, "HEAD"], cwd=ROOT, capture_output=True, text=True)
+    # A clone of one branch has no main. Then only changes that are not committed count.
+    branch_point = found.stdout.strip() or "HEAD"
     tracked = output("git", "diff", "--name-only", branch_point)
     untracked = output("git", "ls-files", "--others", "--exclude-standard")
-    return sorted({*tracked.splitlines(), *untracked.splitlines()})
+    return {*tracked.splitlines(), *untracked.splitlines()}
 
 
-def selected_crates(files: list[str], packages: list[dict]) -> list[str]:
-    """Returns the names of the changed crates and of all crates that depend on them, directly or not."""
-    folders = {Path(package["manifest_path"]).parent.relative_to(ROOT).as_posix(): package for package in packages}
-    if WORKSPACE_FILES.intersection(files):
-        return sorted(package["name"] for package in packages)
-    selected = set()
+def test_filter(files: set[str]) -> str:
+    """Returns nextest's filter for the tests of the changed crates and of the crates that depend on them."""
+    if files & WORKSPACE_FILES:
+        return "all()"
+    metadata = json.loads(output(CARGO, "metadata", "--locked", "--no-deps", "--format-version", "1"))
+    folders = {
+        Path(package["manifest_path"]).parent.relative_to(ROOT).as_posix(): package["name"]
+        for package in metadata["packages"]
+    }
+    filters = {f"package(={READERS[file]})" for file in files if file in READERS}
     for file in files:
         # The deepest folder counts: tests/simulation is a crate inside the crate tests.
         owners = [folder for folder in folders if file.startswith(f"{folder}/")]
-        if owners:
-            selected.add(folders[max(owners, key=len)]["name"])
-        if file in READERS:
-            selected.add(READERS[file])
-    while True:
-        dependants = {
-            package["name"]
-            for package in packages
-            if any(dependency["name"] in selected for dependency in package["dependencies"])
-        }
-        if dependants <= selected:
-            return sorted(selected)
-        selected |= dependants
-
-
-def shell_scripts() -> list[str]:
-    return [*output("git", "ls-files", "*.sh").split(), ".ci/run"]
+        if owners and not file.endswith(NOT_RUST):
+            filters.add(f"rdeps(={folders[max(owners, key=len)]})")
+    return " | ".join(sorted(filters))
 
 
 def stages() -> list[tuple[str, list[str]]]:
     files = changed_files()
-    packages = json.loads(output(CARGO, "metadata", "--locked", "--no-deps", "--format-version", "1"))["packages"]
-    crates = selected_crates(files, packages)
-    print(f"{len(files)} files changed; crates: {', '.join(crates) or 'none'}", flush=True)
+    tests = test_filter(files)
+    print(f"{len(files)} files changed; unit tests: {tests or 'none'}", flush=True)
 
-    all_stages = [
+    scripts = [*output("git", "ls-files", "*.sh").split(), ".ci/run"]
+    # Both always name the whole workspace. Cargo rebuilds only what changed, and a smaller selection would build the
+    # dependencies again with other features.
+    clippy = [CARGO, "clippy", "--quiet", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]
+    unit_tests = [CARGO, "nextest", "run", "--locked", "--workspace", "--lib", "--bins", "--no-tests", "pass"]
+    unit_tests += ["--status-level", "fail", "--final-status-level", "fail", "--show-progress", "none", "-E", tests]
+    selected = [
         ("format", [CARGO, "fmt", "--all", "--check"]),
-        ("ruff", [f"{LINT}/ruff", "check", "--quiet"]),
+        ("ruff", [f"{LINT}/ruff", "check", "--quiet", "--output-format", "concise"]),
         ("ruff format", [f"{LINT}/ruff", "format", "--quiet", "--check"]),
-        ("shellcheck", [f"{LINT}/shellcheck", *shell_scripts()]),
+        ("shellcheck", [f"{LINT}/shellcheck", *scripts]),
+        ("clippy", clippy),
     ]
-    if {"Cargo.lock", "deny.toml"}.intersection(files):
-        all_stages.append(("cargo deny", ["make", "--no-print-directory", "deny"]))
-    if crates:
-        only = [argument for crate in crates for argument in ("--package", crate)]
-        all_stages += [
-            ("clippy", [CARGO, "clippy", "--quiet", "--locked", *only, "--all-targets", "--", "-D", "warnings"]),
-            ("unit tests", [*test_command(), "--locked", *only, "--lib", "--bins"]),
-        ]
-    return all_stages
-
-
-def test_command() -> list[str]:
-    nextest = subprocess.run([CARGO, "nextest", "--version"], cwd=ROOT, capture_output=True)
-    if nextest.returncode == 0:
-        return [CARGO, "nextest", "run", "--no-tests", "pass", "--status-level", "fail", "--show-progress", "none"]
-    return [CARGO, "test", "--quiet"]
+    if {"Cargo.lock", "deny.toml"} & files:
+        selected.append(("cargo deny", ["make", "--no-print-directory", "deny"]))
+    if tests:
+        selected.append(("unit tests", unit_tests))
+    return selected
 
 
 def main() -> int:

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Builds the functions and deploys the stack (`make deploy`): sam build, then sam deploy, for the processor in the parameter Architecture.
+# Builds the functions and deploys the stack (`make deploy`): sam build, then sam deploy, for the processor in the
+# parameter Architecture.
 #
 #   STACK        name of the stack; default: the one in samconfig.toml
 #   CONFIG_ENV   environment in samconfig.toml; default: default
@@ -7,7 +8,8 @@
 #   CARGO        default: cargo
 #   GUIDED       1 asks for the parameters again
 #
-# The first deploy asks for the parameters (--guided) and keeps the answers in samconfig.toml. Later ones use these answers.
+# The first deploy asks for the parameters (--guided) and keeps the answers in samconfig.toml. Later ones use these
+# answers.
 set -eu
 cd "$(dirname "$0")/.."
 sam=${SAM:-sam}

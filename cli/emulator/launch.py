@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""Start the local AWS emulator: `python launch.py --port 0 --data DIR --images FILE`. See README.md beside this file."""
+"""Start the local AWS emulator: `python launch.py --port 0 --data DIR --images FILE`.
+
+See README.md beside this file.
+"""
 
 import sys
 

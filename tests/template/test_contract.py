@@ -1,4 +1,4 @@
-"""What the functions, the CLI and `sam build` expect of the template by name."""
+"""Checks the names that the functions, the CLI and `sam build` expect in the template."""
 
 import os
 import subprocess
@@ -6,9 +6,9 @@ import tempfile
 import unittest
 from pathlib import Path
 
-import combinations
-import reading
-import translated
+import parameter_combinations
+import template_queries
+import translation
 
 COMMON = {"LANDFALL_STACK", "LANDFALL_STATE_BUCKET"}
 PLANNER = COMMON | {
@@ -29,7 +29,7 @@ ENVIRONMENT = {
     "OnTaskStoppedFunction": PLANNER,
     "PublishDocsFunction": COMMON | {"LANDFALL_DOCS_BUCKET"},
 }
-# Function -> its crate, time-out in seconds, memory in MB.
+# Function -> its crate, timeout in seconds, memory in MB.
 FUNCTIONS = {
     "OnLoadFunction": ("landfall-on-load", 60, 256),
     "OnScheduleFunction": ("landfall-on-schedule", 60, 256),
@@ -57,15 +57,15 @@ OUTPUTS = {
 class Contract(unittest.TestCase):
     @classmethod
     def setUpClass(cls) -> None:
-        cls.source = translated.source()
-        cls.template = translated.translate(cls.source)
+        cls.source = translation.source()
+        cls.template = translation.translate(cls.source)
 
     def test_each_function_gets_the_variables_it_reads_and_no_more(self) -> None:
-        functions = reading.of_type(translated.resolve(self.template), "AWS::Lambda::Function")
+        functions = template_queries.of_type(translation.resolve(self.template), "AWS::Lambda::Function")
         self.assertEqual({name: set(f["Environment"]["Variables"]) for name, f in functions.items()}, ENVIRONMENT)
 
-    def test_time_outs_and_memory_are_as_agreed(self) -> None:
-        functions = reading.of_type(translated.resolve(self.template), "AWS::Lambda::Function")
+    def test_timeouts_and_memory_are_as_documented(self) -> None:
+        functions = template_queries.of_type(translation.resolve(self.template), "AWS::Lambda::Function")
         self.assertEqual(
             {name: (f["Timeout"], f["MemorySize"], f["Runtime"], f["Handler"]) for name, f in functions.items()},
             {
@@ -87,13 +87,13 @@ class Contract(unittest.TestCase):
                 self.assertIn("Default", parameter)
                 self.assertTrue(parameter["Description"].endswith("."))
 
-    def test_given_buckets_and_subnets_reach_the_functions_and_nothing_is_made_for_them(self) -> None:
+    def test_given_buckets_and_subnets_are_used_and_none_are_created(self) -> None:
         given = {
             "LandingBuckets": "acme-landing,acme-second",
             "SubnetIds": "subnet-0aaa,subnet-0bbb",
             "SecurityGroupIds": "sg-0ccc",
         }
-        resolved = translated.resolve(self.template, given)
+        resolved = translation.resolve(self.template, given)
         variables = resolved["Resources"]["OnLoadFunction"]["Properties"]["Environment"]["Variables"]
         self.assertEqual(variables["LANDFALL_LANDING_BUCKETS"], "acme-landing,acme-second")
         self.assertEqual(variables["LANDFALL_SUBNETS"], "subnet-0aaa,subnet-0bbb")
@@ -104,23 +104,23 @@ class Contract(unittest.TestCase):
         self.assertEqual([name for name, r in resolved["Resources"].items() if r["Type"].startswith("AWS::EC2::")], [])
         reading = resolved["Resources"]["TaskRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
         self.assertEqual(
-            next(s for s in reading if s["Sid"] == "ReadLanded")["Resource"],
+            next(s for s in reading if s["Sid"] == "ReadLandingBuckets")["Resource"],
             ["arn:aws:s3:::acme-landing/*", "arn:aws:s3:::acme-second/*"],
         )
 
-    def test_a_given_cluster_reaches_functions_rights_and_rule(self) -> None:
+    def test_a_given_cluster_is_used_by_functions_rights_and_rule(self) -> None:
         arn = "arn:aws:ecs:eu-west-1:111122223333:cluster/shared"
-        resolved = translated.resolve(self.template, {"ClusterArn": arn})
+        resolved = translation.resolve(self.template, {"ClusterArn": arn})
         self.assertEqual([name for name, r in resolved["Resources"].items() if r["Type"] == "AWS::ECS::Cluster"], [])
-        for name, function in reading.of_type(resolved, "AWS::Lambda::Function").items():
+        for name, function in template_queries.of_type(resolved, "AWS::Lambda::Function").items():
             self.assertEqual(function["Environment"]["Variables"].get("LANDFALL_CLUSTER", arn), arn, name)
-        pattern = reading.pattern(resolved["Resources"]["TaskStoppedRule"]["Properties"])
+        pattern = template_queries.pattern(resolved["Resources"]["TaskStoppedRule"]["Properties"])
         self.assertEqual(pattern["detail"]["clusterArn"], [arn])
         self.assertEqual(resolved["Outputs"]["Cluster"]["Value"], arn)
 
     def test_secrets_reach_the_container_by_reference_and_only_they_may_be_fetched(self) -> None:
-        given = {name: combinations.CHOICES[name][1] for name in ("SecretArn1", "SecretArn2", "KmsKeyArns")}
-        resolved = translated.resolve(self.template, given)
+        given = {name: parameter_combinations.CHOICES[name][1] for name in ("SecretArn1", "SecretArn2", "KmsKeyArns")}
+        resolved = translation.resolve(self.template, given)
         (container,) = resolved["Resources"]["TaskDefinition"]["Properties"]["ContainerDefinitions"]
         whole = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:"
         self.assertEqual(
@@ -135,17 +135,17 @@ class Contract(unittest.TestCase):
         self.assertEqual(
             decrypt["Condition"], {"StringEquals": {"kms:ViaService": "secretsmanager.eu-west-1.amazonaws.com"}}
         )
-        self.assertNotIn("SecretsPolicy", translated.resolve(self.template)["Resources"])
+        self.assertNotIn("SecretsPolicy", translation.resolve(self.template)["Resources"])
 
-    def test_keys_are_for_those_that_read_and_write_buckets_and_the_first_encrypts_those_made_here(self) -> None:
-        resolved = translated.resolve(
-            self.template, {"KmsKeyArns": combinations.CHOICES["KmsKeyArns"][1], "DocsAccess": "ip"}
+    def test_roles_with_bucket_access_may_use_the_keys_and_the_first_encrypts_created_buckets(self) -> None:
+        resolved = translation.resolve(
+            self.template, {"KmsKeyArns": parameter_combinations.CHOICES["KmsKeyArns"][1], "DocsAccess": "ip"}
         )
-        for name, role in reading.of_type(resolved, "AWS::IAM::Role").items():
+        for name, role in template_queries.of_type(resolved, "AWS::IAM::Role").items():
             uses = "<KeysPolicy>" in role.get("ManagedPolicyArns", [])
             self.assertEqual(uses, name not in ("ExecutionRole", "SchedulerRole"), name)
         keys = {}
-        for name, bucket in reading.of_type(resolved, "AWS::S3::Bucket").items():
+        for name, bucket in template_queries.of_type(resolved, "AWS::S3::Bucket").items():
             (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
             keys[name] = rule["ServerSideEncryptionByDefault"].get("KMSMasterKeyID")
         one = "arn:aws:kms:eu-west-1:111122223333:key/one"
@@ -155,16 +155,16 @@ class Contract(unittest.TestCase):
             "CloudFront reads the docs without a key",
         )
 
-    def test_a_network_of_its_own_gives_the_task_a_public_address(self) -> None:
-        variables = translated.resolve(self.template)["Resources"]["OnLoadFunction"]["Properties"]["Environment"][
+    def test_in_the_created_network_the_task_has_a_public_address(self) -> None:
+        variables = translation.resolve(self.template)["Resources"]["OnLoadFunction"]["Properties"]["Environment"][
             "Variables"
         ]
         self.assertEqual(variables["LANDFALL_SUBNETS"], "<SubnetA>,<SubnetB>")
         self.assertEqual(variables["LANDFALL_SECURITY_GROUPS"], "<SecurityGroup.GroupId>")
         self.assertEqual(variables["LANDFALL_ASSIGN_PUBLIC_IP"], "true")
 
-    def test_buckets_that_are_listened_to_speak_to_eventbridge(self) -> None:
-        buckets = reading.of_type(translated.resolve(self.template), "AWS::S3::Bucket")
+    def test_created_buckets_send_their_events_to_eventbridge(self) -> None:
+        buckets = template_queries.of_type(translation.resolve(self.template), "AWS::S3::Bucket")
         telling = {name for name, bucket in buckets.items() if bucket.get("NotificationConfiguration")}
         self.assertEqual(telling, {"StateBucket", "LandingBucket"})
         for name in telling:
@@ -175,15 +175,15 @@ class Contract(unittest.TestCase):
                 "true",
             )
 
-    def test_the_container_is_the_supervisor_alone_and_has_two_minutes_to_end(self) -> None:
-        definition = translated.resolve(self.template)["Resources"]["TaskDefinition"]["Properties"]
+    def test_the_task_has_one_container_with_a_stop_timeout_of_two_minutes(self) -> None:
+        definition = translation.resolve(self.template)["Resources"]["TaskDefinition"]["Properties"]
         (container,) = definition["ContainerDefinitions"]
         self.assertEqual((container["Name"], container["StopTimeout"], container["Essential"]), ("dbt", 120, True))
         self.assertEqual(container["LinuxParameters"], {"InitProcessEnabled": False})
 
 
 class Build(unittest.TestCase):
-    """functions/Makefile as `sam build` calls it: from a scratch folder, by its full path, with ARTIFACTS_DIR."""
+    """functions/Makefile, called as by `sam build`: in a scratch folder, by its full path, with ARTIFACTS_DIR."""
 
     def setUp(self) -> None:
         self.scratch = Path(self.enterContext(tempfile.TemporaryDirectory()))
@@ -197,7 +197,7 @@ class Build(unittest.TestCase):
             if not name.startswith(("LANDFALL_", "CARGO_", "MAKE", "MFLAGS"))
         }
         return subprocess.run(
-            ["make", "--makefile", str(translated.CHECKOUT / "functions" / "Makefile"), f"build-{function}"],
+            ["make", "--makefile", str(translation.CHECKOUT / "functions" / "Makefile"), f"build-{function}"],
             cwd=self.scratch,
             env={**clean, "ARTIFACTS_DIR": str(self.artifacts), **environment},
             capture_output=True,
@@ -206,7 +206,7 @@ class Build(unittest.TestCase):
             check=False,
         )
 
-    def test_ready_binaries_are_copied_for_each_function(self) -> None:
+    def test_built_binaries_are_copied_for_each_function(self) -> None:
         for function, (crate, _, _) in FUNCTIONS.items():
             with self.subTest(function=function):
                 binary = self.scratch / crate
@@ -217,12 +217,12 @@ class Build(unittest.TestCase):
                 self.assertEqual((self.artifacts / "bootstrap").read_text(encoding="utf-8"), crate)
                 self.assertTrue(os.access(self.artifacts / "bootstrap", os.X_OK))
 
-    def test_a_missing_binary_is_said_in_one_sentence(self) -> None:
+    def test_a_missing_binary_is_reported_in_one_sentence(self) -> None:
         done = self.make("OnLoadFunction", LANDFALL_BIN_DIR=str(self.scratch))
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("no landfall-on-load in LANDFALL_BIN_DIR", done.stderr)
 
-    def test_without_ready_binaries_cargo_builds_in_the_checkout(self) -> None:
+    def test_without_built_binaries_cargo_builds_in_the_checkout(self) -> None:
         cargo = self.scratch / "cargo"
         cargo.write_text(
             '#!/bin/sh\necho "$PWD $*" > "$ARTIFACTS_DIR/called"\nmkdir -p "$CARGO_TARGET_DIR/release"\n'
@@ -233,15 +233,15 @@ class Build(unittest.TestCase):
         done = self.make("OnLoadFunction", CARGO=str(cargo), CARGO_TARGET_DIR=str(self.scratch / "target"))
         self.assertEqual(done.returncode, 0, done.stderr)
         called = (self.artifacts / "called").read_text(encoding="utf-8").strip()
-        self.assertEqual(called, f"{translated.CHECKOUT} build --locked --profile release --package landfall-on-load")
+        self.assertEqual(called, f"{translation.CHECKOUT} build --locked --profile release --package landfall-on-load")
         self.assertEqual((self.artifacts / "bootstrap").read_text(encoding="utf-8"), "built\n")
 
     def test_the_makefile_has_a_target_for_each_function_and_each_is_a_crate(self) -> None:
-        for name, resource in translated.source()["Resources"].items():
+        for name, resource in translation.source()["Resources"].items():
             if resource["Type"] == "AWS::Serverless::Function":
                 self.assertEqual(resource["Metadata"], {"BuildMethod": "makefile"})
                 crate = FUNCTIONS[name][0]
-                manifest = translated.CHECKOUT / "functions" / crate.removeprefix("landfall-") / "Cargo.toml"
+                manifest = translation.CHECKOUT / "functions" / crate.removeprefix("landfall-") / "Cargo.toml"
                 self.assertIn(f'name = "{crate}"', manifest.read_text(encoding="utf-8"))
 
 

@@ -3,14 +3,14 @@
 import re
 import unittest
 
-import reading
-import translated
+import template_queries
+import translation
 
 
 class Costs(unittest.TestCase):
     @classmethod
     def setUpClass(cls) -> None:
-        text = (translated.CHECKOUT / "docs/costs.md").read_text(encoding="utf-8")
+        text = (translation.CHECKOUT / "docs/costs.md").read_text(encoding="utf-8")
         table = re.search(r"^\| a month \|.*\n\|[ -|]+\n((?:\|.*\n)+)", text, re.MULTILINE)
         assert table
         cls.rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in table[1].splitlines()]
@@ -18,7 +18,7 @@ class Costs(unittest.TestCase):
     def test_each_column_adds_up(self) -> None:
         *parts, total = self.rows
         for column in (1, 2, 3):
-            # What a row comes to is its last amount.
+            # The last amount in a cell is its result.
             amounts = [re.findall(r"\$(\d+\.\d\d)\b", row[column]) for row in parts]
             self.assertEqual(
                 f"**${sum(float(found[-1]) for found in amounts if found):.2f}**", total[column].rstrip(" |")
@@ -34,14 +34,14 @@ class Costs(unittest.TestCase):
                 int(runs.replace(",", "")) * int(minutes) / 60 * float(price), float(amount), places=2
             )
 
-    def test_metrics_and_alarms_are_as_many_as_the_template_makes(self) -> None:
-        template = translated.resolve(translated.translate(translated.source()))
+    def test_the_numbers_of_metrics_and_alarms_are_the_templates(self) -> None:
+        template = translation.resolve(translation.translate(translation.source()))
         metrics = {
             transformation["MetricName"]
-            for metric_filter in reading.of_type(template, "AWS::Logs::MetricFilter").values()
+            for metric_filter in template_queries.of_type(template, "AWS::Logs::MetricFilter").values()
             for transformation in metric_filter["MetricTransformations"]
         }
-        alarms = reading.of_type(template, "AWS::CloudWatch::Alarm")
+        alarms = template_queries.of_type(template, "AWS::CloudWatch::Alarm")
         said = next(row[0] for row in self.rows if row[0].startswith("metrics and alarms"))
         self.assertEqual(said, f"metrics and alarms: {len(metrics)} × $0.30 + {len(alarms)} × $0.10")
 

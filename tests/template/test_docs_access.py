@@ -1,5 +1,7 @@
-"""The CloudFront Functions of the docs site, run by Node: what they let through and what they turn away. CloudFront's own JavaScript runtime
-is smaller than Node, so what it lacks must not be used: that is held by a list of words."""
+"""Runs the CloudFront Functions of the docs site with Node, and checks which requests they allow.
+
+CloudFront's JavaScript runtime has less than Node, so a second test looks for words that CloudFront does not support.
+"""
 
 import base64
 import hashlib
@@ -9,7 +11,7 @@ import shutil
 import subprocess
 import unittest
 
-import translated
+import translation
 
 CREDENTIALS = "reader:correct horse: battery"
 GIVEN = {
@@ -24,19 +26,19 @@ LACKING = (
 
 def code(function: str) -> str:
     access = {"DocsPasswordFunction": "basic", "DocsAddressFunction": "ip"}[function]
-    resolved = translated.resolve(translated.translate(translated.source()), {**GIVEN, "DocsAccess": access})
+    resolved = translation.resolve(translation.translate(translation.source()), {**GIVEN, "DocsAccess": access})
     return resolved["Resources"][function]["Properties"]["FunctionCode"]
 
 
 @unittest.skipUnless(shutil.which("node"), "no node on PATH: the code of the CloudFront Functions is not run")
-class Run(unittest.TestCase):
+class Access(unittest.TestCase):
     def answers(self, function: str, requests: list[dict]) -> list[bool]:
-        """For each event whether the request goes on."""
+        """Returns for each event whether the function allows the request."""
         script = f"{code(function)}\nconsole.log(JSON.stringify({json.dumps(requests)}.map((event) => handler(event))))"
         done = subprocess.run(["node", "-e", script], capture_output=True, text=True, timeout=60, check=True)
         return ["statusCode" not in answer for answer in json.loads(done.stdout)]
 
-    def test_only_the_right_password_lets_in(self) -> None:
+    def test_only_the_right_password_is_allowed(self) -> None:
         def event(authorization: str | None) -> dict:
             return {"request": {"headers": {"authorization": {"value": authorization}} if authorization else {}}}
 
@@ -52,7 +54,7 @@ class Run(unittest.TestCase):
         ]
         self.assertEqual(self.answers("DocsPasswordFunction", events), [True, True, False, False, False, False])
 
-    def test_only_an_address_in_a_block_lets_in(self) -> None:
+    def test_only_an_address_in_a_block_is_allowed(self) -> None:
         asked = {
             "203.0.113.0": True,
             "203.0.113.255": True,
@@ -69,8 +71,8 @@ class Run(unittest.TestCase):
         self.assertEqual(self.answers("DocsAddressFunction", events), list(asked.values()))
 
 
-class Written(unittest.TestCase):
-    def test_they_use_nothing_that_the_runtime_lacks_and_fit_into_it(self) -> None:
+class Source(unittest.TestCase):
+    def test_the_code_fits_cloudfronts_runtime(self) -> None:
         for function in ("DocsPasswordFunction", "DocsAddressFunction"):
             self.assertIsNone(re.search(LACKING, code(function)))
             self.assertLess(len(code(function).encode()), 10_000)

@@ -1,14 +1,14 @@
-"""The samples in events/, and whom the template's rules send them to."""
+"""Checks that the template's rules send the samples in events/ to the documented targets."""
 
 import json
 import re
 import unittest
 from typing import Any
 
-import reading
-import translated
+import template_queries
+import translation
 
-# The deployed names of the stack that the samples come from.
+# Deployed names in the stack of the samples.
 DEPLOYED = {
     "<LandingBucket>": "shop-landing",
     "<StateBucket>": "shop-statebucket-1a2b3c4d",
@@ -21,13 +21,15 @@ RECEIVERS = {
     "TaskStoppedRule": "on-task-stopped",
     "DocsPendingRule": "publish-docs",
 }
-# These come by no rule: from a queue, from Scheduler, or from on-load itself.
+# No rule sends these: they come from a queue, from Scheduler, or from on-load itself.
 DIRECT = ("sqs-", "schedule-", "wake")
 
 
 def matches(pattern: dict[str, Any], event: dict[str, Any]) -> bool:
-    """EventBridge's matching, as far as the template uses it.
-    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html"""
+    """Returns whether an event matches a pattern, for the operators that the template uses.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
+    """
     for key, expected in pattern.items():
         if isinstance(expected, dict):
             if not isinstance(event.get(key), dict) or not matches(expected, event[key]):
@@ -59,7 +61,7 @@ def _one(item: Any, event: dict[str, Any], key: str) -> bool:
 class Events(unittest.TestCase):
     @classmethod
     def setUpClass(cls) -> None:
-        folder = translated.CHECKOUT / "events"
+        folder = translation.CHECKOUT / "events"
         cls.samples = {
             path.name: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))
         }
@@ -67,9 +69,10 @@ class Events(unittest.TestCase):
             r"^\| `([^`]+\.json)` \| ([^|]+) \|", (folder / "README.md").read_text(encoding="utf-8"), re.MULTILINE
         )
         cls.described = {name: receiver.strip() for name, receiver in rows}
-        resolved = translated.resolve(translated.translate(translated.source()))
+        resolved = translation.resolve(translation.translate(translation.source()))
         cls.patterns = {
-            name: reading.pattern(rule) for name, rule in reading.of_type(resolved, "AWS::Events::Rule").items()
+            name: template_queries.pattern(rule)
+            for name, rule in template_queries.of_type(resolved, "AWS::Events::Rule").items()
         }
 
     def test_every_sample_is_described(self) -> None:
@@ -81,9 +84,9 @@ class Events(unittest.TestCase):
                 continue
             with self.subTest(sample=name):
                 receivers = {RECEIVERS[rule] for rule, pattern in self.patterns.items() if matches(pattern, event)}
-                self.assertEqual(receivers, {self.described[name]} - {"nobody"})
+                self.assertEqual(receivers, {self.described[name]} - {"none"})
 
-    def test_what_is_not_meant_for_us_goes_to_nobody(self) -> None:
+    def test_events_of_others_match_no_rule(self) -> None:
         other = json.loads(json.dumps(self.samples))
         other["dataset-loaded-minimal.json"]["detail"]["stack"] = "other"
         other["dataset-loaded.json"]["source"] = "aws.glue"
@@ -102,15 +105,15 @@ class Events(unittest.TestCase):
             with self.subTest(changed=name):
                 self.assertEqual([rule for rule, pattern in self.patterns.items() if matches(pattern, other[name])], [])
 
-    def test_a_person_s_word_takes_the_way_of_a_load(self) -> None:
+    def test_an_operator_command_takes_the_route_of_a_load(self) -> None:
         asked = json.loads(json.dumps(self.samples["dataset-loaded.json"]))
         asked["detail-type"] = "Operator Command"
         self.assertEqual(
             [rule for rule, pattern in self.patterns.items() if matches(pattern, asked)], ["DatasetLoadedRule"]
         )
 
-    def test_deletions_are_delivered_only_if_that_is_wanted(self) -> None:
-        template = translated.translate(translated.source())
+    def test_deletions_are_delivered_only_with_the_parameter(self) -> None:
+        template = translation.translate(translation.source())
         event = json.loads(json.dumps(self.samples["object-created.json"]))
         for detail_type, wanted, delivered in [
             ("Object Deleted", "ignore", False),
@@ -118,15 +121,15 @@ class Events(unittest.TestCase):
             ("Object Created", "deliver", True),
         ]:
             event["detail-type"] = detail_type
-            pattern = reading.pattern(
-                translated.resolve(template, {"Deletions": wanted})["Resources"]["ObjectLandedRule"]["Properties"]
+            pattern = template_queries.pattern(
+                translation.resolve(template, {"Deletions": wanted})["Resources"]["ObjectLandedRule"]["Properties"]
             )
             self.assertEqual(matches(pattern, event), delivered, (detail_type, wanted))
 
-    def test_with_prefixes_only_what_begins_with_one_is_delivered_of_any_of_the_buckets(self) -> None:
+    def test_with_prefixes_only_matching_keys_are_delivered_from_any_bucket(self) -> None:
         given = {"LandingBuckets": "acme-landing,acme-second", "LandingPrefixes": "orders/,raw/it's (new)/"}
-        resolved = translated.resolve(translated.translate(translated.source()), given)
-        pattern = reading.pattern(resolved["Resources"]["ObjectLandedRule"]["Properties"])
+        resolved = translation.resolve(translation.translate(translation.source()), given)
+        pattern = template_queries.pattern(resolved["Resources"]["ObjectLandedRule"]["Properties"])
         event = json.loads(json.dumps(self.samples["object-created.json"]))
         for bucket, key, delivered in [
             ("acme-landing", "orders/1.csv", True),
@@ -137,7 +140,7 @@ class Events(unittest.TestCase):
             event["detail"]["bucket"]["name"], event["detail"]["object"]["key"] = bucket, key
             self.assertEqual(matches(pattern, event), delivered, (bucket, key))
 
-    def test_no_write_of_ours_triggers_a_load(self) -> None:
+    def test_landfalls_own_writes_trigger_no_load(self) -> None:
         for bucket in ("shop-statebucket-1a2b3c4d", "shop-docsbucket-1a2b3c4d"):
             event = json.loads(json.dumps(self.samples["object-created.json"]))
             event["detail"]["bucket"]["name"] = bucket

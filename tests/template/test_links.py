@@ -5,7 +5,7 @@ import subprocess
 import unittest
 from pathlib import Path
 
-import translated
+import translation
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)
@@ -15,9 +15,9 @@ CODE_BLOCK = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 def pages() -> list[Path]:
     """Returns every page under version control, and new ones that git does not ignore."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"]
-    listed = subprocess.run(command, cwd=translated.CHECKOUT, check=True, capture_output=True, text=True).stdout
+    listed = subprocess.run(command, cwd=translation.CHECKOUT, check=True, capture_output=True, text=True).stdout
     # dbt's own documentation pages link inside the docs site.
-    found = [translated.CHECKOUT / name for name in listed.splitlines() if not name.startswith("example/models/")]
+    found = [translation.CHECKOUT / name for name in listed.splitlines() if not name.startswith("example/models/")]
     return [page for page in found if page.is_file()]
 
 
@@ -39,7 +39,7 @@ class Links(unittest.TestCase):
                 checked += 1
                 file, _, anchor = link.partition("#")
                 target = (page.parent / file).resolve() if file else page
-                with self.subTest(page=str(page.relative_to(translated.CHECKOUT)), link=link):
+                with self.subTest(page=str(page.relative_to(translation.CHECKOUT)), link=link):
                     self.assertTrue(target.exists())
                     if anchor:
                         self.assertIn(anchor, anchors(target))

@@ -1,15 +1,16 @@
-"""The local AWS emulator of Landfall: ministack, pinned, with what it lacks.
+"""The local AWS emulator of Landfall: a pinned ministack, with patches for what it lacks.
 
-main.py        the order of things at start and end
-options.py     the command line
-assumptions.py what must be true of ministack's internals, checked at start
+main.py        starts and ends everything in order
+options.py     reads the command line
+assumptions.py checks at start that ministack's internals are as the patches expect
+environment.py limits what processes see of the machine's environment
 guardian.py    ends every child if this process is killed
 processes.py   starts and ends children
-server.py      the socket, the HTTP server, signals
-permissions.py whether a service or a role may do something, when IAM is enforced
-tasks/         ECS tasks as local processes
-patches/       each change to ministack in a module of its own, with its reason
+server.py      runs the HTTP server and handles signals
+permissions.py decides whether IAM allows a service or a role an action
+tasks/         runs ECS tasks as local processes
+patches/       changes ministack, one change and its reason per module
 """
 
 EMULATOR_VERSION = "1.5.33"
-"""The one version of ministack whose internals the patches know."""
+"""The version of ministack that the patches are written for."""

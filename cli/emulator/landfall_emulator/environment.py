@@ -1,7 +1,7 @@
-"""What processes see of the environment.
+"""The environment variables of the emulator, its functions and its tasks.
 
-ministack copies its own environment into every function. So the launcher keeps nothing of the caller's but what a process
-needs to run at all, and functions and tasks get only what Lambda and ECS would give them.
+ministack copies its own environment into every function. So the launcher keeps only those of the caller's variables
+that a process needs to run, and functions and tasks get only what Lambda and ECS would give them.
 """
 
 import os
@@ -9,19 +9,19 @@ import os
 from .options import Options
 
 INHERITED = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "DYLD_LIBRARY_PATH", "LD_LIBRARY_PATH", "SSL_CERT_FILE")
-"""What a local process needs of the machine: in a real function or container it comes with the image."""
+"""Variables that a local process needs from the machine. In Lambda and ECS they come with the image."""
 
 ROOT_ACCESS_KEY = "test"
 ROOT_SECRET_KEY = "test"
 
 
 def inherited(environment: dict[str, str]) -> dict[str, str]:
-    """The part of an environment that functions and tasks share with the machine."""
+    """Returns the variables that functions and tasks share with the machine."""
     return {name: environment[name] for name in INHERITED if name in environment}
 
 
 def emulator_environment(given: Options, port: int, environment: dict[str, str]) -> dict[str, str]:
-    """The environment that ministack itself runs in, which is how it is configured."""
+    """Returns the environment that configures ministack."""
     temporary = given.data / "tmp"
     temporary.mkdir(parents=True, exist_ok=True)
     return {
@@ -39,7 +39,7 @@ def emulator_environment(given: Options, port: int, environment: dict[str, str])
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
         "AUTH": "true" if given.enforce_iam else "false",
         "LAMBDA_EXECUTOR": "local",
-        "DOCKER_HOST": f"unix://{temporary}/no-docker",  # a socket that isn't there: never hand anything to a real Docker
+        "DOCKER_HOST": f"unix://{temporary}/no-docker",  # no such socket: tasks must never reach a real Docker
         "SFTP_ENABLED": "0",
         "IOT_MTLS_ENABLED": "0",
         "S3_PERSIST": "0",

@@ -1,8 +1,8 @@
 """Ends the children of a launcher that was killed.
 
-A launcher that gets SIGKILL can end nothing itself, and tasks run in sessions of their own. So a small process, forked
-before anything else is loaded, hears over a pipe which process groups exist; when the pipe closes it ends what is left.
-Linux alone has a signal for a parent's death, so it isn't used: this way is the same on macOS.
+A launcher that gets SIGKILL cannot end its children, and they run in their own sessions. So the launcher forks a small
+process, the guardian, before it loads anything else. The guardian learns over a pipe which process groups exist, and
+ends the remaining ones when the pipe closes. PR_SET_PDEATHSIG would be simpler, but only Linux has it.
 """
 
 import os
@@ -23,28 +23,28 @@ class Guardian:
         self._lock = threading.Lock()
 
     def add(self, group: int) -> None:
-        """A process group exists that must not outlive the launcher."""
-        self._tell(f"+{group}\n")
+        """Registers a process group that must not outlive the launcher."""
+        self._send(f"+{group}\n")
 
     def remove(self, group: int) -> None:
-        """That group is gone; its number may come back as a stranger's."""
-        self._tell(f"-{group}\n")
+        """Removes a group that has ended, because the system may reuse its number."""
+        self._send(f"-{group}\n")
 
     def dismiss(self) -> None:
-        """The launcher ends: the guardian ends whatever is still registered, then itself. Returns when it has."""
+        """Ends the registered groups and the guardian, and waits for that."""
         with self._lock:
             os.close(self._pipe)
             self._pipe = -1
         os.waitpid(self.pid, 0)
 
-    def _tell(self, line: str) -> None:
+    def _send(self, line: str) -> None:
         with self._lock:
             if self._pipe >= 0:
-                os.write(self._pipe, line.encode())  # shorter than PIPE_BUF, so never torn
+                os.write(self._pipe, line.encode())  # shorter than PIPE_BUF, so written at once
 
 
 def start() -> Guardian:
-    """Fork the guardian. Must run before threads, sockets and heavy imports: the fork keeps what exists."""
+    """Forks the guardian. Must run before threads, sockets and heavy imports, because the fork copies them."""
     read_end, write_end = os.pipe()
     pid = os.fork()
     if pid:
@@ -58,11 +58,11 @@ def start() -> Guardian:
 
 
 def _watch(pipe: int) -> None:
-    os.setsid()  # a signal to the launcher's group or terminal must not reach the one who cleans up after it
+    os.setsid()  # a signal to the launcher's group or terminal must not reach the guardian
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     nowhere = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1, 2):  # whoever reads the launcher's output must see it end with the launcher
+    for stream in (0, 1, 2):  # the launcher's output must end with the launcher
         os.dup2(nowhere, stream)
     groups: set[int] = set()
     with open(pipe, encoding="ascii") as lines:
@@ -75,7 +75,7 @@ def _watch(pipe: int) -> None:
 
 
 def end_groups(groups: set[int], grace_seconds: float) -> None:
-    """SIGTERM to each process group, and SIGKILL to those that still exist after the grace."""
+    """Sends SIGTERM to each process group, and SIGKILL to those that exist after `grace_seconds`."""
     remaining = {group for group in groups if _signal_group(group, signal.SIGTERM)}
     deadline = time.monotonic() + grace_seconds
     while remaining and time.monotonic() < deadline:
@@ -86,10 +86,10 @@ def end_groups(groups: set[int], grace_seconds: float) -> None:
 
 
 def _signal_group(group: int, number: int) -> bool:
-    """Whether the group exists and could be signalled."""
+    """Returns whether the group exists and was signalled."""
     try:
         os.killpg(group, number)
-    except (ProcessLookupError, PermissionError):  # macOS says "not permitted" of a group whose members are all zombies
+    except (ProcessLookupError, PermissionError):  # macOS answers "not permitted" for a group of zombies
         return False
     except OSError as error:
         print(f"cannot signal process group {group}: {error}", file=sys.stderr)

@@ -17,7 +17,10 @@ EXIT_PORT_TAKEN = 2
 
 
 def main(arguments: list[str]) -> int:
-    """Runs the emulator until a signal or the end of the parent process stops it. Returns the exit code of the process."""
+    """Runs the emulator until a signal or the end of the parent process stops it.
+
+    Returns the exit code of the process.
+    """
     given = options.parse(arguments)
     try:
         assumptions.check_version()
@@ -34,7 +37,7 @@ def main(arguments: list[str]) -> int:
     except OSError as error:
         return _refuse(f"cannot create the data folder {given.data}: {error.strerror}", EXIT_REFUSED)
     kept = emulator_environment(given, listener.getsockname()[1], dict(os.environ))
-    os.environ.clear()  # before the import: ministack reads its settings at import, and copies os.environ into functions
+    os.environ.clear()  # before the import, at which ministack reads its settings
     os.environ.update(kept)
     _log_to(given.data)
     processes = Processes(watcher)
@@ -51,7 +54,7 @@ def main(arguments: list[str]) -> int:
     serve(listener, given, announce, manager, processes)
     watcher.dismiss()
     sys.stdout.flush()
-    # Not sys.exit: ministack's threads and keep-alive connections would be waited for, and there is nothing left to save.
+    # Not sys.exit, which would wait for ministack's threads and keep-alive connections. There is nothing left to save.
     os._exit(0)
 
 

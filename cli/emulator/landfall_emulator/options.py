@@ -1,4 +1,4 @@
-"""The command line. Every option that an environment variable can set names it in its help."""
+"""The command line. The help of an option names the environment variable that can set it."""
 
 import argparse
 import os
@@ -9,12 +9,12 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Options:
-    """What the launcher was asked to do."""
+    """The launcher's options."""
 
     port: int
     """Port on 127.0.0.1; 0 picks a free one."""
     data: Path
-    """Absolute path of the folder for logs and working folders; nothing is written outside it."""
+    """Absolute path of the folder for logs and working folders. The emulator writes nowhere else."""
     images: Path | None
     """Absolute path of the JSON file that maps image references to local commands."""
     region: str
@@ -25,11 +25,11 @@ class Options:
 
 
 def parse(arguments: list[str]) -> Options:
-    """Read the command line; a wrong one ends the process with a usage message and exit code 2."""
+    """Parses the command line. A wrong one ends the process with a usage message and exit code 2."""
     parser = argparse.ArgumentParser(prog="launch.py", description="Run the local AWS emulator on 127.0.0.1.")
     parser.add_argument("--port", type=int, default=4566, help="port on 127.0.0.1, 0 for a free one (default 4566)")
     parser.add_argument(
-        "--data", type=Path, required=True, help="folder for task logs and working folders, made if missing"
+        "--data", type=Path, required=True, help="folder for logs and working folders, created if missing"
     )
     parser.add_argument(
         "--images", type=Path, help="JSON file: image reference -> {argv, env, workdir}, read at each task start"
@@ -45,16 +45,18 @@ def parse(arguments: list[str]) -> Options:
         help="account id, 12 digits (default $LANDFALL_EMULATOR_ACCOUNT or 111122223333)",
     )
     parser.add_argument(
-        "--no-iam", dest="enforce_iam", action="store_false", help="allow every call, whatever IAM policies say"
+        "--no-iam", dest="enforce_iam", action="store_false", help="allow every call, without checking IAM policies"
     )
     parser.add_argument(
-        "--exit-with-stdin", action="store_true", help="end when stdin closes, that is when the starter is gone"
+        "--exit-with-stdin",
+        action="store_true",
+        help="end when stdin closes, which means that the starting process is gone",
     )
     parser.add_argument(
         "--keep-after-parent",
         dest="exit_with_parent",
         action="store_false",
-        help="run on when the process that started this one ends",
+        help="keep running when the starting process ends",
     )
     given = parser.parse_args(arguments)
     if not 0 <= given.port <= 65535:

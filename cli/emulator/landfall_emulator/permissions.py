@@ -1,7 +1,7 @@
-"""Whether a role, a caller or an AWS service may do something, by ministack's own evaluator.
+"""Whether IAM allows a role, a caller or an AWS service an action, by ministack's own evaluator.
 
-ministack enforces IAM on what comes over HTTP. What a service does for somebody (EventBridge sends to a queue, ECS passes
-a role) it does not check, so those checks are made here. All of them say yes when IAM isn't enforced.
+ministack enforces IAM on HTTP requests. It does not check what a service does on behalf of a caller (EventBridge sends
+to a queue, ECS passes a role), so this module does. Every check passes when IAM is not enforced.
 """
 
 import json
@@ -29,20 +29,21 @@ require(responses, "get_region", ())
 
 
 def enforced() -> bool:
-    """Whether IAM is enforced at all."""
+    """Returns whether IAM is enforced."""
     return bool(app.AUTH)
 
 
 def role_name(role_arn: str) -> str:
-    """The name in a role's ARN, without its path."""
+    """Returns the name in a role's ARN, without the path."""
     return role_arn.rsplit("/", 1)[-1]
 
 
 def caller_denied(action: str, resource: str, context: dict[str, str]) -> str | None:
-    """Why the caller of the request that is being served may not do `action`, in AWS's words, or None if it may.
+    """Returns AWS's message why the caller of the current request is denied `action`, or None if it is allowed.
 
-    The account's root may do anything."""
-    key = evaluator._verified_key.get()  # set once a signature was checked, which root's never is
+    The account's root user is allowed everything.
+    """
+    key = evaluator._verified_key.get()  # set when a signature is checked, which ministack skips for root
     if not enforced() or not key:
         return None
     denied = evaluator.enforce(
@@ -56,7 +57,7 @@ def caller_denied(action: str, resource: str, context: dict[str, str]) -> str | 
 
 
 def role_may(role_arn: str, action: str, resource: str) -> bool:
-    """Whether a role's own policies allow an action."""
+    """Returns whether a role's own policies allow an action."""
     if not enforced():
         return True
     account = responses.get_account_id()
@@ -73,7 +74,7 @@ def role_may(role_arn: str, action: str, resource: str) -> bool:
 
 
 def role_trusts(role_arn: str, service: str) -> bool:
-    """Whether the role exists and its trust policy lets the service (`ecs-tasks.amazonaws.com`) assume it."""
+    """Returns whether the role exists and its trust policy allows the service, such as `ecs-tasks.amazonaws.com`."""
     if not enforced():
         return True
     role = iam._roles.get(role_name(role_arn))
@@ -91,7 +92,7 @@ def role_trusts(role_arn: str, service: str) -> bool:
 
 
 def service_may(policy: Any, service: str, action: str, resource: str, source_arn: str) -> bool:
-    """Whether a resource's policy lets an AWS service act on it for `source_arn`, as EventBridge on a function."""
+    """Returns whether a resource's policy allows an AWS service an action on behalf of `source_arn`."""
     if not enforced():
         return True
     account = responses.get_account_id()

@@ -1,7 +1,7 @@
-"""Starts children so that every one of them ends.
+"""Starts children in a way that lets the launcher end all of them.
 
-Each child leads a session, and so a process group, of its own: a Ctrl-C at the terminal reaches the launcher alone, which
-then ends its children in order, and a group can be ended with whatever a child started.
+Each child leads its own session and process group. So Ctrl-C in the terminal reaches only the launcher, which then ends
+its children in order, and ending a group also ends the processes that a child started.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from .guardian import Guardian
 
 
 class Processes:
-    """The children of this launcher."""
+    """The children of the launcher."""
 
     def __init__(self, guardian: Guardian) -> None:
         self._guardian = guardian
@@ -24,7 +24,7 @@ class Processes:
         self._lock = threading.Lock()
 
     def popen_class(self) -> type[subprocess.Popen]:
-        """A `subprocess.Popen` whose processes are children of this launcher in the sense above."""
+        """Returns a `subprocess.Popen` that registers each process and gives it its own group."""
         processes = self
 
         class OwnedProcess(subprocess.Popen):
@@ -61,7 +61,7 @@ class Processes:
         while remaining := {group: child for group, child in remaining.items() if child.poll() is None}:
             if time.monotonic() > deadline:
                 self._signal(remaining, signal.SIGKILL)
-                deadline = float("inf")  # what is killed ends; reap it
+                deadline = float("inf")  # killed processes end: only reap them
             time.sleep(0.01)
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""The socket, the HTTP server, and what ends them."""
+"""The socket, the HTTP server, and the signals that end them."""
 
 import asyncio
 import logging
@@ -21,11 +21,15 @@ SERVER_END_SECONDS = 2.0
 
 
 class PortTakenError(Exception):
-    """The port can't be had; the message says which and what to do."""
+    """The port is not available. The message names it and says what to do."""
 
 
 def bind(port: int) -> socket.socket:
-    """A listening socket on 127.0.0.1. Bound before ministack is imported, so that port 0 is settled without a race."""
+    """Returns a listening socket on 127.0.0.1.
+
+    ministack needs the port number at import, so the socket is bound before, which also makes port 0 work without a
+    race.
+    """
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -43,8 +47,11 @@ def bind(port: int) -> socket.socket:
 def serve(
     listener: socket.socket, given: Options, announce: Callable[[], None], manager: Any, processes: Processes
 ) -> None:
-    """Serve until a signal, the end of stdin or the end of the parent; then end tasks, functions and the server, in
-    that order, so that a task that is told to stop can still upload what it has. `manager` ends the tasks."""
+    """Serves until a signal, the end of stdin or the end of the parent process.
+
+    Then ends tasks, functions and the server, in this order, so that a task that gets SIGTERM can still upload its
+    results. `manager` ends the tasks.
+    """
     asyncio.run(_serve(listener, given, announce, manager, processes))
 
 
@@ -57,7 +64,7 @@ async def _serve(
 
     def stop(reason: str) -> None:
         if stopping.is_set():
-            logger.info("told to stop again (%s): killing what still runs", reason)
+            logger.info("second signal (%s): killing all processes that still run", reason)
             hurry.set()
         else:
             logger.info("stopping: %s", reason)
@@ -94,15 +101,17 @@ async def _serve(
     await asyncio.wait({run, asyncio.create_task(ended.wait())}, return_when=asyncio.FIRST_COMPLETED)
     if not ended.is_set():
         await stopped() if stopping.is_set() else await asyncio.to_thread(processes.end_all, FUNCTION_GRACE_SECONDS)
-        await run  # ended by itself: let its error be seen
+        await run  # the server ended by itself: raises its error
         return
     # Python 3.12 and newer wait here for keep-alive connections to close by themselves.
     await asyncio.wait({run}, timeout=SERVER_END_SECONDS)
 
 
 def _announcing(application: Any, announce: Callable[[], None]) -> Any:
-    """The application, with a call when its start-up is complete. The socket already listens, so the first request is
-    served even if the server takes a moment more to accept it."""
+    """Returns the application with a call of `announce` when its start-up is complete.
+
+    The socket listens already, so a request is served even if the server accepts connections only a moment later.
+    """
 
     async def wrapped(scope: dict, receive: Any, send: Any) -> None:
         if scope["type"] != "lifespan":
@@ -129,7 +138,7 @@ def _watch_starter(given: Options, stop: Callable[[str], None]) -> None:
 
 def _until_stdin_closes(stop: Callable[[str], None]) -> None:
     while os.read(0, 4096):
-        pass  # whatever is written there means nothing
+        pass  # input has no meaning
     stop("stdin closed")
 
 
@@ -137,4 +146,4 @@ def _until_parent_ends(parent: int, stop: Callable[[str], None]) -> None:
     ticks = threading.Event()
     while os.getppid() == parent:
         ticks.wait(PARENT_POLL_SECONDS)
-    stop("the process that started the emulator is gone")
+    stop("the process that started the emulator has ended")

@@ -1,4 +1,4 @@
-"""An emulator for tests, functions and tasks that write down what they saw, and waiting with a deadline."""
+"""An emulator for tests, functions and tasks that record their input, and waiting with a deadline."""
 
 import contextlib
 import io
@@ -38,13 +38,14 @@ while True:
         path, body = "response", handler(event)
     except Exception as error:
         path, body = "error", {{"errorMessage": str(error), "errorType": type(error).__name__}}
-    urllib.request.urlopen(f"http://{{host}}/2018-06-01/runtime/invocation/{{request_id}}/{{path}}", json.dumps(body).encode())
+    url = f"http://{{host}}/2018-06-01/runtime/invocation/{{request_id}}/{{path}}"
+    urllib.request.urlopen(url, json.dumps(body).encode())
 """
 RECORDING = "def handler(event):\n    record(event)\n    return event"
 
 
 def eventually(look: Callable[[], T], what: str, seconds: float = 15.0) -> T:
-    """Look until the answer is true, and give it; fail when the deadline passes."""
+    """Calls `look` until its result is true, and returns it. Fails after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
         found = look()
@@ -56,7 +57,7 @@ def eventually(look: Callable[[], T], what: str, seconds: float = 15.0) -> T:
 
 
 def start_launcher(*arguments: str, **options: Any) -> subprocess.Popen:
-    """The launcher as a child process, its output readable."""
+    """Starts the launcher as a child process with pipes for its output."""
     return subprocess.Popen(
         [sys.executable, str(LAUNCHER), *arguments],
         stdout=subprocess.PIPE,
@@ -67,7 +68,7 @@ def start_launcher(*arguments: str, **options: Any) -> subprocess.Popen:
 
 
 def end(process: subprocess.Popen) -> None:
-    """SIGTERM, and SIGKILL if that isn't enough."""
+    """Sends SIGTERM, then SIGKILL if the process does not end."""
     if process.poll() is None:
         process.terminate()
     if process.stdin and process.stdin.closed:
@@ -81,7 +82,7 @@ def end(process: subprocess.Popen) -> None:
 
 
 class Emulator:
-    """A running emulator with a folder of its own."""
+    """A running emulator with its own folder."""
 
     def __init__(self, *arguments: str, **options: Any) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="landfall-emulator-test-"))
@@ -98,12 +99,12 @@ class Emulator:
         self._clients: dict[tuple, Any] = {}
 
     def stop(self) -> None:
-        """End it and remove its folder."""
+        """Ends the emulator and removes its folder."""
         end(self.process)
         shutil.rmtree(self.folder)
 
     def client(self, service: str, key: str = "test", secret: str = "test", token: str | None = None) -> Any:
-        """A boto3 client of the account's root, or of other keys."""
+        """Returns a boto3 client for the account's root or for other keys."""
         wanted = (service, key, secret, token)
         if wanted not in self._clients:
             self._clients[wanted] = boto3.client(
@@ -118,13 +119,13 @@ class Emulator:
         return self._clients[wanted]
 
     def image(self, reference: str, code: str, **entry: Any) -> None:
-        """Add a local image: a Python program."""
+        """Adds a local image that runs a Python program."""
         images = json.loads(self.images.read_text())
         images[reference] = {"argv": [sys.executable, "-u", "-c", code], **entry}
         self.images.write_text(json.dumps(images))
 
     def role(self, name: str, service: str, *statements: dict[str, Any]) -> str:
-        """A role that a service may assume, with one inline policy; gives its ARN."""
+        """Creates a role for a service with one inline policy. Returns its ARN."""
         iam = self.client("iam")
         trust = {"Statement": [{"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}]}
         arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
@@ -133,7 +134,7 @@ class Emulator:
         return arn
 
     def policy(self, role: str, *statements: dict[str, Any]) -> None:
-        """Set the inline policy of a role."""
+        """Sets the inline policy of a role."""
         document = {
             "Version": "2012-10-17",
             "Statement": [{"Effect": "Allow", **statement} for statement in statements],
@@ -143,7 +144,10 @@ class Emulator:
     def function(
         self, name: str, code: str = RECORDING, statements: tuple[dict, ...] = (), **settings: Any
     ) -> "Function":
-        """A `provided.al2023` function whose bootstrap is a Python script with `handler(event)` and `record(value)`."""
+        """Creates a `provided.al2023` function.
+
+        Its bootstrap is a Python script with `handler(event)` and `record(value)`.
+        """
         record = self.folder / f"{name}.jsonl"
         archive = io.BytesIO()
         with zipfile.ZipFile(archive, "w") as file:
@@ -164,7 +168,7 @@ class Emulator:
         return Function(name, arn, record)
 
     def allow(self, function: "Function", principal: str, source: str) -> None:
-        """Let a service invoke a function."""
+        """Allows a service to invoke a function."""
         self.client("lambda").add_permission(
             FunctionName=function.name,
             StatementId=f"s{time.monotonic_ns()}",
@@ -176,7 +180,7 @@ class Emulator:
     def queue(
         self, name: str, sources: tuple[str, ...] = ("events.amazonaws.com",), **attributes: str
     ) -> tuple[str, str]:
-        """A queue that services may send to; gives its URL and ARN."""
+        """Creates a queue to which services may send. Returns its URL and ARN."""
         arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
         statement = [
             {"Effect": "Allow", "Principal": {"Service": source}, "Action": "sqs:SendMessage", "Resource": arn}
@@ -186,14 +190,14 @@ class Emulator:
         return self.client("sqs").create_queue(QueueName=name, Attributes={**policy, **attributes})["QueueUrl"], arn
 
     def rule(self, name: str, pattern: dict[str, Any], target: str, **more: Any) -> str:
-        """A rule on the default bus with one target; gives its ARN."""
+        """Creates a rule on the default bus with one target. Returns its ARN."""
         events = self.client("events")
         arn = events.put_rule(Name=name, EventPattern=json.dumps(pattern))["RuleArn"]
         events.put_targets(Rule=name, Targets=[{"Id": "1", "Arn": target, **more}])
         return arn
 
     def task_definition(self, family: str, image: str, **settings: Any) -> str:
-        """A Fargate task definition with one container `main`; gives its ARN with revision."""
+        """Registers a Fargate task definition with one container `main`. Returns its ARN with revision."""
         container = {"name": "main", "image": image, "essential": True, **settings.pop("container", {})}
         return self.client("ecs").register_task_definition(
             family=family,
@@ -207,20 +211,20 @@ class Emulator:
 
 
 class Function:
-    """A function and what it recorded."""
+    """A function and its records."""
 
     def __init__(self, name: str, arn: str, record: Path) -> None:
         self.name, self.arn, self._record = name, arn, record
 
     @property
     def recorded(self) -> list[Any]:
-        """What the function passed to `record`, in order."""
+        """Returns what the function passed to `record`, in order."""
         if not self._record.exists():
             return []
         return [json.loads(line) for line in self._record.read_text().splitlines()]
 
     def wait(self, count: int = 1, seconds: float = 15.0) -> list[Any]:
-        """What was recorded, once it is that much."""
+        """Waits for a number of records and returns them."""
         eventually(
             lambda: len(self.recorded) >= count, f"{self.name} records {count} times (has {self.recorded})", seconds
         )
@@ -243,7 +247,7 @@ class EmulatorTest(unittest.TestCase):
 
 
 def alive(pid: int) -> bool:
-    """Whether a process exists and isn't a zombie."""
+    """Returns whether a process exists and is not a zombie."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -254,6 +258,6 @@ def alive(pid: int) -> bool:
 
 @contextlib.contextmanager
 def folder() -> Iterator[Path]:
-    """A temporary folder."""
+    """Provides a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="landfall-emulator-test-") as path:
         yield Path(path)

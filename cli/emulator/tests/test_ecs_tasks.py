@@ -1,4 +1,4 @@
-"""ECS tasks as local processes: states, events, ends."""
+"""ECS tasks as local processes: states, events, and how they end."""
 
 import json
 import urllib.request
@@ -43,7 +43,7 @@ DOCUMENTED_CONTAINER = {
     "networkInterfaces",
     "cpu",
 }
-# "Task" in the Amazon ECS API Reference: what a stopped task has besides.
+# "Task" in the Amazon ECS API Reference: further fields of a stopped task.
 DOCUMENTED_STOPPED = {"stopCode", "stoppedReason", "stoppingAt", "stoppedAt", "executionStoppedAt"}
 # "Events from AWS services" in the Amazon EventBridge User Guide: the envelope.
 ENVELOPE = {"version", "id", "detail-type", "source", "account", "time", "region", "resources", "detail"}
@@ -138,7 +138,7 @@ class StatesAndEvents(TaskTest):
         self.assertNotIn(None, stopped["detail"].values())
         self.assertNotIn("exitCode", running["detail"]["containers"][0])
 
-    def test_the_exit_code_is_the_process_s_and_128_more_than_a_signal(self):
+    def test_the_exit_code_is_that_of_the_process_or_128_plus_the_signal(self):
         self.emulator.image("seven:1", "raise SystemExit(7)")
         self.emulator.image("killed:1", "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
         for image, code in (("seven:1", 7), ("killed:1", 139)):
@@ -190,7 +190,11 @@ class Stopping(TaskTest):
         self.assertEqual(detail["containers"][0]["exitCode"], 143)
 
     def test_a_process_that_handles_sigterm_ends_in_its_own_way(self):
-        code = "import signal, sys, time\nsignal.signal(signal.SIGTERM, lambda *_: (print('bye'), sys.exit(4)))\nprint('up')\ntime.sleep(60)"
+        code = (
+            "import signal, sys, time\n"
+            "signal.signal(signal.SIGTERM, lambda *_: (print('bye'), sys.exit(4)))\n"
+            "print('up')\ntime.sleep(60)"
+        )
         self.emulator.image("polite:1", code)
         task = self.run_task(self.emulator.task_definition("polite", "polite:1"))
         self.running(task)
@@ -199,10 +203,11 @@ class Stopping(TaskTest):
         self.assertEqual(self.events_until_stopped(task)[-1]["detail"]["containers"][0]["exitCode"], 4)
         self.assertIn("bye", self.log_of(task))
 
-    def test_sigkill_comes_after_stop_timeout_and_takes_grandchildren_along(self):
+    def test_sigkill_follows_the_stop_timeout_and_ends_grandchildren_too(self):
         code = (
             "import signal, subprocess, sys, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-            "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\nprint(child.pid)\ntime.sleep(60)"
+            "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+            "print(child.pid)\ntime.sleep(60)"
         )
         self.emulator.image("stubborn:1", code)
         task = self.run_task(self.emulator.task_definition("stubborn", "stubborn:1", container={"stopTimeout": 2}))
@@ -231,7 +236,7 @@ class Stopping(TaskTest):
 
 
 class Surroundings(TaskTest):
-    def test_a_task_sees_declared_variables_and_nothing_of_the_machine(self):
+    def test_a_task_gets_declared_variables_and_none_of_the_machine(self):
         code = "import json, os; print(json.dumps(dict(os.environ)))"
         self.emulator.image("env:1", code, env={"A": "image", "B": "image", "C": "image"})
         definition = self.emulator.task_definition(
@@ -283,7 +288,7 @@ class Surroundings(TaskTest):
         self.events_until_stopped(task)
         self.assertEqual(json.loads(self.log_of(task)), ["$(no shell)"])
 
-    def test_a_task_can_ask_for_its_own_arn(self):
+    def test_a_task_can_read_its_own_arn(self):
         code = (
             "import json, os, urllib.request as r\nuri = os.environ['ECS_CONTAINER_METADATA_URI_V4']\n"
             "print(json.dumps([json.load(r.urlopen(uri)), json.load(r.urlopen(uri + '/task'))]))"
@@ -345,7 +350,7 @@ class Surroundings(TaskTest):
 
 
 class Resetting(TaskTest):
-    def test_reset_ends_tasks_and_forgets_them(self):
+    def test_reset_ends_and_removes_tasks(self):
         self.emulator.image("forgotten:1", "import os, time; print(os.getpid()); time.sleep(60)")
         task = self.run_task(self.emulator.task_definition("forgotten", "forgotten:1"))
         pid = int(

@@ -13,7 +13,8 @@ FAIL_BAD = """
 def handler(event):
     bodies = [record["body"] for record in event["Records"]]
     record([bodies, [record["attributes"]["ApproximateReceiveCount"] for record in event["Records"]]])
-    return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in event["Records"] if record["body"] == "bad"]}
+    bad = [record["messageId"] for record in event["Records"] if record["body"] == "bad"]
+    return {"batchItemFailures": [{"itemIdentifier": message} for message in bad]}
 """
 FAIL_ONCE = """
 def handler(event):
@@ -49,7 +50,7 @@ class EventSourceTest(EmulatorTest):
 
 
 class Batches(EventSourceTest):
-    def test_a_window_gathers_messages_into_one_batch(self):
+    def test_a_window_collects_messages_into_one_batch(self):
         url, function = self.mapped("window", BODIES, BatchSize=100, MaximumBatchingWindowInSeconds=2)
         started = time.time()
         self.send(url, [f"m{number}" for number in range(5)])
@@ -73,7 +74,7 @@ class Batches(EventSourceTest):
 
 
 class Failures(EventSourceTest):
-    def test_a_failed_item_alone_comes_back_and_goes_to_the_dead_letter_queue(self):
+    def test_only_a_failed_item_is_redelivered_and_goes_to_the_dead_letter_queue(self):
         dead_url, dead_arn = self.emulator.queue("dead", ())
         redrive = json.dumps({"deadLetterTargetArn": dead_arn, "maxReceiveCount": 2})
         url, function = self.mapped(
@@ -103,13 +104,15 @@ class Failures(EventSourceTest):
 
 
 class Permissions(EventSourceTest):
-    def test_a_function_whose_role_may_not_read_the_queue_gets_nothing_until_it_may(self):
+    def test_without_the_right_to_read_the_queue_a_function_gets_nothing(self):
         url, arn = self.emulator.queue("unreadable", ())
         function = self.emulator.function("unreadable", BODIES, ({"Action": "sqs:ReceiveMessage", "Resource": arn},))
         self.emulator.client("lambda").create_event_source_mapping(FunctionName="unreadable", EventSourceArn=arn)
         self.send(url, ["kept"])
         log = self.emulator.data / "emulator.log"
-        eventually(lambda: f"unreadable-role may not sqs:DeleteMessage on {arn}" in log.read_text(), "the log says so")
+        eventually(
+            lambda: f"unreadable-role is denied sqs:DeleteMessage on {arn}" in log.read_text(), "the log says so"
+        )
         self.assertEqual(function.recorded, [])
         self.emulator.policy("unreadable-role", READ_QUEUE)
         self.assertEqual(function.wait()[0][1], ["kept"])

@@ -35,7 +35,7 @@ class Targets(EmulatorTest):
         self.assertEqual((event["detail-type"], event["detail"]), ("Dataset Loaded", {"dataset": "crm.accounts"}))
         self.assertEqual((event["account"], event["region"]), (ACCOUNT, REGION))
 
-    def test_a_constant_input_is_delivered_as_it_is(self):
+    def test_a_constant_input_is_delivered_unchanged(self):
         function = self.emulator.function("constant")
         rule = self.emulator.rule(
             "constant", {"source": ["loader.constant"]}, function.arn, Input='{"sweep": [1, "x"]}'
@@ -44,7 +44,7 @@ class Targets(EmulatorTest):
         self.put("loader.constant", {})
         self.assertEqual(function.wait(), [{"sweep": [1, "x"]}])
 
-    def test_a_function_that_lets_nobody_in_hears_nothing_and_the_log_says_so(self):
+    def test_a_function_without_a_policy_is_not_invoked_and_the_log_says_so(self):
         function = self.emulator.function("closed")
         rule = self.emulator.rule("closed", {"source": ["loader.closed"]}, function.arn)
         self.emulator.allow(function, "events.amazonaws.com", rule + "-other")
@@ -92,14 +92,16 @@ class Targets(EmulatorTest):
         )
         self.assertEqual(record["responsePayload"], {"errorMessage": "it is broken", "errorType": "ValueError"})
 
-    def test_the_role_must_be_allowed_to_send_to_the_failure_destination(self):
+    def test_the_role_needs_the_right_to_send_to_the_failure_destination(self):
         function, _ = self.failing("mute", 0)
         eventually(
-            lambda: f"the failure of function {function.name} is lost: its role may not sqs:SendMessage" in self.log(),
+            lambda: (
+                f"the failure of function {function.name} is lost: its role is denied sqs:SendMessage" in self.log()
+            ),
             "the log says so",
         )
 
-    def test_a_function_sees_what_lambda_gives_and_nothing_of_the_machine(self):
+    def test_a_function_gets_the_variables_of_lambda_and_none_of_the_machine(self):
         # "Defined runtime environment variables", AWS Lambda Developer Guide.
         function = self.emulator.function(
             "env", "def handler(event):\n    return dict(os.environ)", variables={"DECLARED": "x"}

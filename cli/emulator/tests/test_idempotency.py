@@ -1,4 +1,4 @@
-"""clientToken without an emulator: what is replayed, and for how long."""
+"""clientToken without an emulator: which responses are replayed, and how long."""
 
 import json
 import threading
@@ -29,7 +29,7 @@ class ClientTokensTest(unittest.TestCase):
         self.assertEqual(self.run_once(response("other"), clientToken="a"), first)
         self.assertEqual(self.calls, 1)
 
-    def test_a_token_ends_one_hour_after_its_task(self):
+    def test_a_token_expires_one_hour_after_its_task(self):
         self.run_once(response("task"), clientToken="a")
         self.now += 23 * 3600
         self.stopped["task"] = self.now
@@ -40,7 +40,7 @@ class ClientTokensTest(unittest.TestCase):
         self.run_once(response("task-2"), clientToken="a")
         self.assertEqual(self.calls, 2)
 
-    def test_a_token_ends_after_a_day_even_if_its_task_lives(self):
+    def test_a_token_expires_after_a_day_while_its_task_runs(self):
         self.run_once(response("task"), clientToken="a")
         self.now += 24 * 3600 + 1
         self.run_once(response("task-2"), clientToken="a", startedBy="other")

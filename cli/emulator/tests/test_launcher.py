@@ -1,4 +1,4 @@
-"""The launcher: start, refusals, and that nothing is left behind."""
+"""The launcher: start, refusals, and the end of all processes."""
 
 import json
 import os
@@ -26,7 +26,7 @@ time.sleep(300)
 
 
 def listening_addresses(pid):
-    """The addresses on which a process listens for TCP."""
+    """Returns the addresses on which a process listens for TCP."""
     if sys.platform != "linux":
         lines = subprocess.run(
             ["lsof", "-nP", "-a", "-p", str(pid), "-iTCP", "-sTCP:LISTEN", "-Fn"],
@@ -45,7 +45,7 @@ def listening_addresses(pid):
 
 
 class Starting(unittest.TestCase):
-    def test_it_says_when_it_is_ready_in_one_line_and_listens_on_loopback_only(self):
+    def test_one_line_reports_readiness_and_only_loopback_is_used(self):
         emulator = Emulator()
         self.addCleanup(emulator.stop)
         self.assertEqual(set(emulator.ready), {"ready", "endpoint", "pid"})
@@ -56,7 +56,7 @@ class Starting(unittest.TestCase):
         end(emulator.process)
         self.assertEqual(emulator.process.returncode, 0)
 
-    def test_a_taken_port_is_named_with_what_to_do(self):
+    def test_a_taken_port_is_refused_with_the_next_step(self):
         with folder() as data, socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))
             taken.listen()
@@ -74,7 +74,8 @@ class Starting(unittest.TestCase):
             assumptions.check_version()
         self.assertEqual(
             str(caught.exception),
-            "the emulator needs ministack 1.5.33 but 1.5.34 is installed: reinstall it with `pip install -r cli/emulator/requirements.txt`",
+            "the emulator needs ministack 1.5.33 but 1.5.34 is installed: "
+            "reinstall it with `pip install -r cli/emulator/requirements.txt`",
         )
         with folder() as path:
             (path / "ministack-1.5.34.dist-info").mkdir()
@@ -93,13 +94,13 @@ class Starting(unittest.TestCase):
             assumptions.require(sys.modules["tests.support"], "no_such_name")
         with self.assertRaisesRegex(
             assumptions.IncompatibleEmulatorError,
-            r"eventually should take \(look, when\) and takes \(look, what, seconds\)",
+            r"eventually should take \(look, when\), but it takes \(look, what, seconds\)",
         ):
             assumptions.require(sys.modules["tests.support"], "eventually", ("look", "when"))
         with self.assertRaisesRegex(assumptions.IncompatibleEmulatorError, "ministack.no_such_module"):
             assumptions.module("ministack.no_such_module")
 
-    def test_an_internal_name_gone_stops_the_start(self):
+    def test_a_missing_internal_name_stops_the_start(self):
         broken = textwrap.dedent(
             f"""
             import sys
@@ -189,18 +190,19 @@ class Ending(unittest.TestCase):
         self.emulator.process.stdin.close()
         self.assert_nothing_left()
 
-    def test_sigkill_ends_everything_but_late(self):
+    def test_after_sigkill_the_guardian_ends_everything(self):
         self.emulator.process.kill()
         self.assert_nothing_left()
 
 
 class Stubborn(unittest.TestCase):
-    def test_a_task_gets_its_time_to_stop_and_can_still_call_aws(self):
+    def test_a_stopping_task_has_its_timeout_and_can_still_call_aws(self):
         emulator = Emulator()
         self.addCleanup(emulator.stop)
         emulator.client("ecs").create_cluster(clusterName="landfall")
         code = (
-            "import boto3, signal, sys, time\ndef stop(*_):\n    print('asked', boto3.client('sts').get_caller_identity()['Account'], flush=True)\n"
+            "import boto3, signal, sys, time\ndef stop(*_):\n"
+            "    print('asked', boto3.client('sts').get_caller_identity()['Account'], flush=True)\n"
             "    sys.exit(0)\nsignal.signal(signal.SIGTERM, stop)\nprint('up', flush=True)\ntime.sleep(300)"
         )
         emulator.image("late:1", code)
@@ -220,7 +222,8 @@ class Stubborn(unittest.TestCase):
         emulator.client("ecs").create_cluster(clusterName="landfall")
         emulator.image(
             "deaf:1",
-            "import os, signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint(os.getpid(), flush=True)\ntime.sleep(300)",
+            "import os, signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+            "print(os.getpid(), flush=True)\ntime.sleep(300)",
         )
         definition = emulator.task_definition("deaf", "deaf:1")
         task = emulator.client("ecs").run_task(
@@ -237,9 +240,10 @@ class Stubborn(unittest.TestCase):
 
 
 class Parent(unittest.TestCase):
-    def test_the_end_of_the_starter_ends_the_emulator(self):
+    def test_the_end_of_the_starting_process_ends_the_emulator(self):
         starter = (
-            "import subprocess, sys\nprocess = subprocess.Popen([sys.executable, *sys.argv[1:]], stdout=subprocess.PIPE, text=True)\n"
+            "import subprocess, sys\n"
+            "process = subprocess.Popen([sys.executable, *sys.argv[1:]], stdout=subprocess.PIPE, text=True)\n"
             "print(process.stdout.readline(), end='', flush=True)\nsys.stdin.read()"
         )
         with folder() as data:

@@ -1,4 +1,4 @@
-"""S3 -> EventBridge -> SQS -> function, and what the events look like."""
+"""S3 -> EventBridge -> SQS -> function, and the fields of the events."""
 
 import json
 
@@ -13,7 +13,7 @@ CREATED_DETAIL = {"version", "bucket", "object", "request-id", "requester", "sou
 CREATED_OBJECT = {"key", "size", "etag", "version-id", "sequencer"}
 DELETED_DETAIL = CREATED_DETAIL | {"deletion-type"}
 DELETED_OBJECT = {"key", "etag", "version-id", "sequencer"}
-# In newer versions of that page, beside "version".
+# Newer versions of that page add these to "version".
 LATER_ADDED = {"event-version"}
 
 
@@ -33,7 +33,7 @@ class BucketTest(EmulatorTest):
         return name
 
     def events_of(self, name, **key_filter):
-        """Route a bucket's events into a queue; gives a function that waits for some of them."""
+        """Routes a bucket's events into a queue. Returns a function that waits for a number of them."""
         url, arn = self.emulator.queue(name)
         self.emulator.rule(name, {"source": ["aws.s3"], "detail": {"bucket": {"name": [name]}, **key_filter}}, arn)
         seen = []
@@ -83,7 +83,7 @@ class Shape(BucketTest):
         self.s3.put_object(Bucket="unversioned", Key="k", Body=b"x")
         self.assertEqual(set(wait()[0]["detail"]["object"]), CREATED_OBJECT - {"version-id"})
 
-    def test_copies_and_multipart_uploads_say_so(self):
+    def test_copies_and_multipart_uploads_have_their_reasons(self):
         wait = self.events_of(self.bucket("reasons"))
         self.s3.put_object(Bucket="reasons", Key="a", Body=b"x")
         self.s3.copy_object(Bucket="reasons", Key="b", CopySource={"Bucket": "reasons", "Key": "a"})
@@ -105,7 +105,7 @@ class Shape(BucketTest):
             [version["VersionId"] for version in reversed(self.s3.list_object_versions(Bucket="sequence")["Versions"])],
         )
 
-    def test_hostile_keys_arrive_as_they_are(self):
+    def test_unusual_keys_arrive_unchanged(self):
         wait = self.events_of(self.bucket("hostile"))
         keys = [
             "a b.csv",

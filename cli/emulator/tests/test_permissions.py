@@ -1,4 +1,4 @@
-"""IAM: functions and tasks act as their own roles, and callers need what AWS asks of them."""
+"""IAM: functions and tasks use their own roles, and callers need the rights that AWS requires."""
 
 import json
 
@@ -31,7 +31,7 @@ class Roles(EmulatorTest):
                 Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION}
             )
 
-    def test_a_function_may_do_what_its_role_may_and_no_more(self):
+    def test_a_function_has_the_rights_of_its_role_only(self):
         function = self.emulator.function(
             "writer",
             f"{CALL}\ndef handler(event):\n    return call(event['bucket'])",
@@ -47,7 +47,7 @@ class Roles(EmulatorTest):
 
         self.assertEqual((invoke("mine"), invoke("other")), ("put", "AccessDenied"))
 
-    def test_a_task_may_do_what_its_role_may_and_no_more(self):
+    def test_a_task_has_the_rights_of_its_role_only(self):
         role = self.emulator.role(
             "task", "ecs-tasks.amazonaws.com", {"Action": "s3:PutObject", "Resource": "arn:aws:s3:::mine/*"}
         )
@@ -57,16 +57,16 @@ class Roles(EmulatorTest):
 
     def test_a_task_without_a_role_has_no_credentials(self):
         code = "import boto3; print(boto3.Session().get_credentials())"
-        self.emulator.image("nobody:1", code, env={"AWS_EC2_METADATA_DISABLED": "true"})
-        self.assertEqual(self.output(self.emulator.task_definition("nobody", "nobody:1")), "None\n")
+        self.emulator.image("no-role:1", code, env={"AWS_EC2_METADATA_DISABLED": "true"})
+        self.assertEqual(self.output(self.emulator.task_definition("no-role", "no-role:1")), "None\n")
 
-    def test_a_task_knows_itself_as_a_session_of_its_role(self):
+    def test_a_task_has_a_session_of_its_role(self):
         role = self.emulator.role("identity", "ecs-tasks.amazonaws.com")
         self.emulator.image("whoami:1", "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])")
         output = self.output(self.emulator.task_definition("whoami", "whoami:1", taskRoleArn=role))
         self.assertRegex(output, rf"^arn:aws:sts::{ACCOUNT}:assumed-role/identity/[0-9a-f]{{32}}\n$")
 
-    def test_a_bucket_that_wants_tls_is_open_to_the_loopback(self):
+    def test_a_bucket_that_requires_tls_is_open_over_loopback(self):
         s3 = self.emulator.client("s3")
         statement = {
             "Effect": "Deny",
@@ -163,10 +163,10 @@ class RunTaskAuthorization(EmulatorTest):
             return error.response["Error"]
         return None
 
-    def test_the_task_definition_is_what_a_policy_names(self):
+    def test_run_task_is_checked_on_the_task_definition(self):
         self.assertIsNone(self.run_as({"Action": "ecs:RunTask", "Resource": self.definition}, self.pass_role))
 
-    def test_the_cluster_is_not(self):
+    def test_run_task_is_not_checked_on_the_cluster(self):
         error = self.run_as({"Action": "ecs:RunTask", "Resource": self.cluster}, self.pass_role)
         self.assertEqual(error["Code"], "AccessDeniedException")
         self.assertIn("ecs:RunTask", error["Message"])
@@ -186,7 +186,7 @@ class RunTaskAuthorization(EmulatorTest):
         self.assertIsNone(self.run_as(with_cluster(self.cluster), self.pass_role))
         self.assertEqual(self.run_as(with_cluster(self.cluster + "x"), self.pass_role)["Code"], "AccessDeniedException")
 
-    def test_the_roles_of_the_task_must_be_passed(self):
+    def test_run_task_needs_pass_role_for_the_roles_of_the_task(self):
         error = self.run_as({"Action": "ecs:RunTask", "Resource": self.definition})
         self.assertEqual(error["Code"], "AccessDeniedException")
         self.assertIn("iam:PassRole", error["Message"])
@@ -219,7 +219,7 @@ class RunTaskAuthorization(EmulatorTest):
                 else:
                     self.assertRaises(ClientError, call)
 
-    def test_a_role_without_statements_may_nothing(self):
+    def test_a_role_without_statements_has_no_rights(self):
         self.assertEqual(self.run_as()["Code"], "AccessDeniedException")
 
 

@@ -1,4 +1,4 @@
-"""RunTask: what is refused, and clientToken."""
+"""RunTask: refused requests, and clientToken."""
 
 import json
 
@@ -91,18 +91,18 @@ class Accepted(RunTaskTest):
         )["tasks"][0]
         self.assertEqual((task["launchType"], task["capacityProviderName"]), ("FARGATE", "FARGATE_SPOT"))
 
-    def test_several_tasks_of_one_call_are_tasks_of_their_own(self):
+    def test_one_call_starts_several_separate_tasks(self):
         tasks = self.ecs.run_task(**self.good, count=3)["tasks"]
         self.assertEqual(len({task["taskArn"] for task in tasks}), 3)
 
 
 class ClientToken(RunTaskTest):
-    def test_the_same_call_again_gets_the_first_answer_and_starts_nothing(self):
+    def test_a_repeated_call_gets_the_first_response_and_starts_nothing(self):
         first = self.ecs.run_task(**self.good, clientToken="t-1", startedBy="again")
         again = self.ecs.run_task(**self.good, clientToken="t-1", startedBy="again")
         self.assertEqual((again["tasks"], again["failures"]), (first["tasks"], first["failures"]))
 
-        def listed():  # a set: a task that stops between the two calls is in both answers
+        def listed():  # a set: a task that stops between the two calls is in both responses
             return {
                 arn
                 for status in ("RUNNING", "STOPPED")
@@ -111,12 +111,12 @@ class ClientToken(RunTaskTest):
 
         self.assertEqual(eventually(listed, "the task is listed"), {first["tasks"][0]["taskArn"]})
 
-    def test_other_parameters_conflict_and_name_the_first_call_s_tasks(self):
+    def test_other_parameters_are_a_conflict_that_names_the_first_tasks(self):
         first = self.ecs.run_task(**self.good, clientToken="t-2")["tasks"][0]["taskArn"]
-        response = self.refused(clientToken="t-2", startedBy="somebody else")
+        response = self.refused(clientToken="t-2", startedBy="another caller")
         self.assertEqual(response["Error"]["Code"], "ConflictException")
         self.assertEqual(response["resourceIds"], [first])
 
-    def test_a_refused_call_does_not_use_its_token_up(self):
+    def test_a_refused_call_does_not_use_its_token(self):
         self.refused(clientToken="t-3", count=11)
         self.assertEqual(len(self.ecs.run_task(**self.good, clientToken="t-3")["tasks"]), 1)

@@ -26,7 +26,7 @@ class Due(unittest.TestCase):
             self.due("rate(5 minutes)", "2026-01-01T00:00:00", "2026-01-01T00:05:01"), "2026-01-01T00:05:00+00:00"
         )
 
-    def test_what_was_slept_through_is_due_once_at_its_latest_time(self):
+    def test_missed_occurrences_fire_once_at_the_latest_time(self):
         self.assertEqual(
             self.due("rate(1 hour)", "2026-01-01T00:00:00", "2026-01-01T09:30:00"), "2026-01-01T09:00:00+00:00"
         )
@@ -56,7 +56,7 @@ class Due(unittest.TestCase):
             "2026-03-30T00:30:00+00:00",
         )
 
-    def test_keywords_are_filled_in(self):
+    def test_keywords_are_replaced(self):
         keywords = ("scheduled-time", "execution-id", "attempt-number", "schedule-arn")
         text = json.dumps({"job": "qa", **{keyword: f"<aws.scheduler.{keyword}>" for keyword in keywords}})
         self.assertEqual(
@@ -94,7 +94,10 @@ class Firing(EmulatorTest):
 
     def test_an_at_schedule_fires_once_with_its_context_and_is_deleted(self):
         function, at = self.emulator.function("once"), self.soon(2)
-        text = '{"job": "nightly", "scheduled": "<aws.scheduler.scheduled-time>", "execution": "<aws.scheduler.execution-id>"}'
+        text = (
+            '{"job": "nightly", "scheduled": "<aws.scheduler.scheduled-time>", '
+            '"execution": "<aws.scheduler.execution-id>"}'
+        )
         self.schedule("once", f"at({at.isoformat()})", function, target={"Input": text}, ActionAfterCompletion="DELETE")
         event = function.wait()[0]
         self.assertLess(time.time() - at.replace(tzinfo=datetime.UTC).timestamp(), 2.5)
@@ -111,13 +114,13 @@ class Firing(EmulatorTest):
             (event["source"], event["detail-type"], event["resources"]), ("aws.scheduler", "Scheduled Event", [arn])
         )
 
-    def test_a_role_that_may_not_invoke_keeps_the_schedule_silent_and_the_log_says_so(self):
+    def test_a_schedule_whose_role_may_not_invoke_does_not_fire_and_the_log_says_so(self):
         function = self.emulator.function("silent")
         role = self.emulator.role("powerless", "scheduler.amazonaws.com")
         arn = self.schedule("silent", f"at({self.soon(1).isoformat()})", function, role=role)
         log = self.emulator.data / "emulator.log"
         eventually(
-            lambda: f"schedule {arn} not fired: its role {role} may not lambda:InvokeFunction" in log.read_text(),
+            lambda: f"schedule {arn} not fired: its role {role} is denied lambda:InvokeFunction" in log.read_text(),
             "the log says so",
         )
         self.assertEqual(function.recorded, [])

@@ -1,4 +1,7 @@
-"""What there is in the account, by kind, as far as a stack of Landfall could have made it: JSON. One argument: the stack's name."""
+"""Prints the resources in the account as JSON, by kind, for all kinds that Landfall's template creates.
+
+inventory.py STACK
+"""
 
 import json
 import sys
@@ -6,7 +9,7 @@ import sys
 import boto3
 
 STACK = sys.argv[1]
-# What there is in any account, and what the SAM CLI keeps for itself.
+# Resources of the SAM CLI.
 FOREIGN = ("aws-sam-cli-managed-",)
 
 

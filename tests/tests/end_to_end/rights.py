@@ -1,9 +1,10 @@
-"""Takes each statement away from the roles of a deployed stack in turn, drives what needs it, and looks where the refusal surfaces.
+"""Removes each statement from a deployed stack's roles in turn, runs what needs it, and checks where the refusal shows.
 
-    rights.py STACK FOLDER       the stack's name; its folder under .landfall/local
+    rights.py STACK FOLDER [SID ...]    the stack's name, its folder under .landfall/local, the Sids (default: all)
 
-The stack has settled one run. Everything is driven by direct calls, from earlier boards that the state bucket's versions still hold: so nothing
-is waited for, and no statement's loss is seen through another's. Prints a table; exits with 1 if a refusal did not surface where it should.
+The stack has settled one run. The script calls the functions directly, with earlier boards from the versions in the
+state bucket. So it does not wait for anything, and the loss of one statement does not hide another's. It prints a
+table, and exits with 1 if a refusal did not show where it should.
 """
 
 import datetime
@@ -21,7 +22,7 @@ import boto3
 
 STACK, FOLDER = sys.argv[1], Path(sys.argv[2])
 REFUSED = re.compile(r"AccessDenied|not authorized|does not let|may not|denied|HTTP 403|Forbidden", re.IGNORECASE)
-PATIENCE = 90.0
+WAIT_SECONDS = 90.0
 
 iam, s3, functions, ecs = boto3.client("iam"), boto3.client("s3"), boto3.client("lambda"), boto3.client("ecs")
 events, scheduler, sqs = boto3.client("events"), boto3.client("scheduler"), boto3.client("sqs")
@@ -32,20 +33,21 @@ resources = {
 }
 STATE, LANDING, CLUSTER = resources["StateBucket"], resources["LandingBucket"], resources["Cluster"]
 
-# Not enforced here, or not driven: what no emulator shows is held by rules.py over the translated template instead.
+# Statements that the emulator does not enforce or that this script does not use. tests/template/rules.py checks them
+# instead.
 NOT_SHOWN = {
-    ("RunPolicy", "TagTasksAtTheirStart"): "the emulator asks nobody for tags",
-    ("OnReleaseRole", "TagImagesAtTheirRegistration"): "the emulator asks nobody for tags",
-    ("BoardPolicy", "SeeWhatIsNotThere"): "the emulator answers 404 for what is not there, whoever asks",
-    ("TaskRole", "SeeWhatIsNotThere"): "the emulator answers 404 for what is not there, whoever asks",
-    ("PublishDocsRole", "SeeWhichDocsAreNotThere"): "the emulator answers 404 for what is not there, whoever asks",
-    ("OnReleaseRole", "PassSchedulerRole"): "the emulator asks for PassRole at RunTask alone",
-    ("OnScheduleRole", "ReadLedger"): "only a stray page is read, and none lies there",
+    ("RunPolicy", "TagTasksAtTheirStart"): "the emulator does not check rights to tag",
+    ("OnReleaseRole", "TagImagesAtTheirRegistration"): "the emulator does not check rights to tag",
+    ("BoardPolicy", "SeeMissingObjects"): "the emulator answers 404 for a missing object without this right too",
+    ("TaskRole", "SeeMissingObjects"): "the emulator answers 404 for a missing object without this right too",
+    ("PublishDocsRole", "SeeMissingDocs"): "the emulator answers 404 for a missing object without this right too",
+    ("OnReleaseRole", "PassSchedulerRole"): "the emulator checks PassRole only in RunTask",
+    ("OnScheduleRole", "ReadLedger"): "only a page that no board names is read, and there is none",
     ("ExecutionRole", "PullImage"): "no image is pulled here",
     ("ExecutionRole", "LogInToRegistry"): "no image is pulled here",
-    ("SchedulerRole", "DeadLetters"): "the emulator has no dead letters of schedules",
+    ("SchedulerRole", "DeadLetters"): "the emulator has no dead-letter queues of schedules",
     **{
-        (f"{name}Role", "Log"): "the emulator keeps functions' logs itself"
+        (f"{name}Role", "Log"): "the emulator writes functions' logs itself"
         for name in ("OnLoad", "OnSchedule", "OnRelease", "OnTaskStopped", "PublishDocs")
     },
 }
@@ -56,7 +58,7 @@ def statements(policy: str) -> list[str]:
 
 
 def document(policy: str) -> tuple[str, str, dict[str, Any]]:
-    """Where the document of a policy of the template is: its ARN or role, the inline policy's name, and what it says."""
+    """Returns the ARN or role of a policy, its version or the inline policy's name, and its document."""
     physical = resources[policy]
     if physical.startswith("arn:"):
         version = iam.get_policy(PolicyArn=physical)["Policy"]["DefaultVersionId"]
@@ -70,20 +72,20 @@ def decoded(found: Any) -> dict[str, Any]:
     return json.loads(urllib.parse.unquote(found)) if isinstance(found, str) else found
 
 
-def put(policy: str, says: dict[str, Any]) -> None:
+def put(policy: str, new: dict[str, Any]) -> None:
     where, name, _ = document(policy)
     if where.startswith("arn:"):
-        iam.create_policy_version(PolicyArn=where, PolicyDocument=json.dumps(says), SetAsDefault=True)
+        iam.create_policy_version(PolicyArn=where, PolicyDocument=json.dumps(new), SetAsDefault=True)
         iam.delete_policy_version(PolicyArn=where, VersionId=name)
     else:
-        iam.put_role_policy(RoleName=where, PolicyName=name, PolicyDocument=json.dumps(says))
+        iam.put_role_policy(RoleName=where, PolicyName=name, PolicyDocument=json.dumps(new))
 
 
-# -------------------------------------------------------------------------------------------------------------- earlier boards
+# ------------------------------------------------------------------------------------------------------ earlier boards
 
 
 def boards() -> list[dict[str, Any]]:
-    """Every board that there was, oldest first."""
+    """Returns every version of the board, oldest first."""
     versions = [
         version
         for page in s3.get_paginator("list_object_versions").paginate(Bucket=STATE, Prefix="board.json")
@@ -96,35 +98,35 @@ def boards() -> list[dict[str, Any]]:
     return sorted(read, key=lambda board: board["seq"])
 
 
-def that(wanted: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
+def first_board(wanted: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
     return next(board for board in HISTORY if wanted(board))
 
 
 def restore(board: dict[str, Any]) -> None:
-    # The nonces go: a writer of then must not be taken for one of now.
+    # Without the nonces, so that a new write cannot look like an earlier one.
     s3.put_object(Bucket=STATE, Key="board.json", Body=json.dumps({**board, "nonces": []}).encode())
 
 
 HISTORY = boards()
 EMPTY = HISTORY[0]
 SETTLED = HISTORY[-1]
-READY = that(
+READY = first_board(
     lambda b: (
         b["release"]
         and not b["runs"]
         and any(k.startswith("load") and not d.get("planned") for k, d in b["backlog"].items())
     )
 )
-LIVE = that(lambda b: any(run["attempt"]["state"] == "running" for run in b["runs"].values()))
-DOCS_PENDING = that(lambda b: b["docs"]["pending"])
+LIVE = first_board(lambda b: any(run["attempt"]["state"] == "running" for run in b["runs"].values()))
+DOCS_PENDING = first_board(lambda b: b["docs"]["pending"])
 REVOKING = json.loads(json.dumps(LIVE))
 for run in REVOKING["runs"].values():
     run["attempt"].update(state="revoking", number=7)
     run["attempt"].pop("task_arn", None)
 
 
-# ----------------------------------------------------------------------------------------------------------------- what is driven
-# Each gives what was said, by place.
+# ------------------------------------------------------------------------------------------------------------- actions
+# Each returns the texts in which a refusal can show, by place.
 
 
 def log_of(function: str) -> Path:
@@ -188,7 +190,7 @@ def land() -> dict[str, str]:
 
 
 def offer() -> dict[str, str]:
-    """The release again, on a board that has none; and without its schedule, so that it is made."""
+    """Offers the release again on a board without one, and without its schedule, so that on-release creates it."""
     restore(EMPTY)
     for schedule in scheduler.list_schedules(GroupName=resources["ScheduleGroup"].rsplit("/", 1)[-1])["Schedules"]:
         scheduler.delete_schedule(GroupName=schedule["GroupName"], Name=schedule["Name"])
@@ -239,11 +241,11 @@ def publish() -> dict[str, str]:
 
 
 def emulator_log(do: Callable[[], Any], wanted: str) -> dict[str, str]:
-    """What the emulator logs of this, once it says what is wanted or the patience is over."""
+    """Runs `do` and returns the matching lines that the emulator then logs, after at most WAIT_SECONDS."""
     file = FOLDER / "emulator/emulator.log"
     before = file.stat().st_size
     do()
-    until, said = time.monotonic() + PATIENCE, ""
+    until, said = time.monotonic() + WAIT_SECONDS, ""
     while time.monotonic() < until and not re.search(wanted, said):
         time.sleep(0.1)
         with file.open("rb") as open_file:
@@ -253,12 +255,12 @@ def emulator_log(do: Callable[[], Any], wanted: str) -> dict[str, str]:
 
 
 def fail(function: str) -> Callable[[], dict[str, str]]:
-    """A call that fails for good, asynchronously: it should end in the dead letters."""
+    """Makes an asynchronous call that fails, so that its event should go to the dead-letter queue."""
 
     def do() -> None:
         functions.invoke(FunctionName=resources[function], InvocationType="Event", Payload=b'{"no": "event"}')
 
-    return lambda: emulator_log(do, f"the failure of function {resources[function]} is lost: its role may not")
+    return lambda: emulator_log(do, f"the failure of function {resources[function]} is lost: its role is denied")
 
 
 def poll() -> dict[str, str]:
@@ -294,10 +296,10 @@ def on_time() -> dict[str, str]:
 
 
 def run_a_task() -> dict[str, str]:
-    """A task for what is ready, until it has stopped."""
+    """Starts a task for the pending load, and waits until it has stopped."""
     before = set(tasks())
     said = sweep(READY)()
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + WAIT_SECONDS
     while time.monotonic() < until:
         new = [arn for arn in tasks() if arn not in before]
         stopped = [
@@ -321,34 +323,35 @@ def tasks() -> list[str]:
     ]
 
 
-# Policy, statement -> what is driven, and where the refusal surfaces. An answer that is an error is tried again, and then a dead letter.
+# Policy and statement -> the action that needs it, and where the refusal shows. A function whose response is an error
+# is retried, and then its event goes to a dead-letter queue.
 TABLE: dict[tuple[str, str], tuple[Callable[[], dict[str, str]], str]] = {
-    ("BoardPolicy", "SwapBoard"): (sweep(SETTLED), "answer"),
+    ("BoardPolicy", "WriteBoard"): (sweep(SETTLED), "answer"),
     ("BoardPolicy", "WriteLedger"): (sweep(READY), "answer"),
     ("BoardPolicy", "ReadReleasesAndRuns"): (sweep(LIVE), "answer"),
     ("RunPolicy", "WritePlans"): (sweep(READY), "answer"),
-    ("RunPolicy", "VoidAttempts"): (sweep(REVOKING), "log"),
+    ("RunPolicy", "RevokeAttempts"): (sweep(REVOKING), "log"),
     ("RunPolicy", "StartTasks"): (sweep(READY), "log"),
     ("RunPolicy", "PassTaskRoles"): (sweep(READY), "log"),
     ("RunPolicy", "WatchAndStopTasks"): (sweep(LIVE), "answer"),
-    ("RunPolicy", "WakeLater"): (land, "log"),
-    ("RunPolicy", "TellOthers"): (sweep(DOCS_PENDING), "log"),
+    ("RunPolicy", "SendWakeMessages"): (land, "log"),
+    ("RunPolicy", "PublishEvents"): (sweep(DOCS_PENDING), "log"),
     ("OnScheduleRole", "CountDeadLetters"): (sweep(SETTLED), "log"),
     ("OnLoadRole", "ConsumeLoads"): (poll, "emulator.log"),
     ("OnScheduleRole", "DeadLetters"): (fail("OnScheduleFunction"), "emulator.log"),
     ("OnReleaseRole", "DeadLetters"): (fail("OnReleaseFunction"), "emulator.log"),
     ("OnTaskStoppedRole", "DeadLetters"): (fail("OnTaskStoppedFunction"), "emulator.log"),
     ("PublishDocsRole", "DeadLetters"): (fail("PublishDocsFunction"), "emulator.log"),
-    ("OnReleaseRole", "WriteWhatIsCompiled"): (offer, "answer"),
+    ("OnReleaseRole", "WriteCompiledRelease"): (offer, "answer"),
     ("OnReleaseRole", "PinImages"): (offer, "answer"),
-    ("OnReleaseRole", "KeepJobSchedules"): (offer, "answer"),
+    ("OnReleaseRole", "ManageJobSchedules"): (offer, "answer"),
     ("OnReleaseRole", "ListSchedules"): (offer, "answer"),
     ("PublishDocsRole", "PublishDocs"): (publish, "answer"),
     ("SchedulerRole", "Invoke"): (on_time, "emulator.log"),
     ("TaskRole", "ReadPlanAndRelease"): (run_a_task, "task's log"),
     ("TaskRole", "ClaimAndReport"): (run_a_task, "task's log"),
-    ("TaskRole", "ReadLanded"): (run_a_task, "task's log"),
-    ("TaskRole", "ListLanded"): (run_a_task, "task's log"),
+    ("TaskRole", "ReadLandingBuckets"): (run_a_task, "task's log"),
+    ("TaskRole", "ListLandingBuckets"): (run_a_task, "task's log"),
     ("ExecutionRole", "Log"): (run_a_task, "task's end"),
 }
 POLICIES = [name for name in resources if name.endswith("Role") or name in ("BoardPolicy", "RunPolicy")]
@@ -369,9 +372,14 @@ def main() -> int:
         FlexibleTimeWindow=found["FlexibleTimeWindow"],
         Target=found["Target"],
     )
-    there = {(policy, sid) for policy in POLICIES for sid in statements(policy) if sid != "NeverWriteWhereDataLands"}
-    problems = [f"{policy}.{sid} is in neither table" for policy, sid in sorted(there - set(TABLE) - set(NOT_SHOWN))]
-    problems += [f"{policy}.{sid} is no statement" for policy, sid in sorted((set(TABLE) | set(NOT_SHOWN)) - there)]
+    there = {(policy, sid) for policy in POLICIES for sid in statements(policy) if sid != "DenyWritesWhereDataLands"}
+    problems = [
+        f"{policy}.{sid} is in neither TABLE nor NOT_SHOWN"
+        for policy, sid in sorted(there - set(TABLE) - set(NOT_SHOWN))
+    ]
+    problems += [
+        f"{policy}.{sid} is not in the template" for policy, sid in sorted((set(TABLE) | set(NOT_SHOWN)) - there)
+    ]
     only = sys.argv[3:]
     for (policy, sid), (drive, place) in TABLE.items():
         if only and sid not in only:
@@ -389,7 +397,7 @@ def main() -> int:
         )
         if place not in surfaced:
             problems.append(
-                f"{policy}.{sid}: nothing of its loss in the {place}: { {k: v[-600:] for k, v in said.items()} }"
+                f"{policy}.{sid}: the refusal does not show in the {place}: { {k: v[-600:] for k, v in said.items()} }"
             )
     print("\n".join(problems))
     return 1 if problems else 0

@@ -160,7 +160,7 @@ async fn every_sample_is_taken_by_the_function_that_it_goes_to() {
     for (name, receiver) in described() {
         let event = sample(&name);
         let (function, event) = match receiver.as_str() {
-            "nobody" => continue,
+            "none" => continue,
             "LoadsQueue" => ("on-load", as_message(&name, &event)),
             function => (function, event),
         };

@@ -1,16 +1,18 @@
-"""Each change to ministack in a module of its own, which says what is stock, what AWS does, and what it does instead.
+"""Changes to ministack, one per module.
 
-functions.py           function processes: environment, process groups, logs
-async_invocation.py    asynchronous invocations: retries and what a failure leaves
-event_targets.py       EventBridge rules -> functions and queues
-event_sources.py       SQS -> functions: batching window, large batches, wake-up
-message_delays.py      DelaySeconds of SQS messages
-object_events.py       S3 events on EventBridge
-schedules.py           EventBridge Scheduler
-ecs_tasks.py           RunTask and StopTask
-ecs_authorization.py   IAM of ECS calls
+Each module says what ministack does ("Stock"), what AWS does, and what it does here.
+
+functions.py               function processes: environment, process groups, logs
+async_invocation.py        asynchronous invocations: retries, failure destinations, dead-letter queues
+event_targets.py           EventBridge rules -> functions and queues
+event_sources.py           SQS -> functions: batching window, large batches, polling
+message_delays.py          DelaySeconds of SQS messages
+object_events.py           S3 events on EventBridge
+schedules.py               EventBridge Scheduler
+ecs_tasks.py               RunTask and StopTask
+ecs_authorization.py       IAM of ECS calls
 schedule_authorization.py  IAM of Scheduler calls
-transport.py           aws:SecureTransport
+transport.py               aws:SecureTransport
 """
 
 import os
@@ -19,12 +21,12 @@ from typing import TYPE_CHECKING
 from ..options import Options
 from ..processes import Processes
 
-if TYPE_CHECKING:  # it imports ministack, which must wait until the environment is set
+if TYPE_CHECKING:  # importing it imports ministack, which needs its environment first
     from ..tasks.manager import Tasks
 
 
 def apply_all(given: Options, endpoint: str, processes: Processes) -> "Tasks":
-    """Apply every patch, or raise IncompatibleEmulatorError; gives the manager of ECS tasks."""
+    """Applies every patch, or raises IncompatibleEmulatorError. Returns the manager of ECS tasks."""
     from ..tasks.images import Images
     from ..tasks.metadata import Metadata
     from ..tasks.run import Surroundings

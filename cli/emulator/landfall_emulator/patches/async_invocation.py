@@ -1,11 +1,12 @@
 """Asynchronous invocations.
 
-Stock: retries are right; the failure destination gets a record without version, timestamp and request id, and always says
-three attempts; a dead-letter queue gets that record too.
+Stock: retries are right. The record for the failure destination has no version, timestamp and request id, and always
+says three attempts. A dead-letter queue gets this record too.
 AWS: "Capturing records of Lambda asynchronous invocations" and "Configuring error handling settings for Lambda
-asynchronous invocations" in the AWS Lambda Developer Guide: an on-failure destination gets the invocation record, a
-dead-letter queue the event itself with three message attributes. Two retries by default, one and two minutes later.
-Here: the same, but the waits are 1 and 2 seconds.
+asynchronous invocations" in the AWS Lambda Developer Guide. An on-failure destination gets the invocation record, and a
+dead-letter queue gets the event itself with three message attributes. There are two retries by default, after one and
+two minutes.
+Here: as AWS, but the waits are 1 and 2 seconds.
 """
 
 import contextvars
@@ -34,7 +35,7 @@ DEFAULT_AGE_SECONDS = 6 * 3600
 
 
 def apply() -> None:
-    """Replace the retry loop, which S3, EventBridge, SNS and Invoke(Event) share."""
+    """Replaces the retry loop that S3, EventBridge, SNS and Invoke(Event) share."""
     service = module("ministack.services.lambda_svc")
     for name in (
         "_execute_function",
@@ -95,7 +96,7 @@ def _attempts(service: Any, func: dict, config: dict, event: Any) -> None:
 
 
 def invocation_record(config: dict, event: Any, result: dict, attempts: int, condition: str) -> dict:
-    """What an on-failure destination gets."""
+    """Returns the record for an on-failure destination."""
     version = config.get("Version", "$LATEST")
     arn = config.get("FunctionArn", "")
     return {
@@ -122,20 +123,20 @@ def _request_id() -> str:
 
 
 def _deliver(config: dict, target_arn: str, body: Any, attributes: dict[str, str]) -> None:
-    """Send to a queue, topic, bus or function, as the function's role, which therefore must be allowed to."""
+    """Sends to a queue, topic, bus or function with the rights of the function's role."""
     name = config.get("FunctionName")
     kind = target_arn.split(":")[2] if target_arn.count(":") >= 5 else ""
     action = ACTIONS.get(kind)
     if action is None:
-        logger.error("the failure of function %s is lost: %s is no queue, topic, bus or function", name, target_arn)
+        logger.error("the failure of function %s is lost: %s is not a queue, topic, bus or function", name, target_arn)
         return
     if not permissions.role_may(config.get("Role", ""), action, target_arn):
-        logger.error("the failure of function %s is lost: its role may not %s on %s", name, action, target_arn)
+        logger.error("the failure of function %s is lost: its role is denied %s on %s", name, action, target_arn)
         return
     try:
         _DELIVERIES[kind](target_arn, json.dumps(body), attributes)
     except Exception:
-        logger.exception("the failure of function %s is lost: %s did not take it", name, target_arn)
+        logger.exception("the failure of function %s is lost: %s refused it", name, target_arn)
 
 
 def _to_queue(arn: str, body: str, attributes: dict[str, str]) -> None:

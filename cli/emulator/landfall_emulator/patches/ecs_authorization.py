@@ -1,11 +1,11 @@
 """IAM of ECS calls.
 
 Stock: any call that names a cluster is checked against the cluster's ARN, so a correct policy on the task definition is
-denied, and the condition key `ecs:cluster` is unknown.
-AWS: "Actions, resources, and condition keys for Amazon ECS" in the Service Authorization Reference: RunTask is checked on
-the task definition's ARN with its revision, StopTask and DescribeTasks on the task's, ListTasks on the cluster's container
-instances; all of them know `ecs:cluster`.
-Here: the same. (PassRole is checked by RunTask itself, see tasks/request.py.)
+denied. The condition key `ecs:cluster` is unknown.
+AWS: "Actions, resources, and condition keys for Amazon ECS" in the Service Authorization Reference. RunTask is checked
+on the task definition's ARN with its revision, StopTask and DescribeTasks on the task's ARN, ListTasks on the cluster's
+container instances. All of them support `ecs:cluster`.
+Here: as AWS. (RunTask itself checks PassRole, see tasks/request.py.)
 """
 
 import contextvars
@@ -20,7 +20,7 @@ _cluster_arn: contextvars.ContextVar[str | None] = contextvars.ContextVar("landf
 
 
 def apply() -> None:
-    """Correct the resource and add the condition key."""
+    """Corrects the resource and adds the condition key."""
     actions = module("ministack.core.iam_actions")
     evaluator = module("ministack.core.iam_evaluator")
     ecs = module("ministack.services.ecs")

@@ -1,9 +1,9 @@
 """RunTask and StopTask.
 
-Stock: without Docker a task is RUNNING for ever; no events; clientToken is ignored; unknown clusters are created. With
-PyPI's `docker` installed, tasks go to a Docker daemon.
-AWS: see tasks/.
-Here: both calls are replaced by local processes, and ministack never looks for Docker.
+Stock: without Docker a task stays RUNNING forever. There are no events, clientToken is ignored, and unknown clusters
+are created. If the package `docker` is installed, tasks go to a Docker daemon.
+AWS: see the modules in tasks/.
+Here: both calls use local processes, and ministack never looks for Docker.
 """
 
 from ..assumptions import module, replace, require
@@ -12,7 +12,7 @@ from ..tasks.run import Surroundings
 
 
 def apply(around: Surroundings) -> Tasks:
-    """Put the manager of local tasks in place and give it."""
+    """Installs the manager of local tasks and returns it."""
     ecs = module("ministack.services.ecs")
     actions = require(ecs, "_ACTION_MAP")
     tasks = Tasks(around)

@@ -1,11 +1,13 @@
 """SQS -> functions (event source mappings).
 
-Stock: MaximumBatchingWindowInSeconds is kept and not used; no batch is larger than 10; a message that becomes visible by
-itself (DelaySeconds, visibility time-out) is found at the next tick of one second; the function's role isn't asked.
-AWS: "Creating and configuring an Amazon SQS event source mapping" in the AWS Lambda Developer Guide: messages are gathered
-until the batch is full, the window ends, or the payload reaches 6 MB. The function's role must be allowed to receive and
-delete messages and to read the queue's attributes.
-Here: the same (a role that may not is named in emulator.log, and its messages stay), and the poller looks four times a second.
+Stock: MaximumBatchingWindowInSeconds is stored but not used. A batch has at most 10 messages. A message that becomes
+visible by itself (DelaySeconds, visibility timeout) is found at the next tick of one second. The function's role is not
+checked.
+AWS: "Creating and configuring an Amazon SQS event source mapping" in the AWS Lambda Developer Guide. Messages are
+collected until the batch is full, the window ends, or the payload reaches 6 MB. The function's role needs the rights to
+receive and delete messages and to read the queue's attributes.
+Here: as AWS, and the poller looks four times a second. If a role lacks a right, emulator.log names it and the messages
+stay.
 """
 
 import logging
@@ -22,11 +24,11 @@ READING = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 POLL_SECONDS = 0.25
 PAYLOAD_MAX_BYTES = 6 * 1024 * 1024
 RECORD_OVERHEAD_BYTES = 1024
-"""About what the JSON of one record adds to its body."""
+"""Approximate number of bytes that the JSON of a record adds to its body."""
 
 
 def apply() -> None:
-    """Gather batches as AWS does."""
+    """Replaces the way in which batches are collected."""
     queues = module("ministack.services.sqs")
     functions = module("ministack.services.lambda_svc")
     wake = require(module("ministack.core.concurrency"), "esm_wake")
@@ -55,7 +57,7 @@ def apply() -> None:
                 if (role, action, queue_arn) not in refused:
                     refused.add((role, action, queue_arn))
                     logger.warning(
-                        "messages not delivered: the function's role %s may not %s on %s", role, action, queue_arn
+                        "messages not delivered: the function's role %s is denied %s on %s", role, action, queue_arn
                     )
                 return False
             refused.discard((role, action, queue_arn))
@@ -98,7 +100,7 @@ def apply() -> None:
 
 
 def fitting_count(body_bytes: list[int]) -> int:
-    """How many of the first messages make one invocation: all that fit in 6 MB, but at least one."""
+    """Returns how many of the first messages fit in one invocation of 6 MB, at least one."""
     total = 0
     for count, size in enumerate(body_bytes):
         total += size + RECORD_OVERHEAD_BYTES

@@ -1,9 +1,9 @@
 """EventBridge rules -> functions and queues.
 
-Stock: a function is invoked once, without retries; neither its policy nor a queue's is asked.
-AWS: "Using resource-based policies for Amazon EventBridge" in the Amazon EventBridge User Guide: without a policy that lets
-events.amazonaws.com in, the target never hears of the event. Functions are invoked asynchronously, so Lambda retries.
-Here: the same. What is refused is logged as a warning in emulator.log.
+Stock: a function is invoked once, without retries. Neither its policy nor a queue's policy is checked.
+AWS: "Using resource-based policies for Amazon EventBridge" in the Amazon EventBridge User Guide. Without a policy that
+allows events.amazonaws.com, the target does not get the event. Functions are invoked asynchronously, so Lambda retries.
+Here: as AWS. emulator.log has a warning for each refused event.
 """
 
 import json
@@ -19,7 +19,7 @@ PRINCIPAL = "events.amazonaws.com"
 
 
 def apply() -> None:
-    """Ask for permission, and invoke asynchronously."""
+    """Adds the check of permissions, and invokes functions asynchronously."""
     events = module("ministack.services.eventbridge")
     functions = module("ministack.services.lambda_svc")
     queues = module("ministack.services.sqs")
@@ -37,7 +37,7 @@ def apply() -> None:
     def allowed(arn: str, rule: dict[str, Any]) -> bool:
         source = rule.get("Arn", "")
         if ":scheduler:" in source:
-            return True  # Scheduler acts as the schedule's role, which schedules.py has asked
+            return True  # Scheduler uses the schedule's role, which schedules.py has checked
         if ":sqs:" in arn:
             return bool(queues.queue_policy_allows(arn, PRINCIPAL, source, permissions.responses.get_account_id()))
         if ":lambda:" in arn:

@@ -1,10 +1,11 @@
 """Function processes.
 
-Stock: a `provided` function gets the emulator's whole environment; its process is in the emulator's group; its output is
-only kept per invocation; each answer waits 50 ms for output that may not come.
-AWS: "Defined runtime environment variables" in the AWS Lambda Developer Guide lists what a function sees.
-Here: that, PATH and the endpoint; a process group of its own; all output also in DATA/functions/NAME.log; a wait of 5 ms.
-Credentials are stock: with IAM enforced, a session of the function's own role.
+Stock: a `provided` function gets the emulator's whole environment. Its process is in the emulator's group. Its output
+is kept only per invocation. Each response waits 50 ms for output that may not come.
+AWS: "Defined runtime environment variables" in the AWS Lambda Developer Guide lists the variables of a function.
+Here: these variables, PATH and the endpoint. Each function has its own process group. All output is also written to
+DATA/functions/NAME.log. The wait is 5 ms. Credentials are as in stock: with IAM enforced, a session of the function's
+role.
 """
 
 import os
@@ -23,7 +24,7 @@ OUTPUT_WAIT_SECONDS = 0.005
 
 
 def apply(given: Options, endpoint: str, processes: Processes, machine: dict[str, str]) -> None:
-    """Start functions as above."""
+    """Replaces the way in which functions are started."""
     runtime = module("ministack.core.lambda_runtime")
     service = module("ministack.services.lambda_svc")
     _environment(service, given, endpoint, machine)
@@ -93,7 +94,7 @@ def _output(runtime: types.ModuleType, folder: Path) -> None:
 
 
 class _Copied:
-    """A stream whose lines are also written elsewhere."""
+    """A stream that also passes each line to a second writer."""
 
     def __init__(self, stream: Any, write: Callable[[bytes], Any]) -> None:
         self._stream, self._write = stream, write

@@ -1,8 +1,8 @@
 """DelaySeconds of SQS messages.
 
-Stock: any number is taken.
-AWS: "SendMessage" in the Amazon SQS API Reference: 0 to 900.
-Here: the same, for single messages and in batches.
+Stock: any number is accepted.
+AWS: "SendMessage" in the Amazon SQS API Reference. The range is 0 to 900.
+Here: as AWS, for single messages and in batches.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ MAX_SECONDS = 900
 
 
 def apply() -> None:
-    """Refuse delays that AWS refuses."""
+    """Adds the check of DelaySeconds."""
     queues = module("ministack.services.sqs")
     handlers = require(queues, "_HANDLERS")
     refusal = require(queues, "_Err")
@@ -23,7 +23,8 @@ def apply() -> None:
         if delay is not None and not 0 <= int(delay) <= MAX_SECONDS:
             raise refusal(
                 "InvalidParameterValue",
-                f"Value {delay} for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= {MAX_SECONDS}.",
+                f"Value {delay} for parameter DelaySeconds is invalid. "
+                f"Reason: DelaySeconds must be >= 0 and <= {MAX_SECONDS}.",
             )
         return stock(data, qurl)
 

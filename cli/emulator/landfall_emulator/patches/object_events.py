@@ -1,8 +1,9 @@
 """S3 events on EventBridge.
 
-Stock: no version-id; the time has fractions; request-id is a UUID and the same as the event's id; Object Deleted says a size.
+Stock: version-id is missing. The time has fractions of a second. request-id is a UUID, the same as the event's id.
+Object Deleted has a size.
 AWS: "EventBridge event message structure" (ev-events) in the Amazon S3 User Guide.
-Here: as AWS. The key stays as it is (only S3's own notifications form-encode it).
+Here: as AWS. The key is not encoded. (Only S3's own notifications form-encode it.)
 """
 
 import contextvars
@@ -17,7 +18,7 @@ _version_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("landfa
 
 
 def apply() -> None:
-    """Complete the events on their way from S3 to the bus."""
+    """Completes the events between S3 and the bus."""
     s3 = module("ministack.services.s3")
     events = module("ministack.services.eventbridge")
 
@@ -55,14 +56,16 @@ def apply() -> None:
 
 
 def completed(event: dict[str, Any], version_id: str | None) -> dict[str, Any]:
-    """The event as S3 sends it."""
+    """Returns the event as S3 sends it."""
     detail = json.loads(event["Detail"])
     if version_id and version_id != "null":
         detail["object"]["version-id"] = version_id
     if event["DetailType"] == "Object Deleted":
         detail["object"].pop("size", None)
         if detail.get("deletion-type") == "Delete Marker Created":
-            detail["object"]["etag"] = "d41d8cd98f00b204e9800998ecf8427e"  # a marker is an object of no bytes
+            detail["object"]["etag"] = (
+                "d41d8cd98f00b204e9800998ecf8427e"  # the MD5 of an empty object, which a marker is
+            )
     detail["request-id"] = secrets.token_hex(8).upper()
     return {**event, "EventId": str(uuid.uuid4()), "Time": _whole_seconds(event["Time"]), "Detail": json.dumps(detail)}
 

@@ -1,8 +1,8 @@
 """IAM of EventBridge Scheduler calls.
 
-Stock: every schedule is checked as `schedule/default/NAME`, whatever its group.
+Stock: the resource of a schedule in any group is `schedule/default/NAME`.
 AWS: `schedule/GROUP/NAME` ("Actions, resources, and condition keys for Amazon EventBridge Scheduler").
-Here: the same; the group is in the body when a schedule is made or changed, else in the query.
+Here: as AWS. Calls that create or change a schedule have the group in the body, other calls in the query.
 """
 
 import json
@@ -11,7 +11,7 @@ from ..assumptions import module, replace
 
 
 def apply() -> None:
-    """Put the group into the resource."""
+    """Adds the group to the resource."""
     actions = module("ministack.core.iam_actions")
 
     def extract(
@@ -39,12 +39,12 @@ def apply() -> None:
 
 
 def group_of(body: bytes, query_params: dict) -> str:
-    """The group that a call names; `default` if it names none."""
+    """Returns the group that a call names, or `default`."""
     try:
-        asked = json.loads(body or b"{}")
+        request = json.loads(body or b"{}")
     except ValueError:
-        asked = {}
-    named = asked.get("GroupName") if isinstance(asked, dict) else None
+        request = {}
+    named = request.get("GroupName") if isinstance(request, dict) else None
     if not named:
         named = query_params.get("groupName")
         named = named[0] if isinstance(named, list) and named else named

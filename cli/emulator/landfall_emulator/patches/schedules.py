@@ -1,10 +1,11 @@
 """EventBridge Scheduler.
 
-Stock: looks every 10 seconds, everything in UTC, the `<aws.scheduler.*>` keywords arrive as they are, the schedule's role
-isn't asked, functions are invoked once; CloudFormation drops time zone, start, end and ActionAfterCompletion.
+Stock: schedules are evaluated every 10 seconds and in UTC. The `<aws.scheduler.*>` keywords are not replaced. The
+schedule's role is not checked. Functions are invoked once. CloudFormation drops time zone, start, end and
+ActionAfterCompletion.
 AWS: "Schedule types", "Adding context attributes" and "Execution role" in the EventBridge Scheduler User Guide.
-Here: looks every second; time zones; keywords; the role must be allowed to invoke; Lambda retries. Not here: flexible
-time windows, retry policies and dead-letter queues of schedules, universal targets.
+Here: as AWS, and schedules are evaluated every second. Not here: flexible time windows, retry policies and dead-letter
+queues of schedules, universal targets.
 """
 
 import json
@@ -34,7 +35,7 @@ IF_ABSENT = {"ScheduleExpressionTimezone": "UTC", "ActionAfterCompletion": "NONE
 
 
 def apply() -> None:
-    """Replace the tick, and let CloudFormation pass on everything."""
+    """Replaces the tick, and makes CloudFormation pass on all properties."""
     scheduler = module("ministack.services.scheduler")
     events = module("ministack.services.eventbridge")
     for owner, name in (
@@ -93,8 +94,10 @@ def _look(scheduler: Any, events: Any, fired: dict, key: tuple, schedule: dict, 
 def latest_due(
     events: Any, expression: str, zone_name: str, created: float, last: float | None, now: float
 ) -> float | None:
-    """The latest occurrence up to now that has not fired (seconds since 1970), None if there is none or the expression
-    isn't understood. Occurrences that were slept through fire once."""
+    """Returns the latest occurrence up to now that has not fired, in seconds since 1970.
+
+    Returns None if there is none or if the expression cannot be parsed. Missed occurrences fire once.
+    """
     if expression.startswith("at("):
         moment = datetime.fromisoformat(expression[3:-1].strip()).replace(tzinfo=_zone(zone_name)).timestamp()
         return moment if last is None and moment <= now else None
@@ -114,16 +117,15 @@ def latest_due(
 
 
 def next_occurrence(events: Any, fields: Any, zone: ZoneInfo, after: float) -> float | None:
-    """The first time after `after` at which the wall clock of the zone matches the cron fields."""
-    wall = datetime.fromtimestamp(after, zone).replace(
-        tzinfo=UTC
-    )  # ministack walks the clock face; any zone will do for it
+    """Returns the first time after `after` at which the wall clock of the zone matches the cron fields."""
+    # ministack only compares fields of the wall clock, so the zone does not matter to it.
+    wall = datetime.fromtimestamp(after, zone).replace(tzinfo=UTC)
     while (found := events._cron_next_fire(fields, wall)) is not None:
         moment = found.replace(tzinfo=zone)
         exists = datetime.fromtimestamp(moment.timestamp(), zone).replace(tzinfo=None) == moment.replace(tzinfo=None)
         if exists and moment.timestamp() > after:
             return moment.timestamp()
-        wall = found + timedelta(seconds=1)  # a time that daylight saving skips, or one of its repeated hour
+        wall = found + timedelta(seconds=1)  # a time that daylight saving skips or repeats
     return None
 
 
@@ -135,7 +137,7 @@ def _zone(name: str) -> ZoneInfo:
 
 
 def with_context(text: str, arn: str, scheduled: float, execution_id: str) -> str:
-    """Fill in the keywords of a target's input."""
+    """Replaces the keywords in a target's input."""
     values = {
         "<aws.scheduler.schedule-arn>": arn,
         "<aws.scheduler.scheduled-time>": datetime.fromtimestamp(scheduled, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -158,7 +160,7 @@ def _fire(events: Any, schedule: dict, scheduled: float) -> None:
     if not permissions.role_trusts(role, "scheduler.amazonaws.com") or not permissions.role_may(
         role, action, target["Arn"]
     ):
-        logger.warning("schedule %s not fired: its role %s may not %s on %s", arn, role, action, target["Arn"])
+        logger.warning("schedule %s not fired: its role %s is denied %s on %s", arn, role, action, target["Arn"])
         return
     moment = datetime.fromtimestamp(scheduled, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     event_id = str(uuid.uuid4())

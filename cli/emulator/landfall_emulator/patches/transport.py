@@ -1,16 +1,16 @@
-"""The transport that policies see.
+"""The condition key aws:SecureTransport.
 
-Stock: a request counts as encrypted (`aws:SecureTransport`) only if a header x-forwarded-proto says so, so every bucket
-policy that denies plain HTTP denies everybody.
-AWS: the key is true for TLS, which is the only way to the bucket then ("Global condition context keys" in the IAM guide).
-Here: true always. The emulator listens on 127.0.0.1 only, where nothing is to be protected by TLS.
+Stock: the key is true only if a header x-forwarded-proto says so. A bucket policy that denies plain HTTP then denies
+all.
+AWS: the key is true for requests over TLS ("Global condition context keys" in the IAM User Guide).
+Here: the key is always true, because the emulator listens on 127.0.0.1 only.
 """
 
 from ..assumptions import module, replace
 
 
 def apply() -> None:
-    """Take the loopback for secure."""
+    """Treats requests over loopback as secure."""
     app = module("ministack.app")
 
     def pin(source_ip: str, secure_transport: bool) -> None:

@@ -21,11 +21,11 @@ OUTPUT_SECONDS = 5.0
 
 
 class CannotStartError(Exception):
-    """The command could not be run; the message is the container's reason."""
+    """The command could not be started. The message is the container's reason."""
 
 
 class Container:
-    """A running container. `on_exit` is called once, in a thread of its own, after its output has been passed on."""
+    """A running container. It calls `on_exit` once, from its own thread, after all output has been delivered."""
 
     def __init__(
         self,
@@ -42,8 +42,8 @@ class Container:
         self.stop_timeout: float = definition.get("stopTimeout", DEFAULT_STOP_TIMEOUT_SECONDS)
         self.exit_code: int | None = None
         try:
-            # ministack writes bootstraps under this lock: a child forked meanwhile would hold the file open for writing,
-            # and running it would fail with "text file busy".
+            # ministack writes the functions' bootstraps under this lock. A child forked meanwhile would hold the file
+            # open for writing, and starting the function would fail with "text file busy".
             with lambda_svc._provided_code_lock:
                 self._process = popen(
                     argv,
@@ -63,8 +63,11 @@ class Container:
         threading.Thread(target=self._wait, daemon=True, name=f"landfall-container-{self.name}").start()
 
     def stop(self, hurry: threading.Event) -> None:
-        """SIGTERM to the process, as ECS sends to a container's process 1 alone; SIGKILL to all of it after stopTimeout,
-        or at once when `hurry` is set. Returns when it has ended."""
+        """Stops the container and waits for its end.
+
+        Sends SIGTERM only to the first process, as ECS does. Sends SIGKILL after stopTimeout, or as soon as `hurry` is
+        set.
+        """
         self._signal(signal.SIGTERM)
         waited = 0.0
         while not self._ended.wait(0.1) and waited < self.stop_timeout and not hurry.is_set():
@@ -87,16 +90,16 @@ class Container:
 
 
 def command_line(definition: dict[str, Any], override: dict[str, Any], image: LocalImage) -> list[str]:
-    """The image's argv, then the container's command, or the override's in its place."""
+    """Returns the image's argv followed by the override's command or, without one, the container's."""
     if definition.get("entryPoint"):
         raise CannotStartError(
-            "CannotStartContainerError: entryPoint names a file inside the image, and a local image has none: put it into argv "
-            "of the image in the --images file"
+            "CannotStartContainerError: entryPoint is a file inside the image, and a local image has no files: "
+            "set argv of the image in the --images file instead"
         )
     return [*image.argv, *(override.get("command") or definition.get("command") or [])]
 
 
 def variables(definition: dict[str, Any], override: dict[str, Any], image: LocalImage) -> dict[str, str]:
-    """The variables of image, task definition and override; the later ones win."""
+    """Returns the variables of image, task definition and override. Later ones replace earlier ones."""
     declared = [*(definition.get("environment") or []), *(override.get("environment") or [])]
     return {**image.env, **{pair["name"]: pair["value"] for pair in declared}}

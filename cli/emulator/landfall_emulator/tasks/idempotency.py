@@ -1,8 +1,8 @@
 """RunTask's clientToken.
 
 "Ensuring idempotency" in the Amazon ECS API Reference: a repeated call with the same token and the same parameters gets
-the first call's answer, failures included; with other parameters ConflictException and the first call's task ARNs in
-`resourceIds`. A token lives for the lower of 24 hours and the life of its tasks plus one hour.
+the first call's response, including failures. With other parameters it gets ConflictException, with the first call's
+task ARNs in `resourceIds`. A token is valid for 24 hours, or until one hour after its tasks stopped if that is earlier.
 """
 
 import json
@@ -18,7 +18,7 @@ Response = tuple[int, dict, bytes]
 
 
 class TokenConflictError(Exception):
-    """The token was used with other parameters; carries the ARNs of the tasks that the first call started."""
+    """The token was used with other parameters. `task_arns` are the tasks that the first call started."""
 
     def __init__(self, task_arns: list[str]) -> None:
         super().__init__("client token reused with other parameters")
@@ -26,9 +26,10 @@ class TokenConflictError(Exception):
 
 
 class ClientTokens:
-    """The answers of RunTask calls that carried a token.
+    """The responses to RunTask calls with a token.
 
-    `stopped_at` tells when a task stopped (seconds since 1970), None while it lives, 0.0 for one that is forgotten."""
+    `stopped_at` returns when a task stopped in seconds since 1970: None while it runs, 0.0 after it was removed.
+    """
 
     def __init__(self, stopped_at: Callable[[str], float | None], clock: Callable[[], float] = time.time) -> None:
         self._stopped_at = stopped_at
@@ -37,8 +38,11 @@ class ClientTokens:
         self._lock = threading.Lock()
 
     def answer(self, scope: tuple, request: dict[str, Any], run: Callable[[], Response]) -> Response:
-        """`run()`'s answer, or the recorded one. `scope` is account, region and cluster; calls with tokens are made one
-        after the other, so that two at once can't both run."""
+        """Returns the response of `run()`, or the recorded one of an earlier call.
+
+        `scope` is account, region and cluster. Calls with tokens run one after the other, so that two calls with the
+        same token cannot both start tasks.
+        """
         token = request.get("clientToken")
         if not token:
             return run()
@@ -52,12 +56,12 @@ class ClientTokens:
                     raise TokenConflictError(started_by(response))
                 return _copy(response)
             response = run()
-            if response[0] == 200:  # a refused request started nothing: it may be corrected and sent again
+            if response[0] == 200:  # a refused request started nothing, so it may be corrected and sent again
                 self._answers[key] = (self._clock(), fingerprint, _copy(response))
             return response
 
     def clear(self) -> None:
-        """Forget every token."""
+        """Removes every token."""
         with self._lock:
             self._answers.clear()
 
@@ -71,7 +75,7 @@ class ClientTokens:
 
 
 def started_by(response: Response) -> list[str]:
-    """The ARNs of the tasks in a RunTask answer."""
+    """Returns the ARNs of the tasks in a RunTask response."""
     return [task["taskArn"] for task in json.loads(response[2])["tasks"]]
 
 

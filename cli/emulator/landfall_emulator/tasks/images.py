@@ -1,4 +1,4 @@
-"""Which local command stands for an image."""
+"""Local commands in place of container images."""
 
 import json
 from dataclasses import dataclass, field
@@ -6,29 +6,29 @@ from pathlib import Path
 
 
 class ImageUnavailableError(Exception):
-    """There is no local command for the image; the message says why, as the reason of a failed pull."""
+    """The image has no local command. The message is the reason of a failed pull."""
 
 
 @dataclass(frozen=True)
 class LocalImage:
-    """A local command in an image's place."""
+    """A local command in place of an image."""
 
     argv: list[str]
-    """What an image's ENTRYPOINT is; the container's `command` is appended."""
+    """Replaces the image's ENTRYPOINT. The container's `command` is appended."""
     env: dict[str, str] = field(default_factory=dict)
-    """What an image's ENV is: the task definition and its overrides win over it."""
+    """Replaces the image's ENV. The task definition and overrides replace its variables."""
     workdir: str | None = None
-    """Working folder; a new one for each task if absent."""
+    """The working folder. If None, each task gets a new one."""
 
 
 class Images:
-    """The file of images, read at each look-up so that images can be added while the emulator runs."""
+    """The --images file. It is read at each lookup, so that images can be added while the emulator runs."""
 
     def __init__(self, file: Path | None) -> None:
         self._file = file
 
     def find(self, reference: str) -> LocalImage:
-        """The local image for an exact reference (tag or digest included), or ImageUnavailableError."""
+        """Returns the image for an exact reference with its tag or digest, or raises ImageUnavailableError."""
         if self._file is None:
             raise ImageUnavailableError(f"{reference}: not found: the emulator was started without --images")
         try:
@@ -45,7 +45,7 @@ class Images:
 
 def _checked(reference: str, entry: object, file: Path) -> LocalImage:
     if not isinstance(entry, dict):
-        raise ImageUnavailableError(f"{reference}: {file} should give an object with argv")
+        raise ImageUnavailableError(f"{reference}: its value in {file} should be an object with argv")
     unknown = sorted(set(entry) - {"argv", "env", "workdir"})
     argv, env, workdir = entry.get("argv"), entry.get("env", {}), entry.get("workdir")
     if unknown:

@@ -1,4 +1,4 @@
-"""All tasks: RunTask and StopTask, and forgetting tasks that stopped an hour ago."""
+"""All tasks: RunTask, StopTask, and the removal of tasks an hour after they stopped."""
 
 import logging
 import shutil
@@ -41,7 +41,7 @@ class Tasks:
         threading.Thread(target=self._sweep_forever, daemon=True, name="landfall-task-sweep").start()
 
     def run_task(self, request: dict[str, Any]) -> Response:
-        """The RunTask call, in the account and region in scope."""
+        """Handles RunTask in the account and region of the current request."""
         try:
             name, cluster = run_task_request.cluster_of(request)
             scope = (responses.get_account_id(), responses.get_region(), name)
@@ -51,13 +51,14 @@ class Tasks:
         except TokenConflictError as conflict:
             return responses.error_response_json(
                 "ConflictException",
-                "The RunTask request could not be processed due to conflicts: the client token was used with other parameters.",
+                "The RunTask request could not be processed due to conflicts: "
+                "the client token was used with other parameters.",
                 400,
                 {"resourceIds": conflict.task_arns},
             )
 
     def stop_task(self, request: dict[str, Any]) -> Response:
-        """The StopTask call: SIGTERM is on its way when it answers."""
+        """Handles StopTask. Returns before the task has stopped."""
         try:
             name, _ = run_task_request.cluster_of(request)
         except run_task_request.RefusedError as refused:
@@ -71,7 +72,7 @@ class Tasks:
         return responses.json_response({"task": ecs._sanitize(task)}, 200)
 
     def end_all(self, hurry: threading.Event) -> None:
-        """Stop every task, start no more, and wait for them; `hurry` being set cuts their stop time-outs short."""
+        """Stops every task, starts no more, and waits for them. Setting `hurry` ends their stop timeouts at once."""
         with self._lock:
             self._closing = True
             runs = list(self._runs.values())
@@ -81,10 +82,10 @@ class Tasks:
             if hurry.wait(0.05):
                 for run in runs:
                     run.hurry.set()
-                hurry = threading.Event()  # once is enough; go on waiting
+                hurry = threading.Event()  # once is enough; keep waiting
 
     def reset(self) -> None:
-        """Kill every task and forget everything, for ministack's own reset."""
+        """Kills and removes every task, for ministack's own reset."""
         with self._lock:
             runs, self._runs = list(self._runs.values()), {}
         for run in runs:
@@ -125,7 +126,7 @@ class Tasks:
                 logger.exception("forgetting stopped tasks failed; they stay visible")
 
     def forget_stopped(self, before: float) -> None:
-        """Forget tasks that stopped before a time (seconds since 1970), their folders included; their logs stay."""
+        """Removes tasks that stopped before a time in seconds since 1970, and their folders. Their logs stay."""
         with self._lock:
             gone = [
                 arn

@@ -1,8 +1,8 @@
-"""What a container can ask about itself, and the credentials of its task's role.
+"""The task metadata endpoint and the credentials of the task's role.
 
-"Amazon ECS task metadata endpoint version 4" and "Task IAM role" in the Amazon ECS Developer Guide. In ECS both live on
-169.254.170.2; here on a free port of 127.0.0.1. Credentials come from the address in AWS_CONTAINER_CREDENTIALS_FULL_URI,
-which every AWS SDK takes for a loopback host, in place of the relative address that ECS sets.
+"Amazon ECS task metadata endpoint version 4" and "Task IAM role" in the Amazon ECS Developer Guide. In ECS both are at
+169.254.170.2, here on a free port of 127.0.0.1. So credentials are announced with AWS_CONTAINER_CREDENTIALS_FULL_URI,
+which AWS SDKs accept for a loopback host, and not with the relative address that ECS sets.
 """
 
 import json
@@ -24,7 +24,7 @@ CREDENTIALS_SECONDS = 6 * 3600
 
 
 class Metadata:
-    """The endpoint of all containers."""
+    """The HTTP endpoint for all containers."""
 
     def __init__(self) -> None:
         self._containers: dict[str, tuple[dict[str, Any], str]] = {}
@@ -51,13 +51,13 @@ class Metadata:
         ).start()
 
     def container(self, task: dict[str, Any], name: str) -> dict[str, str]:
-        """Serve a container of the (live) record `task`; gives the variables that tell it where."""
+        """Starts to serve a container of `task`, a live record. Returns the variables with its address."""
         token = secrets.token_urlsafe(24)
         self._containers[token] = (task, name)
         return {"ECS_CONTAINER_METADATA_URI_V4": f"http://127.0.0.1:{self._server.server_port}/v4/{token}"}
 
     def credentials(self, role_arn: str, task_id: str, account: str) -> dict[str, str]:
-        """Open a session of the role; gives the variables by which SDKs find its keys."""
+        """Opens a session of the role. Returns the variables with which SDKs find its keys."""
         path, authorization = f"/v2/credentials/{secrets.token_urlsafe(24)}", secrets.token_urlsafe(24)
         keys = role_session(role_arn, task_id, account)
         self._credentials[path] = (authorization, {"RoleArn": role_arn, **keys})
@@ -67,7 +67,7 @@ class Metadata:
         }
 
     def forget(self, task_arn: str) -> None:
-        """The task is gone."""
+        """Removes a task that has ended."""
         for token in [token for token, (task, _) in list(self._containers.items()) if task["taskArn"] == task_arn]:
             self._containers.pop(token, None)
 
@@ -93,7 +93,7 @@ class Metadata:
 
 
 def role_session(role_arn: str, task_id: str, account: str) -> dict[str, str]:
-    """Keys of a new session of the role, as ministack's IAM enforcement resolves them to that role."""
+    """Returns keys of a new session of the role, which ministack's IAM enforcement maps to the role."""
     if not permissions.enforced():
         return {"AccessKeyId": ROOT_ACCESS_KEY, "SecretAccessKey": ROOT_SECRET_KEY, "Token": ""}
     name = permissions.role_name(role_arn)

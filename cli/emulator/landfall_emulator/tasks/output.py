@@ -1,6 +1,6 @@
-"""A container's output: to the task's file in the data folder, and to CloudWatch Logs if its definition says `awslogs`.
+"""A container's output, which goes to the task's file and, with the log driver `awslogs`, to CloudWatch Logs.
 
-"Using the awslogs log driver" in the Amazon ECS Developer Guide. Stream: prefix/container/task id.
+"Using the awslogs log driver" in the Amazon ECS Developer Guide. The stream's name is prefix/container/task id.
 """
 
 import logging
@@ -26,14 +26,20 @@ CHUNK_BYTES = 64 * 1024
 MESSAGE_MAX_BYTES = 256 * 1024
 
 
+STREAM_FAILED = (
+    "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: "
+    "failed to create Cloudwatch log stream"
+)
+
+
 class LogsUnavailableError(Exception):
-    """The log group is missing or the execution role may not write to it; the message is the task's stopped reason."""
+    """The log group is missing, or the execution role cannot write to it. The message is the task's stopped reason."""
 
 
 def prepare_logs(
     container: dict[str, Any], task_id: str, container_id: str, execution_role: str | None, account: str, region: str
 ) -> dict[str, Any] | None:
-    """Make the log stream of a container definition; gives where its lines go, or None without `awslogs`."""
+    """Creates the log stream of a container definition. Returns the stream's target, or None without `awslogs`."""
     target = ecs._awslogs_config(container, task_id, container_id)
     if target is None:
         return None
@@ -43,20 +49,21 @@ def prepare_logs(
     for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
         if execution_role is None or not permissions.role_may(execution_role, action, stream_arn):
             raise LogsUnavailableError(
-                "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to "
-                f"create Cloudwatch log stream: AccessDeniedException: {execution_role or 'a task without an execution role'} is "
-                f"not authorized to perform: {action} on resource: {stream_arn} : exit status 1"
+                f"{STREAM_FAILED}: AccessDeniedException: {execution_role or 'a task without an execution role'} "
+                f"is not authorized to perform: {action} on resource: {stream_arn} : exit status 1"
             )
     if not ecs._ensure_awslogs_stream(target):
         raise LogsUnavailableError(
-            "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to "
-            "create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist. : exit status 1"
+            f"{STREAM_FAILED}: ResourceNotFoundException: The specified log group does not exist. : exit status 1"
         )
     return target
 
 
 class Output:
-    """Reads a container's output until it ends. Whole lines go to CloudWatch Logs, every byte at once to the file."""
+    """Reads a container's output until its end.
+
+    Sends each byte at once to the file, and complete lines to CloudWatch Logs.
+    """
 
     def __init__(self, stream: BinaryIO, file: Path, target: dict[str, Any] | None, scope: Any) -> None:
         self._stream, self._file, self._target, self._scope = stream, file, target, scope
@@ -64,7 +71,7 @@ class Output:
         self._thread.start()
 
     def finish(self, timeout_seconds: float) -> None:
-        """Wait until everything that was written has been passed on."""
+        """Waits until all output is delivered, at most `timeout_seconds`."""
         self._thread.join(timeout_seconds)
 
     def _pump(self) -> None:

@@ -1,4 +1,6 @@
-"""A task as DescribeTasks shows it, kept in ministack's own store so that its Describe, List and tag calls go on working.
+"""A task as DescribeTasks shows it.
+
+It is in ministack's own store, so that ministack's Describe, List and tag calls work.
 
 Shape: "Task" and "Container" in the Amazon ECS API Reference. Times are seconds since 1970.
 """
@@ -25,7 +27,7 @@ FARGATE_PLATFORM_VERSION = "1.4.0"
 def new_task(
     request: dict[str, Any], definition: dict[str, Any], cluster: dict[str, Any], now: float
 ) -> dict[str, Any]:
-    """The record of a task that is being provisioned; the request has been checked."""
+    """Returns the record of a task in PROVISIONING, for a request that has been checked."""
     region, account = responses.get_region(), responses.get_account_id()
     name = cluster["clusterName"]
     task_id = uuid.uuid4().hex
@@ -87,7 +89,7 @@ def new_task(
 
 
 def task_id(task: dict[str, Any]) -> str:
-    """The last part of a task's ARN."""
+    """Returns the last part of a task's ARN."""
     return task["taskArn"].rsplit("/", 1)[-1]
 
 

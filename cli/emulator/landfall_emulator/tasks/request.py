@@ -1,6 +1,7 @@
-"""RunTask: what AWS refuses before it starts anything.
+"""Checks RunTask requests as AWS does before it starts a task.
 
-"RunTask" in the Amazon ECS API Reference. The order is cluster, task definition, parameters, roles.
+"RunTask" in the Amazon ECS API Reference. AWS checks the cluster, the task definition, the parameters and the roles, in
+this order.
 """
 
 import json
@@ -23,7 +24,7 @@ TASK_PRINCIPAL = "ecs-tasks.amazonaws.com"
 
 
 class RefusedError(Exception):
-    """RunTask answers with an error; carries AWS's error code."""
+    """RunTask returns an error. `code` is AWS's error code."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -31,7 +32,7 @@ class RefusedError(Exception):
 
 
 def cluster_of(request: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """The name and record of the cluster that the request names (`default` if none)."""
+    """Returns the name and record of the cluster that the request names, or of `default`."""
     name = ecs._resolve_cluster_name(request.get("cluster") or "default")
     cluster = ecs._clusters.get(name) if name else None
     if cluster is None or cluster.get("status") == "INACTIVE":
@@ -40,7 +41,7 @@ def cluster_of(request: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 
 
 def definition_of(request: dict[str, Any]) -> dict[str, Any]:
-    """The task definition by ARN, family:revision, or family (its latest active revision)."""
+    """Returns the task definition by ARN, by family:revision, or the latest active revision by family."""
     reference = request.get("taskDefinition")
     if not reference:
         raise RefusedError("ClientException", "TaskDefinition can not be blank.")
@@ -53,7 +54,7 @@ def definition_of(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def check(request: dict[str, Any], definition: dict[str, Any], cluster: dict[str, Any]) -> None:
-    """Refuse what AWS refuses; returns if the request may start tasks."""
+    """Raises RefusedError unless the request may start tasks."""
     count = request.get("count", 1)
     if not isinstance(count, int) or not 1 <= count <= COUNT_MAX:
         raise RefusedError("InvalidParameterException", f"Count must be between 1 and {COUNT_MAX}.")
@@ -93,12 +94,12 @@ def check(request: dict[str, Any], definition: dict[str, Any], cluster: dict[str
 
 
 def task_role(overrides: dict[str, Any], definition: dict[str, Any]) -> str | None:
-    """ARN of the role that the task's containers act as."""
+    """Returns the ARN of the role that the task's containers use."""
     return overrides.get("taskRoleArn") or definition.get("taskRoleArn")
 
 
 def execution_role(overrides: dict[str, Any], definition: dict[str, Any]) -> str | None:
-    """ARN of the role that ECS itself acts as for the task: pulls, logs, secrets."""
+    """Returns the ARN of the role that ECS uses for the task's image, logs and secrets."""
     return overrides.get("executionRoleArn") or definition.get("executionRoleArn")
 
 
@@ -112,7 +113,7 @@ def _check_roles(overrides: dict[str, Any], definition: dict[str, Any]) -> None:
         if not permissions.role_trusts(role, TASK_PRINCIPAL):
             raise RefusedError(
                 "ClientException",
-                f"ECS was unable to assume the role '{role}' that was provided for this task. Please verify that the role "
-                "being passed has the proper trust relationship and permissions and that your IAM user has permissions to "
-                "pass this role.",
+                f"ECS was unable to assume the role '{role}' that was provided for this task. Please verify that the "
+                "role being passed has the proper trust relationship and permissions and that your IAM user has "
+                "permissions to pass this role.",
             )

@@ -1,7 +1,8 @@
-"""One task's life: PROVISIONING, PENDING, ACTIVATING, RUNNING, DEPROVISIONING, STOPPED.
+"""The life cycle of one task: PROVISIONING, PENDING, ACTIVATING, RUNNING, DEPROVISIONING, STOPPED.
 
-"Amazon ECS task lifecycle" in the Amazon ECS Developer Guide. `version` goes up by one, and an event is published, at
-PENDING, RUNNING, when the desired status becomes STOPPED, when a container ends before its task, DEPROVISIONING and STOPPED.
+"Amazon ECS task lifecycle" in the Amazon ECS Developer Guide. `version` increases by one and an event is published at
+PENDING, RUNNING, DEPROVISIONING and STOPPED, when the desired status becomes STOPPED, and when a container ends before
+its task.
 """
 
 import contextlib
@@ -36,7 +37,7 @@ logger = logging.getLogger("landfall")
 
 
 class StartFailedError(Exception):
-    """The task can't start; the message is its stopped reason."""
+    """The task cannot start. The message is its stopped reason."""
 
     def __init__(self, reason: str, container: str | None = None) -> None:
         super().__init__(reason)
@@ -44,7 +45,7 @@ class StartFailedError(Exception):
 
 
 class Surroundings:
-    """What every task needs of the emulator."""
+    """The parts of the emulator that every task uses."""
 
     def __init__(
         self, images: Images, metadata: Metadata, data: Path, endpoint: str, popen: Any, machine: dict[str, str]
@@ -55,7 +56,7 @@ class Surroundings:
 
 
 class TaskRun:
-    """A task from PROVISIONING on. `task` is its record in ministack's store, which this alone changes."""
+    """A task from PROVISIONING on. `task` is its record in ministack's store, which only this class changes."""
 
     def __init__(self, task: dict[str, Any], definition: dict[str, Any], around: Surroundings) -> None:
         self.task = task
@@ -68,26 +69,26 @@ class TaskRun:
         self.hurry = threading.Event()
 
     def start(self) -> None:
-        """Publish PROVISIONING and go on in a thread."""
+        """Publishes PROVISIONING and continues in a thread."""
         publish(self.task, time.time())
         threading.Thread(target=self._live, daemon=True, name=f"landfall-task-{task_id(self.task)[:8]}").start()
 
     def stop(self, code: str, reason: str) -> None:
-        """Decide that the task must stop; returns at once. The first reason stays."""
+        """Requests that the task stops, and returns at once. The first reason is kept."""
         with self._lock, self._scope():
             if self.task["desiredStatus"] != "STOPPED":
                 self._change(desiredStatus="STOPPED", stopCode=code, stoppedReason=reason, stoppingAt=time.time())
             self._stopping.set()
 
     def wait(self, timeout_seconds: float | None = None) -> bool:
-        """Wait until the task has stopped; whether it has."""
+        """Waits until the task has stopped. Returns whether it has."""
         return self._stopped.wait(timeout_seconds)
 
     def _scope(self) -> contextlib.AbstractContextManager:
         return responses.request_scope(self._account, self._region)
 
     def _change(self, **fields: Any) -> None:
-        """One observable change: new version, one event."""
+        """Makes one observable change: a new version and one event."""
         with self._lock:
             now = time.time()
             self.task.update(fields)
@@ -114,7 +115,7 @@ class TaskRun:
         self.task.update(lastStatus="ACTIVATING", pullStartedAt=time.time())
         prepared = [self._prepare(definition) for definition in self._definition["containerDefinitions"]]
         self.task["pullStoppedAt"] = time.time()
-        with self._lock:  # a container that ends at once must not be seen to end before it was seen to run
+        with self._lock:  # a container that ends at once must still be reported as running first
             if self._stopping.is_set():
                 return
             for start in prepared:
@@ -209,7 +210,7 @@ class TaskRun:
         with self._lock, self._scope():
             self._entry(container.name).update(lastStatus="STOPPED", exitCode=container.exit_code)
             if self.task["desiredStatus"] == "STOPPED":
-                return  # the coming events carry it
+                return  # the next event includes it
             if container.essential or all(entry["lastStatus"] == "STOPPED" for entry in self.task["containers"]):
                 self.stop("EssentialContainerExited", "Essential container in task exited")
             else:

@@ -1,7 +1,7 @@
 """The "ECS Task State Change" event.
 
-Shape: "Amazon ECS task state change events" (ecs_task_events) in the Amazon ECS Developer Guide; the fields of a stopped
-task: "Task" in the Amazon ECS API Reference. The test beside this package lists them.
+"Amazon ECS task state change events" (ecs_task_events) in the Amazon ECS Developer Guide describes its form, and "Task"
+in the Amazon ECS API Reference the fields of a stopped task. tests/test_ecs_tasks.py lists them.
 """
 
 import copy
@@ -32,12 +32,12 @@ NOT_IN_EVENTS = ("tags", "enableExecuteCommand", "containerInstanceArn", "health
 
 
 def iso(epoch_seconds: float) -> str:
-    """A time as ECS events carry it: UTC with milliseconds."""
+    """Returns a time in the format of ECS events: UTC with milliseconds."""
     return datetime.fromtimestamp(epoch_seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def detail(task: dict[str, Any], now: float) -> dict[str, Any]:
-    """The event's detail for a task record as it is now (times in the record are seconds since 1970)."""
+    """Returns the event's detail for a task record. Times in the record are seconds since 1970."""
     shown = {
         name: value
         for name, value in copy.deepcopy(ecs._sanitize(task)).items()
@@ -59,7 +59,7 @@ def detail(task: dict[str, Any], now: float) -> dict[str, Any]:
 
 
 def publish(task: dict[str, Any], now: float) -> None:
-    """Put the event on the default bus of the account and region in scope."""
+    """Publishes the event on the default bus of the current account and region."""
     eventbridge._put_events(
         {
             "Entries": [

@@ -1,7 +1,7 @@
-"""template.yaml as CloudFormation will see it: translated by the SAM translator, offline, with parameter values put in.
+"""template.yaml as CloudFormation sees it: translated by the SAM translator, offline, with the parameters' values.
 
-The lint of SAM source misses real errors, and a policy behind `!If` is two policies: so everything here looks at the translation, with its
-conditions decided. Which values are tried is said in `combinations.py`.
+The lint of SAM source misses real errors, and a policy behind `!If` is two policies. So the tests look at the
+translation with its conditions resolved. `parameter_combinations.py` chooses the values.
 """
 
 import copy
@@ -13,8 +13,10 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("AWS_DEFAULT_REGION", "eu-west-1")  # the translator asks botocore for the partition
-logging.getLogger("samtranslator.metrics").setLevel(logging.CRITICAL)  # complains of telemetry that nobody asked for
+os.environ.setdefault("AWS_DEFAULT_REGION", "eu-west-1")  # the translator gets the partition from botocore
+logging.getLogger("samtranslator.metrics").setLevel(
+    logging.CRITICAL
+)  # logs an error for each metric, and there is no collector
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -36,7 +38,7 @@ PSEUDO = {
 
 class _NoManagedPolicies:
     def load(self) -> dict[str, str]:
-        """None are looked up by name: the roles are the template's own."""
+        """A lookup of managed policies by name, which the template does not use."""
         return {}
 
 
@@ -46,12 +48,15 @@ def _parsed() -> dict[str, Any]:
 
 
 def source() -> dict[str, Any]:
-    """The template as it is written; a copy to change at will."""
+    """Returns the source of the template, as a copy that the caller may change."""
     return copy.deepcopy(_parsed())
 
 
 def translate(template: dict[str, Any], given: dict[str, str] | None = None) -> dict[str, Any]:
-    """CloudFormation for a SAM template; code is taken as packaged. With values it does as the service does at a deploy, which knows them."""
+    """Translates a SAM template to CloudFormation.
+
+    `given` are parameter values, which the service knows when it translates.
+    """
     template = copy.deepcopy(template)
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
@@ -62,13 +67,16 @@ def translate(template: dict[str, Any], given: dict[str, str] | None = None) -> 
 
 
 def parameters(template: dict[str, Any], given: dict[str, str] | None = None) -> dict[str, str]:
-    """All parameters: the defaults, and over them what is given."""
+    """Returns all parameters: the given ones, and defaults for the rest."""
     values = {name: str(parameter.get("Default", "")) for name, parameter in template["Parameters"].items()}
     return {**values, **(given or {})}
 
 
 def choose(template: dict[str, Any], given: dict[str, str] | None = None) -> dict[str, Any]:
-    """The translation with its conditions decided: no `Fn::If`, no resource that would not be made. Still lintable."""
+    """Resolves the conditions: removes each `Fn::If` and each resource that would not be created.
+
+    The result is a template.
+    """
     chosen = copy.deepcopy(template)
     conditions = _Conditions(chosen.get("Conditions", {}), parameters(chosen, given))
     for section in ("Resources", "Outputs"):
@@ -90,13 +98,15 @@ def choose(template: dict[str, Any], given: dict[str, str] | None = None) -> dic
 
 
 def holds(template: dict[str, Any], condition: str, given: dict[str, str]) -> bool:
-    """Whether a condition is met with these parameters."""
+    """Returns whether a condition is true with these parameters."""
     return _Conditions(template["Conditions"], parameters(template, given)).holds(condition)
 
 
 def resolve(template: dict[str, Any], given: dict[str, str] | None = None) -> dict[str, Any]:
-    """The chosen template with its references put in as far as they are known before a deploy: `Ref` of a resource becomes
-    `<Name>`, `Fn::GetAtt` of it `<Name.Attribute>`."""
+    """Resolves conditions and the references that are known before a deployment.
+
+    `Ref` of a resource becomes `<Name>`, and `Fn::GetAtt` becomes `<Name.Attribute>`.
+    """
     chosen = choose(template, given)
     values = {**PSEUDO, **parameters(chosen, given)}
     for section in ("Resources", "Outputs"):
@@ -105,14 +115,14 @@ def resolve(template: dict[str, Any], given: dict[str, str] | None = None) -> di
 
 
 def part(template: dict[str, Any], value: Any, given: dict[str, str]) -> Any:
-    """A part of the translation as `resolve` would have it; `{"Ref": "AWS::NoValue"}` if it would be left out."""
+    """Resolves a part of the translation. The result is `{"Ref": "AWS::NoValue"}` if the part is removed."""
     values = parameters(template, given)
     pruned = _prune(value, _Conditions(template["Conditions"], values))
     return pruned if pruned == NO_VALUE else _resolve(pruned, {**PSEUDO, **values})
 
 
 def parameters_in(template: dict[str, Any], value: Any) -> set[str]:
-    """The parameters that a part of the translation depends on, by references and by conditions."""
+    """Returns the parameters that a part depends on, through references and conditions."""
     if isinstance(value, list):
         return set().union(*(parameters_in(template, item) for item in value))
     if not isinstance(value, dict):

@@ -1,11 +1,11 @@
-"""Which hop could lose an event, and who hears of it."""
+"""Rules on which hop could lose an event, and which alarm reports it."""
 
 from collections.abc import Iterator
 from typing import Any
 
-from reading import Finding, Template, declared, listed, of_type, role_statements
+from template_queries import Finding, Template, declared, listed, of_type, role_statements
 
-# The queues that are dead-letter queues: they need none themselves.
+# Dead-letter queues need no dead-letter queue.
 DEAD_LETTERS = {"LoadsDeadLetterQueue", "FunctionDeadLetterQueue"}
 
 
@@ -55,7 +55,7 @@ def no_hop_loses_an_event(template: Template) -> Iterator[Finding]:
         destination = caught.get(f"<{name}>")
         role = function["Role"].removeprefix("<").removesuffix(".Arn>")
         if destination not in arns:
-            yield f"{name} is invoked asynchronously and nothing catches what it fails on"
+            yield f"{name} is invoked asynchronously but has no failure destination"
         elif not _role_may(template, role, "sqs:SendMessage", destination):
             yield f"{name} may not send to its failure destination"
 
@@ -95,14 +95,14 @@ def queue_hides_messages_long_enough(template: Template) -> Iterator[Finding]:
         if mapping.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
             yield f"{name} fails a whole batch for one message"
         if int(mapping.get("ScalingConfig", {}).get("MaximumConcurrency", 0)) != 2:
-            yield f"{name} is not held to two at once"
+            yield f"{name} has no limit of two invocations at once"
 
 
-def logs_end(template: Template) -> Iterator[Finding]:
+def logs_have_a_retention(template: Template) -> Iterator[Finding]:
     groups = of_type(template, "AWS::Logs::LogGroup")
     for name, group in groups.items():
         if not group.get("RetentionInDays"):
-            yield f"{name} keeps logs for ever"
+            yield f"{name} keeps logs forever"
     used = set()
     for name, function in of_type(template, "AWS::Lambda::Function").items():
         group = function.get("LoggingConfig", {}).get("LogGroup", "").strip("<>")
@@ -119,10 +119,10 @@ def logs_end(template: Template) -> Iterator[Finding]:
             yield f"{role} may log elsewhere than {group}"
     for name, statement in role_statements(template):
         if "logs:CreateLogGroup" in listed(statement["Action"]):
-            yield f"{name} may make log groups that are kept for ever"
+            yield f"{name} may create log groups, which keep logs forever"
 
 
-def every_alarm_is_told_and_every_hop_has_one(template: Template) -> Iterator[Finding]:
+def every_alarm_notifies_and_every_hop_has_one(template: Template) -> Iterator[Finding]:
     alarms = of_type(template, "AWS::CloudWatch::Alarm")
     made = {
         (transformation["MetricNamespace"], transformation["MetricName"])
@@ -132,22 +132,22 @@ def every_alarm_is_told_and_every_hop_has_one(template: Template) -> Iterator[Fi
     watched: set[Any] = set()
     for name, alarm in alarms.items():
         if alarm.get("AlarmActions") != ["<AlarmTopic>"]:
-            yield f"{name} tells nobody"
+            yield f"{name} has no action"
         own = not alarm["Namespace"].startswith("AWS/")
         if own and (alarm["Namespace"], alarm["MetricName"]) not in made:
-            yield f"{name} watches {alarm['MetricName']}, which no filter makes"
+            yield f"{name} watches {alarm['MetricName']}, which no filter writes"
         watched |= {(alarm["MetricName"], dimension["Value"]) for dimension in alarm.get("Dimensions", [])}
         watched |= {alarm["MetricName"]} if own else set()
     for queue in DEAD_LETTERS:
         if ("ApproximateNumberOfMessagesVisible", f"<{queue}.QueueName>") not in watched:
-            yield f"nobody hears of dead letters in {queue}"
+            yield f"no alarm watches dead letters in {queue}"
     for queue in set(of_type(template, "AWS::SQS::Queue")) - DEAD_LETTERS:
-        # What expires unread leaves no dead letter.
+        # A message that expires unread does not move to the dead-letter queue.
         if ("ApproximateAgeOfOldestMessage", f"<{queue}.QueueName>") not in watched:
-            yield f"nobody hears of messages that nobody takes from {queue}"
+            yield f"no alarm watches waiting messages in {queue}"
     for function in of_type(template, "AWS::Lambda::Function"):
         if ("Errors", f"<{function}>") not in watched:
-            yield f"nobody hears of errors of {function}"
+            yield f"no alarm watches errors of {function}"
     for metric in ("OldestPendingSeconds", "RunsFailed", "RunsWithUnplannedNodes", "RunsInWindow"):
         if metric not in watched:
             yield f"no alarm watches {metric}"
@@ -157,12 +157,12 @@ def every_alarm_is_told_and_every_hop_has_one(template: Template) -> Iterator[Fi
         for statement in policy["PolicyDocument"]["Statement"]
     ]
     if [sender["Principal"] for sender in senders] != [{"Service": "cloudwatch.amazonaws.com"}]:
-        yield "others than alarms may publish to the topic, or alarms may not"
+        yield "the topic's policy does not allow exactly the alarms to publish"
     if any(sender["Condition"].get("StringEquals") != {"aws:SourceAccount": "111122223333"} for sender in senders):
         yield "alarms of other accounts may publish to the topic"
 
 
-# How a metric of AWS's is asked for: its dimension, what the dimension's value is of, and the statistic that means something.
+# Metric of AWS -> its dimension, the type and attribute of the dimension's value, and the meaningful statistic.
 METRICS = {
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): ("QueueName", "AWS::SQS::Queue", ".QueueName", "Maximum"),
     ("AWS/SQS", "ApproximateAgeOfOldestMessage"): ("QueueName", "AWS::SQS::Queue", ".QueueName", "Maximum"),
@@ -189,13 +189,14 @@ def each_alarm_can_fire(template: Template) -> Iterator[Finding]:
             ):
                 yield f"{name} watches {metric} of {dimensions}, where nothing is counted"
         else:
-            # A filter that counts lines adds up; one that takes a number from a line says how it stands.
+            # A filter that counts lines needs the sum. A filter that takes a number from a line is a gauge and needs
+            # the maximum.
             statistic = "Sum" if counted.get(metric) == "1" else "Maximum"
             if dimensions:
                 yield f"{name} watches {dimensions}, and filters give no dimensions"
         if alarm["Statistic"] != statistic:
             yield f"{name} takes the {alarm['Statistic']} of {alarm['MetricName']}, not the {statistic}"
-        # Where nothing happens nothing is counted: an alarm for too little must take that for too little.
+        # Without events there is no data, so an alarm on too few events must treat missing data as breaching.
         missing = "breaching" if alarm["ComparisonOperator"].startswith("Less") else "notBreaching"
         if alarm["TreatMissingData"] != missing:
-            yield f"{name} takes silence for {alarm['TreatMissingData']}"
+            yield f"{name} treats missing data as {alarm['TreatMissingData']}"

@@ -1,8 +1,8 @@
-"""Which parameter values are tried. All combinations are millions of templates, so:
+"""Chooses the parameter values to test with. All combinations make millions of templates, so there are two ways:
 
-- our own rules are asked about all of them, but a rule notes what it reads, and only those values are combined on which that depends: the others
-  cannot change its answer.
-- the lint, which takes a second a template, sees each two values together and each resource in each form that it can take.
+- The project's own rules cover every combination. Each rule is tracked: only the values that the parts it reads depend
+  on are combined, because other values cannot change its result.
+- cfn-lint takes a second per template. It sees each pair of values together, and each resource in each of its forms.
 """
 
 import itertools
@@ -11,9 +11,9 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import translated
+import translation
 
-# Values that switch a condition or are taken apart somewhere.
+# Values of the parameters that switch a condition or that the template splits.
 CHOICES: dict[str, list[str]] = {
     "LandingBuckets": ["", "acme-landing", "acme-landing,acme-second"],
     "LandingPrefixes": ["", "raw/orders/,raw/payments/"],
@@ -36,7 +36,7 @@ CHOICES: dict[str, list[str]] = {
     "DocsAccess": ["private", "basic", "ip", "public"],
     "Architecture": ["arm64", "x86_64"],
 }
-# What belongs to a choice without being one.
+# Parameters that a choice requires.
 WITH_DOCS = {"DocsCredentialsSha256": "0" * 64, "DocsAllowedIps": "203.0.113.0/24,2001:db8::/32"}
 ALL = math.prod(map(len, CHOICES.values()))
 
@@ -46,8 +46,10 @@ def _pairs(row: dict[str, str]) -> set[tuple[tuple[str, str], tuple[str, str]]]:
 
 
 def _pairwise() -> list[dict[str, str]]:
-    """Rows in which each value of each choice meets each value of each other: nearly all conditions depend on one parameter, none on more
-    than two, so every set of resources that a condition makes, and every two of them together, is in some row."""
+    """Returns rows in which each value of each choice meets each value of every other choice.
+
+    Nearly all conditions depend on one parameter and none on more than two. So every pair of resources is in some row.
+    """
     names = list(CHOICES)
     missing = {
         ((one, left), (other, right))
@@ -71,12 +73,15 @@ def _gain(names: list[str], row: dict[str, str], name: str, value: str, missing:
     return len(_pairs({key: longer[key] for key in names if key in longer}) & missing)
 
 
-# The first is the template's defaults.
+# The first row has the template's defaults.
 PAIRS = [{**row, **WITH_DOCS} for row in _pairwise()]
 
 
-class Everything:
-    """The translation under all combinations, one resolved part at a time: a part is resolved once for each value of what it depends on."""
+class AllCombinations:
+    """The translated template with all combinations of parameters.
+
+    Each part is resolved once per combination of the values that it depends on.
+    """
 
     def __init__(self, template: dict[str, Any]) -> None:
         self.template = template
@@ -84,25 +89,28 @@ class Everything:
         self._resolved: dict[tuple[Any, ...], Any] = {}
 
     def depends(self, where: tuple[str, ...]) -> list[str]:
-        """The choices that the part at this path depends on."""
+        """Returns the choices that the part at this path depends on."""
         if where not in self._depends:
-            found = translated.parameters_in(self.template, self._at(where))
+            found = translation.parameters_in(self.template, self._at(where))
             self._depends[where] = [name for name in CHOICES if name in found]
         return self._depends[where]
 
     def part(self, where: tuple[str, ...], given: dict[str, str]) -> Any:
-        """The part at this path with these values."""
+        """Returns the part at this path with these values."""
         key = (where, *(given[name] for name in self.depends(where)))
         if key not in self._resolved:
-            self._resolved[key] = translated.part(self.template, self._at(where), given)
+            self._resolved[key] = translation.part(self.template, self._at(where), given)
         return self._resolved[key]
 
     def exists(self, resource: str, given: dict[str, str]) -> bool:
         condition = self._at((resource, "Condition"))
-        return condition is None or translated.holds(self.template, condition, given)
+        return condition is None or translation.holds(self.template, condition, given)
 
     def forms(self, resource: str) -> list[tuple[dict[str, str], str]]:
-        """Each combination of the choices that a resource depends on, with the form that it then has; the empty one if it is not made."""
+        """Yields each combination of a resource's choices and the resource's form with it.
+
+        The form is empty if it does not exist.
+        """
         needed = self.depends((resource,))
         found = []
         for values in itertools.product(*(CHOICES[name] for name in needed)):
@@ -113,7 +121,7 @@ class Everything:
         return found
 
     def rows(self) -> list[dict[str, str]]:
-        """The pairs, and what it takes beyond them for each resource to appear in each of its forms."""
+        """Returns the rows with all pairs, and further rows until each resource appears in each of its forms."""
         rows = list(PAIRS)
         missing = {name: {form: given for given, form in self.forms(name)} for name in self.template["Resources"]}
         for row in rows:
@@ -137,16 +145,19 @@ class Everything:
             forms.pop(json.dumps(form, sort_keys=True), None)
 
     def combinations_for(
-        self, rule: Callable[["Watched"], Iterator[str]]
+        self, rule: Callable[["TrackedTemplate"], Iterator[str]]
     ) -> Iterator[tuple[dict[str, str], list[str]]]:
-        """Each combination of the values that this rule's answer depends on, with the answer. What it reads can itself depend on values, so a
-        combination at which it reads something new begins the search anew with what that depends on."""
+        """Yields each combination of the values that a rule's result depends on, and the result.
+
+        What the rule reads can depend on values too. If a combination makes it read something new, the search starts
+        again with the values that the new part depends on.
+        """
         needed: list[str] = []
         while True:
             answers = []
             for values in itertools.product(*(CHOICES[name] for name in needed)):
                 given = {**PAIRS[0], **dict(zip(needed, values, strict=True))}
-                template = Watched(self, given)
+                template = TrackedTemplate(self, given)
                 found = list(rule(template))
                 more = template.read - set(needed)
                 if more:
@@ -164,26 +175,26 @@ class Everything:
         return found
 
 
-class Watched:
-    """A resolved template that notes which choices it would look different with."""
+class TrackedTemplate:
+    """A resolved template that records which choices the parts read depend on."""
 
-    def __init__(self, everything: Everything, given: dict[str, str]) -> None:
+    def __init__(self, everything: AllCombinations, given: dict[str, str]) -> None:
         self.everything, self.given, self.read = everything, given, set[str]()
-        # What parameters are declared to be is the same in all combinations; their values are asked for by `value`.
+        # Declarations are the same in all combinations. `value` returns the values.
         self.parameters = everything.template["Parameters"]
 
     def value(self, parameter: str) -> str:
         self.read |= {parameter} & set(CHOICES)
-        return translated.parameters(self.everything.template, self.given)[parameter]
+        return translation.parameters(self.everything.template, self.given)[parameter]
 
     def of_kind(self, kind: str) -> dict[str, dict[str, Any]]:
-        """All resources of a type, by logical id, with their properties resolved when they are read."""
+        """Returns all resources of a type by logical id. Their properties are resolved when they are read."""
         found = {}
         for name, resource in self.everything.template["Resources"].items():
             if resource["Type"] != kind:
                 continue
             if "Condition" in resource:
-                self.read |= translated.parameters_in(
+                self.read |= translation.parameters_in(
                     self.everything.template, {"Condition": resource["Condition"]}
                 ) & set(CHOICES)
             if self.everything.exists(name, self.given):
@@ -192,9 +203,9 @@ class Watched:
 
 
 class Properties(Mapping[str, Any]):
-    """Those of one resource; reading one, or asking whether it is there, notes what it depends on."""
+    """The properties of one resource. Each access records the choices that the property depends on."""
 
-    def __init__(self, template: Watched, resource: str) -> None:
+    def __init__(self, template: TrackedTemplate, resource: str) -> None:
         self._template, self._resource = template, resource
         self._declared = template.everything.template["Resources"][resource].get("Properties", {})
 
@@ -204,7 +215,7 @@ class Properties(Mapping[str, Any]):
         where = (self._resource, "Properties", name)
         self._template.read.update(self._template.everything.depends(where))
         found = self._template.everything.part(where, self._template.given)
-        if found == translated.NO_VALUE:
+        if found == translation.NO_VALUE:
             raise KeyError(name)
         return found
 

@@ -1,10 +1,10 @@
-"""What each role may do, and what it must be able to."""
+"""Rules on the rights of each role: the maximum and the minimum."""
 
 from collections.abc import Iterator
 
-from reading import Finding, Template, listed, of_type, pattern, rights_of_roles, role_statements, value_of
+from template_queries import Finding, Template, listed, of_type, pattern, rights_of_roles, role_statements, value_of
 
-# The only statements that may say `Resource: "*"`, by policy and statement, and why.
+# Statements that may have `Resource: "*"`, by policy and Sid, and the reason.
 UNBOUNDED = {
     (
         "OnReleaseRole",
@@ -14,7 +14,7 @@ UNBOUNDED = {
     ("ExecutionRole", "LogInToRegistry"): "a registry's authorization token has no resource",
 }
 
-# Role -> the service it may be passed to.
+# Role -> the service to which it may be passed.
 PASSABLE = {
     "<TaskRole.Arn>": "ecs-tasks.amazonaws.com",
     "<ExecutionRole.Arn>": "ecs-tasks.amazonaws.com",
@@ -46,7 +46,7 @@ def no_right_is_unbounded(template: Template) -> Iterator[Finding]:
         for resource in listed(statement.get("Resource", [])):
             if resource == "*" and (name, statement.get("Sid")) not in UNBOUNDED:
                 yield f"{where} is not bound to a resource"
-            if resource.endswith("Bucket.Arn>/*") and statement.get("Sid") != "ReadLanded":
+            if resource.endswith("Bucket.Arn>/*") and statement.get("Sid") != "ReadLandingBuckets":
                 yield f"{where} reaches every object of a bucket: {resource}"
 
 
@@ -86,7 +86,7 @@ def tasks_run_in_one_family_and_cluster(template: Template) -> Iterator[Finding]
             continue
         where = f"{name}.{statement.get('Sid')}"
         if statement.get("Condition", {}).get("ArnEquals", {}).get("ecs:cluster") != cluster:
-            yield f"{where} is not held to the cluster"
+            yield f"{where} is not restricted to the cluster"
         for resource in listed(statement["Resource"]):
             if "ecs:RunTask" in actions and not resource.endswith(f":task-definition/{family}:*"):
                 yield f"{where} runs {resource}"
@@ -132,27 +132,27 @@ def task_never_writes_where_data_lands(template: Template) -> Iterator[Finding]:
                 yield f"{name}.{statement.get('Sid')} writes where data lands"
 
 
-def the_account_s_rules_hold_for_every_role(template: Template) -> Iterator[Finding]:
+def boundary_and_path_apply_to_every_role(template: Template) -> Iterator[Finding]:
     boundary, path = value_of(template, "PermissionsBoundaryArn") or None, value_of(template, "RolePath")
     for name, role in of_type(template, "AWS::IAM::Role").items():
         if role.get("PermissionsBoundary") != boundary:
-            yield f"{name} is not held by the boundary"
+            yield f"{name} has no permissions boundary"
     for name, role in (of_type(template, "AWS::IAM::Role") | of_type(template, "AWS::IAM::ManagedPolicy")).items():
         if role.get("Path") != path:
-            yield f"{name} does not lie at the path"
+            yield f"{name} is not at the path"
 
 
 def only_pushed_images_of_one_repository_are_pulled(template: Template) -> Iterator[Finding]:
     given = value_of(template, "EcrRepositoryUri")
     repositories = of_type(template, "AWS::ECR::Repository")
     if bool(given) == bool(repositories):
-        yield "a repository is made although one is given, or none is there"
+        yield "a repository is created although one is given, or there is none"
     for name, repository in repositories.items():
         if (
             repository.get("ImageTagMutability") != "IMMUTABLE"
             or str(repository.get("ImageScanningConfiguration", {}).get("ScanOnPush")).lower() != "true"
         ):
-            yield f"{name} lets tags move, or does not scan"
+            yield f"{name} has mutable tags, or does not scan on push"
     wanted = "arn:aws:ecr:eu-central-1:444455556666:repository/data/dbt" if given else "<Repository.Arn>"
     pulling = [
         listed(statement["Resource"])
@@ -163,7 +163,7 @@ def only_pushed_images_of_one_repository_are_pulled(template: Template) -> Itera
         yield f"images are pulled from {pulling}"
 
 
-def each_right_has_what_it_is_no_use_without(template: Template) -> Iterator[Finding]:
+def each_right_has_the_rights_it_needs(template: Template) -> Iterator[Finding]:
     cluster = value_of(template, "ClusterArn").partition("/")[2] or "<Cluster>"
     ecs = "arn:aws:ecs:eu-west-1:111122223333"
     keys = [key for key in value_of(template, "KmsKeyArns").split(",") if key]
@@ -189,7 +189,7 @@ def each_right_has_what_it_is_no_use_without(template: Template) -> Iterator[Fin
             needed: list[tuple[str, ...]] = []
             match action:
                 case "s3:GetObject":
-                    # S3 says 403 for an object that is not there to whoever may not list, which reads as a missing right.
+                    # Without the right to list, S3 answers 403 for a missing object, like for a missing right.
                     needed = [("s3:ListBucket", resource.partition("/")[0])]
                 case "ecs:RunTask":
                     needed = [("ecs:TagResource", f"{ecs}:task/{cluster}/*", "ecs:CreateAction", "RunTask")]
@@ -225,7 +225,7 @@ def each_right_has_what_it_is_no_use_without(template: Template) -> Iterator[Fin
 
 
 def the_sweep_reads_what_it_deletes(template: Template) -> Iterator[Finding]:
-    """A page of the ledger is a stray only if no other names it: who cannot read them deletes either nothing or what counts."""
+    """A role that deletes ledger pages must read them, because a page may be deleted only if no other page names it."""
     rights = rights_of_roles(template)
     functions = of_type(template, "AWS::Lambda::Function")
     for schedule in of_type(template, "AWS::Scheduler::Schedule").values():

@@ -1,59 +1,59 @@
-"""How the rules read a template: resolved, or watched while it is read, which they must not notice."""
+"""Queries on a template, for the rules. They work alike on a resolved and on a tracked template."""
 
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from combinations import Watched
+from parameter_combinations import TrackedTemplate
 
-Template = dict[str, Any] | Watched
+Template = dict[str, Any] | TrackedTemplate
 Finding = str
 
 
 def resources(template: Template, kind: str) -> dict[str, dict[str, Any]]:
-    """All resources of a type, by logical id."""
-    if isinstance(template, Watched):
+    """Returns all resources of a type by logical id."""
+    if isinstance(template, TrackedTemplate):
         return template.of_kind(kind)
     return {name: found for name, found in template["Resources"].items() if found["Type"] == kind}
 
 
 def of_type(template: Template, kind: str) -> dict[str, Mapping[str, Any]]:
-    """Properties of all resources of a type, by logical id."""
+    """Returns the properties of all resources of a type by logical id."""
     return {name: found.get("Properties", {}) for name, found in resources(template, kind).items()}
 
 
 def listed(value: Any) -> list[Any]:
-    """A policy's element is one thing or a list."""
+    """Returns a policy element as a list. IAM allows one value in place of a list."""
     return value if isinstance(value, list) else [value]
 
 
 def value_of(template: Template, parameter: str) -> str:
-    """The value that a resolved template was made with."""
-    if isinstance(template, Watched):
+    """Returns the parameter's value in a resolved template."""
+    if isinstance(template, TrackedTemplate):
         return template.value(parameter)
     return str(template["Parameters"][parameter].get("Default", ""))
 
 
 def of_kinds_that_declare(template: Template, keys: set[str]) -> dict[str, Mapping[str, Any]]:
-    """Properties of all resources of those types of which one declares one of these properties."""
-    whole = template.everything.template if isinstance(template, Watched) else template
+    """Returns the properties of all resources whose type declares one of these properties anywhere."""
+    whole = template.everything.template if isinstance(template, TrackedTemplate) else template
     kinds = {found["Type"] for found in whole["Resources"].values() if keys & set(found.get("Properties", {}))}
     return {name: found for kind in sorted(kinds) for name, found in of_type(template, kind).items()}
 
 
 def declared(template: Template) -> dict[str, dict[str, Any]]:
-    """The parameters as they are declared, whatever their values."""
-    return template.parameters if isinstance(template, Watched) else template["Parameters"]
+    """Returns the declarations of the parameters."""
+    return template.parameters if isinstance(template, TrackedTemplate) else template["Parameters"]
 
 
 def pattern(rule: dict[str, Any]) -> dict[str, Any]:
-    """The event pattern of a rule, which may be given as JSON text."""
+    """Returns the event pattern of a rule, which may be JSON text."""
     given = rule["EventPattern"]
     return json.loads(given) if isinstance(given, str) else given
 
 
 def role_statements(template: Template) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each statement of a role's or a managed policy, with the id of the resource it stands in."""
+    """Yields each statement of a role or a policy with the logical id of the resource."""
     for name, role in of_type(template, "AWS::IAM::Role").items():
         for policy in role.get("Policies", []):
             for statement in policy["PolicyDocument"]["Statement"]:
@@ -64,7 +64,7 @@ def role_statements(template: Template) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def rights_of_roles(template: Template) -> dict[str, list[dict[str, Any]]]:
-    """All statements that hold for a role: its own, and those of the template's policies that are attached to it."""
+    """Returns all statements of a role: its own, and those of the template's policies attached to it."""
     managed = of_type(template, "AWS::IAM::ManagedPolicy")
     attached = of_type(template, "AWS::IAM::Policy")
     found = {}
@@ -81,7 +81,7 @@ def rights_of_roles(template: Template) -> dict[str, list[dict[str, Any]]]:
 
 
 def statement_of(role: dict[str, Any], sid: str) -> dict[str, Any]:
-    """A statement of a role or managed policy by its name."""
+    """Returns a statement of a role or managed policy by its Sid."""
     properties = role["Properties"]
     documents = (
         [properties["PolicyDocument"]]

@@ -1,9 +1,9 @@
-"""What is public, what is kept, what is paid, and what would meet another stack's."""
+"""Rules on what is public, what is retained, what costs money while idle, and which names are unique."""
 
 from collections.abc import Iterator
 from typing import Any
 
-from reading import (
+from template_queries import (
     Finding,
     Template,
     declared,
@@ -14,12 +14,12 @@ from reading import (
     role_statements,
     value_of,
 )
-from translated import PSEUDO
+from translation import PSEUDO
 
-# NoEcho, and yet no secret: a hash, for the code of a CloudFront Function.
+# NoEcho although it is not a secret: the code of a CloudFront Function needs the hash.
 HASHES = {"DocsCredentialsSha256"}
 
-# Where a resource's physical name may be given, and how long it may be; everything else is named by CloudFormation, which cuts.
+# Properties that set a physical name, and its maximum length. CloudFormation generates and shortens all other names.
 NAMES = {
     "LogGroupName": 512,
     "Family": 255,
@@ -36,7 +36,7 @@ NAMES = {
     "Name": 64,
     "DisplayName": 100,
 }
-# CloudFormation allows 128; with more than this the name of whoever sends the alarms would be too long.
+# CloudFormation allows 128, but SNS allows 100 characters in a display name.
 LONGEST_STACK_NAME = 90
 
 
@@ -46,13 +46,13 @@ def buckets_are_private(template: Template) -> Iterator[Finding]:
         block = bucket.get("PublicAccessBlockConfiguration", {})
         for switch in ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"):
             if str(block.get(switch)).lower() != "true":
-                yield f"{name} does not {switch}"
+                yield f"{name} does not set {switch}"
         if "WebsiteConfiguration" in bucket or "AccessControl" in bucket:
             yield f"{name} is a web site or has an ACL"
         if bucket.get("OwnershipControls", {}).get("Rules") != [{"ObjectOwnership": "BucketOwnerEnforced"}]:
-            yield f"{name} honours ACLs"
+            yield f"{name} accepts ACLs"
         if "BucketEncryption" not in bucket:
-            yield f"{name} does not say how it is encrypted"
+            yield f"{name} sets no encryption"
         statements = policies.get(f"<{name}>", {}).get("PolicyDocument", {}).get("Statement", [])
         arn = f"<{name}.Arn>"
         if not any(
@@ -63,12 +63,12 @@ def buckets_are_private(template: Template) -> Iterator[Finding]:
             and statement["Resource"] == [arn, f"{arn}/*"]
             for statement in statements
         ):
-            yield f"{name} may be used without TLS"
+            yield f"{name} can be used without TLS"
         for statement in statements:
             if statement["Effect"] == "Allow" and not (
                 name == "DocsBucket" and _is_for_our_distribution(template, statement)
             ):
-                yield f"{name} is opened by its policy: {statement.get('Sid')}"
+                yield f"the policy of {name} allows access: {statement.get('Sid')}"
 
 
 def _is_for_our_distribution(template: Template, statement: dict[str, Any]) -> bool:
@@ -81,13 +81,13 @@ def _is_for_our_distribution(template: Template, statement: dict[str, Any]) -> b
     )
 
 
-def docs_are_shown_only_to_whom_the_parameter_says(template: Template) -> Iterator[Finding]:
+def docs_access_follows_the_parameter(template: Template) -> Iterator[Finding]:
     access = value_of(template, "DocsAccess")
     distributions = of_type(template, "AWS::CloudFront::Distribution")
     if access == "private":
         for kind in ("Distribution", "Function", "OriginAccessControl"):
             for name in of_type(template, f"AWS::CloudFront::{kind}"):
-                yield f"{name} is made though the docs are private"
+                yield f"{name} is created although the docs are private"
         return
     guard = {"basic": "DocsPasswordFunction", "ip": "DocsAddressFunction", "public": None}[access]
     for name, distribution in distributions.items():
@@ -101,11 +101,11 @@ def docs_are_shown_only_to_whom_the_parameter_says(template: Template) -> Iterat
                 yield f"{where} answers without TLS"
             asked = [(a["EventType"], a["FunctionARN"]) for a in behavior["FunctionAssociations"]]
             if asked != ([("viewer-request", f"<{guard}.FunctionARN>")] if guard else []):
-                yield f"{where} does not ask {guard}"
+                yield f"{where} does not use {guard}"
     for name, control in of_type(template, "AWS::CloudFront::OriginAccessControl").items():
         config = control["OriginAccessControlConfig"]
         if (config["SigningBehavior"], config["SigningProtocol"]) != ("always", "sigv4"):
-            yield f"{name} does not sign"
+            yield f"{name} does not sign requests"
     if not distributions:
         yield "there is no distribution"
 
@@ -124,18 +124,18 @@ def nothing_is_reachable_from_outside(template: Template) -> Iterator[Finding]:
         "AWS::EC2::SecurityGroupIngress",
     ):
         for name in of_type(template, kind):
-            yield f"{name} is a way in"
+            yield f"{name} makes the stack reachable"
     for name, group in of_type(template, "AWS::EC2::SecurityGroup").items():
         if group.get("SecurityGroupIngress"):
-            yield f"{name} lets something in"
+            yield f"{name} allows inbound traffic"
     for name, subnet in of_type(template, "AWS::EC2::Subnet").items():
         if subnet.get("MapPublicIpOnLaunch"):
-            yield f"{name} gives everything in it a public address"
+            yield f"{name} gives all its instances a public address"
     for name, permission in of_type(template, "AWS::Lambda::Permission").items():
         if permission["Principal"] != "events.amazonaws.com" or not str(permission.get("SourceArn", "")).endswith(
             "Rule.Arn>"
         ):
-            yield f"{name} lets anyone but one rule invoke {permission['FunctionName']}"
+            yield f"{name} allows more than one rule to invoke {permission['FunctionName']}"
     for name, policy in of_type(template, "AWS::SQS::QueuePolicy").items():
         for statement in policy["PolicyDocument"]["Statement"]:
             sources = listed(statement.get("Condition", {}).get("ArnEquals", {}).get("aws:SourceArn", []))
@@ -144,24 +144,24 @@ def nothing_is_reachable_from_outside(template: Template) -> Iterator[Finding]:
                 or not sources
                 or not all(s.endswith("Rule.Arn>") for s in sources)
             ):
-                yield f"{name} lets anyone but the rules send"
+                yield f"{name} allows others than the rules to send"
 
 
-def no_secret_stands_in_the_open(template: Template) -> Iterator[Finding]:
+def no_secret_is_readable(template: Template) -> Iterator[Finding]:
     suspicious = ("SECRET", "PASSWORD", "PASSPHRASE", "TOKEN", "PRIVATE", "CREDENTIAL", "API_KEY", "ACCESS_KEY")
     for name, function in of_type(template, "AWS::Lambda::Function").items():
         for variable, value in function.get("Environment", {}).get("Variables", {}).items():
             if not variable.startswith("LANDFALL_") or any(word in variable for word in suspicious):
                 yield f"{name} has the variable {variable}"
             if "{{resolve:" in str(value):
-                yield f"{name}.{variable} would show a secret to whoever may read the function"
+                yield f"{name}.{variable} would show a secret to readers of the function"
     for name, definition in of_type(template, "AWS::ECS::TaskDefinition").items():
         for container in definition["ContainerDefinitions"]:
             if container.get("Environment"):
                 yield f"{name} has plain environment variables"
             for secret in container.get("Secrets", []):
                 if not secret["ValueFrom"].startswith("arn:aws:secretsmanager:"):
-                    yield f"{name} has the secret {secret['Name']} by value"
+                    yield f"{name} has the secret {secret['Name']} in plain text"
                 elif not any(
                     where == "SecretsPolicy"
                     and statement["Action"] == "secretsmanager:GetSecretValue"
@@ -174,7 +174,7 @@ def no_secret_stands_in_the_open(template: Template) -> Iterator[Finding]:
             yield f"{name} is a secret given as a parameter"
 
 
-def nothing_is_there_to_be_paid_while_idle(template: Template) -> Iterator[Finding]:
+def nothing_costs_money_while_idle(template: Template) -> Iterator[Finding]:
     for kind in (
         "AWS::StepFunctions::StateMachine",
         "AWS::EC2::NatGateway",
@@ -186,7 +186,7 @@ def nothing_is_there_to_be_paid_while_idle(template: Template) -> Iterator[Findi
             yield f"{name} is a {kind}"
     for name, endpoint in of_type(template, "AWS::EC2::VPCEndpoint").items():
         if endpoint.get("VpcEndpointType") != "Gateway":
-            yield f"{name} is paid by the hour"
+            yield f"{name} costs money per hour"
 
 
 def several_stacks_fit_into_an_account(template: Template) -> Iterator[Finding]:
@@ -203,8 +203,8 @@ def several_stacks_fit_into_an_account(template: Template) -> Iterator[Finding]:
                 yield f"{name} could have a {key} of {longest} characters, and {NAMES[key]} are allowed"
 
 
-def its_own_network_leads_out(template: Template) -> Iterator[Finding]:
-    """A task there must reach its image, the logs and the warehouse through the internet, and S3 for nothing."""
+def created_network_reaches_the_internet(template: Template) -> Iterator[Finding]:
+    """A task in the created network must reach the internet, and S3 without costs."""
     subnets = of_type(template, "AWS::EC2::Subnet")
     if bool(value_of(template, "SubnetIds")) == bool(subnets):
         yield "a network is made although one is given, or none is there"
@@ -221,7 +221,7 @@ def its_own_network_leads_out(template: Template) -> Iterator[Finding]:
         by = [gateway for gateway, it in attached.items() if it["InternetGatewayId"] == properties.get("GatewayId")]
         if properties["DestinationCidrBlock"] == "0.0.0.0/0" and by:
             out.add(properties["RouteTableId"])
-        # A route to a gateway that is not attached yet is refused.
+        # EC2 refuses a route to a gateway that is not attached yet.
         if not set(by) <= set(listed(route.get("DependsOn", []))):
             yield f"{name} does not wait for {by}"
     to_s3 = {

@@ -8,7 +8,8 @@ use landfall_planner::{
 
 use crate::text::{bytes, count, list, node_name, printable};
 
-/// Describes a ledger line: a keyword for its kind, and a text. An object of the landing bucket is named by its key alone.
+/// Describes a ledger line: a keyword for its kind, and a text. An object of the landing bucket is named by its key
+/// alone.
 pub fn ledger_line(line: &LedgerLine, plan: Option<&Plan>, landing_bucket: &str) -> (&'static str, String) {
     let detail = printable(&line.detail);
     match &line.about {

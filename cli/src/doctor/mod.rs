@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 
 use crate::{
     args::{CheckArgs, DoctorArgs, FindingsFormat},
-    environment, jinja, release,
+    environment, file_errors, jinja, release,
     stack::{Stack, StackError},
     terminal::Terminal,
     text::count,
@@ -43,7 +43,7 @@ pub enum DoctorError {
     #[error(transparent)]
     Stack(#[from] StackError),
     /// A file of the project cannot be read.
-    #[error("cannot read {}: {source}", file.display())]
+    #[error("cannot read {}: {}", file.display(), file_errors::reason(file, source))]
     Unreadable {
         /// The path of the file.
         file: PathBuf,

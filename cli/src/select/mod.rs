@@ -16,6 +16,8 @@ use clap::{Args, ValueEnum};
 use landfall_manifest::{Index, ManifestError};
 use landfall_select::{Command, Dialect, IndirectSelection, Request, SelectError, select};
 
+use crate::file_errors;
+
 /// Arguments of `landfall select`.
 #[derive(Debug, Clone, Args)]
 pub struct SelectArgs {
@@ -82,7 +84,7 @@ pub enum NodeFormat {
 #[derive(Debug, thiserror::Error)]
 pub enum SelectCommandError {
     /// A file cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}: {}", path.display(), file_errors::reason(path, source))]
     Read {
         /// The path of the file.
         path: PathBuf,
@@ -90,7 +92,7 @@ pub enum SelectCommandError {
         source: io::Error,
     },
     /// A manifest is not valid.
-    #[error("{} is no valid dbt manifest: {source}", path.display())]
+    #[error("cannot use the manifest {}: {source}", path.display())]
     Manifest {
         /// The path of the file.
         path: PathBuf,
@@ -98,7 +100,7 @@ pub enum SelectCommandError {
         source: ManifestError,
     },
     /// Another artifact is not valid.
-    #[error("{} is no valid dbt artifact: {source}", path.display())]
+    #[error("cannot use the artifact {}: {source}", path.display())]
     Artifact {
         /// The path of the file.
         path: PathBuf,

@@ -22,8 +22,8 @@ pub struct Cli {
 pub enum Verb {
     /// Run a local stack for your dbt project, without an AWS account
     ///
-    /// Starts an emulated AWS on this machine, deploys Landfall to it and releases your project. Files that you put into
-    /// the landing folder are uploaded and start runs. Your own dbt runs the models. Ctrl-C ends the stack.
+    /// Starts an emulated AWS on this machine, deploys Landfall to it and releases your project. Files that you put
+    /// into the landing folder are uploaded and start runs. Your own dbt runs the models. Ctrl-C ends the stack.
     Local(LocalArgs),
     /// Show a complete run of the example project on this machine
     ///
@@ -32,8 +32,8 @@ pub enum Verb {
     Demo(DemoArgs),
     /// Release a dbt project to a stack
     ///
-    /// Parses the project with your own dbt, checks landfall.yml against it, uploads both, and waits until the stack has
-    /// accepted the release. The first release makes the stack's board.
+    /// Parses the project with your own dbt, checks landfall.yml against it, uploads both, and waits until the stack
+    /// has accepted the release. The first release makes the stack's board.
     Release(ReleaseArgs),
     /// Show which models a load would run, and why
     ///
@@ -72,8 +72,8 @@ pub enum Verb {
     Recover(RecoverArgs),
     /// Install what a local stack needs into .landfall/
     ///
-    /// Installs the AWS emulator, the SAM CLI and the example's dbt, each in a virtual environment. Does nothing if they
-    /// are installed. `landfall local` and `landfall demo` run this step themselves.
+    /// Installs the AWS emulator, the SAM CLI and the example's dbt, each in a virtual environment. Does nothing if
+    /// they are installed. `landfall local` and `landfall demo` run this step themselves.
     Setup,
     /// List the nodes that dbt would select, from a manifest alone
     ///
@@ -99,8 +99,8 @@ pub struct LocalArgs {
     pub dbt: Option<PathBuf>,
     /// Folder whose files are uploaded to the landing bucket
     ///
-    /// A file's path below this folder is its key in the landing bucket. If the first folder of the path has the name of
-    /// another landing bucket, the file goes to that bucket.
+    /// A file's path below this folder is its key in the landing bucket. If the first folder of the path has the name
+    /// of another landing bucket, the file goes to that bucket.
     #[arg(long, value_name = "DIR", default_value = "landing")]
     pub landing: PathBuf,
     /// Only show what each file would run; dbt does not connect to a warehouse

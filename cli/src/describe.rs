@@ -8,7 +8,8 @@ use landfall_planner::{
 
 use crate::text::{bytes, count, list, node_name, printable};
 
-/// Describes a ledger line: a keyword for its kind, and a text. An object of the landing bucket is named by its key alone.
+/// Describes a ledger line: a keyword for its kind, and a text. An object of the landing bucket is named by its key
+/// alone.
 pub fn ledger_line(line: &LedgerLine, plan: Option<&Plan>, landing_bucket: &str) -> (&'static str, String) {
     let detail = printable(&line.detail);
     match &line.about {
@@ -19,18 +20,18 @@ pub fn ledger_line(line: &LedgerLine, plan: Option<&Plan>, landing_bucket: &str)
             let object = format!("{deletion}{place}{}{size}", printable(key));
             match (dataset, line.outcome) {
                 (Some(dataset), LedgerOutcome::Mapped) => ("landed", format!("{object} -> {dataset}: {detail}")),
-                (_, outcome) => (outcome_word(outcome), format!("{object}: {detail}")),
+                (_, outcome) => (outcome_keyword(outcome), format!("{object}: {detail}")),
             }
         }
         LedgerSubject::Loaded { dataset, batch_id, .. } => {
             let batch = batch_id.as_ref().map(|batch| format!(", batch {}", printable(batch))).unwrap_or_default();
-            let keyword = if line.outcome == LedgerOutcome::Mapped { "loaded" } else { outcome_word(line.outcome) };
+            let keyword = if line.outcome == LedgerOutcome::Mapped { "loaded" } else { outcome_keyword(line.outcome) };
             (keyword, format!("a loader announced {}{batch}: {detail}", printable(dataset)))
         }
         LedgerSubject::Schedule { job, scheduled_time } => {
-            (outcome_word(line.outcome), format!("job {job}, due {}: {detail}", printable(scheduled_time)))
+            (outcome_keyword(line.outcome), format!("job {job}, due {}: {detail}", printable(scheduled_time)))
         }
-        LedgerSubject::Release { release } => (outcome_word(line.outcome), format!("release {release}: {detail}")),
+        LedgerSubject::Release { release } => (outcome_keyword(line.outcome), format!("release {release}: {detail}")),
         LedgerSubject::Run { run, attempt, task_arn, nodes, failed, .. } => match line.outcome {
             LedgerOutcome::Planned => match plan {
                 Some(plan) => ("planned", format!("run {run}: {}", describe_plan(plan))),
@@ -41,15 +42,15 @@ pub fn ledger_line(line: &LedgerLine, plan: Option<&Plan>, landing_bucket: &str)
                 ("started", format!("task {task}, attempt {attempt}"))
             }
             outcome => {
-                (outcome_word(outcome), describe_run_end(run.as_str(), outcome, &line.detail, *nodes, plan, failed))
+                (outcome_keyword(outcome), describe_run_end(run.as_str(), outcome, &line.detail, *nodes, plan, failed))
             }
         },
         LedgerSubject::OperatorCommand { command, .. } => {
-            (outcome_word(line.outcome), format!("operator command {}: {detail}", describe_command(command)))
+            (outcome_keyword(line.outcome), format!("operator command {}: {detail}", describe_command(command)))
         }
-        LedgerSubject::Board { epoch } => (outcome_word(line.outcome), format!("epoch {epoch}: {detail}")),
+        LedgerSubject::Board { epoch } => (outcome_keyword(line.outcome), format!("epoch {epoch}: {detail}")),
         LedgerSubject::Limit { .. } => ("LIMIT", detail),
-        LedgerSubject::Other { text } => (outcome_word(line.outcome), format!("{}: {detail}", printable(text))),
+        LedgerSubject::Other { text } => (outcome_keyword(line.outcome), format!("{}: {detail}", printable(text))),
     }
 }
 
@@ -78,7 +79,7 @@ pub fn first_lines(message: &str, most: usize) -> Vec<String> {
     shown
 }
 
-fn outcome_word(outcome: LedgerOutcome) -> &'static str {
+fn outcome_keyword(outcome: LedgerOutcome) -> &'static str {
     match outcome {
         LedgerOutcome::Mapped => "mapped",
         LedgerOutcome::Covered => "covered",
@@ -106,7 +107,7 @@ pub fn describe_run_end(
     failed: &[FailedNode],
 ) -> String {
     let of = plan.map(|plan| format!(" of {}", plan.nodes.len())).unwrap_or_default();
-    let mut text = format!("run {run} {}: {succeeded}{of} nodes succeeded", outcome_word(outcome));
+    let mut text = format!("run {run} {}: {succeeded}{of} nodes succeeded", outcome_keyword(outcome));
     if !detail.is_empty() {
         let _ = write!(text, "; {}", first_lines(detail, MESSAGE_LINES).join("\n    "));
     }
@@ -137,25 +138,26 @@ pub fn describe_plan(plan: &Plan) -> String {
             let _ = write!(text, "\n  before  run-operation {}", printable(operation));
         }
     }
-    for (kind, label) in [("seed", "seeds"), ("snapshot", "snaps"), ("model", "models")] {
-        let names: Vec<&str> = ids.iter().filter(|id| kind_of(id) == kind).map(|id| node_name(id.as_str())).collect();
+    for (node_type, label) in [("seed", "seeds"), ("snapshot", "snapshots"), ("model", "models")] {
+        let names: Vec<&str> =
+            ids.iter().filter(|id| type_of(id) == node_type).map(|id| node_name(id.as_str())).collect();
         if !names.is_empty() {
             let _ = write!(text, "\n  {label:<7} {}", list(&names, 12));
         }
     }
-    for waiting in plan.waiting.iter().filter(|waiting| kind_of(&waiting.id) != "test").take(8) {
+    for waiting in plan.waiting.iter().filter(|waiting| type_of(&waiting.id) != "test").take(8) {
         let _ = write!(text, "\n  waits   {}: {}", node_name(waiting.id.as_str()), printable(&waiting.reason));
     }
     text
 }
 
-fn kind_of(id: &NodeId) -> &str {
+fn type_of(id: &NodeId) -> &str {
     id.as_str().split('.').next().unwrap_or_default()
 }
 
 /// Counts nodes by type: `1 seed, 3 models, 12 tests`.
 pub fn describe_nodes(ids: &[&NodeId]) -> String {
-    let kinds = [
+    let types = [
         ("source", "source", "sources"),
         ("seed", "seed", "seeds"),
         ("snapshot", "snapshot", "snapshots"),
@@ -163,8 +165,8 @@ pub fn describe_nodes(ids: &[&NodeId]) -> String {
         ("test", "test", "tests"),
         ("unit_test", "unit test", "unit tests"),
     ];
-    let counted = kinds.iter().filter_map(|(kind, one, many)| {
-        let number = ids.iter().filter(|id| kind_of(id) == *kind).count();
+    let counted = types.iter().filter_map(|(node_type, one, many)| {
+        let number = ids.iter().filter(|id| type_of(id) == *node_type).count();
         (number > 0).then(|| count(number, one, many))
     });
     let counts: Vec<String> = counted.collect();

@@ -1,4 +1,5 @@
-//! A web server on 127.0.0.1 for the published docs. It reads the private docs bucket with the user's own AWS credentials.
+//! A web server on 127.0.0.1 for the published docs. It reads the private docs bucket with the user's own AWS
+//! credentials.
 
 use std::{convert::Infallible, net::SocketAddr};
 

@@ -1,4 +1,5 @@
-//! The checkout with Landfall's own files (template.yaml, functions/, the emulator), and the paths of a local stack in it.
+//! The checkout with Landfall's own files (template.yaml, functions/, the emulator), and the paths of a local stack
+//! in it.
 
 use std::path::{Path, PathBuf};
 
@@ -21,7 +22,8 @@ pub struct HomeNotFound {
 }
 
 impl Home {
-    /// Finds the checkout: `LANDFALL_HOME`, else the nearest folder with its files above this program or the working folder.
+    /// Finds the checkout: `LANDFALL_HOME`, else the nearest folder with its files above this program or the working
+    /// folder.
     ///
     /// # Errors
     ///

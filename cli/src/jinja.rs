@@ -1,4 +1,5 @@
-//! Jinja expressions of dbt's YAML files. Only `{{ env_var('NAME', 'default') }}` is available, as in profiles.yml of dbt.
+//! Jinja expressions of dbt's YAML files. Only `{{ env_var('NAME', 'default') }}` is available, as in profiles.yml of
+//! dbt.
 
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, value::Value};
 

@@ -54,8 +54,8 @@ pub async fn board(state: &Store) -> Result<Board, StateError> {
     snapshot(state).await.map(|(board, _)| board)
 }
 
-/// Reads the board and the compiled release in place. The release is `None` before the first release, or if its files are
-/// missing.
+/// Reads the board and the compiled release in place. The release is `None` before the first release, or if its files
+/// are missing.
 ///
 /// # Errors
 ///

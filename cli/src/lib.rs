@@ -6,7 +6,7 @@
 //! - [`release`], [`dbt`], [`jinja`]: a dbt project, parsed, checked and released.
 //! - [`activity`], [`why`], [`doctor`], [`describe`]: what a stack does, did, and what is wrong with it.
 //! - [`process`], [`setup`], [`environment`], [`home`]: child processes, and what this machine provides.
-//! - [`terminal`], [`text`], [`docs_server`], [`select`]: output, the published docs, and dbt's node selection.
+//! - [`terminal`], [`text`], [`file_errors`], [`docs_server`], [`select`]: output, the published docs, and dbt's node selection.
 
 pub mod activity;
 pub mod args;
@@ -18,6 +18,7 @@ pub mod docs_server;
 pub mod doctor;
 pub mod emulated_account;
 pub mod environment;
+pub mod file_errors;
 pub mod home;
 pub mod jinja;
 pub mod landing_folder;

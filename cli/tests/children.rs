@@ -1,6 +1,6 @@
 //! No process that the command starts outlives it.
 
-// Tells clippy that helpers are tests too.
+// Makes clippy treat the helper functions as test code.
 #![cfg(test)]
 
 use std::{

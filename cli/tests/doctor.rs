@@ -1,6 +1,6 @@
 //! `landfall doctor` on a stubbed AWS.
 
-// Tells clippy that helpers are tests too.
+// Makes clippy treat the helper functions as test code.
 #![cfg(test)]
 
 use std::{

@@ -1,6 +1,6 @@
 //! `landfall select --batch` on the conformance corpus: the answers are those of dbt.
 
-// Tells clippy that helpers are tests too.
+// Makes clippy treat the helper functions as test code.
 #![cfg(test)]
 
 use std::{

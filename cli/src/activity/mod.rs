@@ -1,4 +1,5 @@
-//! The activity of a stack, printed as it happens: the ledger's lines, dbt's progress from the tasks' logs, and new docs.
+//! The activity of a stack, printed as it happens: the ledger's lines, dbt's progress from the tasks' logs, and new
+//! docs.
 
 mod task_log;
 

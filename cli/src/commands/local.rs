@@ -96,7 +96,8 @@ async fn plan_only(
     }
 }
 
-/// Asks before dbt writes to a warehouse that is not on this machine. Refuses a warehouse that cannot work in a local stack.
+/// Asks before dbt writes to a warehouse that is not on this machine. Refuses a warehouse that cannot work in a local
+/// stack.
 async fn allow_warehouse(terminal: &Terminal, dbt: &Dbt, project: &Path, yes: bool) -> Result<(), CommandError> {
     let target = dbt.target.as_deref().map(|target| format!("target {target}, ")).unwrap_or_default();
     let warehouse = match dbt::warehouse(dbt, project)? {
@@ -149,7 +150,8 @@ async fn program(
     Ok(dbt::find(args.dbt.as_deref())?)
 }
 
-/// The environment variables that the project names, and `DUCKDB_PATH`: a file in the stack's folder unless the user set it.
+/// The environment variables that the project names, and `DUCKDB_PATH`: a file in the stack's folder unless the user
+/// set it.
 fn variables(home: &Home, project: &Path, name: &str) -> Result<BTreeMap<String, String>, CommandError> {
     let profiles = crate::environment::variable("DBT_PROFILES_DIR").map(PathBuf::from);
     let mut variables = dbt::variables_used_by(project, profiles.as_deref());

@@ -1,5 +1,5 @@
-//! `landfall pause`, `landfall resume` and `landfall retry`: operator commands, sent as the event `Operator Command`. The
-//! stack reads them in order with the loads.
+//! `landfall pause`, `landfall resume` and `landfall retry`: operator commands, sent as the event `Operator Command`.
+//! The stack reads them in order with the loads.
 
 use std::collections::BTreeSet;
 

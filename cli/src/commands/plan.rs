@@ -20,7 +20,7 @@ use super::CommandError;
 use crate::{
     args::PlanArgs,
     describe::describe_plan,
-    environment,
+    environment, file_errors,
     jinja::render,
     release::{self, ReleaseCommandError},
     terminal::Terminal,
@@ -31,7 +31,7 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
     /// A file cannot be read.
-    #[error("cannot read {}: {source}", file.display())]
+    #[error("cannot read {}: {}", file.display(), file_errors::reason(file, source))]
     Unreadable {
         /// The path of the file.
         file: PathBuf,
@@ -101,17 +101,17 @@ pub(super) fn run(terminal: &Terminal, args: &PlanArgs) -> Result<(), CommandErr
 /// Prints the events and the runs that would start.
 pub(super) fn print(terminal: &Terminal, simulation: &Simulation) {
     for line in &simulation.lines {
-        let place = match &line.about {
+        let event = match &line.about {
             LedgerSubject::Object { bucket, key, dataset, .. } => {
                 let load = dataset.as_ref().map(|dataset| format!(" is a load of {dataset}")).unwrap_or_default();
                 format!("s3://{bucket}/{}{load}", printable(key))
             }
-            LedgerSubject::Loaded { dataset, .. } => printable(dataset),
+            LedgerSubject::Loaded { dataset, .. } => format!("a load of {}", printable(dataset)),
             _ => continue,
         };
         let outcome =
             if simulation.plans.is_empty() { format!(": {}", printable(&line.detail)) } else { String::new() };
-        terminal.print(format!("{place}{outcome}"));
+        terminal.print(format!("{event}{outcome}"));
     }
     for plan in &simulation.plans {
         terminal.print(format!("would run {}", describe_plan(plan)));

@@ -20,8 +20,8 @@ pub enum WarehouseLocation {
     Remote(String),
 }
 
-/// Reads the profile of the project as dbt does, and returns the warehouse of its target. A value that cannot be rendered
-/// counts as remote.
+/// Reads the profile of the project as dbt does, and returns the warehouse of its target. A value that cannot be
+/// rendered counts as remote.
 ///
 /// # Errors
 ///
@@ -80,7 +80,8 @@ fn without_secrets(path: &str) -> &str {
     path.split(['?', ' ']).next().unwrap_or_default()
 }
 
-/// The folder in which dbt finds profiles.yml: <https://docs.getdbt.com/docs/core/connect-data-platform/connection-profiles#advanced-customizing-a-profile-directory>
+/// The folder in which dbt finds profiles.yml:
+/// <https://docs.getdbt.com/docs/core/connect-data-platform/connection-profiles#advanced-customizing-a-profile-directory>
 fn profiles_folder(dbt: &Dbt, project: &Path) -> Result<PathBuf, DbtError> {
     let named = dbt.profiles.clone().or_else(|| dbt.variable("DBT_PROFILES_DIR").map(PathBuf::from));
     let home = environment::variable("HOME").map(|home| Path::new(&home).join(".dbt"));

@@ -1,7 +1,7 @@
 //! The environment variables that a project uses.
 //!
-//! A container sees only the variables of its image and task definition. So a local task gets only those variables of the
-//! user's environment that the project or its profile names in `env_var('…')`, and dbt's own settings.
+//! A container sees only the variables of its image and task definition. So a local task gets only those variables of
+//! the user's environment that the project or its profile names in `env_var('…')`, and dbt's own settings.
 
 use std::{collections::BTreeMap, path::Path};
 

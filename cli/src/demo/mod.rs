@@ -10,6 +10,7 @@ use crate::{
     args::DemoArgs,
     dbt::{Dbt, DbtError},
     docs_server::{DocsError, DocsServer},
+    file_errors,
     home::{Home, HomeNotFound},
     landing_folder::{self, FollowError},
     local::{self, LocalError, LocalOptions, LocalStack},
@@ -36,7 +37,7 @@ pub enum DemoError {
         logs: PathBuf,
     },
     /// A file of the example cannot be read.
-    #[error("cannot read {}: {source}", file.display())]
+    #[error("cannot read {}: {}", file.display(), file_errors::reason(file, source))]
     Unreadable {
         /// The path of the file.
         file: PathBuf,

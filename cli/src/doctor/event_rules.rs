@@ -1,6 +1,6 @@
-//! Whether the stack gets the events of every location of the release. The event rule takes buckets, prefixes and deletions
-//! from the stack's parameters, and the release takes locations from landfall.yml. If they differ, events are never
-//! delivered and no error shows it.
+//! Whether the stack gets the events of every location of the release. The event rule takes buckets, prefixes and
+//! deletions from the stack's parameters, and the release takes locations from landfall.yml. If they differ, events
+//! are never delivered and no error shows it.
 
 use landfall_planner::{Compiled, Location, OnDelete};
 

@@ -1,5 +1,5 @@
-//! The landing buckets: whether each exists, is in the stack's Region, and sends its events to EventBridge. With `--fix`,
-//! EventBridge is switched on.
+//! The landing buckets: whether each exists, is in the stack's Region, and sends its events to EventBridge. With
+//! `--fix`, EventBridge is switched on.
 
 use aws_sdk_s3::{
     Client,
@@ -88,8 +88,8 @@ async fn check_bucket(
     }
 }
 
-/// Finds the place of a bucket. HEAD answers 403 for a bucket of another owner than the expected one, and for a bucket that
-/// the user may not list.
+/// Finds the place of a bucket. HEAD answers 403 for a bucket of another owner than the expected one, and for a
+/// bucket that the user may not list.
 async fn bucket_place(
     s3: &Client,
     deployed: &Deployed,
@@ -157,8 +157,8 @@ async fn check_events(report: &mut DoctorReport, s3: &Client, about: &str, bucke
     }
 }
 
-/// Adds EventBridge to the notifications of a bucket. A PUT replaces the whole configuration, so the existing notifications
-/// are written too. They are read again immediately before, because another user may have changed them.
+/// Adds EventBridge to the notifications of a bucket. A PUT replaces the whole configuration, so the existing
+/// notifications are written too. They are read again immediately before, because another user may have changed them.
 async fn switch_on(
     s3: &Client,
     bucket: &str,

@@ -1,5 +1,5 @@
-//! `landfall doctor`: checks of a deployed stack and its project, with the user's own AWS credentials. Without `--fix` it
-//! changes nothing.
+//! `landfall doctor`: checks of a deployed stack and its project, with the user's own AWS credentials. Without
+//! `--fix` it changes nothing.
 //!
 //! - [`finding`]: a finding, and its fix in a sentence.
 //! - [`deployed`]: the stack in CloudFormation.
@@ -10,8 +10,8 @@
 //! - [`schedules`]: the sweep and the dead-letter queues.
 //! - [`project`]: landfall.yml against the manifest, also for `landfall check`.
 //!
-//! Two things are not checked, and the findings say so: whether the task's subnets reach the warehouse, and the logs of the
-//! functions.
+//! Two things are not checked, and the findings say so: whether the task's subnets reach the warehouse, and the logs
+//! of the functions.
 
 pub mod deployed;
 pub mod event_rules;
@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 
 use crate::{
     args::{CheckArgs, DoctorArgs, FindingsFormat},
-    environment, jinja, release,
+    environment, file_errors, jinja, release,
     stack::{Stack, StackError},
     terminal::Terminal,
     text::count,
@@ -43,7 +43,7 @@ pub enum DoctorError {
     #[error(transparent)]
     Stack(#[from] StackError),
     /// A file of the project cannot be read.
-    #[error("cannot read {}: {source}", file.display())]
+    #[error("cannot read {}: {}", file.display(), file_errors::reason(file, source))]
     Unreadable {
         /// The path of the file.
         file: PathBuf,

@@ -1,4 +1,5 @@
-//! Checks of landfall.yml against the manifest: what a release would be refused for, and what would not work as expected.
+//! Checks of landfall.yml against the manifest: what a release would be refused for, and what would not work as
+//! expected.
 
 use landfall_manifest::{Index, ResourceType};
 use landfall_planner::{Compiled, Dataset, ReadinessPolicy};
@@ -78,8 +79,8 @@ pub fn examine(report: &mut DoctorReport, compiled: &Compiled, index: &Index) {
     }
 }
 
-/// Whether objects start the dataset's runs, although its rows are not in the warehouse then: no step loads them before, and
-/// its relation is no external table.
+/// Whether objects start the dataset's runs, although its rows are not in the warehouse then: no step loads them
+/// before, and its relation is no external table.
 fn needs_loader(adapter: &str, dataset: &Dataset, index: &Index) -> bool {
     let external = dataset.source.as_ref().and_then(|id| index.get(id.as_str()));
     let external = external.is_some_and(|source| source.external_location().next().is_some());

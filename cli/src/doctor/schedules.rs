@@ -93,7 +93,8 @@ fn name_of(id: &str) -> &str {
     id.rsplit(['/', '|']).next().unwrap_or(id)
 }
 
-/// Checks for overdue work. A sweep without work leaves no trace on the board, so only overdue work shows that it does not run.
+/// Checks for overdue work. A sweep without work leaves no trace on the board, so only overdue work shows that it
+/// does not run.
 fn check_overdue(report: &mut DoctorReport, board: &Board, now: Timestamp) {
     let since = |at: Timestamp| now.duration_since(at) > LATE;
     let starting = board.runs.iter().find(|(_, run)| run.attempt.is_starting() && since(run.attempt.since));

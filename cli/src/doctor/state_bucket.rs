@@ -75,8 +75,8 @@ fn is_private(block: &PublicAccessBlockConfiguration) -> bool {
     .all(|on| *on == Some(true))
 }
 
-/// Writes a new object, writes it again with If-None-Match, compare-and-swaps it with a wrong `ETag`, and deletes it. Returns
-/// whether S3 refused the second and the third write; the whole protocol depends on this.
+/// Writes a new object, writes it again with If-None-Match, compare-and-swaps it with a wrong `ETag`, and deletes it.
+/// Returns whether S3 refused the second and the third write; the whole protocol depends on this.
 async fn try_conditional_writes(state: &Store) -> Result<bool, StoreError> {
     let key = format!("doctor/{}", clock::nonce().as_str());
     let first = state.put_new(&key, b"1", "text/plain").await?;

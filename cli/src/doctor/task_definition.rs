@@ -65,8 +65,8 @@ pub async fn examine(report: &mut DoctorReport, stack: &Stack, deployed: &Deploy
     }
 }
 
-/// Compares the release's task definition with the stack's. A release keeps the revision of its time, so later changes of
-/// the stack are not in it.
+/// Compares the release's task definition with the stack's. A release keeps the revision of its time, so later
+/// changes of the stack are not in it.
 fn check_age(report: &mut DoctorReport, pinned: &TaskDefinition, base: &TaskDefinition) {
     let secrets = |definition: &TaskDefinition| {
         definition

@@ -17,8 +17,8 @@ pub struct WatchedFolder {
     folder: PathBuf,
     /// Files that were returned, with the state that they had then.
     known: BTreeMap<PathBuf, FileState>,
-    /// Files that were new or changed at the last poll. They are returned once two polls see the same state, so that a file is
-    /// not uploaded while it is being written.
+    /// Files that were new or changed at the last poll. They are returned once two polls see the same state, so that
+    /// a file is not uploaded while it is being written.
     growing: BTreeMap<PathBuf, FileState>,
 }
 
@@ -34,7 +34,8 @@ impl WatchedFolder {
         Self { folder: folder.to_owned(), known: BTreeMap::new(), growing: BTreeMap::new() }
     }
 
-    /// Returns the files that are new or changed and have the same state as at the last call, as paths relative to the folder.
+    /// Returns the files that are new or changed and have the same state as at the last call, as paths relative to
+    /// the folder.
     pub fn changed(&mut self) -> Vec<PathBuf> {
         let now = files(&self.folder);
         self.known.retain(|path, _| now.contains_key(path));

@@ -1,5 +1,5 @@
-//! Local images: what replaces a container image in a local stack. An image is an immutable copy of the dbt project, with
-//! the command and variables that would be its ENTRYPOINT and ENV. The emulator reads them from images.json.
+//! Local images: what replaces a container image in a local stack. An image is an immutable copy of the dbt project,
+//! with the command and variables that would be its ENTRYPOINT and ENV. The emulator reads them from images.json.
 
 use std::{
     collections::BTreeMap,
@@ -57,8 +57,8 @@ impl Images {
 
     /// Copies the project and returns the image's name, `local/<name>@sha256:<digest>`.
     ///
-    /// `entry` gets the folder of the copy and returns the image's command and variables. The digest covers the files and
-    /// the entry.
+    /// `entry` gets the folder of the copy and returns the image's command and variables. The digest covers the files
+    /// and the entry.
     ///
     /// # Errors
     ///
@@ -112,8 +112,8 @@ impl Images {
     }
 }
 
-/// Every file of the project as (path in the project, path on disk), sorted by name. Symbolic links are followed, because
-/// `dbt_packages` often holds some.
+/// Every file of the project as (path in the project, path on disk), sorted by name. Symbolic links are followed,
+/// because `dbt_packages` often holds some.
 fn files(project: &Path) -> Result<Vec<(PathBuf, PathBuf)>, LocalError> {
     let mut files = Vec::new();
     let walk = WalkDir::new(project).follow_links(true).sort_by_file_name().into_iter();

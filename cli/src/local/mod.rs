@@ -125,8 +125,8 @@ pub struct LocalStack {
 impl LocalStack {
     /// Starts the emulator and deploys the template to it.
     ///
-    /// The folder of an earlier stack of this name is emptied first: the emulator keeps its account in memory, so an earlier
-    /// stack cannot be continued.
+    /// The folder of an earlier stack of this name is emptied first: the emulator keeps its account in memory, so an
+    /// earlier stack cannot be continued.
     ///
     /// # Errors
     ///
@@ -181,8 +181,8 @@ impl LocalStack {
         Ok(Self { stack, state, emulator, images, task, published: None, _lock: lock })
     }
 
-    /// Deploys the template again, with the parameters of `options`. `self.state.outputs` keeps the outputs of the first
-    /// deployment.
+    /// Deploys the template again, with the parameters of `options`. `self.state.outputs` keeps the outputs of the
+    /// first deployment.
     ///
     /// # Errors
     ///

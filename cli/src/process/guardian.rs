@@ -1,8 +1,8 @@
 //! A shell process that ends this process's children if this process is killed.
 //!
-//! A process that gets SIGKILL cannot end its children, and each child leads a process group of its own. So a small shell
-//! reads the groups from a pipe, and ends those that are left when the pipe closes. `PR_SET_PDEATHSIG` would do the same on
-//! Linux only; this works on macOS too.
+//! A process that gets SIGKILL cannot end its children, and each child leads a process group of its own. So a small
+//! shell reads the groups from a pipe, and ends those that are left when the pipe closes. `PR_SET_PDEATHSIG` would do
+//! the same on Linux only; this works on macOS too.
 
 use std::{
     io::Write as _,
@@ -11,8 +11,8 @@ use std::{
     sync::{Mutex, OnceLock, PoisonError},
 };
 
-/// Reads lines `+ GROUP` and `- GROUP`. At the end of the input it sends SIGTERM to the groups that are left, and SIGKILL
-/// after 8 s.
+/// Reads lines `+ GROUP` and `- GROUP`. At the end of the input it sends SIGTERM to the groups that are left, and
+/// SIGKILL after 8 s.
 const SCRIPT: &str = r#"
 trap '' INT TERM HUP QUIT
 groups=
@@ -38,7 +38,7 @@ for g in $groups; do kill -s KILL -- "-$g"; done
 
 static GUARDIAN: OnceLock<Mutex<Option<ChildStdin>>> = OnceLock::new();
 
-/// Tells the guardian that the process group exists.
+/// Adds a process group that the guardian ends.
 pub(super) fn add(group: i32) -> std::io::Result<()> {
     let pipe = GUARDIAN.get_or_init(|| Mutex::new(None));
     let mut pipe = pipe.lock().unwrap_or_else(PoisonError::into_inner);
@@ -49,7 +49,7 @@ pub(super) fn add(group: i32) -> std::io::Result<()> {
     writeln!(pipe, "+ {group}")
 }
 
-/// Tells the guardian that the process group ended. The operating system may give its number to another group.
+/// Removes a process group that ended. The operating system may give its number to another group.
 pub(super) fn remove(group: i32) {
     let Some(pipe) = GUARDIAN.get() else { return };
     if let Some(pipe) = &mut *pipe.lock().unwrap_or_else(PoisonError::into_inner) {

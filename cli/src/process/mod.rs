@@ -1,7 +1,7 @@
 //! Child processes. Each leads a process group of its own, and none outlives this process.
 //!
-//! Ctrl-C at the terminal reaches only this process, which then ends its children in order by dropping them. The guardian
-//! (`guardian.rs`) ends them if this process is killed.
+//! Ctrl-C at the terminal reaches only this process, which then ends its children in order by dropping them. The
+//! guardian (`guardian.rs`) ends them if this process is killed.
 
 mod guardian;
 mod run;
@@ -20,8 +20,9 @@ use tokio::process::{Child, Command};
 
 pub use run::{CommandOutput, capture, run_logged};
 
-/// The signals that end a group, each with the time to wait for the end. At the second SIGTERM the emulator ends without
-/// waiting for its tasks. The wait after SIGKILL is short, because a process in uninterruptible sleep may never end.
+/// The signals that end a group, each with the time to wait for the end. At the second SIGTERM the emulator ends
+/// without waiting for its tasks. The wait after SIGKILL is short, because a process in uninterruptible sleep may
+/// never end.
 const ENDING: [(Signal, Duration); 3] = [
     (Signal::SIGTERM, Duration::from_secs(8)),
     (Signal::SIGTERM, Duration::from_secs(5)),

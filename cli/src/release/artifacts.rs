@@ -56,8 +56,8 @@ pub fn rendered_settings(dbt: &Dbt, project: &Path) -> Result<Option<String>, Re
     render(&text, move |name| dbt.variable(name)).map(Some).map_err(ReleaseCommandError::Render)
 }
 
-/// Makes the catalog by which the first release adopts existing tables. `None` for later releases, if landfall.yml does not
-/// ask for it, or if the DuckDB file does not exist yet.
+/// Makes the catalog by which the first release adopts existing tables. `None` for later releases, if landfall.yml
+/// does not ask for it, or if the DuckDB file does not exist yet.
 pub(super) async fn catalog(
     terminal: &Terminal,
     request: &ReleaseRequest<'_>,

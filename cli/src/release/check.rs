@@ -1,4 +1,5 @@
-//! The check of landfall.yml against the manifest, as `on-release` makes it. `landfall release` runs it before the upload.
+//! The check of landfall.yml against the manifest, as `on-release` makes it. `landfall release` runs it before the
+//! upload.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -13,6 +13,7 @@ use landfall_planner::{BoardError, CompileError, LandfallYmlError, ReleaseId};
 
 use crate::{
     dbt::{Dbt, DbtError},
+    file_errors,
     process::ProcessError,
     stack::{Stack, StackError},
     terminal::Terminal,
@@ -44,7 +45,7 @@ pub enum ReleaseCommandError {
     #[error(transparent)]
     Board(#[from] BoardError),
     /// A file cannot be read.
-    #[error("cannot read {}: {source}", file.display())]
+    #[error("cannot read {}: {}", file.display(), file_errors::reason(file, source))]
     Unreadable {
         /// The path of the file.
         file: PathBuf,
@@ -58,7 +59,7 @@ pub enum ReleaseCommandError {
     #[error(transparent)]
     Settings(#[from] LandfallYmlError),
     /// The manifest is not valid.
-    #[error("{}: {reason}", file.display())]
+    #[error("cannot use {}: {reason}", file.display())]
     Manifest {
         /// The path of the file.
         file: PathBuf,

@@ -9,8 +9,8 @@ use crate::text;
 
 /// Makes the board of a new stack. Returns whether no release is in place yet.
 ///
-/// Only this command makes a board. The functions stop when the board is missing, so that a deleted board is restored and
-/// not replaced by an empty one.
+/// Only this command makes a board. The functions stop when the board is missing, so that a deleted board is restored
+/// and not replaced by an empty one.
 pub(super) async fn ensure_board(state: &Store) -> Result<bool, ReleaseCommandError> {
     if let Some(there) = state.get(BOARD_KEY).await? {
         return Ok(StoredBoard::from_json(&there.bytes)?.release().is_none());

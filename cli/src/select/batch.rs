@@ -1,7 +1,8 @@
-//! Many selections on one manifest, for tools that check them by the thousand.
+//! Many selections on one manifest, for tools that check thousands of them.
 //!
-//! Each line of the input is a case (`landfall_select::JsonRequest`); each line of the output is `{"id", "selected"}` with sorted unique ids, or
-//! `{"id", "error"}` with the kind and the words of the refusal. The order is that of the input, and a bad line is an answer too.
+//! Each line of the input is a case (`landfall_select::JsonRequest`). Each line of the output is `{"id", "selected"}`
+//! with sorted unique ids, or `{"id", "error"}` with the class and the text of the error. The output has the order of
+//! the input, and a line that is no case is answered with an error.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -19,7 +20,7 @@ use super::{SelectCommandError, files};
 enum Answer<'a> {
     Selected { id: &'a str, selected: Vec<&'a str> },
     Refused { id: &'a str, error: String },
-    Unread { id: (), error: String },
+    Invalid { id: (), error: String },
 }
 
 pub(super) fn run(
@@ -37,7 +38,7 @@ pub(super) fn run(
         }
         let case: Result<JsonRequest, _> = serde_json::from_str(&line);
         let answer = match &case {
-            Err(error) => Answer::Unread { id: (), error: format!("line {} is no case: {error}", number + 1) },
+            Err(error) => Answer::Invalid { id: (), error: format!("line {} is no case: {error}", number + 1) },
             Ok(case) => match case.select(index, state, dialect) {
                 Ok(selected) => Answer::Selected { id: &case.id, selected: selected.unique_ids(index) },
                 Err(error) => Answer::Refused { id: &case.id, error: format!("{}: {error}", error.class()) },

@@ -1,4 +1,4 @@
-//! dbt's artifacts on disk, plain or packed with zstd.
+//! dbt's artifacts on disk, plain or compressed with zstd.
 
 use std::{
     fs::File,
@@ -11,19 +11,20 @@ use landfall_select::{SelectError, State};
 
 use super::SelectCommandError;
 
-/// Archives made with `--long=27` need a window of 128 MiB.
+/// The window of archives made with `zstd --long=27`: 128 MiB.
 const WINDOW_LOG: u32 = 27;
 
-/// Adds one artifact to the state.
+/// A function that adds an artifact to the state.
 type Add = fn(State, &[u8]) -> Result<State, SelectError>;
 
-/// Reads a manifest.
+/// Reads a manifest into an index.
 pub(super) fn index(path: &Path) -> Result<Index, SelectCommandError> {
     let reader = open(path)?;
     Index::from_manifest(reader).map_err(|source| SelectCommandError::Manifest { path: path.to_path_buf(), source })
 }
 
-/// Reads what there is of a state folder and of the target folder; no folder is no state, as with dbt.
+/// Reads the artifacts that exist in the state folder and the target folder. Without a state folder there is no
+/// state, as in dbt.
 pub(super) fn state(folder: Option<&Path>, target: Option<&Path>) -> Result<Option<State>, SelectCommandError> {
     let Some(folder) = folder else { return Ok(None) };
     if !folder.is_dir() {
@@ -54,7 +55,7 @@ pub(super) fn text(path: &Path) -> Result<String, SelectCommandError> {
     read.map(|_| all).map_err(|source| SelectCommandError::Read { path: path.to_path_buf(), source })
 }
 
-/// Opens a file; one that ends in .zst is unpacked as it is read. `-` is standard input.
+/// Opens a file. A file that ends in .zst is decompressed while it is read, and `-` is standard input.
 pub(super) fn open(path: &Path) -> Result<Box<dyn Read>, SelectCommandError> {
     let failed = |source| SelectCommandError::Read { path: path.to_path_buf(), source };
     if path == Path::new("-") {
@@ -75,7 +76,7 @@ fn bytes(path: &Path) -> Result<Vec<u8>, SelectCommandError> {
     read.map(|_| all).map_err(|source| SelectCommandError::Read { path: path.to_path_buf(), source })
 }
 
-/// The file of that name in the folder, plain or packed.
+/// The artifact with this name in the folder, plain or compressed.
 fn artifact(folder: &Path, name: &str) -> Option<PathBuf> {
     [name.to_owned(), format!("{name}.zst")].into_iter().map(|name| folder.join(name)).find(|path| path.is_file())
 }

@@ -1,6 +1,7 @@
-//! `landfall select`: what `dbt ls` would list, from a manifest alone.
+//! `landfall select`: the nodes that `dbt ls` would list, from a manifest alone.
 //!
-//! For an operator one selection is printed as `dbt ls` prints it; for tools `--batch` answers thousands, one line of JSON each.
+//! Without `--batch`, one selection is printed as `dbt ls` prints it. With `--batch`, thousands are answered, one
+//! line of JSON each.
 
 mod batch;
 mod files;
@@ -15,106 +16,111 @@ use clap::{Args, ValueEnum};
 use landfall_manifest::{Index, ManifestError};
 use landfall_select::{Command, Dialect, IndirectSelection, Request, SelectError, select};
 
-/// `landfall select`.
+use crate::file_errors;
+
+/// Arguments of `landfall select`.
 #[derive(Debug, Clone, Args)]
 pub struct SelectArgs {
-    /// What to select, in dbt's syntax, such as 'tag:orders+'; nothing: the default selector, or everything
+    /// Nodes to select, such as 'tag:orders+' [default: dbt's default selector]
     #[arg(value_name = "EXPRESSION", conflicts_with = "batch")]
     pub select: Vec<String>,
-    /// What to leave out, in dbt's syntax
+    /// Nodes to exclude, in the same syntax
     #[arg(long, value_name = "EXPRESSION", num_args = 1.., conflicts_with = "batch")]
     pub exclude: Vec<String>,
-    /// dbt's manifest.json, as `dbt parse` leaves it in target/; may be packed with zstd
+    /// manifest.json, which `dbt parse` writes to target/; may be compressed with zstd
     #[arg(long, value_name = "FILE", default_value = "target/manifest.json")]
     pub manifest: PathBuf,
-    /// The folder of the artifacts to compare with, for `state:`, `result:` and `source_status:`
+    /// Folder of the artifacts to compare with, for state:, result: and source_status:
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
-    /// The folder with the newest sources.json, for `source_status:`; unset: the manifest's
+    /// Folder of the newest sources.json [default: the manifest's folder]
     #[arg(long, value_name = "DIR")]
     pub target: Option<PathBuf>,
-    /// selectors.yml; unset: the selectors that the manifest holds
+    /// selectors.yml [default: the selectors of the manifest]
     #[arg(long, value_name = "FILE", conflicts_with = "batch")]
     pub selectors: Option<PathBuf>,
-    /// The name of a selector
+    /// Name of a selector in selectors.yml
     #[arg(long, value_name = "NAME", conflicts_with_all = ["select", "exclude", "batch"])]
     pub selector: Option<String>,
-    /// Which tests follow the models that they test
+    /// Rule by which tests are selected with the models that they test
     #[arg(long, value_name = "MODE", default_value = "eager", value_parser = ["eager", "cautious", "buildable", "empty"])]
     pub indirect_selection: String,
-    /// Only list these types, such as model or test; `all` and `default` are known
+    /// Only list these types, such as model or test; also `all` and `default`
     #[arg(long, value_name = "TYPE", num_args = 1..)]
     pub resource_type: Vec<String>,
     /// Never list these types
     #[arg(long, value_name = "TYPE", num_args = 1..)]
     pub exclude_resource_type: Vec<String>,
-    /// The dbt command that the selection is for; it sets the types that are listed
+    /// dbt command of the selection, which sets the types that are listed
     #[arg(long, value_name = "NAME", default_value = "ls", value_parser = ["ls", "run", "test", "seed", "snapshot", "build"])]
     pub command: String,
-    /// How to print each node
+    /// Format of a node
     #[arg(long, value_enum, default_value_t = NodeFormat::Selector)]
     pub output: NodeFormat,
-    /// Follow the rules of that dbt version where versions differ, such as 1.10.3; unset: 1.11.16
+    /// dbt version whose rules apply, such as 1.10.3 [default: 1.11.16]
     #[arg(long, value_name = "VERSION")]
     pub dbt_version: Option<String>,
-    /// Answer each line of this file (.jsonl, may be packed with zstd; `-` is standard input) with a line of JSON
+    /// Answer each line of this file with a line of JSON
+    ///
+    /// Each line is a JSON object with `id` and `select`. The file may be compressed with zstd; `-` is standard input.
     #[arg(long, value_name = "FILE")]
     pub batch: Option<PathBuf>,
 }
 
-/// How to print a node, as `dbt ls --output` has it.
+/// The format of a node, as in `dbt ls --output`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum NodeFormat {
-    /// An expression that selects it
+    /// Expression that selects the node
     Selector,
-    /// Its name
+    /// Name of the node
     Name,
-    /// The file that defines it
+    /// File that defines the node
     Path,
-    /// A JSON object with what dbt shows of it
+    /// JSON object, as `dbt ls` prints it
     Json,
 }
 
-/// What ended `landfall select`.
+/// Errors of `landfall select`.
 #[derive(Debug, thiserror::Error)]
 pub enum SelectCommandError {
-    /// A file that was named cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
+    /// A file cannot be read.
+    #[error("cannot read {}: {}", path.display(), file_errors::reason(path, source))]
     Read {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// Why.
+        /// The error of the file system.
         source: io::Error,
     },
-    /// A manifest is none, or a broken one.
-    #[error("{}: {source}", path.display())]
+    /// A manifest is not valid.
+    #[error("cannot use the manifest {}: {source}", path.display())]
     Manifest {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The error of the parser.
         source: ManifestError,
     },
-    /// Another artifact is broken.
-    #[error("{}: {source}", path.display())]
+    /// Another artifact is not valid.
+    #[error("cannot use the artifact {}: {source}", path.display())]
     Artifact {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The error of the parser.
         source: SelectError,
     },
-    /// dbt would refuse the selection too.
+    /// The selection is not valid; dbt would refuse it too.
     #[error(transparent)]
     Select(#[from] SelectError),
-    /// The answers could not be written.
-    #[error("cannot write the answer: {0}")]
+    /// The output cannot be written.
+    #[error("cannot write the output: {0}")]
     Write(io::Error),
 }
 
-/// Prints the nodes that dbt would select to `out`, and what it would warn about to `notes`.
+/// Prints the nodes that dbt would select to `out`, and dbt's warnings to `notes`.
 ///
 /// # Errors
 ///
-/// Files that cannot be read and selections that dbt refuses. In a batch a refused selection is an answer, not an error.
+/// A file cannot be read, or the selection is not valid. In a batch, a selection that is not valid is an answer and
+/// no error.
 pub fn run(args: &SelectArgs, out: &mut impl Write, notes: &mut impl Write) -> Result<(), SelectCommandError> {
     let index = files::index(&args.manifest)?;
     let target = args.target.clone().or_else(|| args.manifest.parent().map(Path::to_path_buf));
@@ -179,7 +185,8 @@ mod tests {
         "sources":{"source.p.s.x":{"resource_type":"source","name":"x","source_name":"s","package_name":"p","fqn":["p","s","x"],
             "tags":[],"original_file_path":"models/s.yml","config":{"enabled":true}}}}"#;
 
-    /// What the command prints and notes for these arguments; `{dir}` stands for a folder with the manifest and the batch.
+    /// The output and the warnings for these arguments; `{dir}` is replaced by a folder with the manifest and the
+    /// batch.
     fn printed(batch: &str, arguments: &[&str]) -> Result<(String, String), String> {
         let folder = tempfile::tempdir().unwrap();
         let manifest = folder.path().join("manifest.json.zst");
@@ -195,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn each_output_is_that_of_dbt_ls() {
+    fn each_format_is_that_of_dbt_ls() {
         for (output, expected) in
             [("selector", "p.a\nsource:p.s.x\n"), ("name", "a\ns.x\n"), ("path", "models/a.sql\nmodels/s.yml\n")]
         {
@@ -209,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_matches_nothing_is_noted_and_what_dbt_refuses_is_refused() {
+    fn a_criterion_without_a_match_is_a_warning_and_an_invalid_one_is_an_error() {
         let (out, notes) = printed("", &["a", "--exclude", "a", "nope"]).unwrap();
         assert_eq!(out, "");
         assert!(notes.contains("'nope'") && notes.contains("no nodes selected"), "{notes}");
@@ -218,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_answers_every_line_in_order() {
+    fn a_batch_answers_each_line_in_order() {
         let batch = concat!(
             r#"{"id":"1","select":["tag:t","+a"],"exclude":null,"indirect":"eager","command":"ls","kind":"x"}"#,
             "\n\nnonsense\n",

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::NodeFormat;
 
-/// One line for one node.
+/// The line of a node.
 pub(super) fn line(index: &Index, node: Node<'_>, output: NodeFormat) -> String {
     match output {
         NodeFormat::Selector => selector(node),

@@ -6,7 +6,7 @@ mod venv;
 
 use std::path::PathBuf;
 
-use crate::process::ProcessError;
+use crate::{file_errors, process::ProcessError};
 
 pub use disk_space::require_disk_space;
 pub use python::{Python, find as find_python};
@@ -34,7 +34,7 @@ pub enum SetupError {
         needed: String,
     },
     /// A requirements file cannot be read.
-    #[error("cannot read {}: {source}", file.display())]
+    #[error("cannot read {}: {}", file.display(), file_errors::reason(file, source))]
     Unreadable {
         /// The path of the file.
         file: PathBuf,

@@ -1,5 +1,5 @@
-//! A virtual environment, installed from a requirements file. A stamp is written when it is complete, so that a complete
-//! environment is used again and an interrupted installation is repeated.
+//! A virtual environment, installed from a requirements file. A stamp is written when it is complete, so that a
+//! complete environment is used again and an interrupted installation is repeated.
 
 use std::{
     fs::File,
@@ -28,8 +28,8 @@ impl Venv {
     }
 }
 
-/// Installs the packages of the requirements file into the environment `folder`, unless they are installed already. `what`
-/// names the packages in the progress line.
+/// Installs the packages of the requirements file into the environment `folder`, unless they are installed already.
+/// `what` names the packages in the progress line.
 ///
 /// # Errors
 ///

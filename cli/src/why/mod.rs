@@ -1,4 +1,5 @@
-//! `landfall why`: what happened to an object, a model or a run, from the ledger, the board and the results of the runs.
+//! `landfall why`: what happened to an object, a model or a run, from the ledger, the board and the results of the
+//! runs.
 
 mod model;
 mod object;
@@ -21,7 +22,8 @@ use crate::{
     text::{count, printable},
 };
 
-/// The number of ledger objects that are read at most. Each holds the events of one batch and takes about 20 ms to read.
+/// The number of ledger objects that are read at most. Each holds the events of one batch and takes about 20 ms to
+/// read.
 const LEDGER_LIMIT: usize = 2_000;
 
 /// Errors of giving an explanation.

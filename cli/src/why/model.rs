@@ -148,9 +148,9 @@ async fn describe_build(
     loads: &[&DatasetName],
 ) -> Result<String, WhyError> {
     let Some((result, node)) = &built.result else { return Ok(String::new()) };
-    let word = if id.as_str().starts_with("test.") { "passed" } else { "built" };
+    let verb = if id.as_str().starts_with("test.") { "passed" } else { "built" };
     let mut text = format!(
-        "\n  last {word} {} by run {}, attempt {}, in {:.1} s",
+        "\n  last {verb} {} by run {}, attempt {}, in {:.1} s",
         date_time(result.finished_at),
         built.run,
         result.attempt,

@@ -87,7 +87,8 @@ async fn runs_for_load(view: &StackView, dataset: &DatasetName, generation: u64)
     Ok(text)
 }
 
-/// Describes whether the object was deleted or written again since its newest ledger line. Empty if the bucket cannot be read.
+/// Describes whether the object was deleted or written again since its newest ledger line. Empty if the bucket cannot
+/// be read.
 async fn current_state(stack: &Stack, bucket: &str, key: &str, newest: Option<&LedgerLine>) -> String {
     match (stack.store(bucket).head_last_modified(key).await, newest) {
         (Ok(None), _) => "\n(the object was deleted since)".to_owned(),

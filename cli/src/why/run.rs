@@ -103,7 +103,7 @@ fn describe_attempt(result: &RunResult) -> String {
         Outcome::Failed => "failed",
         Outcome::Interrupted => "was interrupted",
         Outcome::TimedOut => "reached its time limit",
-        Outcome::Broken => "failed before dbt started",
+        Outcome::Broken => "could not run dbt",
     };
     let done = result.nodes.iter().filter(|node| node.status.is_success()).count();
     let mut text = format!(
@@ -134,7 +134,7 @@ fn describe_attempt(result: &RunResult) -> String {
     }
     if !result.unplanned_nodes.is_empty() {
         let ids: Vec<&str> = result.unplanned_nodes.iter().map(landfall_planner::NodeId::as_str).collect();
-        let _ = write!(text, "\n  executed outside the plan: {}", list(&ids, 10));
+        let _ = write!(text, "\n  unplanned nodes that dbt executed: {}", list(&ids, 10));
     }
     text
 }

@@ -69,8 +69,8 @@ macro_rules! name {
     };
 }
 
-/// Returns whether the text has letters, digits, `-` and `_` only and starts with a letter or digit. Such a name is safe in
-/// an S3 key, a file name, a URL, an ECS `startedBy` and as an argument of a command.
+/// Returns whether the text has letters, digits, `-` and `_` only and starts with a letter or digit. Such a name is
+/// safe in an S3 key, a file name, a URL, an ECS `startedBy` and as an argument of a command.
 fn is_token(text: &str, max_len: usize) -> bool {
     !text.is_empty()
         && text.len() <= max_len
@@ -79,8 +79,9 @@ fn is_token(text: &str, max_len: usize) -> bool {
 }
 
 name! {
-    /// The id of a run: `<time>-<nonce of the compare-and-swap>-<n>`, so that ids sort by time. It has at most 36 characters,
-    /// because it is the task's [`startedBy`](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html).
+    /// The id of a run: `<time>-<nonce of the compare-and-swap>-<n>`, so that ids sort by time. It has at most 36
+    /// characters, because it is the task's
+    /// [`startedBy`](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html).
     RunId, "run id", "1 to 36 letters, digits, '-' or '_'", |t| is_token(t, 36)
 }
 name! {
@@ -96,8 +97,8 @@ name! {
         && t.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'))
 }
 name! {
-    /// The name of a job of landfall.yml. It has at most 40 characters, because it becomes part of the
-    /// [name of a schedule](https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateSchedule.html), at most 64.
+    /// The name of a job of landfall.yml. It has at most 40 characters, because it becomes part of the [name of a
+    /// schedule](https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateSchedule.html), at most 64.
     JobName, "job name", "1 to 40 letters, digits, '-' or '_'", |t| is_token(t, 40)
 }
 name! {

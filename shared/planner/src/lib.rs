@@ -1,12 +1,13 @@
-//! The planner: the pure decision core of Landfall. It decides which runs follow from a load, a release, a job, an operator
-//! command or a stopped task. It has no async code, no AWS client and no clock.
+//! The planner: the pure decision core of Landfall. It decides which runs follow from a load, a release, a job, an
+//! operator command or a stopped task. It has no async code, no AWS client and no clock.
 //!
-//! - [`decide()`] takes a board, an input and a context, and returns a decision. [`effects()`] lists what the board asks every
-//!   function to do.
+//! - [`decide()`] takes a board, an input and a context, and returns a decision. [`effects()`] lists what the board
+//!   asks every function to do.
 //! - `state` holds the [`Board`], its backlog and its stored form.
 //! - `config` holds [`LandfallYml`], locations and readiness policies.
 //! - `release` compiles landfall.yml and the manifest to a [`Release`].
-//! - `protocol` holds the documents that Landfall's parts exchange: [`Plan`], [`RunResult`], [`Claim`], the ledger and events.
+//! - `protocol` holds the documents that Landfall's parts exchange: [`Plan`], [`RunResult`], [`Claim`], the ledger and
+//!   events.
 //! - [`invariants`] checks what is true of every board and every step.
 
 mod config;

@@ -1,5 +1,5 @@
-//! landfall.schema.json: the JSON Schema of landfall.yml, for editors. A test generates it from the types that read the file
-//! and from their doc comments. No shipped binary contains it.
+//! landfall.schema.json: the JSON Schema of landfall.yml, for editors. A test generates it from the types that read
+//! the file and from their doc comments. No shipped binary contains it.
 
 use std::{borrow::Cow, fs, path::Path};
 
@@ -55,7 +55,22 @@ pub(super) fn schema() -> Value {
     let mut schema = schema_for!(LandfallYml).to_value();
     schema["title"] = "landfall.yml".into();
     schema["$id"] = "landfall.schema.json".into();
+    unwrap_descriptions(&mut schema);
     schema
+}
+
+/// Joins the lines of each description, because editors would show the line breaks of the doc comments.
+fn unwrap_descriptions(schema: &mut Value) {
+    match schema {
+        Value::Object(fields) => {
+            if let Some(Value::String(description)) = fields.get_mut("description") {
+                *description = description.replace('\n', " ");
+            }
+            fields.values_mut().for_each(unwrap_descriptions);
+        }
+        Value::Array(items) => items.iter_mut().for_each(unwrap_descriptions),
+        _ => {}
+    }
 }
 
 #[test]

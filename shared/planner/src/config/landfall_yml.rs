@@ -1,5 +1,5 @@
-//! landfall.yml as a whole: its sections, and the rules that YAML's shape does not express. Unknown keys are errors, because a
-//! misspelt key that is ignored is a load that never runs.
+//! landfall.yml as a whole: its sections, and the rules that YAML's shape does not express. Unknown keys are errors,
+//! because a misspelt key that is ignored is a load that never runs.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,8 @@ use crate::{
     RetryRule, RunsConfig,
 };
 
-/// The settings of a dbt project for Landfall: the file `landfall.yml` beside `dbt_project.yml`. Only `version` is required.
+/// The settings of a dbt project for Landfall: the file `landfall.yml` beside `dbt_project.yml`. Only `version` is
+/// required.
 // The doc comments of these types are the descriptions of landfall.schema.json, which editors show to users.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -125,7 +126,8 @@ impl LandfallYml {
         if self.runs.timeout.0 < SignedDuration::from_secs(1) {
             return invalid("runs.timeout".into(), "too short: give 1s or more");
         }
-        // Waiting out the drain must not outlast the time in which the RunTask call may be repeated: the attempt would count as lost.
+        // Waiting out the drain must not outlast the time in which the RunTask call may be repeated: the attempt would
+        // count as lost.
         if self.runs.drain.0 > SignedDuration::from_mins(30) {
             return invalid("runs.drain".into(), "too long: give 30m or less");
         }

@@ -39,8 +39,8 @@ const SCHEMES: [&str; 3] = ["s3://", "s3a://", "s3n://"];
 const WILDCARDS: [char; 4] = ['*', '?', '[', '{'];
 
 impl Location {
-    /// Parses a prefix in the landing bucket or an `s3://` URI. It is cut before its first wildcard (`*`, `?`, `[`, `{`)
-    /// back to the folder that holds it.
+    /// Parses a prefix in the landing bucket or an `s3://` URI. It is cut before its first wildcard (`*`, `?`, `[`,
+    /// `{`) back to the folder that holds it.
     ///
     /// # Errors
     ///
@@ -69,8 +69,8 @@ impl Location {
         Ok(Self { bucket: bucket.to_owned(), prefix: prefix.to_owned() })
     }
 
-    /// Returns whether the object lies at this location. A prefix without a closing slash is that object or that folder:
-    /// `orders` contains `orders/a.csv` and not `orders_old/a.csv`.
+    /// Returns whether the object lies at this location. A prefix without a closing slash is that object or that
+    /// folder: `orders` contains `orders/a.csv` and not `orders_old/a.csv`.
     pub fn contains(&self, bucket: &str, key: &str) -> bool {
         self.bucket == bucket
             && key.strip_prefix(self.prefix.as_str()).is_some_and(|rest| {

@@ -50,8 +50,9 @@ impl Locations {
             .partition_point(|(location, _)| (location.bucket.as_str(), location.prefix.as_bytes()) <= (bucket, prefix))
     }
 
-    /// Finds the longest prefix by binary search. Among all prefixes of a key the longest sorts last, and none sorts after
-    /// the key. If the location found is not a prefix of the key, the search continues with what both have in common.
+    /// Finds the longest prefix by binary search. Among all prefixes of a key the longest sorts last, and none sorts
+    /// after the key. If the location found is not a prefix of the key, the search continues with what both have in
+    /// common.
     fn longest_prefix(&self, bucket: &str, key: &str) -> Option<&(Location, DatasetName)> {
         let mut start = key.as_bytes();
         loop {
@@ -67,8 +68,8 @@ impl Locations {
         }
     }
 
-    /// Returns the location that resembles the key most, to point out a misspelt folder. Only the neighbours in sort order
-    /// are compared, because a batch may hold thousands of unmapped objects.
+    /// Returns the location that resembles the key most, to point out a misspelt folder. Only the neighbours in sort
+    /// order are compared, because a batch may hold thousands of unmapped objects.
     fn nearest(&self, bucket: &str, key: &str) -> Option<&Location> {
         let folder = key.rfind('/').map_or("", |slash| key.get(..=slash).unwrap_or_default());
         let folder: String = folder.chars().take(200).collect();
@@ -86,9 +87,9 @@ impl Locations {
 }
 
 /// Returns why an object is not data, if it is not. As in Hadoop and
-/// [Athena](https://docs.aws.amazon.com/athena/latest/ug/tables-location-format.html), names that start with `_` or `.`
-/// are not data (`_SUCCESS`, `_temporary/`, `.part.crc`). The S3 console makes a folder as an empty object whose key ends
-/// with `/`.
+/// [Athena](https://docs.aws.amazon.com/athena/latest/ug/tables-location-format.html), names that start with `_` or
+/// `.` are not data (`_SUCCESS`, `_temporary/`, `.part.crc`). The S3 console makes a folder as an empty object whose
+/// key ends with `/`.
 fn not_data(location: &Location, below: &str) -> Option<&'static str> {
     if below.ends_with('/') || below.is_empty() && location.prefix.ends_with('/') {
         return Some("it is a folder marker, not data");

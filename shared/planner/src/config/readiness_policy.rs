@@ -23,8 +23,8 @@ pub struct ReadinessConfig {
     /// A load is complete when no object has landed for this time. Example: `2m`. Default: `60s`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quiet: Option<ConfigDuration>,
-    /// A load is complete this long after its last object, because a loader needs that time to bring the rows from S3 to
-    /// the warehouse. Example: `15m`.
+    /// A load is complete this long after its last object, because a loader needs that time to bring the rows from S3
+    /// to the warehouse. Example: `15m`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delay: Option<ConfigDuration>,
     /// A load is complete when an object of this name has landed. A glob without a slash matches the last part of the
@@ -35,8 +35,8 @@ pub struct ReadinessConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, schemars(range(min = 1, max = 1000)))]
     pub count: Option<u32>,
-    /// With `count`: objects are counted in groups. A group is the folder (or folders) of the key that this glob matches.
-    /// Example: `dt=*`. Default: all objects of the dataset are one group.
+    /// With `count`: objects are counted in groups. A group is the folder (or folders) of the key that this glob
+    /// matches. Example: `dt=*`. Default: all objects of the dataset are one group.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub per: Option<String>,
     /// The longest wait, from the first object of a load. After it, the run starts with a warning.
@@ -165,7 +165,8 @@ impl ReadinessPolicy {
         parts.last().is_some_and(|last| Glob::new(marker).matches(last))
     }
 
-    /// Returns the group that an object with this key, relative to its location, counts for. `None` if it is in no group.
+    /// Returns the group that an object with this key, relative to its location, counts for. `None` if it is in no
+    /// group.
     pub(crate) fn group(&self, relative_key: &str) -> Option<String> {
         let Self::Count { per, .. } = self else { return None };
         let Some(per) = per else { return Some(String::new()) };

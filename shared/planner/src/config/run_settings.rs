@@ -48,8 +48,8 @@ pub enum Capacity {
     /// Fargate at the list price. AWS does not reclaim it.
     #[default]
     OnDemand,
-    /// Fargate Spot for the first attempt of a run. Spot costs less, and AWS may reclaim it with a warning of 2 minutes.
-    /// Later attempts run on demand.
+    /// Fargate Spot for the first attempt of a run. Spot costs less, and AWS may reclaim it with a warning of 2
+    /// minutes. Later attempts run on demand.
     /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-capacity-providers.html>
     Spot,
 }
@@ -100,11 +100,12 @@ impl Default for LimitsConfig {
 pub enum RetryRule {
     /// The task did not start, was lost, or was stopped early. The next attempt runs what remains.
     Relaunch,
-    /// dbt failed on a node that is not a test. One more attempt runs the failed nodes and those skipped because of them.
+    /// dbt failed on a node that is not a test. One more attempt runs the failed nodes and those skipped because of
+    /// them.
     Failed,
     /// An incremental model failed. Another run rebuilds it once with `--full-refresh`, if the model is selected here.
-    /// Excluded are snapshots, seeds, and models with `full_refresh: false` or `meta: { landfall: { protected: true } }`.
-    /// A failed test, a timeout or a denied permission leads to no full refresh.
+    /// Excluded are snapshots, seeds, and models with `full_refresh: false` or `meta: { landfall: { protected: true }
+    /// }`. A failed test, a timeout or a denied permission leads to no full refresh.
     FullRefresh(SelectionConfig),
 }
 

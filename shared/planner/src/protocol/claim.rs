@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::RunId;
 
-/// The object `claim` of an attempt. The task writes it before it starts dbt, and the engine writes it to give the attempt up.
-/// Both use `If-None-Match: *`, so the first writer wins and the object never changes (invariant L7).
+/// The object `claim` of an attempt. The task writes it before it starts dbt, and the engine writes it to give the
+/// attempt up. Both use `If-None-Match: *`, so the first writer wins and the object never changes (invariant L7).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "claim")]
 pub enum Claim {

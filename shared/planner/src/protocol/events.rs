@@ -20,7 +20,7 @@ pub struct ObjectEvent {
     /// The object's version. Present in a versioned bucket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version_id: Option<String>,
-    /// The object's ETag, without quotes.
+    /// The object's entity tag, without quotes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub etag: Option<String>,
     /// A value that orders the events of one key. Two values are compared as text after the shorter one is padded with

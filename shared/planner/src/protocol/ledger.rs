@@ -1,8 +1,9 @@
-//! The ledger: the append-only account of each event and its outcome, as JSON lines that Athena or DuckDB can query in place.
+//! The ledger: the append-only account of each event and its outcome, as JSON lines that Athena or DuckDB can query in
+//! place.
 //!
-//! An object of the ledger is written before the board is replaced. The compare-and-swap of the board commits the object,
-//! because the new board names its key. Each object names the one before it. An object that is not on this chain was never
-//! committed, and readers ignore it.
+//! An object of the ledger is written before the board is replaced. The compare-and-swap of the board commits the
+//! object, because the new board names its key. Each object names the one before it. An object that is not on this
+//! chain was never committed, and readers ignore it.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -92,7 +93,7 @@ pub enum LedgerSubject {
     Schedule {
         /// The job's name.
         job: JobName,
-        /// The scheduled time, as EventBridge Scheduler wrote it.
+        /// The scheduled time, as `EventBridge` Scheduler wrote it.
         scheduled_time: String,
     },
     /// `landfall release` uploaded a release.

@@ -1,4 +1,5 @@
-//! The documents that Landfall's parts exchange: plans, results and claims, releases, the ledger, events and stop classes.
+//! The documents that Landfall's parts exchange: plans, results and claims, releases, the ledger, events and stop
+//! classes.
 
 mod claim;
 mod events;

@@ -1,6 +1,6 @@
 //! plan.json: what a run will do and why. It is written once (`If-None-Match: *`) before the board names it, and never
-//! changes. It is the whole input of every `RunTask` call of the run, and of the container, which gets the plan's address and
-//! the attempt's number only.
+//! changes. It is the whole input of every `RunTask` call of the run, and of the container, which gets the plan's
+//! address and the attempt's number only.
 
 use std::collections::BTreeMap;
 
@@ -119,8 +119,9 @@ pub enum Step {
     Docs,
 }
 
-/// A set of nodes, and the arguments with which dbt selects exactly this set (with `--indirect-selection empty`). The planner
-/// checked that on the release's index. An attempt that runs fewer nodes uses their [`PlannedNode::select`] instead.
+/// A set of nodes, and the arguments with which dbt selects exactly this set (with `--indirect-selection empty`). The
+/// planner checked that on the release's index. An attempt that runs fewer nodes uses their [`PlannedNode::select`]
+/// instead.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Selection {
     /// The nodes' unique ids, sorted.
@@ -155,7 +156,8 @@ pub struct TaskSettings {
     pub state_bucket: String,
 }
 
-/// One complete `RunTask` call. It depends on the plan and the attempt's number only, so that a repeated call is identical.
+/// One complete `RunTask` call. It depends on the plan and the attempt's number only, so that a repeated call is
+/// identical.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunTaskCall {
     /// The parameters that are the same for every attempt.
@@ -166,8 +168,8 @@ pub struct RunTaskCall {
     pub started_by: String,
     /// The Fargate capacity of this task.
     pub capacity: Capacity,
-    /// The container's environment variables: short strings that do not grow with the selection, because `RunTask` limits
-    /// overrides to 8192 characters.
+    /// The container's environment variables: short strings that do not grow with the selection, because `RunTask`
+    /// limits overrides to 8192 characters.
     pub environment: BTreeMap<String, String>,
 }
 
@@ -208,7 +210,8 @@ impl Plan {
     }
 }
 
-/// Returns the token of one attempt. If attempts shared a token, ECS would answer the second with the stopped task of the first.
+/// Returns the token of one attempt. If attempts shared a token, ECS would answer the second with the stopped task of
+/// the first.
 fn client_token(run: &RunId, attempt: u32) -> String {
     use std::fmt::Write as _;
     let digest = Sha256::digest(format!("{run}/{attempt}"));

@@ -15,7 +15,8 @@ const FORMAT: Format = Format {
     remedy: "run `landfall release` again, with the `landfall` of the deployed stack",
 };
 
-/// release.json, the object that `landfall release` writes last under `releases/<release>/`. Its arrival starts `on-release`.
+/// release.json, the object that `landfall release` writes last under `releases/<release>/`. Its arrival starts
+/// `on-release`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReleaseDocument {
     /// The format version, [`RELEASE_VERSION`].

@@ -110,7 +110,8 @@ pub struct NodeResult {
     pub failures: Option<u64>,
 }
 
-/// dbt's statuses in `run_results.json` and `sources.json`. <https://docs.getdbt.com/reference/artifacts/run-results-json>
+/// dbt's statuses in `run_results.json` and `sources.json`.
+/// <https://docs.getdbt.com/reference/artifacts/run-results-json>
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NodeStatus {

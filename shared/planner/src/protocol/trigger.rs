@@ -63,8 +63,8 @@ impl From<Trigger> for String {
     }
 }
 
-/// The compact form of a run's triggers on the board, `["load:jaffle.raw_orders", 7, 1]` (trigger, generation, and 1 for the
-/// first run that planned it). A run of many datasets has many triggers, and the board must stay small.
+/// The compact form of a run's triggers on the board, `["load:jaffle.raw_orders", 7, 1]` (trigger, generation, and 1
+/// for the first run that planned it). A run of many datasets has many triggers, and the board must stay small.
 pub(crate) mod compact_json {
     use serde::{Deserialize, Deserializer, Serializer};
 

@@ -1,4 +1,5 @@
-//! Reading a JSON document that carries a format version: the version first, because nothing else of another version can be trusted.
+//! Reading a JSON document that carries a format version: the version first, because nothing else of another version
+//! can be trusted.
 
 use serde::{Deserialize, de::DeserializeOwned};
 

@@ -1,5 +1,5 @@
-//! Compiling a release: landfall.yml and the manifest, checked against each other and resolved to nodes. All problems are
-//! reported together.
+//! Compiling a release: landfall.yml and the manifest, checked against each other and resolved to nodes. All problems
+//! are reported together.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -42,8 +42,9 @@ pub struct CompileError {
 ///
 /// # Errors
 ///
-/// Fails if landfall.yml and the manifest do not fit together: a dataset that is not in the manifest, a selection that dbt
-/// would refuse or that selects nothing, two datasets with one location, a model that writes where a dataset lands.
+/// Fails if landfall.yml and the manifest do not fit together: a dataset that is not in the manifest, a selection that
+/// dbt would refuse or that selects nothing, two datasets with one location, a model that writes where a dataset
+/// lands.
 pub fn compile(input: &CompileInput<'_>) -> Result<Compiled, CompileError> {
     let mut compiler = Compiler::new(input);
     let datasets = compiler.datasets();

@@ -79,8 +79,8 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    /// Returns the selection of a dataset without `select`: the descendants of its source, and with `by_tag` or for a group
-    /// those of its tag.
+    /// Returns the selection of a dataset without `select`: the descendants of its source, and with `by_tag` or for a
+    /// group those of its tag.
     fn default_select(&self, name: &DatasetName, source: Option<Node<'a>>) -> Vec<String> {
         let mut select = Vec::new();
         if source.is_some() {

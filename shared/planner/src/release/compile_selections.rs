@@ -142,8 +142,8 @@ pub(super) fn dialect(index: &Index) -> Dialect {
     index.metadata().dbt_version.as_deref().map(Dialect::of_version).unwrap_or_default()
 }
 
-/// Builds the request of a load's selection. It includes a test only if every relation that the test reads is built or an
-/// ancestor (`buildable`): <https://docs.getdbt.com/reference/global-configs/indirect-selection>.
+/// Builds the request of a load's selection. It includes a test only if every relation that the test reads is built or
+/// an ancestor (`buildable`): <https://docs.getdbt.com/reference/global-configs/indirect-selection>.
 fn load_request<'a>(select: &StringList, exclude: &[String]) -> Request<'a> {
     Request {
         select: select.0.clone(),

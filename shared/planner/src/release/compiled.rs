@@ -27,8 +27,8 @@ pub struct Compiled {
     /// The task definition that runs the release, pinned to a revision. If absent, the stack's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task_definition: Option<String>,
-    /// The dictionary of nodes: unique ids by ordinal. It only grows from release to release, so that the ordinal sets on
-    /// the board keep their meaning.
+    /// The dictionary of nodes: unique ids by ordinal. It only grows from release to release, so that the ordinal sets
+    /// on the board keep their meaning.
     pub nodes: Vec<NodeId>,
     /// The dictionary of relations: lease keys by ordinal. It only grows.
     pub relations: Vec<String>,
@@ -38,8 +38,8 @@ pub struct Compiled {
     pub jobs: BTreeMap<JobName, Job>,
     /// Nodes whose relation existed in the warehouse when the release was made.
     pub existing: OrdinalSet,
-    /// Nodes that the release makes pending: those that `release.select` selects against the base, or for a first release
-    /// all or none (`release.first`).
+    /// Nodes that the release makes pending: those that `release.select` selects against the base, or for a first
+    /// release all or none (`release.first`).
     pub changed: OrdinalSet,
     /// The section `release` of landfall.yml.
     pub release_config: ReleaseConfig,

@@ -1,5 +1,5 @@
-//! Selecting exactly the planned nodes in dbt's syntax. Landfall's own selector evaluates each selection on the release's
-//! index, and only a selection that yields the planned set goes into a plan.
+//! Selecting exactly the planned nodes in dbt's syntax. Landfall's own selector evaluates each selection on the
+//! release's index, and only a selection that yields the planned set goes into a plan.
 
 use std::collections::BTreeSet;
 
@@ -36,16 +36,16 @@ pub(crate) fn node_expression(node: &Node<'_>) -> String {
     }
 }
 
-/// Replaces the characters that dbt's syntax reserves by `?`, which matches any one character, because dbt has no escape.
-/// [`exact_selection`] notices if another node matches too.
+/// Replaces the characters that dbt's syntax reserves by `?`, which matches any one character, because dbt has no
+/// escape. [`exact_selection`] notices if another node matches too.
 fn mask_syntax_characters(part: &str) -> String {
     part.chars()
         .map(|c| if c.is_whitespace() || matches!(c, ',' | '+' | '@' | '*' | '[' | ']' | ':' | '/') { '?' } else { c })
         .collect()
 }
 
-/// Returns a selection of exactly these nodes. `written` is the `--select` and `--exclude` of landfall.yml. It is used where
-/// it yields the same set, because it is easier to read than a list of nodes.
+/// Returns a selection of exactly these nodes. `written` is the `--select` and `--exclude` of landfall.yml. It is used
+/// where it yields the same set, because it is easier to read than a list of nodes.
 ///
 /// # Errors
 ///

@@ -62,8 +62,9 @@ pub(crate) fn node_kind(node: &Node<'_>) -> Option<NodeKind> {
     }
 }
 
-/// Returns the lease key of a node's relation: `database.schema.name`, lower-case and unquoted. The node's id
-/// would not do, because two nodes (or a node and its renamed successor) may write one table. A test has a relation only where it stores its failures.
+/// Returns the lease key of a node's relation: `database.schema.name`, lower-case and unquoted. The node's id would
+/// not do, because two nodes (or a node and its renamed successor) may write one table. A test has a relation only
+/// where it stores its failures.
 pub(crate) fn relation_key(node: &Node<'_>) -> Option<String> {
     let name = match node_kind(node)? {
         NodeKind::Ephemeral => return None,

@@ -89,8 +89,8 @@ impl Release {
         &self.locations
     }
 
-    /// Returns where an object belongs. The marker of a dataset (`ready: { marker: _SUCCESS }`) belongs to it, although its
-    /// name is one that data does not have.
+    /// Returns where an object belongs. The marker of a dataset (`ready: { marker: _SUCCESS }`) belongs to it,
+    /// although its name is one that data does not have.
     pub fn place(&self, bucket: &str, key: &str) -> KeyPlacement<'_> {
         let marked = self.locations.owner(bucket, key).filter(|(name, location)| {
             self.dataset(name).is_some_and(|dataset| dataset.ready.is_marker(location.relative_key(key)))
@@ -120,7 +120,8 @@ impl Release {
         self.graph.get(ordinal)
     }
 
-    /// Returns the leases that a node takes beside that of its relation (`meta.landfall.lease`), as ordinals of relations.
+    /// Returns the leases that a node takes beside that of its relation (`meta.landfall.lease`), as ordinals of
+    /// relations.
     pub(crate) fn extra_leases(&self, ordinal: u32) -> &[u32] {
         self.extra_leases.get(&ordinal).map(Vec::as_slice).unwrap_or_default()
     }

@@ -9,8 +9,8 @@ use crate::{Dataset, DatasetConfig, DatasetName, Location, config::s3_uris};
 
 impl<'a> Compiler<'a> {
     /// Returns the locations that the manifest states for a source. dbt-duckdb writes the resolved location to
-    /// `relation_name` (<https://github.com/duckdb/dbt-duckdb#reading-from-external-files>). Other adapters leave it where
-    /// the project has it, such as `external.location`.
+    /// `relation_name` (<https://github.com/duckdb/dbt-duckdb#reading-from-external-files>). Other adapters leave it
+    /// where the project has it, such as `external.location`.
     pub(super) fn stated_locations(&mut self, source: Node<'a>) -> Vec<Location> {
         let mut texts: Vec<&str> = source.relation_name().map(s3_uris).unwrap_or_default();
         if texts.is_empty() {
@@ -28,8 +28,8 @@ impl<'a> Compiler<'a> {
         found
     }
 
-    /// Returns the locations of a dataset: those of landfall.yml, else those that the source states. Both may be given if
-    /// they are the same.
+    /// Returns the locations of a dataset: those of landfall.yml, else those that the source states. Both may be given
+    /// if they are the same.
     pub(super) fn locations(
         &mut self,
         name: &DatasetName,
@@ -60,7 +60,8 @@ impl<'a> Compiler<'a> {
         written
     }
 
-    /// Reports locations that two datasets share, and models that write to a location, because their runs would start runs.
+    /// Reports locations that two datasets share, and models that write to a location, because their runs would start
+    /// runs.
     pub(super) fn check_locations(&mut self, datasets: &BTreeMap<DatasetName, Dataset>) {
         let mut owner: BTreeMap<&Location, &DatasetName> = BTreeMap::new();
         for (name, dataset) in datasets {

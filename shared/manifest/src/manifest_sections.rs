@@ -1,4 +1,4 @@
-//! The manifest's sections, in whatever order they come.
+//! Reads the sections of a manifest, in any order, into the builder of an index.
 
 use serde_json::value::RawValue;
 
@@ -60,7 +60,7 @@ pub(crate) fn read_manifest<I: Input>(
     }
 }
 
-/// Names what is there if it cannot be a manifest at all.
+/// Refuses a file whose first byte shows that it is no manifest, and names what it is.
 fn check_beginning<I: Input>(stream: &mut ManifestStream<I>) -> Result<(), ManifestError> {
     let first = match stream.peek() {
         Err(ManifestError::Truncated { offset, .. }) => {
@@ -72,10 +72,10 @@ fn check_beginning<I: Input>(stream: &mut ManifestStream<I>) -> Result<(), Manif
     let found = match first {
         b'{' => return Ok(()),
         b'[' => "a JSON list".to_owned(),
-        0x1f => "a gzip file; unpack it first".to_owned(),
-        0x28 => "what may be a zstd file; unpack it first".to_owned(),
-        b'P' => "what may be a zip file".to_owned(),
-        byte => format!("a file that begins with byte 0x{byte:02x}"),
+        0x1f => "a gzip file".to_owned(),
+        0x28 => "probably a zstd file".to_owned(),
+        b'P' => "probably a zip file".to_owned(),
+        byte => format!("a file that starts with byte 0x{byte:02x}"),
     };
     Err(ManifestError::NotAManifest { found })
 }
@@ -93,7 +93,7 @@ fn nodes<I: Input>(
     })
 }
 
-/// Goes through a section of the form `{unique_id: entry}`; null counts as empty.
+/// Calls `each` for every entry of a section of the form `{unique_id: entry}`. Null counts as empty.
 fn entries<I: Input>(
     stream: &mut ManifestStream<I>,
     section: &str,

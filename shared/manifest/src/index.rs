@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::edges::Edges;
 use crate::error::{IndexError, ManifestError};
 use crate::index_builder::Builder;
-use crate::index_layout::{self, Column, Digest, NONE, Section, u32_at, u64_at};
+use crate::index_layout::{self, Column, DigestColumn, NONE, Section, u32_at, u64_at};
 use crate::manifest_sections::read_manifest;
 use crate::manifest_stream::{ManifestStream, ReadInput, SliceInput};
 use crate::metadata::{Disabled, Document, Metadata};
@@ -93,7 +93,7 @@ impl Index {
         let range = |section: Section| ranges.get(section as usize).cloned().unwrap_or(0..0);
         let (columns, digests) = (range(Section::Columns), range(Section::Digests));
         let nodes = columns.len() / (Column::COUNT * 4);
-        if columns.len() != nodes * Column::COUNT * 4 || digests.len() != nodes * Digest::COUNT * 8 {
+        if columns.len() != nodes * Column::COUNT * 4 || digests.len() != nodes * DigestColumn::COUNT * 8 {
             return Err(damaged("its columns differ in length"));
         }
         let part = |section| bytes.get(range(section)).unwrap_or_default();
@@ -185,7 +185,7 @@ impl Index {
         u32_at(&self.bytes, at).unwrap_or(NONE)
     }
 
-    pub(crate) fn digest(&self, digest: Digest, ix: NodeIx) -> u64 {
+    pub(crate) fn digest(&self, digest: DigestColumn, ix: NodeIx) -> u64 {
         let at = self.digests.start + (digest as usize * self.nodes + ix.position()) * 8;
         u64_at(&self.bytes, at).unwrap_or(0)
     }

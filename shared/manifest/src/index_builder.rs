@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use crate::config_facts::{Configs, Unrendereds};
 use crate::error::ManifestError;
-use crate::index_layout::{self, Column, Digest, NONE, flag};
+use crate::index_layout::{self, Column, DigestColumn, NONE, flag};
 use crate::interner::{Lists, Strings};
 use crate::json_text::HashedText;
 use crate::metadata::{Disabled, Document, Metadata};
@@ -21,7 +21,7 @@ const NEWEST_SCHEMA: u32 = 12;
 /// One node, before the nodes are sorted and stored by column.
 struct Row {
     columns: [u32; Column::COUNT],
-    digests: [u64; Digest::COUNT],
+    digests: [u64; DigestColumn::COUNT],
     /// The string ids of the nodes that it depends on.
     depends_on: Vec<u32>,
 }
@@ -129,7 +129,7 @@ impl Builder {
         let named = raw.resource_type.as_ref().map_or("", |kind| kind.0.as_ref());
         let kind = section.or_else(|| ResourceType::from_name(named)).unwrap_or(ResourceType::Unknown);
         let (config_id, config) = self.configs.get(raw.config.map(RawValue::get), &mut self.strings, &mut self.lists);
-        let mut row = Row { columns: [NONE; Column::COUNT], digests: [0; Digest::COUNT], depends_on: Vec::new() };
+        let mut row = Row { columns: [NONE; Column::COUNT], digests: [0; DigestColumn::COUNT], depends_on: Vec::new() };
 
         let mut flags = config.flags;
         let generic = raw.test_metadata.is_some();
@@ -272,8 +272,8 @@ impl Builder {
                 self.rows.iter().flat_map(|row| row.columns.get(column).copied().unwrap_or(NONE).to_le_bytes()),
             );
         }
-        let mut digests = Vec::with_capacity(self.rows.len() * Digest::COUNT * 8);
-        for digest in 0..Digest::COUNT {
+        let mut digests = Vec::with_capacity(self.rows.len() * DigestColumn::COUNT * 8);
+        for digest in 0..DigestColumn::COUNT {
             digests
                 .extend(self.rows.iter().flat_map(|row| row.digests.get(digest).copied().unwrap_or(0).to_le_bytes()));
         }

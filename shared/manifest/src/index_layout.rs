@@ -32,7 +32,7 @@ pub(crate) enum Section {
     Lists,
     /// `Column::COUNT` columns with one u32 per node.
     Columns,
-    /// `Digest::COUNT` columns with one u64 per node.
+    /// `DigestColumn::COUNT` columns with one u64 per node.
     Digests,
     /// The start of the parents of each node, and the end of the last; then the parents.
     Parents,
@@ -90,7 +90,7 @@ impl Column {
 /// The digests that `state:` compares. [`crate::StateDigests`] explains each.
 #[derive(Debug, Clone, Copy)]
 #[repr(usize)]
-pub(crate) enum Digest {
+pub(crate) enum DigestColumn {
     Body,
     Config,
     Relation,
@@ -100,7 +100,7 @@ pub(crate) enum Digest {
     Contents,
 }
 
-impl Digest {
+impl DigestColumn {
     pub(crate) const COUNT: usize = 7;
 }
 

@@ -4,12 +4,12 @@ use serde_json::value::RawValue;
 
 use crate::error::ManifestError;
 use crate::index_builder::Builder;
-use crate::manifest_stream::{Input, ManifestStream};
+use crate::manifest_stream::{ByteSource, ManifestStream};
 use crate::raw_entries::{RawMacro, RawMetadata, RawNode};
 use crate::resource_type::ResourceType;
 
 /// Reads the whole manifest into `builder`.
-pub(crate) fn read_manifest<I: Input>(
+pub(crate) fn read_manifest<I: ByteSource>(
     stream: &mut ManifestStream<I>,
     builder: &mut Builder,
 ) -> Result<(), ManifestError> {
@@ -61,7 +61,7 @@ pub(crate) fn read_manifest<I: Input>(
 }
 
 /// Refuses a file whose first byte shows that it is no manifest, and names what it is.
-fn check_beginning<I: Input>(stream: &mut ManifestStream<I>) -> Result<(), ManifestError> {
+fn check_beginning<I: ByteSource>(stream: &mut ManifestStream<I>) -> Result<(), ManifestError> {
     let first = match stream.peek() {
         Err(ManifestError::Truncated { offset, .. }) => {
             let found = if offset == 0 { "an empty file".to_owned() } else { format!("a file of {offset} blanks") };
@@ -80,7 +80,7 @@ fn check_beginning<I: Input>(stream: &mut ManifestStream<I>) -> Result<(), Manif
     Err(ManifestError::NotAManifest { found })
 }
 
-fn nodes<I: Input>(
+fn nodes<I: ByteSource>(
     stream: &mut ManifestStream<I>,
     builder: &mut Builder,
     section: &str,
@@ -94,7 +94,7 @@ fn nodes<I: Input>(
 }
 
 /// Calls `each` for every entry of a section of the form `{unique_id: entry}`. Null counts as empty.
-fn entries<I: Input>(
+fn entries<I: ByteSource>(
     stream: &mut ManifestStream<I>,
     section: &str,
     mut each: impl FnMut(&str, &str) -> Result<(), String>,

@@ -10,7 +10,7 @@ const MAX_ENTRY: usize = 256 << 20;
 const CHUNK: usize = 1 << 20;
 
 /// A source of bytes: a window that can be read, shortened at its front and refilled.
-pub(crate) trait Input {
+pub(crate) trait ByteSource {
     fn data(&self) -> &[u8];
     fn advance(&mut self, count: usize);
     /// Appends more bytes to the window. Returns false at the end of the input.
@@ -30,7 +30,7 @@ impl<'a> SliceInput<'a> {
     }
 }
 
-impl Input for SliceInput<'_> {
+impl ByteSource for SliceInput<'_> {
     fn data(&self) -> &[u8] {
         self.rest
     }
@@ -64,7 +64,7 @@ impl<R: Read> ReadInput<R> {
     }
 }
 
-impl<R: Read> Input for ReadInput<R> {
+impl<R: Read> ByteSource for ReadInput<R> {
     fn data(&self) -> &[u8] {
         self.buffer.get(self.start..).unwrap_or_default()
     }
@@ -104,7 +104,7 @@ pub(crate) struct ManifestStream<I> {
     place: String,
 }
 
-impl<I: Input> ManifestStream<I> {
+impl<I: ByteSource> ManifestStream<I> {
     pub(crate) fn new(input: I) -> Self {
         Self { input, place: "the first byte".to_owned() }
     }

@@ -1,7 +1,7 @@
 //! One node of the index and its facts.
 
 use crate::index::Index;
-use crate::index_layout::{Column, Digest, flag};
+use crate::index_layout::{Column, DigestColumn, flag};
 use crate::node_ix::NodeIx;
 use crate::resource_type::ResourceType;
 
@@ -290,13 +290,13 @@ impl<'i> Node<'i> {
     pub fn state_digests(self) -> StateDigests {
         let digest = |which| self.index.digest(which, self.ix);
         StateDigests {
-            body: digest(Digest::Body),
-            config: digest(Digest::Config),
-            relation: digest(Digest::Relation),
-            unrendered_relation: digest(Digest::UnrenderedRelation),
-            description: digest(Digest::Description),
-            column_descriptions: digest(Digest::ColumnDescriptions),
-            contents: digest(Digest::Contents),
+            body: digest(DigestColumn::Body),
+            config: digest(DigestColumn::Config),
+            relation: digest(DigestColumn::Relation),
+            unrendered_relation: digest(DigestColumn::UnrenderedRelation),
+            description: digest(DigestColumn::Description),
+            column_descriptions: digest(DigestColumn::ColumnDescriptions),
+            contents: digest(DigestColumn::Contents),
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 
 use crate::config_facts::Unrendered;
-use crate::index_layout::Digest;
+use crate::index_layout::DigestColumn;
 use crate::json_text::Text;
 use crate::python_equality::{self, NULL, digest, join, lean_digest};
 use crate::raw_entries::{RawColumns, RawNode};
@@ -17,7 +17,7 @@ pub(crate) fn digests_of(
     raw: &RawNode<'_>,
     code: u64,
     unrendered: &Unrendered,
-) -> [u64; Digest::COUNT] {
+) -> [u64; DigestColumn::COUNT] {
     let optional = |raw: Option<&RawValue>| raw.map_or(NULL, digest);
     let untyped = |value: &Untyped<'_>| python_equality::text(value.text());
     let text = |value: &Option<Text<'_>>| python_equality::text(value.as_ref().map(|value| value.0.as_ref()));
@@ -94,15 +94,15 @@ pub(crate) fn digests_of(
     };
     let unrendered_relation =
         join(&[untyped(&raw.unrendered_database), untyped(&raw.unrendered_schema), text(&raw.identifier)]);
-    let mut digests = [0; Digest::COUNT];
+    let mut digests = [0; DigestColumn::COUNT];
     for (which, value) in [
-        (Digest::Body, body),
-        (Digest::Config, config),
-        (Digest::Relation, relation),
-        (Digest::UnrenderedRelation, unrendered_relation),
-        (Digest::Description, description),
-        (Digest::ColumnDescriptions, column_descriptions(raw.columns.as_ref())),
-        (Digest::Contents, contents),
+        (DigestColumn::Body, body),
+        (DigestColumn::Config, config),
+        (DigestColumn::Relation, relation),
+        (DigestColumn::UnrenderedRelation, unrendered_relation),
+        (DigestColumn::Description, description),
+        (DigestColumn::ColumnDescriptions, column_descriptions(raw.columns.as_ref())),
+        (DigestColumn::Contents, contents),
     ] {
         if let Some(slot) = digests.get_mut(which as usize) {
             *slot = value;

@@ -1,4 +1,4 @@
-"""Runs the checks of a minute: format, linters, clippy, and the unit tests of the crates that changed.
+"""Runs the checks of a minute: format, linters, structure, clippy, and the unit tests of the crates that changed.
 
 A crate changed if a file in it differs from the branch point with main (or with BASE), committed or not. Clippy and the
 tests also cover the crates that depend on a changed one. `make test` remains the gate: it checks everything.
@@ -77,6 +77,7 @@ def stages() -> list[tuple[str, list[str]]]:
     ]
     if {"Cargo.lock", "deny.toml"}.intersection(files):
         all_stages.append(("cargo deny", ["make", "--no-print-directory", "deny"]))
+    all_stages.append(("structure", [*test_command(), "--locked", "--package", "landfall-structure"]))
     if crates:
         only = [argument for crate in crates for argument in ("--package", crate)]
         all_stages += [

@@ -1,4 +1,4 @@
-"""Runs the checks of a minute: format, linters, clippy, and the unit tests of the crates that changed.
+"""Runs the checks of a minute: format, linters, structure, clippy, and the unit tests of the crates that changed.
 
 A crate changed if a file in it differs from the branch point with main (or with BASE), committed or not. The unit tests
 of crates that depend on a changed crate run too. `make test` remains the gate: it checks everything.
@@ -75,6 +75,8 @@ def stages() -> list[tuple[str, list[str]]]:
     ]
     if {"Cargo.lock", "deny.toml"} & files:
         selected.append(("cargo deny", ["make", "--no-print-directory", "deny"]))
+    structure = [CARGO, "nextest", "run", "--locked", "--package", "landfall-structure"]
+    selected.append(("structure", structure + ["--status-level", "fail", "--show-progress", "none"]))
     if tests:
         selected.append(("unit tests", unit_tests))
     return selected

@@ -1,4 +1,5 @@
-//! What is drawn from a node's `config` and `unrendered_config`. Both repeat from node to node, so each distinct text is read once.
+//! Facts from the `config` and `unrendered_config` of nodes. Both repeat from node to node, so each distinct text is
+//! parsed once.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,24 +13,24 @@ use crate::interner::{Lists, Strings};
 use crate::python_equality::{self, NULL, PythonDigest};
 use crate::raw_entries::{RawConfig, RawMeta, RawPersistDocs, lenient};
 
-/// What the index keeps of a config.
+/// The facts that the index keeps of a config: bits, and ids of strings and lists.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ConfigFacts {
     pub(crate) flags: u32,
     pub(crate) materialized: u32,
     pub(crate) group: u32,
-    /// `config.tags` as a list; only unit tests take their tags from here.
+    /// The list of `config.tags`. Only unit tests take their tags from it.
     pub(crate) tags: u32,
-    /// `config.meta.external_location`, a list.
+    /// The list of `config.meta.external_location`.
     pub(crate) meta_locations: u32,
-    /// `config.external_location`, a list.
+    /// The list of `config.external_location`.
     pub(crate) locations: u32,
     pub(crate) landfall: u32,
     pub(crate) writes_to: u32,
 }
 
 impl ConfigFacts {
-    /// The facts of `text`, or of a config that says nothing.
+    /// Reads the facts of the config with that JSON text, or of an empty config.
     pub(crate) fn read(text: Option<&str>, strings: &mut Strings, lists: &mut Lists) -> Self {
         let config: RawConfig<'_> = text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
         let meta: RawMeta<'_> = lenient(config.meta);
@@ -68,14 +69,14 @@ impl ConfigFacts {
     }
 }
 
-/// The facts of every config seen, by its text.
+/// The facts of each distinct config, by the id of its text.
 #[derive(Debug, Default)]
 pub(crate) struct Configs {
     seen: HashMap<u32, ConfigFacts>,
 }
 
 impl Configs {
-    /// The id of the config's text, and its facts.
+    /// Returns the id of the config's text, and its facts.
     pub(crate) fn get(&mut self, text: Option<&str>, strings: &mut Strings, lists: &mut Lists) -> (u32, ConfigFacts) {
         let id = strings.optional(text);
         if let Some(facts) = self.seen.get(&id) {
@@ -87,19 +88,20 @@ impl Configs {
     }
 }
 
-/// Digests of an unrendered config, one for each set of keys that dbt compares
+/// The digests of an unrendered config, one for each set of keys that dbt compares
 /// (<https://docs.getdbt.com/reference/node-selection/state-selection>).
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Unrendered {
-    /// Of models, seeds, snapshots, analyses, functions, hooks: all but alias, schema, database, tags and group.
+    /// For models, seeds, snapshots, analyses, functions and hooks: all keys but alias, schema, database, tags and
+    /// group.
     pub(crate) node: u64,
-    /// Of tests: only what changes their meaning.
+    /// For tests: the keys that change what the test means.
     pub(crate) test: u64,
-    /// Of sources and exposures: all keys.
+    /// For sources and exposures: all keys.
     pub(crate) every: u64,
-    /// Of metrics: all but group.
+    /// For metrics: all keys but group.
     pub(crate) metric: u64,
-    /// Database, schema and alias, where absent and null are one.
+    /// Database, schema and alias. An absent key equals null.
     pub(crate) relation: u64,
 }
 
@@ -154,7 +156,7 @@ impl<'de> Visitor<'de> for UnrenderedVisitor {
     }
 }
 
-/// The digests of every unrendered config seen, by a 128-bit digest of its text.
+/// The digests of each distinct unrendered config, by a 128-bit digest of its text.
 #[derive(Debug, Default)]
 pub(crate) struct Unrendereds {
     seen: HashMap<u128, Unrendered>,

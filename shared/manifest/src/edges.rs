@@ -1,4 +1,4 @@
-//! Turns "depends on" into edges both ways.
+//! The edges between nodes: made from `depends_on`, stored in both directions, and read again.
 
 use hashbrown::HashMap;
 
@@ -6,7 +6,7 @@ use crate::index_layout::u32s;
 use crate::node_ix::NodeIx;
 use crate::resource_type::ResourceType;
 
-/// For each node a slice of others.
+/// The neighbours of each node in one direction.
 #[derive(Default)]
 pub(crate) struct Edges {
     offsets: Vec<u32>,
@@ -35,17 +35,18 @@ impl Edges {
     }
 }
 
-/// The edges as sections of the index.
+/// The edges in the form in which the index stores them.
 pub(crate) struct Links {
     pub(crate) parents: Vec<u8>,
     pub(crate) children: Vec<u8>,
-    /// Rows that depend on something that is not there.
+    /// The rows that depend on a node which is not in the manifest.
     pub(crate) dangling: Vec<usize>,
 }
 
-/// Lays out parents and children of rows that are in order: offsets, then numbers, ascending and without doubles.
+/// Lays out parents and children of sorted rows: offsets, then numbers, ascending and without duplicates.
 ///
-/// dbt links dependencies on nodes, sources, metrics, semantic models and functions; rows that depend on anything else are given back.
+/// dbt links dependencies on nodes, sources, metrics, semantic models and functions. A row that depends on anything
+/// else is returned as dangling.
 pub(crate) fn link(rows: impl Iterator<Item = (u32, ResourceType, Vec<u32>)>) -> Links {
     let rows: Vec<(u32, ResourceType, Vec<u32>)> = rows.collect();
     let numbers: HashMap<u32, u32> = rows
@@ -93,7 +94,7 @@ pub(crate) fn link(rows: impl Iterator<Item = (u32, ResourceType, Vec<u32>)>) ->
     Links { parents, children: u32s(child_offsets.into_iter().chain(children)), dangling }
 }
 
-/// Where each of lists of these lengths begins, and where the last ends.
+/// The start of each list when lists of these lengths are stored one after the other, and the end of the last.
 fn offsets(lengths: impl Iterator<Item = u32>) -> Vec<u32> {
     let mut sum = 0;
     let mut all = vec![0];

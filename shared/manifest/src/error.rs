@@ -1,15 +1,15 @@
-//! What can be wrong with a manifest, or with an index made from one.
+//! Why a manifest or an index cannot be read.
 
 /// Why a file could not be read as dbt's `manifest.json`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ManifestError {
-    /// The reader failed.
+    /// The reader returned an error.
     #[error("cannot read the manifest after {offset} bytes: {source}")]
     Read {
-        /// Bytes read before the failure.
+        /// The number of bytes read before the failure.
         offset: u64,
-        /// What the reader said.
+        /// The error of the reader.
         source: std::io::Error,
     },
     /// The file ends inside a value.
@@ -17,35 +17,35 @@ pub enum ManifestError {
         "the manifest is cut short: it ends after {offset} bytes, inside {inside}; write it again with `dbt parse`"
     )]
     Truncated {
-        /// Bytes read.
+        /// The size of the file in bytes.
         offset: u64,
-        /// What was being read.
+        /// The section or entry that is incomplete.
         inside: String,
     },
-    /// JSON, or something else, that dbt never wrote as a manifest.
-    #[error("this is not a dbt manifest: {found}")]
+    /// The file is something else, JSON or not.
+    #[error("the file is not a dbt manifest but {found}; pass the manifest.json that `dbt parse` writes, uncompressed")]
     NotAManifest {
-        /// What was found instead.
+        /// What the file is instead.
         found: String,
     },
-    /// A manifest of a schema that this version does not know.
-    #[error("the manifest has schema {found}, of which only v9 to v12 (dbt 1.5 and later) are known")]
+    /// The manifest has a schema that this version does not support.
+    #[error("the manifest has schema {found}; Landfall reads v9 to v12, which dbt 1.5 and later write")]
     UnknownSchema {
-        /// The text of `metadata.dbt_schema_version`.
+        /// The value of `metadata.dbt_schema_version`.
         found: String,
     },
-    /// Broken JSON, or a field of an unexpected type.
-    #[error("cannot read {place}: {message}")]
+    /// The JSON is invalid, or a field has an unexpected type.
+    #[error("cannot read {place} of the manifest: {message}; write it again with `dbt parse`")]
     Malformed {
         /// The section and the unique id.
         place: String,
-        /// What is wrong with it.
+        /// The message of the JSON parser.
         message: String,
     },
-    /// More than the index's 32-bit tables can hold.
+    /// The manifest holds more than the index can number with 32 bits.
     #[error("the manifest is too large: {what}")]
     TooLarge {
-        /// Which table is full.
+        /// The limit that was exceeded.
         what: String,
     },
 }
@@ -54,13 +54,13 @@ pub enum ManifestError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum IndexError {
-    /// The bytes do not begin as an index does.
-    #[error("this is not a landfall index: it begins with {found}")]
+    /// The bytes do not start with the header of an index.
+    #[error("the file is not a Landfall index: it starts with {found}; compile the manifest again")]
     NotAnIndex {
         /// The first bytes, escaped.
         found: String,
     },
-    /// Written by another version.
+    /// The index was written by another version of Landfall.
     #[error("the index has format {found}, this version reads {expected}; compile the manifest again")]
     OtherVersion {
         /// The format that was found.
@@ -68,10 +68,10 @@ pub enum IndexError {
         /// The format that this version reads.
         expected: u32,
     },
-    /// Cut short or altered.
+    /// The index is cut short or was changed.
     #[error("the index is damaged: {what}; compile the manifest again")]
     Damaged {
-        /// What does not fit.
+        /// The part that is inconsistent.
         what: String,
     },
 }

@@ -1,4 +1,4 @@
-//! Gathers nodes as they are read and lays them out as an index.
+//! Collects the entries of a manifest as they are read and stores them as an index.
 
 use hashbrown::HashSet;
 use md5::{Digest as _, Md5};
@@ -6,23 +6,23 @@ use serde_json::value::RawValue;
 
 use crate::config_facts::{Configs, Unrendereds};
 use crate::error::ManifestError;
-use crate::index_layout::{self, Column, Digest, NONE, flag};
+use crate::index_layout::{self, Column, DigestColumn, NONE, flag};
 use crate::interner::{Lists, Strings};
 use crate::json_text::HashedText;
 use crate::metadata::{Disabled, Document, Metadata};
 use crate::raw_entries::{RawDependsOn, RawExternal, RawMacro, RawMeta, RawMetadata, RawNode, lenient};
 use crate::resource_type::ResourceType;
-use crate::state_digests::{self, access_of, contract_json, version};
+use crate::state_digests::{access_of, contract_json, digests_of, version};
 
 const SCHEMA_PREFIX: &str = "https://schemas.getdbt.com/dbt/manifest/v";
 const OLDEST_SCHEMA: u32 = 9;
 const NEWEST_SCHEMA: u32 = 12;
 
-/// One row of the index, before it is sorted into columns.
+/// One node, before the nodes are sorted and stored by column.
 struct Row {
     columns: [u32; Column::COUNT],
-    digests: [u64; Digest::COUNT],
-    /// String ids of what it depends on.
+    digests: [u64; DigestColumn::COUNT],
+    /// The string ids of the nodes that it depends on.
     depends_on: Vec<u32>,
 }
 
@@ -38,7 +38,7 @@ impl Row {
     }
 }
 
-/// A manifest that is being read.
+/// The entries of a manifest that have been read so far.
 pub(crate) struct Builder {
     strings: Strings,
     lists: Lists,
@@ -69,13 +69,13 @@ impl Builder {
     pub(crate) fn metadata(&mut self, raw: RawMetadata) -> Result<(), ManifestError> {
         let Some(schema) = raw.dbt_schema_version else {
             return Err(ManifestError::NotAManifest {
-                found: "\"metadata\" without \"dbt_schema_version\"".to_owned(),
+                found: "a file whose \"metadata\" has no \"dbt_schema_version\"".to_owned(),
             });
         };
         let Some(version) = schema.strip_prefix(SCHEMA_PREFIX) else {
             return Err(ManifestError::NotAManifest { found: format!("an artifact of schema \"{schema}\"") });
         };
-        // A minor version may follow a dot: v12.1 would still be v12.
+        // A minor version may follow a dot; v12.1 counts as v12.
         let major = version.trim_end_matches(".json").split('.').next().and_then(|major| major.parse().ok());
         self.schema = match major {
             Some(major @ OLDEST_SCHEMA..=NEWEST_SCHEMA) => major,
@@ -129,7 +129,7 @@ impl Builder {
         let named = raw.resource_type.as_ref().map_or("", |kind| kind.0.as_ref());
         let kind = section.or_else(|| ResourceType::from_name(named)).unwrap_or(ResourceType::Unknown);
         let (config_id, config) = self.configs.get(raw.config.map(RawValue::get), &mut self.strings, &mut self.lists);
-        let mut row = Row { columns: [NONE; Column::COUNT], digests: [0; Digest::COUNT], depends_on: Vec::new() };
+        let mut row = Row { columns: [NONE; Column::COUNT], digests: [0; DigestColumn::COUNT], depends_on: Vec::new() };
 
         let mut flags = config.flags;
         let generic = raw.test_metadata.is_some();
@@ -176,7 +176,7 @@ impl Builder {
         row.set(Column::Fqn, self.lists.id(&fqn));
         let tags = match kind {
             ResourceType::UnitTest => config.tags,
-            // dbt's class for semantic models has no tags.
+            // The class of dbt for semantic models has no tags.
             ResourceType::SemanticModel => self.lists.id(&[]),
             _ => {
                 let tags: Vec<u32> = raw.tags.texts().into_iter().map(|tag| self.strings.id(tag)).collect();
@@ -207,7 +207,7 @@ impl Builder {
         }
         row.set(Column::Flags, flags);
         let unrendered = self.unrendereds.get(raw.unrendered_config.map(RawValue::get));
-        row.digests = state_digests::of(kind, raw, code.hash, &unrendered);
+        row.digests = digests_of(kind, raw, code.hash, &unrendered);
         self.rows.push(row);
     }
 
@@ -232,7 +232,7 @@ impl Builder {
         row.set(Column::Landfall, if landfall == NONE { self.strings.optional(own) } else { landfall });
     }
 
-    /// The package whose name has the MD5 that dbt writes as `project_id`.
+    /// The package whose name has the MD5 digest that dbt wrote as `project_id`.
     fn package_of_project_id(&self) -> Option<String> {
         let wanted = self.project_id.as_deref()?;
         let packages: HashSet<u32> = self.rows.iter().map(|row| row.get(Column::Package)).collect();
@@ -243,10 +243,10 @@ impl Builder {
             .map(str::to_owned)
     }
 
-    /// The index as bytes.
+    /// Sorts the nodes and macros, links the edges and returns the bytes of the index.
     pub(crate) fn finish(mut self) -> Result<Vec<u8>, ManifestError> {
         if self.schema <= 9 {
-            // dbt has read no metrics of v9 since they were redesigned in 1.6.
+            // dbt ignores the metrics of v9 since it redesigned metrics in 1.6.
             self.rows.retain(|row| row.get(Column::Kind) != u32::from(ResourceType::Metric as u8));
             self.document.disabled.retain(|node| !node.unique_id.starts_with("metric."));
         }
@@ -272,8 +272,8 @@ impl Builder {
                 self.rows.iter().flat_map(|row| row.columns.get(column).copied().unwrap_or(NONE).to_le_bytes()),
             );
         }
-        let mut digests = Vec::with_capacity(self.rows.len() * Digest::COUNT * 8);
-        for digest in 0..Digest::COUNT {
+        let mut digests = Vec::with_capacity(self.rows.len() * DigestColumn::COUNT * 8);
+        for digest in 0..DigestColumn::COUNT {
             digests
                 .extend(self.rows.iter().flat_map(|row| row.digests.get(digest).copied().unwrap_or(0).to_le_bytes()));
         }

@@ -1,11 +1,12 @@
-//! The index as bytes: one flat block that loads without touching most of it.
+//! The layout of the index as bytes: one block of sections that loads without decoding most of it.
 //!
 //! ```text
 //! "landfall index 0001\n" | sections | section table: (offset, length) as u64 pairs | xxh3 of all before it (8)
 //! ```
 //!
-//! All numbers are little-endian. Loading checks the digest and that the sections lie within, and decodes the edges; all else stays bytes and
-//! is read where a selection asks for it. Every accessor treats an id out of range as absent, so that no byte pattern can panic.
+//! All numbers are little-endian. Loading checks the digest and the bounds of the sections, and decodes the edges.
+//! The rest stays bytes and is decoded when a selection reads it. Every accessor treats an id out of range as absent,
+//! so that no sequence of bytes can cause a panic.
 
 use std::ops::Range;
 
@@ -14,32 +15,32 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::error::IndexError;
 
 const MAGIC: &[u8] = b"landfall index ";
-/// Raised whenever the meaning of a byte changes.
+/// The version of the layout. Raise it whenever the meaning of a byte changes.
 pub(crate) const FORMAT: u32 = 1;
 const PREFIX: usize = 20;
 const FOOTER: usize = Section::COUNT * 16 + 8;
 
-/// The sections in file order.
+/// The sections, in the order in which they are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(usize)]
 pub(crate) enum Section {
     /// All strings, one after the other.
     Text,
-    /// Where each string begins in the text, and the end of the last.
+    /// The start of each string in the text, and the end of the last.
     TextOffsets,
-    /// Lists of string ids: a count, then the ids.
+    /// All lists of string ids: for each a count, then the ids.
     Lists,
-    /// `Column::COUNT` columns of one u32 a node.
+    /// `Column::COUNT` columns with one u32 per node.
     Columns,
-    /// `Digest::COUNT` columns of one u64 a node.
+    /// `DigestColumn::COUNT` columns with one u64 per node.
     Digests,
-    /// For each node where its parents begin, and the end of the last; then the parents.
+    /// The start of the parents of each node, and the end of the last; then the parents.
     Parents,
-    /// The same for children.
+    /// The children of each node, stored like the parents.
     Children,
-    /// Macros: string id, list of macros it uses, and the digest of its code in two halves.
+    /// The macros: for each its string id, the id of the list of macros that it uses, and the digest of its code.
     Macros,
-    /// Metadata, selectors and disabled nodes as JSON.
+    /// The metadata, selectors and disabled nodes as JSON.
     Document,
 }
 
@@ -47,7 +48,7 @@ impl Section {
     pub(crate) const COUNT: usize = 9;
 }
 
-/// What is kept of a node as one number: a string id, a list id or a code.
+/// The facts about a node that are stored as one number: a string id, a list id or a code.
 #[derive(Debug, Clone, Copy)]
 #[repr(usize)]
 pub(crate) enum Column {
@@ -86,10 +87,10 @@ impl Column {
     pub(crate) const COUNT: usize = 29;
 }
 
-/// What `state:` compares, as digests.
+/// The digests that `state:` compares. [`crate::StateDigests`] explains each.
 #[derive(Debug, Clone, Copy)]
 #[repr(usize)]
-pub(crate) enum Digest {
+pub(crate) enum DigestColumn {
     Body,
     Config,
     Relation,
@@ -99,14 +100,14 @@ pub(crate) enum Digest {
     Contents,
 }
 
-impl Digest {
+impl DigestColumn {
     pub(crate) const COUNT: usize = 7;
 }
 
-/// No string, no list.
+/// The id that stands for an absent string or list.
 pub(crate) const NONE: u32 = u32::MAX;
 
-/// Facts about a node that are yes or no.
+/// The bits of [`Column::Flags`].
 pub(crate) mod flag {
     pub(crate) const ENABLED: u32 = 1;
     pub(crate) const GENERIC_TEST: u32 = 1 << 1;
@@ -117,13 +118,13 @@ pub(crate) mod flag {
     pub(crate) const PERSISTS_DESCRIPTION: u32 = 1 << 6;
     pub(crate) const PERSISTS_COLUMNS: u32 = 1 << 7;
     pub(crate) const CONTRACT_ENFORCED: u32 = 1 << 8;
-    /// It depends on something that is not in the manifest.
+    /// The node depends on a node that is not in the manifest.
     pub(crate) const DANGLING: u32 = 1 << 9;
-    /// The seed's digest is of its path, because the file is too large.
+    /// dbt compares only the path of the seed, because the file is too large.
     pub(crate) const PATH_CHECKSUM: u32 = 1 << 10;
 }
 
-/// Puts the sections into one block.
+/// Joins the sections to the bytes of an index.
 pub(crate) fn assemble(sections: [Vec<u8>; Section::COUNT]) -> Vec<u8> {
     let total: usize = PREFIX + sections.iter().map(Vec::len).sum::<usize>() + FOOTER;
     let mut bytes = Vec::with_capacity(total);
@@ -141,7 +142,7 @@ pub(crate) fn assemble(sections: [Vec<u8>; Section::COUNT]) -> Vec<u8> {
     bytes
 }
 
-/// Checks prefix and digest, and gives where the sections lie.
+/// Checks the header and the digest, and returns the range of each section.
 pub(crate) fn open(bytes: &[u8]) -> Result<[Range<usize>; Section::COUNT], IndexError> {
     let damaged = |what: &str| IndexError::Damaged { what: what.to_owned() };
     let Some(rest) = bytes.strip_prefix(MAGIC) else {
@@ -151,7 +152,7 @@ pub(crate) fn open(bytes: &[u8]) -> Result<[Range<usize>; Section::COUNT], Index
     let format = rest
         .get(..PREFIX - MAGIC.len() - 1)
         .and_then(|digits| std::str::from_utf8(digits).ok()?.parse::<u32>().ok())
-        .ok_or_else(|| damaged("it names no format"))?;
+        .ok_or_else(|| damaged("its format version is missing"))?;
     if format != FORMAT {
         return Err(IndexError::OtherVersion { found: format, expected: FORMAT });
     }
@@ -171,7 +172,7 @@ pub(crate) fn open(bytes: &[u8]) -> Result<[Range<usize>; Section::COUNT], Index
             .zip(length)
             .and_then(|(offset, length)| Some(offset..offset.checked_add(length)?))
             .filter(|range| range.start == from && range.end <= footer)
-            .ok_or_else(|| damaged("a section lies outside of it"))?;
+            .ok_or_else(|| damaged("a section is out of bounds"))?;
         from = range.end;
     }
     Ok(ranges)

@@ -1,4 +1,4 @@
-//! Every string and every list of strings once, named by a number.
+//! Stores each distinct string and each distinct list of strings once, and names it by a number.
 
 use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64;
@@ -6,7 +6,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::error::ManifestError;
 use crate::index_layout::{NONE, u32s};
 
-/// Strings, in the order they were first seen.
+/// The distinct strings, in the order in which they were first seen.
 #[derive(Debug)]
 pub(crate) struct Strings {
     text: String,
@@ -22,7 +22,7 @@ impl Strings {
         strings
     }
 
-    /// The id of `value`, a new one if it was not seen before.
+    /// The id of `value`, which is stored if it is new.
     pub(crate) fn id(&mut self, value: &str) -> u32 {
         let hash = xxh3_64(value.as_bytes());
         let (text, offsets) = (&self.text, &self.offsets);
@@ -49,10 +49,10 @@ impl Strings {
         slice(&self.text, &self.offsets, id)
     }
 
-    /// The text and the offsets as bytes.
+    /// Returns the text and the offsets as bytes.
     pub(crate) fn finish(self) -> Result<(Vec<u8>, Vec<u8>), ManifestError> {
         if self.full {
-            return Err(ManifestError::TooLarge { what: "its distinct strings come to over 4 GiB".to_owned() });
+            return Err(ManifestError::TooLarge { what: "its distinct strings are larger than 4 GiB".to_owned() });
         }
         Ok((self.text.into_bytes(), u32s(self.offsets)))
     }
@@ -66,7 +66,7 @@ fn slice<'a>(text: &'a str, offsets: &[u32], id: u32) -> &'a str {
     }
 }
 
-/// Lists of ids: each a count and its items, named by where it begins.
+/// The distinct lists of string ids. Each is stored as a count and its items, and its id is the position of the count.
 #[derive(Debug)]
 pub(crate) struct Lists {
     pool: Vec<u32>,
@@ -100,7 +100,7 @@ impl Lists {
 
     pub(crate) fn finish(self) -> Result<Vec<u8>, ManifestError> {
         if self.pool.len() >= NONE as usize {
-            return Err(ManifestError::TooLarge { what: "its lists come to over 4 billion items".to_owned() });
+            return Err(ManifestError::TooLarge { what: "its lists have more than 4 billion items".to_owned() });
         }
         Ok(u32s(self.pool))
     }

@@ -1,9 +1,10 @@
-//! Finds where JSON values end without parsing them.
+//! Finds the end of a JSON value without parsing it.
 //!
-//! A manifest is hundreds of megabytes of which one node at a time is worth holding. The scanner walks the bytes in whatever pieces they
-//! arrive and says where a value ends; only that slice is then given to `serde_json`. What is skipped is checked for balance only.
+//! A manifest can be hundreds of megabytes large, and only one node at a time needs to be in memory. The scanner
+//! reads the bytes in pieces of any size and finds the end of a value. Only that slice is then parsed by
+//! `serde_json`. For values that are skipped, the scanner checks nothing but that their brackets are balanced.
 
-/// Walks one JSON value that may arrive in pieces.
+/// Scans one JSON value that may arrive in pieces.
 #[derive(Debug, Default)]
 pub(crate) struct Scanner {
     depth: usize,
@@ -13,7 +14,7 @@ pub(crate) struct Scanner {
 }
 
 impl Scanner {
-    /// Reads the next piece. Gives how many of its bytes belong to the value when the value ends in it, else `None`.
+    /// Reads the next piece. If the value ends in it, returns how many of its bytes belong to the value.
     pub(crate) fn feed(&mut self, bytes: &[u8]) -> Option<usize> {
         let mut at = 0;
         loop {
@@ -47,7 +48,7 @@ impl Scanner {
                     }
                 }
                 _ if self.depth > 0 => at += 1,
-                // A number or a literal at the top: it ends before the comma, bracket or blank after it.
+                // A number or a literal at the top level ends before the comma, bracket or blank that follows it.
                 b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t' => return Some(at),
                 _ => {
                     at += 1;
@@ -57,7 +58,7 @@ impl Scanner {
         }
     }
 
-    /// Whether the value seen so far would be whole if the file ended here (only a number or literal at the top can be).
+    /// Whether the value would be complete if the file ended here. Only a number or literal at the top level can be.
     pub(crate) fn complete_at_end(&self) -> bool {
         self.in_scalar && self.depth == 0 && !self.in_string
     }
@@ -87,7 +88,7 @@ impl Scanner {
     }
 }
 
-/// The next byte that matters: brackets and quotes, or at the top any byte at all.
+/// The next bracket or quote and its position, or any next byte if `every_byte`.
 fn next_structural(bytes: &[u8], every_byte: bool) -> Option<(usize, u8)> {
     if every_byte {
         return bytes.first().map(|byte| (0, *byte));
@@ -100,23 +101,23 @@ fn next_structural(bytes: &[u8], every_byte: bool) -> Option<(usize, u8)> {
 mod tests {
     use super::Scanner;
 
-    fn whole(text: &str) -> Option<usize> {
+    fn end_of(text: &str) -> Option<usize> {
         Scanner::default().feed(text.as_bytes())
     }
 
     #[test]
     fn a_value_ends_where_its_brackets_close() {
-        assert_eq!(whole(r#"{"a":"}\"{","b":[1,{}]},"c""#), Some(23));
-        assert_eq!(whole(r#""x\\",1"#), Some(5));
-        assert_eq!(whole("12.5,"), Some(4));
-        assert_eq!(whole("null}"), Some(4));
-        assert_eq!(whole(r#"{"a":1"#), None);
+        assert_eq!(end_of(r#"{"a":"}\"{","b":[1,{}]},"c""#), Some(23));
+        assert_eq!(end_of(r#""x\\",1"#), Some(5));
+        assert_eq!(end_of("12.5,"), Some(4));
+        assert_eq!(end_of("null}"), Some(4));
+        assert_eq!(end_of(r#"{"a":1"#), None);
     }
 
     #[test]
-    fn the_pieces_it_arrives_in_do_not_matter() {
+    fn a_value_ends_at_the_same_byte_in_whatever_pieces_it_arrives() {
         let text = r#"{"a\\\"b":["x\\",{"y":"\u0041}"}],"z":null} rest"#;
-        let expected = whole(text);
+        let expected = end_of(text);
         for cut in 0..text.len() {
             let mut scanner = Scanner::default();
             let (left, right) = text.as_bytes().split_at(cut);

@@ -1,4 +1,4 @@
-//! Strings of the manifest: as text that borrows from the manifest, or as a digest where only equality matters.
+//! The strings of a manifest: as text borrowed from the manifest, or as a digest where only equality matters.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,7 +7,7 @@ use serde::de::{Deserialize, Deserializer, Visitor};
 use serde_json::value::RawValue;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// A string that borrows from the manifest where it holds no escapes.
+/// A string, borrowed from the manifest if it has no escapes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
 
@@ -30,7 +30,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     }
 }
 
-/// A string of which only equality and blankness matter: code and descriptions are never kept.
+/// The digest of a string, and whether the string is blank. Code and descriptions are kept only in this form.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct HashedText {
     pub(crate) hash: u64,
@@ -44,24 +44,26 @@ impl<'de> Deserialize<'de> for HashedText {
 }
 
 impl HashedText {
-    /// Hashes the string as JSON text, which spares unescaping code line by line. One string has several spellings, of which
-    /// `serde_json`'s own is hashed: it never writes `\/`, nor `\u` for what can be written otherwise.
+    /// Hashes the JSON text of the string, because unescaping code is slow. JSON can escape one string in several
+    /// ways. The form that is hashed is that of `serde_json`, which never writes `\/`, nor `\u` where a shorter
+    /// escape exists.
     fn of_json(json: &str) -> serde_json::Result<Self> {
-        let odd = memchr::memchr_iter(b'\\', json.as_bytes())
+        let has_other_escapes = memchr::memchr_iter(b'\\', json.as_bytes())
             .any(|at| matches!(json.as_bytes().get(at + 1), Some(b'u' | b'/')));
-        if odd || !json.starts_with('"') {
+        if has_other_escapes || !json.starts_with('"') {
             let text: String = serde_json::from_str(json)?;
-            return Ok(Self::of_plain(&serde_json::to_string(&text)?));
+            return Ok(Self::of_canonical_json(&serde_json::to_string(&text)?));
         }
-        Ok(Self::of_plain(json))
+        Ok(Self::of_canonical_json(json))
     }
 
-    fn of_plain(json: &str) -> Self {
+    fn of_canonical_json(json: &str) -> Self {
         Self { hash: xxh3_64(json.as_bytes()), blank: is_blank(json) }
     }
 }
 
-/// Whether nothing is left of the string by Python's `str.strip()`, which also takes the four ASCII separators away.
+/// Whether Python's `str.strip()` leaves nothing of the string. It also removes the four ASCII separators, U+001C to
+/// U+001F.
 fn is_blank(json: &str) -> bool {
     let inside = json.get(1..json.len().saturating_sub(1)).unwrap_or_default();
     let first = inside.trim_start().as_bytes();
@@ -82,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn spellings_of_one_string_have_one_hash() {
+    fn a_string_has_the_same_hash_however_it_is_escaped() {
         assert_eq!(hashed(r#""a\u00e9\/\n""#).hash, hashed("\"aé/\\n\"").hash);
         assert_eq!(hashed(r#""\u0008\u000A""#).hash, hashed(r#""\b\n""#).hash);
         assert_eq!(hashed(r#""\\u0041""#).hash, hashed(r#""\\u0041""#).hash);
@@ -91,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn blank_is_what_python_strips_away() {
+    fn a_string_is_blank_if_python_strips_all_of_it() {
         for blank in [r#""""#, r#"" ""#, r#""\n  \t\r""#, r#""\u00a0\u001c \u000b""#, "\"\u{a0}\""] {
             assert!(hashed(blank).blank, "{blank}");
         }

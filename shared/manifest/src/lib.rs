@@ -1,10 +1,12 @@
-//! dbt's `manifest.json` read into an index.
+//! Reads dbt's `manifest.json` into an index.
 //!
-//! [`Index::from_manifest`] streams a manifest of schema v9 to v12 (dbt 1.5 and later, dbt 2.x) and keeps what planning needs of it: nodes,
-//! edges, tags, relations, where sources lie, and digests of all that `state:` compares. [`Index::to_bytes`] and [`Index::from_bytes`] keep
-//! the result; loading it touches little of it, so a Lambda completes for what a selection asks.
+//! [`Index::from_manifest`] streams a manifest of schema v9 to v12 (dbt 1.5 and later, dbt 2.x). It keeps what planning
+//! needs: nodes, edges, tags, relations, the locations of sources, and digests of everything that `state:` compares.
+//! [`Index::to_bytes`] and [`Index::from_bytes`] store the index. Loading decodes little of it, so a Lambda function
+//! spends time only on what a selection reads.
 //!
-//! Deliberately absent: no file system, no clock, no dbt version's quirks (those are in landfall-select), no code or descriptions.
+//! Deliberately absent: file system, clock, the differences between dbt versions (landfall-select has them), and the
+//! text of code and descriptions.
 
 mod config_facts;
 mod edges;

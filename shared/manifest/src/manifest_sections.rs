@@ -1,15 +1,15 @@
-//! The manifest's sections, in whatever order they come.
+//! Reads the sections of a manifest, in any order, into the builder of an index.
 
 use serde_json::value::RawValue;
 
 use crate::error::ManifestError;
 use crate::index_builder::Builder;
-use crate::manifest_stream::{Input, ManifestStream};
+use crate::manifest_stream::{ByteSource, ManifestStream};
 use crate::raw_entries::{RawMacro, RawMetadata, RawNode};
 use crate::resource_type::ResourceType;
 
 /// Reads the whole manifest into `builder`.
-pub(crate) fn read_manifest<I: Input>(
+pub(crate) fn read_manifest<I: ByteSource>(
     stream: &mut ManifestStream<I>,
     builder: &mut Builder,
 ) -> Result<(), ManifestError> {
@@ -60,8 +60,8 @@ pub(crate) fn read_manifest<I: Input>(
     }
 }
 
-/// Names what is there if it cannot be a manifest at all.
-fn check_beginning<I: Input>(stream: &mut ManifestStream<I>) -> Result<(), ManifestError> {
+/// Refuses a file whose first byte shows that it is no manifest, and names what it is.
+fn check_beginning<I: ByteSource>(stream: &mut ManifestStream<I>) -> Result<(), ManifestError> {
     let first = match stream.peek() {
         Err(ManifestError::Truncated { offset, .. }) => {
             let found = if offset == 0 { "an empty file".to_owned() } else { format!("a file of {offset} blanks") };
@@ -72,15 +72,15 @@ fn check_beginning<I: Input>(stream: &mut ManifestStream<I>) -> Result<(), Manif
     let found = match first {
         b'{' => return Ok(()),
         b'[' => "a JSON list".to_owned(),
-        0x1f => "a gzip file; unpack it first".to_owned(),
-        0x28 => "what may be a zstd file; unpack it first".to_owned(),
-        b'P' => "what may be a zip file".to_owned(),
-        byte => format!("a file that begins with byte 0x{byte:02x}"),
+        0x1f => "a gzip file".to_owned(),
+        0x28 => "probably a zstd file".to_owned(),
+        b'P' => "probably a zip file".to_owned(),
+        byte => format!("a file that starts with byte 0x{byte:02x}"),
     };
     Err(ManifestError::NotAManifest { found })
 }
 
-fn nodes<I: Input>(
+fn nodes<I: ByteSource>(
     stream: &mut ManifestStream<I>,
     builder: &mut Builder,
     section: &str,
@@ -93,8 +93,8 @@ fn nodes<I: Input>(
     })
 }
 
-/// Goes through a section of the form `{unique_id: entry}`; null counts as empty.
-fn entries<I: Input>(
+/// Calls `each` for every entry of a section of the form `{unique_id: entry}`. Null counts as empty.
+fn entries<I: ByteSource>(
     stream: &mut ManifestStream<I>,
     section: &str,
     mut each: impl FnMut(&str, &str) -> Result<(), String>,

@@ -1,24 +1,24 @@
-//! Walks the top of a manifest and hands out one entry at a time, from a slice or from a reader.
+//! Reads the top levels of a manifest and hands out one entry at a time, from memory or from a reader.
 
 use std::io::Read;
 
 use crate::error::ManifestError;
 use crate::json_scanner::Scanner;
 
-/// A single entry larger than this is refused: dbt writes kilobytes, hostile files write gigabytes.
+/// The largest entry that is read, in bytes. dbt writes kilobytes; only a hostile file holds more than this.
 const MAX_ENTRY: usize = 256 << 20;
 const CHUNK: usize = 1 << 20;
 
-/// Bytes that can be looked at, used up, and asked for more.
-pub(crate) trait Input {
+/// A source of bytes: a window that can be read, shortened at its front and refilled.
+pub(crate) trait ByteSource {
     fn data(&self) -> &[u8];
     fn advance(&mut self, count: usize);
-    /// Gets more bytes; false at the end of the input.
+    /// Appends more bytes to the window. Returns false at the end of the input.
     fn fill(&mut self) -> Result<bool, ManifestError>;
     fn offset(&self) -> u64;
 }
 
-/// A manifest that is in memory already.
+/// A manifest that is in memory.
 pub(crate) struct SliceInput<'a> {
     rest: &'a [u8],
     offset: u64,
@@ -30,7 +30,7 @@ impl<'a> SliceInput<'a> {
     }
 }
 
-impl Input for SliceInput<'_> {
+impl ByteSource for SliceInput<'_> {
     fn data(&self) -> &[u8] {
         self.rest
     }
@@ -49,7 +49,7 @@ impl Input for SliceInput<'_> {
     }
 }
 
-/// A manifest that is read in pieces; holds one entry at a time.
+/// A manifest that is read in pieces. The buffer holds at least the current entry.
 pub(crate) struct ReadInput<R> {
     reader: R,
     buffer: Vec<u8>,
@@ -64,7 +64,7 @@ impl<R: Read> ReadInput<R> {
     }
 }
 
-impl<R: Read> Input for ReadInput<R> {
+impl<R: Read> ByteSource for ReadInput<R> {
     fn data(&self) -> &[u8] {
         self.buffer.get(self.start..).unwrap_or_default()
     }
@@ -98,18 +98,18 @@ impl<R: Read> Input for ReadInput<R> {
     }
 }
 
-/// A position in the manifest.
+/// A position in the JSON of a manifest.
 pub(crate) struct ManifestStream<I> {
     input: I,
     place: String,
 }
 
-impl<I: Input> ManifestStream<I> {
+impl<I: ByteSource> ManifestStream<I> {
     pub(crate) fn new(input: I) -> Self {
         Self { input, place: "the first byte".to_owned() }
     }
 
-    /// Goes through the entries of the object that begins here. `each` must use up the value.
+    /// Calls `each` for every key of the object that starts here. `each` must consume the value.
     pub(crate) fn object(
         &mut self,
         what: &str,
@@ -138,22 +138,22 @@ impl<I: Input> ManifestStream<I> {
         }
     }
 
-    /// Gives the value that begins here to `use_it`, whole.
+    /// Reads the whole value that starts here and passes it to `parse`.
     pub(crate) fn value<T>(
         &mut self,
         place: impl FnOnce() -> String,
-        use_it: impl FnOnce(&str) -> Result<T, String>,
+        parse: impl FnOnce(&str) -> Result<T, String>,
     ) -> Result<T, ManifestError> {
         let mut scanner = Scanner::default();
         let mut scanned = 0;
         let length = loop {
-            let fresh = self.input.data().get(scanned..).unwrap_or_default();
-            if let Some(end) = scanner.feed(fresh) {
+            let unread = self.input.data().get(scanned..).unwrap_or_default();
+            if let Some(end) = scanner.feed(unread) {
                 break scanned + end;
             }
-            scanned += fresh.len();
+            scanned += unread.len();
             if scanned > MAX_ENTRY {
-                return Err(ManifestError::TooLarge { what: format!("{} is over {MAX_ENTRY} bytes", place()) });
+                return Err(ManifestError::TooLarge { what: format!("{} is larger than {MAX_ENTRY} bytes", place()) });
             }
             if !self.input.fill()? {
                 if scanner.complete_at_end() {
@@ -162,14 +162,14 @@ impl<I: Input> ManifestStream<I> {
                 return Err(ManifestError::Truncated { offset: self.input.offset(), inside: place() });
             }
         };
-        // Looked at once as a whole, which is faster than string by string within `serde_json`.
+        // Checking all of it for UTF-8 at once is faster than string by string within `serde_json`.
         let entry = std::str::from_utf8(self.input.data().get(..length).unwrap_or_default());
-        let result = entry.map_err(|error| error.to_string()).and_then(use_it);
+        let result = entry.map_err(|error| error.to_string()).and_then(parse);
         self.input.advance(length);
         result.map_err(|message| ManifestError::Malformed { place: place(), message })
     }
 
-    /// Passes over the value that begins here without holding it.
+    /// Skips the value that starts here without keeping it in memory.
     pub(crate) fn skip(&mut self, what: &str) -> Result<(), ManifestError> {
         let mut scanner = Scanner::default();
         loop {
@@ -185,7 +185,7 @@ impl<I: Input> ManifestStream<I> {
         }
     }
 
-    /// Passes over `null` if it is here.
+    /// Skips `null` if it is the next value, and returns whether it was.
     pub(crate) fn null(&mut self, what: &str) -> Result<bool, ManifestError> {
         if self.peek()? == b'n' {
             self.skip(what)?;
@@ -194,7 +194,7 @@ impl<I: Input> ManifestStream<I> {
         Ok(false)
     }
 
-    /// Checks that nothing but blanks follows.
+    /// Checks that only blanks follow.
     pub(crate) fn end(&mut self) -> Result<(), ManifestError> {
         loop {
             let blanks = self.input.data().iter().take_while(|byte| byte.is_ascii_whitespace()).count();
@@ -208,7 +208,7 @@ impl<I: Input> ManifestStream<I> {
         }
     }
 
-    /// The next byte that is not blank, not used up.
+    /// Returns the next byte that is not blank, without consuming it.
     pub(crate) fn peek(&mut self) -> Result<u8, ManifestError> {
         loop {
             let data = self.input.data();

@@ -1,13 +1,13 @@
-//! The part of the index that is small and read once: metadata, selectors, disabled nodes.
+//! The part of the index that is stored as JSON: metadata, selectors and disabled nodes.
 
 use serde::{Deserialize, Serialize};
 
-/// The manifest's own `metadata`.
+/// The `metadata` of a manifest.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Metadata {
-    /// The root project's name; manifests of dbt 1.5 lack it.
+    /// The name of the root project. Manifests of dbt 1.5 lack it.
     pub project_name: Option<String>,
-    /// The package of the root project, also where the name is not written: found by `project_id`.
+    /// The package of the root project. Where the manifest lacks the name, it is the package that matches `project_id`.
     pub root_package: Option<String>,
     /// The adapter, such as `duckdb` or `snowflake`.
     pub adapter_type: Option<String>,
@@ -15,35 +15,35 @@ pub struct Metadata {
     pub dbt_version: Option<String>,
     /// The schema's URL, such as `https://schemas.getdbt.com/dbt/manifest/v12.json`.
     pub dbt_schema_version: String,
-    /// When it was written, RFC 3339.
+    /// The time at which the manifest was written, in RFC 3339.
     pub generated_at: Option<String>,
     /// The id of the dbt invocation that wrote it.
     pub invocation_id: Option<String>,
 }
 
+/// The facts that `state:` uses about a node under `disabled` in the manifest.
 #[expect(clippy::struct_excessive_bools, reason = "four facts, none of which rules another out")]
-/// A node that the manifest lists under `disabled`, as far as `state:` asks for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Disabled {
-    /// Its unique id.
+    /// The unique id of the node.
     pub unique_id: String,
-    /// Whether it is a model.
+    /// Whether the node is a model.
     pub model: bool,
-    /// Whether it is versioned.
+    /// Whether the model has a version.
     pub versioned: bool,
-    /// Whether its contract is enforced.
+    /// Whether the contract of the model is enforced.
     pub contract_enforced: bool,
-    /// Its `config.enabled`.
+    /// The value of `config.enabled`.
     pub enabled: bool,
-    /// Its deprecation date, as written.
+    /// The deprecation date, as written.
     pub deprecation_date: Option<String>,
 }
 
-/// What is stored as JSON.
+/// The part of the index that is stored as JSON.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Document {
     pub(crate) metadata: Metadata,
-    /// The manifest's `selectors`, as written.
+    /// The JSON text of `selectors`, as written.
     pub(crate) selectors: Option<String>,
     pub(crate) disabled: Vec<Disabled>,
 }

@@ -1,6 +1,7 @@
-//! Digests of JSON values that are equal exactly when Python calls the values equal.
+//! Digests of JSON values that are equal exactly if the values are equal in Python.
 //!
-//! `state:` compares configurations as Python compares dictionaries: the order of keys does not matter, `1 == 1.0 == True`.
+//! `state:` compares configs as Python compares dictionaries: the order of keys does not matter, and `1 == 1.0 ==
+//! True`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,7 +10,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-/// What a digest was made of, as far as a default may stand for it.
+/// The kind of value that a digest was made from, for fields where dbt fills in a default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shape {
     Null,
@@ -17,25 +18,26 @@ enum Shape {
     Other,
 }
 
-/// The digest of one value. With `LEAN`, entries of a mapping that are null or false count as absent: dbt fills absent fields of its
-/// dataclasses with those, and older versions left them out.
+/// The digest of one value. If `LEAN`, entries of a mapping that are null or false count as absent: dbt fills absent
+/// fields of its dataclasses with them, and older versions of dbt did not write them.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PythonDigest<const LEAN: bool> {
     pub(crate) hash: u64,
     shape: Shape,
 }
 
-/// The digest of a value compared as Python compares it.
+/// Returns a digest that is equal for values that are equal in Python.
 pub(crate) fn digest(raw: &RawValue) -> u64 {
     serde_json::from_str::<PythonDigest<false>>(raw.get()).map_or(0, |digest| digest.hash)
 }
 
-/// The digest of a dataclass's value, in which null, false and absent are one.
+/// Returns the digest of a dataclass of dbt, in which null, false and absent fields are equal.
 pub(crate) fn lean_digest(raw: Option<&RawValue>) -> u64 {
     raw.and_then(|raw| serde_json::from_str::<PythonDigest<true>>(raw.get()).ok()).map_or(NULL, |digest| digest.hash)
 }
 
-/// The digest of the config of a semantic model or saved query, which dbt compares as a whole after filling defaults in.
+/// Returns the digest of the config of a semantic model or saved query. dbt compares the whole config after it has
+/// filled in the defaults.
 pub(crate) fn config_digest(raw: Option<&RawValue>) -> u64 {
     let Some(raw) = raw else { return 0 };
     let Ok(entries) = serde_json::from_str::<BTreeMap<String, &RawValue>>(raw.get()) else { return 0 };
@@ -50,7 +52,8 @@ pub(crate) fn config_digest(raw: Option<&RawValue>) -> u64 {
         .fold(0, u64::wrapping_add)
 }
 
-/// The digest of a source's freshness rules: null is no rule at all, an absent threshold is an empty one.
+/// Returns the digest of the freshness rules of a source. Null means no rule, and an absent threshold equals an empty
+/// one.
 pub(crate) fn freshness_digest(raw: Option<&RawValue>) -> u64 {
     let Some(raw) = raw.filter(|raw| raw.get() != "null") else { return NULL };
     let Ok(entries) = serde_json::from_str::<BTreeMap<String, &RawValue>>(raw.get()) else { return digest(raw) };
@@ -62,14 +65,15 @@ pub(crate) fn freshness_digest(raw: Option<&RawValue>) -> u64 {
     join(&[threshold("warn_after"), threshold("error_after"), lean_digest(entries.get("filter").copied())])
 }
 
-/// The digest of the parts of a saved query's parameters that dbt compares.
+/// Returns the digest of the parameters of a saved query that dbt compares.
 pub(crate) fn query_digest(raw: Option<&RawValue>) -> u64 {
     let entries: BTreeMap<String, &RawValue> =
         raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
     join(&["metrics", "group_by", "where"].map(|key| lean_digest(entries.get(key).copied())))
 }
 
-/// The digest of the parts of a saved query's exports that dbt compares: names and three keys of the unrendered config, in order.
+/// Returns the digest of the exports of a saved query: their names and three keys of the unrendered config, in order.
+/// dbt compares nothing else of them.
 pub(crate) fn exports_digest(raw: Option<&RawValue>) -> u64 {
     type Entry<'a> = BTreeMap<String, &'a RawValue>;
     let exports: Vec<Entry<'_>> = raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
@@ -87,17 +91,17 @@ pub(crate) fn exports_digest(raw: Option<&RawValue>) -> u64 {
     join(&digests)
 }
 
-/// Joins digests in order.
+/// Joins digests to one that depends on their order.
 pub(crate) fn join(parts: &[u64]) -> u64 {
     parts.iter().fold(0x5eed, |sum, part| xxh3_64_with_seed(&part.to_le_bytes(), sum))
 }
 
-/// The digest of one entry of a mapping; entries are added up, so that their order does not matter.
+/// Returns the digest of one entry of a mapping. The digests of the entries are added, so their order does not matter.
 pub(crate) fn entry(key: &str, value: u64) -> u64 {
     xxh3_64_with_seed(key.as_bytes(), value)
 }
 
-/// The digest of an optional string.
+/// Returns the digest of an optional string.
 pub(crate) fn text(value: Option<&str>) -> u64 {
     value.map_or(NULL, |value| xxh3_64_with_seed(value.as_bytes(), TEXT))
 }
@@ -143,7 +147,7 @@ impl<'de, const LEAN: bool> Visitor<'de> for PythonDigestVisitor<LEAN> {
         Ok(if value { digest } else { PythonDigest { shape: Shape::False, ..digest } })
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "the loss is looked for")]
+    #[expect(clippy::cast_precision_loss, reason = "the comparison after the cast finds the loss")]
     fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
         let float = value as f64;
         if float as i64 == value && float.abs() < 9.0e18 {
@@ -152,7 +156,11 @@ impl<'de, const LEAN: bool> Visitor<'de> for PythonDigestVisitor<LEAN> {
         Ok(PythonDigest::other(xxh3_64_with_seed(&value.to_le_bytes(), NUMBER)))
     }
 
-    #[expect(clippy::cast_precision_loss, clippy::cast_sign_loss, reason = "the loss is looked for")]
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        reason = "the comparison after the cast finds the loss"
+    )]
     fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
         let float = value as f64;
         if float as u64 == value && float < 9.0e18 {
@@ -189,7 +197,7 @@ impl<'de, const LEAN: bool> Visitor<'de> for PythonDigestVisitor<LEAN> {
     }
 }
 
-/// A key of which only the digest is kept.
+/// The digest of a key.
 struct Key(u64);
 
 impl<'de> Deserialize<'de> for Key {
@@ -213,27 +221,27 @@ mod tests {
     use super::{digest, lean_digest};
     use serde_json::value::RawValue;
 
-    fn of(text: &str) -> u64 {
+    fn digest_of(text: &str) -> u64 {
         digest(&RawValue::from_string(text.to_owned()).unwrap())
     }
 
-    fn lean(text: &str) -> u64 {
+    fn lean_digest_of(text: &str) -> u64 {
         lean_digest(Some(&RawValue::from_string(text.to_owned()).unwrap()))
     }
 
     #[test]
-    fn values_that_python_calls_equal_have_one_digest() {
-        assert_eq!(of(r#"{"a":1,"b":[true,null]}"#), of(r#"{ "b": [1.0, null], "a": true }"#));
-        assert_ne!(of("[1,2]"), of("[2,1]"));
-        assert_ne!(of(r#""1""#), of("1"));
-        assert_ne!(of(r#"{"a":null}"#), of("{}"));
-        assert_ne!(of("9007199254740993"), of("9007199254740992"));
-        assert_ne!(of(r#"{"a":{"b":1}}"#), of(r#"{"b":{"a":1}}"#));
+    fn values_that_are_equal_in_python_have_the_same_digest() {
+        assert_eq!(digest_of(r#"{"a":1,"b":[true,null]}"#), digest_of(r#"{ "b": [1.0, null], "a": true }"#));
+        assert_ne!(digest_of("[1,2]"), digest_of("[2,1]"));
+        assert_ne!(digest_of(r#""1""#), digest_of("1"));
+        assert_ne!(digest_of(r#"{"a":null}"#), digest_of("{}"));
+        assert_ne!(digest_of("9007199254740993"), digest_of("9007199254740992"));
+        assert_ne!(digest_of(r#"{"a":{"b":1}}"#), digest_of(r#"{"b":{"a":1}}"#));
     }
 
     #[test]
     fn a_dataclass_field_may_be_absent() {
-        assert_eq!(lean(r#"{"a":null,"b":[{"c":false}]}"#), lean(r#"{"b":[{}]}"#));
-        assert_ne!(lean(r#"{"a":""}"#), lean("{}"));
+        assert_eq!(lean_digest_of(r#"{"a":null,"b":[{"c":false}]}"#), lean_digest_of(r#"{"b":[{}]}"#));
+        assert_ne!(lean_digest_of(r#"{"a":""}"#), lean_digest_of("{}"));
     }
 }

@@ -1,7 +1,8 @@
-//! The manifest's entries as dbt writes them, with only the fields that are used.
+//! The entries of a manifest as dbt writes them, with only the fields that the index uses.
 //!
-//! One struct stands for every kind of node: a field that a kind lacks is simply absent. Field by field:
-//! <https://schemas.getdbt.com/dbt/manifest/v12/index.html>; v9 to v11 differ in nothing that is used here but where noted.
+//! One struct serves every resource type; fields that a type lacks are absent. The fields are described at
+//! <https://schemas.getdbt.com/dbt/manifest/v12/index.html>. In the fields used here, v9 to v11 differ only where
+//! noted.
 
 use std::fmt;
 
@@ -57,7 +58,7 @@ pub(crate) struct RawColumn<'a> {
     pub(crate) constraints: Option<&'a RawValue>,
 }
 
-/// Columns in the order of the file.
+/// The columns of a node, in the order of the file.
 #[derive(Debug, Default)]
 pub(crate) struct RawColumns<'a>(pub(crate) Vec<(Text<'a>, RawColumn<'a>)>);
 
@@ -81,7 +82,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for RawColumns<'a> {
     }
 }
 
-/// One entry of `nodes`, `sources`, `exposures`, `metrics`, `semantic_models`, `saved_queries`, `unit_tests` or `functions`.
+/// One entry of `nodes`, `sources`, `exposures`, `metrics`, `semantic_models`, `saved_queries`, `unit_tests` or
+/// `functions`.
 #[derive(Debug, Deserialize)]
 pub(crate) struct RawNode<'a> {
     #[serde(borrow)]
@@ -117,7 +119,7 @@ pub(crate) struct RawNode<'a> {
     #[serde(borrow)]
     pub(crate) relation_name: Option<Text<'a>>,
 
-    // Code and what `state:` compares. Before dbt 1.3 the code was called raw_sql.
+    // Code and other fields that `state:` compares. Before dbt 1.3, the code was named raw_sql.
     #[serde(alias = "raw_sql")]
     pub(crate) raw_code: Option<HashedText>,
     #[serde(borrow)]
@@ -204,7 +206,7 @@ pub(crate) struct RawMacro<'a> {
     pub(crate) depends_on: Option<RawDependsOn<'a>>,
 }
 
-/// What is read of a node's `config`.
+/// The `config` of a node.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct RawConfig<'a> {
     #[serde(borrow, default)]
@@ -257,7 +259,7 @@ pub(crate) struct RawExternal<'a> {
     pub(crate) location: Untyped<'a>,
 }
 
-/// Reads an optional mapping that people fill as they like: anything else counts as absent.
+/// Reads an optional mapping whose content dbt does not check. Any other value counts as absent.
 pub(crate) fn lenient<'a, T: Deserialize<'a> + Default>(raw: Option<&'a RawValue>) -> T {
     raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
 }

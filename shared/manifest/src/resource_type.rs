@@ -1,55 +1,55 @@
-//! The kinds of things that a manifest names.
+//! The resource types of dbt.
 
-/// dbt's resource types, by the names of `--resource-type` and `resource_type:`
+/// A resource type of dbt, by the names of `--resource-type` and `resource_type:`
 /// (<https://docs.getdbt.com/reference/node-selection/methods#resource_type>).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 #[repr(u8)]
 pub enum ResourceType {
-    /// A model.
+    /// A model, including its versions.
     Model = 0,
-    /// An analysis.
+    /// An analysis, which dbt compiles and never runs.
     Analysis = 1,
     /// A data test, generic or singular.
     Test = 2,
-    /// A snapshot.
+    /// A snapshot of a table over time.
     Snapshot = 3,
     /// An `on-run-start` or `on-run-end` hook.
     Operation = 4,
-    /// A seed.
+    /// A seed, loaded from a CSV file.
     Seed = 5,
-    /// A statement given on the command line.
+    /// A statement from the command line (`dbt show --inline`).
     SqlOperation = 6,
     /// A source table.
     Source = 7,
-    /// An exposure.
+    /// An exposure, such as a dashboard.
     Exposure = 8,
-    /// A metric.
+    /// A metric of the semantic layer.
     Metric = 9,
-    /// A saved query.
+    /// A saved query of the semantic layer.
     SavedQuery = 10,
-    /// A semantic model.
+    /// A semantic model of the semantic layer.
     SemanticModel = 11,
-    /// A unit test.
+    /// A unit test of a model.
     UnitTest = 12,
     /// A user-defined function.
     Function = 13,
-    /// A macro: known by name, never a node.
+    /// A macro, which is never a node.
     Macro = 14,
-    /// A documentation block: known by name, never a node.
+    /// A documentation block, which is never a node.
     Doc = 15,
-    /// A group: known by name, never a node.
+    /// A group, which is never a node.
     Group = 16,
-    /// A unit test's fixture: known by name, never a node.
+    /// A fixture of a unit test, which is never a node.
     Fixture = 17,
-    /// An RPC call of old dbt versions: known by name, never a node.
+    /// An RPC call of old dbt versions, which is never a node.
     Rpc = 18,
-    /// A type that this version does not know; it is kept and only found by its name, tags or path.
+    /// A type that this version does not know. Such nodes are found only by name, tags or path.
     Unknown = 19,
 }
 
 impl ResourceType {
-    /// Every type that dbt has a name for.
+    /// All types that dbt has a name for.
     pub const ALL: [Self; 19] = [
         Self::Model,
         Self::Analysis,
@@ -72,7 +72,7 @@ impl ResourceType {
         Self::Rpc,
     ];
 
-    /// dbt's name for it, as in `resource_type` of the manifest.
+    /// The name of the type, as in `resource_type` of the manifest.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Model => "model",
@@ -98,12 +98,12 @@ impl ResourceType {
         }
     }
 
-    /// The type of that name, exactly as dbt spells it.
+    /// The type with that name, exactly as dbt spells it.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
 
-    /// Whether it is built or run as a node of the manifest's `nodes`.
+    /// Whether nodes of this type are under `nodes` in the manifest.
     pub fn is_parsed_node(self) -> bool {
         matches!(
             self,
@@ -118,7 +118,7 @@ impl ResourceType {
         )
     }
 
-    /// Whether selection may add it because its parents were selected
+    /// Whether selection may add nodes of this type because their parents are selected
     /// (<https://docs.getdbt.com/reference/node-selection/test-selection-examples#indirect-selection>).
     pub fn is_test(self) -> bool {
         matches!(self, Self::Test | Self::UnitTest)

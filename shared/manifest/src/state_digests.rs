@@ -1,19 +1,25 @@
-//! What `state:` compares of each kind of node, as digests, and the few values that it compares as they are.
+//! The facts about a node that `state:` compares: most as digests, a few as values.
 
 use serde_json::value::RawValue;
 
 use crate::config_facts::Unrendered;
-use crate::index_layout::Digest;
+use crate::index_layout::DigestColumn;
 use crate::json_text::Text;
 use crate::python_equality::{self, NULL, digest, join, lean_digest};
 use crate::raw_entries::{RawColumns, RawNode};
 use crate::resource_type::ResourceType;
 use crate::untyped_json::Untyped;
 
-/// What `state:` compares, kind by kind (<https://docs.getdbt.com/reference/node-selection/state-selection>).
-pub(crate) fn of(kind: ResourceType, raw: &RawNode<'_>, code: u64, unrendered: &Unrendered) -> [u64; Digest::COUNT] {
-    let of = |raw: Option<&RawValue>| raw.map_or(NULL, digest);
-    let untyped_json = |value: &Untyped<'_>| python_equality::text(value.text());
+/// Returns the digests that `state:` compares for this resource type
+/// (<https://docs.getdbt.com/reference/node-selection/state-selection>).
+pub(crate) fn digests_of(
+    kind: ResourceType,
+    raw: &RawNode<'_>,
+    code: u64,
+    unrendered: &Unrendered,
+) -> [u64; DigestColumn::COUNT] {
+    let optional = |raw: Option<&RawValue>| raw.map_or(NULL, digest);
+    let untyped = |value: &Untyped<'_>| python_equality::text(value.text());
     let text = |value: &Option<Text<'_>>| python_equality::text(value.as_ref().map(|value| value.0.as_ref()));
     let description = raw.description.map_or(NULL, |description| description.hash);
     let config = match kind {
@@ -23,7 +29,7 @@ pub(crate) fn of(kind: ResourceType, raw: &RawNode<'_>, code: u64, unrendered: &
         ResourceType::SemanticModel | ResourceType::SavedQuery => python_equality::config_digest(raw.config),
         _ => unrendered.node,
     };
-    let body = if kind == ResourceType::Seed { of(raw.checksum) } else { code };
+    let body = if kind == ResourceType::Seed { optional(raw.checksum) } else { code };
     let relation = if kind == ResourceType::Source {
         join(&[text(&raw.database), text(&raw.schema), text(&raw.identifier)])
     } else {
@@ -38,7 +44,7 @@ pub(crate) fn of(kind: ResourceType, raw: &RawNode<'_>, code: u64, unrendered: &
         ResourceType::Source => join(&[
             lean_digest(raw.quoting),
             python_equality::freshness_digest(raw.freshness),
-            untyped_json(&raw.loaded_at_field),
+            untyped(&raw.loaded_at_field),
             raw.external.filter(|external| external.get() != "null").map_or(NULL, |_| lean_digest(raw.external)),
         ]),
         ResourceType::Exposure => {
@@ -54,49 +60,49 @@ pub(crate) fn of(kind: ResourceType, raw: &RawNode<'_>, code: u64, unrendered: &
             parents.dedup();
             let parents: Vec<u64> = parents.into_iter().map(|parent| python_equality::text(Some(parent))).collect();
             join(&[
-                of(raw.kind),
+                optional(raw.kind),
                 lean_digest(raw.owner),
-                of(raw.maturity),
-                of(raw.url),
+                optional(raw.maturity),
+                optional(raw.url),
                 description,
-                of(raw.label),
+                optional(raw.label),
                 join(&parents),
             ])
         }
-        ResourceType::Metric => join(&[of(raw.kind), description, of(raw.label)]),
+        ResourceType::Metric => join(&[optional(raw.kind), description, optional(raw.label)]),
         ResourceType::SemanticModel => join(&[
-            of(raw.model),
+            optional(raw.model),
             description,
             raw.defaults.filter(|defaults| defaults.get() != "null").map_or(NULL, |_| lean_digest(raw.defaults)),
             lean_digest(raw.entities),
             lean_digest(raw.dimensions),
             lean_digest(raw.measures),
-            of(raw.primary_entity),
-            of(raw.group),
+            optional(raw.primary_entity),
+            optional(raw.group),
         ]),
         ResourceType::SavedQuery => join(&[
             python_equality::query_digest(raw.query_params),
             description,
-            of(raw.label),
-            of(raw.group),
+            optional(raw.label),
+            optional(raw.group),
             python_equality::exports_digest(raw.exports),
             join(&raw.tags.texts().into_iter().map(|tag| python_equality::text(Some(tag))).collect::<Vec<_>>()),
         ]),
-        ResourceType::UnitTest => of(raw.checksum),
+        ResourceType::UnitTest => optional(raw.checksum),
         ResourceType::Function => join(&[lean_digest(raw.arguments), lean_digest(raw.returns)]),
         _ => 0,
     };
     let unrendered_relation =
-        join(&[untyped_json(&raw.unrendered_database), untyped_json(&raw.unrendered_schema), text(&raw.identifier)]);
-    let mut digests = [0; Digest::COUNT];
+        join(&[untyped(&raw.unrendered_database), untyped(&raw.unrendered_schema), text(&raw.identifier)]);
+    let mut digests = [0; DigestColumn::COUNT];
     for (which, value) in [
-        (Digest::Body, body),
-        (Digest::Config, config),
-        (Digest::Relation, relation),
-        (Digest::UnrenderedRelation, unrendered_relation),
-        (Digest::Description, description),
-        (Digest::ColumnDescriptions, column_descriptions(raw.columns.as_ref())),
-        (Digest::Contents, contents),
+        (DigestColumn::Body, body),
+        (DigestColumn::Config, config),
+        (DigestColumn::Relation, relation),
+        (DigestColumn::UnrenderedRelation, unrendered_relation),
+        (DigestColumn::Description, description),
+        (DigestColumn::ColumnDescriptions, column_descriptions(raw.columns.as_ref())),
+        (DigestColumn::Contents, contents),
     ] {
         if let Some(slot) = digests.get_mut(which as usize) {
             *slot = value;
@@ -105,7 +111,7 @@ pub(crate) fn of(kind: ResourceType, raw: &RawNode<'_>, code: u64, unrendered: &
     digests
 }
 
-/// A version as JSON, numbers in one form; none for null.
+/// A version as JSON text, in which equal numbers have one form. None for null.
 pub(crate) fn version(raw: Option<&RawValue>) -> Option<String> {
     let text = raw?.get();
     if text == "null" {
@@ -117,7 +123,7 @@ pub(crate) fn version(raw: Option<&RawValue>) -> Option<String> {
     }
 }
 
-/// A model's access; dbt's default where an old manifest is silent.
+/// The access of a model. Old manifests lack it where it is dbt's default.
 pub(crate) fn access_of<'a>(raw: &'a RawNode<'_>) -> &'a str {
     raw.access.text().unwrap_or("protected")
 }
@@ -131,7 +137,7 @@ fn column_descriptions(columns: Option<&RawColumns<'_>>) -> u64 {
         .fold(0, u64::wrapping_add)
 }
 
-/// An enforced contract, as far as a later one is compared with it.
+/// The parts of an enforced contract that are compared with a later contract, as JSON text.
 pub(crate) fn contract_json(raw: &RawNode<'_>) -> String {
     let columns: serde_json::Map<String, serde_json::Value> = raw
         .columns

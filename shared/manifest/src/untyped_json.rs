@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// Any JSON value, of which only what selection and S3 mapping ask for is kept.
+/// Any JSON value, with the facts that selection and S3 mapping use.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) enum Untyped<'a> {
     #[default]
@@ -13,14 +13,14 @@ pub(crate) enum Untyped<'a> {
     Bool(bool),
     Number(f64),
     Text(Cow<'a, str>),
-    /// The strings of a list, and whether the list held anything at all.
+    /// The strings of a list, and whether the list has any items.
     List(Vec<Cow<'a, str>>, bool),
-    /// A mapping, and whether it held anything.
+    /// A mapping, and whether it has any entries.
     Map(bool),
 }
 
 impl Untyped<'_> {
-    /// The string, if it is one.
+    /// Returns the string, if the value is one.
     pub(crate) fn text(&self) -> Option<&str> {
         match self {
             Untyped::Text(text) => Some(text),
@@ -28,7 +28,7 @@ impl Untyped<'_> {
         }
     }
 
-    /// The string, or the strings of the list.
+    /// Returns the string, or the strings of the list.
     pub(crate) fn texts(&self) -> Vec<&str> {
         match self {
             Untyped::Text(text) => vec![text],
@@ -44,7 +44,7 @@ impl Untyped<'_> {
         }
     }
 
-    /// Python's `bool(value)`.
+    /// Whether Python considers the value true: `bool(value)`.
     pub(crate) fn truthy(&self) -> bool {
         match self {
             Untyped::Null => false,
@@ -70,11 +70,11 @@ impl<'de: 'a, 'a> Deserialize<'de> for Untyped<'a> {
             fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
                 Ok(Untyped::Bool(value))
             }
-            #[expect(clippy::cast_precision_loss, reason = "only zero or not is asked of it")]
+            #[expect(clippy::cast_precision_loss, reason = "only whether it is zero matters")]
             fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
                 Ok(Untyped::Number(value as f64))
             }
-            #[expect(clippy::cast_precision_loss, reason = "only zero or not is asked of it")]
+            #[expect(clippy::cast_precision_loss, reason = "only whether it is zero matters")]
             fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
                 Ok(Untyped::Number(value as f64))
             }

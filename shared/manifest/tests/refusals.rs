@@ -1,4 +1,4 @@
-//! What is no manifest or no index is refused in words that say what was found.
+//! Files that are no manifest or no index are refused with an error that names what was found.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -8,7 +8,7 @@ const V12: &str = "https://schemas.getdbt.com/dbt/manifest/v12.json";
 
 fn manifest(schema: &str) -> String {
     serde_json::json!({
-        "metadata": {"dbt_schema_version": schema, "project_name": "p", "unheard_of": [1]},
+        "metadata": {"dbt_schema_version": schema, "project_name": "p", "unknown_field": [1]},
         "nodes": {"model.p.a": {
             "resource_type": "model", "name": "a", "package_name": "p", "fqn": ["p", "a"], "tags": ["t\u{e9}"],
             "original_file_path": "models/a.sql", "raw_code": "select 1\n", "config": {"enabled": true},
@@ -33,7 +33,7 @@ fn refused(text: &str) -> ManifestError {
 }
 
 #[test]
-fn fields_that_no_one_knows_are_passed_over() {
+fn unknown_fields_are_ignored() {
     for schema in
         [V12, "https://schemas.getdbt.com/dbt/manifest/v9.json", "https://schemas.getdbt.com/dbt/manifest/v12.3.json"]
     {
@@ -47,7 +47,7 @@ fn fields_that_no_one_knows_are_passed_over() {
 }
 
 #[test]
-fn locations_come_in_the_order_in_which_they_bind() {
+fn locations_come_in_the_order_of_precedence() {
     let index = Index::from_slice(manifest(V12).as_bytes()).unwrap();
     let source = index.get("source.p.s.t").unwrap();
     let expected = ["s3://config/", "s3://meta/a", "s3://meta/b", "s3://external/"];
@@ -56,7 +56,7 @@ fn locations_come_in_the_order_in_which_they_bind() {
 }
 
 #[test]
-fn another_schema_is_named() {
+fn a_manifest_of_another_schema_is_refused_with_its_name() {
     let error = refused(&manifest("https://schemas.getdbt.com/dbt/manifest/v13.json"));
     assert!(matches!(&error, ManifestError::UnknownSchema { found } if found.ends_with("v13.json")), "{error}");
     let error = refused(&manifest("https://schemas.getdbt.com/dbt/catalog/v1.json"));
@@ -64,7 +64,7 @@ fn another_schema_is_named() {
 }
 
 #[test]
-fn what_is_no_manifest_is_said_to_be_what_it_is() {
+fn a_file_that_is_no_manifest_is_refused_with_what_it_is() {
     for (text, found) in [
         ("", "empty file"),
         ("  \n", "3 blanks"),
@@ -83,7 +83,7 @@ fn what_is_no_manifest_is_said_to_be_what_it_is() {
 }
 
 #[test]
-fn a_file_cut_anywhere_is_refused() {
+fn a_manifest_that_is_cut_short_is_refused() {
     let text = manifest(V12);
     for end in (1..text.len()).filter(|end| text.is_char_boundary(*end)) {
         let error = refused(&text[..end]);
@@ -92,7 +92,7 @@ fn a_file_cut_anywhere_is_refused() {
 }
 
 #[test]
-fn a_broken_entry_is_named() {
+fn a_malformed_entry_is_refused_with_its_unique_id() {
     let error = refused(&manifest(V12).replace("\"raw_code\":\"", "\"raw_code\":3,\"x\":\""));
     assert!(error.to_string().contains("\"nodes\" entry \"model.p.a\""), "{error}");
     let error = refused(&format!("{} x", manifest(V12)));
@@ -109,7 +109,7 @@ fn deep_nesting_does_not_overflow_the_stack() {
 }
 
 #[test]
-fn a_damaged_index_is_refused_wherever_the_damage_is() {
+fn an_index_with_any_byte_changed_or_missing_is_refused() {
     let bytes = Index::from_slice(manifest(V12).as_bytes()).unwrap().to_bytes();
     for at in 0..bytes.len() {
         let mut damaged = bytes.clone();

@@ -1,4 +1,4 @@
-//! Whether a model's contract changed, and whether the change breaks those who read it
+//! Compares the contracts of a model at two times and finds breaking changes
 //! (<https://docs.getdbt.com/reference/resource-configs/contract#detecting-breaking-changes>).
 
 use std::collections::BTreeMap;
@@ -7,13 +7,14 @@ use landfall_manifest::Node;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// What became of a contract.
+/// The result of comparing two contracts.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Verdict {
-    Same,
-    Changed,
-    /// Changed so that readers may break; each change in words.
-    Broken(Vec<String>),
+pub(crate) enum ContractChange {
+    None,
+    /// The contract changed, and no reader can break.
+    Compatible,
+    /// The contract has breaking changes. Each is described by a sentence.
+    Breaking(Vec<String>),
 }
 
 #[derive(Default, Deserialize)]
@@ -37,55 +38,55 @@ impl Contract {
     }
 }
 
-/// Compares the contracts of one model at two times.
-pub(crate) fn compare(old: Node<'_>, new: Node<'_>, adapter: &str) -> Verdict {
+/// Compares two contracts of one model. `adapter` determines which constraints the platform enforces.
+pub(crate) fn compare(old: Node<'_>, new: Node<'_>, adapter: &str) -> ContractChange {
     match (old.contract_enforced(), new.contract_enforced()) {
-        (false, false) => return Verdict::Same,
-        (false, true) => return Verdict::Changed,
-        (true, false) => return Verdict::Broken(vec!["it is no longer enforced".to_owned()]),
+        (false, false) => return ContractChange::None,
+        (false, true) => return ContractChange::Compatible,
+        (true, false) => return ContractChange::Breaking(vec!["it is no longer enforced".to_owned()]),
         (true, true) => {}
     }
     let (before, now) = (Contract::of(old), Contract::of(new));
     if before.checksum == now.checksum {
-        return Verdict::Same;
+        return ContractChange::None;
     }
     let was_table = is_table(old);
-    let mut broken = Vec::new();
+    let mut breaking = Vec::new();
     let mut column_constraints = false;
     for (name, column) in &before.columns {
         column_constraints |= column.constraints.as_ref().is_some_and(|constraints| !constraints.is_empty());
         let Some(other) = now.columns.get(name) else {
-            broken.push(format!("column {name} was removed"));
+            breaking.push(format!("column {name} was removed"));
             continue;
         };
         let (from, to) = (column.data_type.as_deref(), other.data_type.as_deref());
         if base_type(from) != base_type(to) {
-            broken.push(format!(
+            breaking.push(format!(
                 "column {name} changed from {} to {}",
                 from.unwrap_or("no type"),
                 to.unwrap_or("no type")
             ));
         }
         if was_table && lost_constraint(column.constraints.as_deref(), other.constraints.as_deref(), adapter) {
-            broken.push(format!("column {name} lost an enforced constraint"));
+            breaking.push(format!("column {name} lost an enforced constraint"));
         }
     }
     if was_table && lost_constraint(before.constraints.as_deref(), now.constraints.as_deref(), adapter) {
-        broken.push("an enforced constraint was removed".to_owned());
+        breaking.push("an enforced constraint was removed".to_owned());
     }
     let constraints = column_constraints || before.constraints.is_some_and(|constraints| !constraints.is_empty());
     if was_table && !is_table(new) && constraints {
-        broken.push("its materialization no longer enforces constraints".to_owned());
+        breaking.push("its materialization no longer enforces constraints".to_owned());
     }
-    if broken.is_empty() { Verdict::Changed } else { Verdict::Broken(broken) }
+    if breaking.is_empty() { ContractChange::Compatible } else { ContractChange::Breaking(breaking) }
 }
 
-/// Only tables enforce constraints.
+/// Whether the node is a table. Only tables enforce constraints.
 fn is_table(node: Node<'_>) -> bool {
     matches!(node.materialized(), Some("table" | "incremental"))
 }
 
-/// Sizes, precision and case of a type do not count.
+/// A type in lower case without size and precision, which are not compared.
 fn base_type(data_type: Option<&str>) -> Option<String> {
     data_type.map(|text| text.split('(').next().unwrap_or_default().trim().to_lowercase())
 }
@@ -98,7 +99,7 @@ fn lost_constraint(old: Option<&[Value]>, new: Option<&[Value]>, adapter: &str) 
     })
 }
 
-/// A constraint without the entries that say what is assumed anyway; older versions of dbt leave these out.
+/// A constraint without the entries that equal the defaults, which older versions of dbt do not write.
 fn essential(constraint: &Value) -> Value {
     let Some(entries) = constraint.as_object() else { return constraint.clone() };
     let kept = entries.iter().filter(|(key, value)| match value {
@@ -110,7 +111,7 @@ fn essential(constraint: &Value) -> Value {
     Value::Object(kept.map(|(key, value)| (key.clone(), value.clone())).collect())
 }
 
-/// Whether the platform itself enforces constraints of that type, by dbt's adapters
+/// Whether the platform enforces constraints of that type, according to the adapters of dbt
 /// (<https://docs.getdbt.com/reference/resource-properties/constraints>).
 fn is_enforced(adapter: &str, kind: &str) -> bool {
     match adapter {

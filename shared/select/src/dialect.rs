@@ -1,15 +1,17 @@
-//! Where dbt's versions select differently.
+//! The differences in selection between versions of dbt.
 
-/// The rules of one line of dbt versions. [`Dialect::default`] is dbt-core 1.11.16, which the conformance corpus was recorded from.
+/// The rules of a range of dbt versions. [`Dialect::default`] is dbt-core 1.11.16, with which the conformance corpus
+/// was recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Dialect {
-    /// Since 1.11.16 and 1.12.6 a wildcard without a dot (`stg_*`) also matches a node's name alone, however deep it lies.
+    /// Since 1.11.16 and 1.12.6, a wildcard without a dot (`stg_*`) also matches the name of a node in any folder.
     pub bare_wildcard_matches_name: bool,
-    /// Since 1.12 a definition that refers to another selector may come before it and may carry operators and `exclude` of its own,
-    /// and `selector:NAME` works on the command line.
+    /// Since 1.12, a definition that refers to another selector may come before that selector and may have operators
+    /// and `exclude` of its own, and `selector:NAME` works on the command line.
     pub selector_method: bool,
-    /// The project flag `state_modified_compare_more_unrendered_values`, which no manifest records: sources are compared as written, not as
-    /// rendered for a target (<https://docs.getdbt.com/reference/node-selection/state-comparison-caveats>).
+    /// The project flag `state_modified_compare_more_unrendered_values`, which the manifest does not contain: sources
+    /// are compared as written instead of as rendered for a target
+    /// (<https://docs.getdbt.com/reference/node-selection/state-comparison-caveats>).
     pub compare_unrendered_sources: bool,
 }
 
@@ -20,11 +22,11 @@ impl Default for Dialect {
 }
 
 impl Dialect {
-    /// The rules of the newest version known, 1.12.6.
+    /// The rules of the newest version that Landfall supports, 1.12.6.
     pub const NEWEST: Self =
         Self { bare_wildcard_matches_name: true, selector_method: true, compare_unrendered_sources: false };
 
-    /// The rules of that dbt version, such as `1.11.15`; those of the default for what is no version.
+    /// The rules of a dbt version such as `1.11.15`. For text that is no version, the default rules.
     pub fn of_version(version: &str) -> Self {
         let mut parts = version.split(|c: char| !c.is_ascii_digit()).map(|part| part.parse::<u32>().unwrap_or(0));
         let (Some(major), Some(minor)) = (parts.next(), parts.next()) else { return Self::default() };

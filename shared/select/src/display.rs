@@ -1,4 +1,4 @@
-//! How a selection prints: as it would be written on the command line.
+//! Prints a selection as it would be written on the command line.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ impl Criteria {
         }
     }
 
-    fn write(&self, out: &mut impl fmt::Write, method: bool) -> fmt::Result {
+    fn write(&self, out: &mut impl fmt::Write, with_method: bool) -> fmt::Result {
         if self.childrens_parents {
             out.write_char('@')?;
         }
@@ -25,7 +25,7 @@ impl Criteria {
             Some(Reach::Layers(layers)) => write!(out, "{layers}+")?,
             None => {}
         }
-        if method {
+        if with_method {
             out.write_str(self.method.as_str())?;
             for argument in &self.arguments {
                 write!(out, ".{argument}")?;
@@ -42,10 +42,10 @@ impl Criteria {
     }
 }
 
-/// As an operator would write it on the command line: the method is left out where dbt would choose it anyway.
+/// Writes the criteria as on the command line, without the method where dbt would choose it anyway.
 ///
-/// Parsing the text gives the same criteria again unless they came from selectors.yml and hold what the command line cannot express:
-/// spaces, commas, a trailing `+`, or a value that is no string.
+/// Parsing the text gives the same criteria again, unless they came from selectors.yml and the command line cannot
+/// express them: spaces, commas, a trailing `+`, or a value that is no string.
 impl fmt::Display for Criteria {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut short = String::new();
@@ -58,13 +58,13 @@ impl fmt::Display for Criteria {
 
 impl fmt::Display for Spec {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (group, between) = match self {
+        let (combination, between) = match self {
             Self::Criteria(criteria) => return criteria.fmt(formatter),
-            Self::Union(group) => (group, " "),
-            Self::Intersection(group) => (group, ","),
-            Self::Difference(group) => (group, " --exclude "),
+            Self::Union(combination) => (combination, " "),
+            Self::Intersection(combination) => (combination, ","),
+            Self::Difference(combination) => (combination, " --exclude "),
         };
-        for (number, part) in group.parts.iter().enumerate() {
+        for (number, part) in combination.parts.iter().enumerate() {
             if number > 0 {
                 formatter.write_str(between)?;
             }

@@ -1,57 +1,57 @@
-//! What dbt refuses, by dbt's own kinds.
+//! Why dbt refuses a selection, by the exceptions of dbt-core.
 
-/// Why a selection cannot be made. Each variant is one of the exceptions by which dbt-core refuses; [`SelectError::class`] names it.
+/// Why a selection is refused. Each variant corresponds to an exception of dbt-core; [`SelectError::class`] names it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SelectError {
-    /// The expression, or what it asks of the project, is wrong.
+    /// The expression is invalid, or it does not fit the project.
     #[error("{0}")]
     Runtime(String),
-    /// The method of an expression is not one of dbt's.
+    /// The expression names a method that dbt does not have.
     #[error("'{method}' is not a valid method name in \"{expression}\"; methods are {}", crate::method::Method::list())]
     InvalidMethod {
-        /// What stands before the colon.
+        /// The text before the colon.
         method: String,
-        /// The expression.
+        /// The whole expression.
         expression: String,
     },
-    /// An artifact that the method compares with is missing.
+    /// An artifact with which the method compares is missing.
     #[error("{0}")]
     Internal(String),
-    /// selectors.yml cannot be read or a definition in it is wrong.
+    /// The content of selectors.yml is invalid.
     #[error("selectors.yml: {0}")]
     Selectors(String),
-    /// A value that Python itself refuses.
+    /// A value is invalid in Python, such as an empty path pattern.
     #[error("{0}")]
     Value(String),
-    /// A path pattern that names nothing.
+    /// A path pattern has no components.
     #[error("{0}")]
     Index(String),
-    /// A path pattern that is not relative to the project.
+    /// A path pattern is absolute.
     #[error("{0}")]
     NotImplemented(String),
-    /// A value of a type that the method cannot compare.
+    /// A value has a type that the method cannot compare.
     #[error("{0}")]
     Type(String),
-    /// A value that the method cannot take apart, because it is no text.
+    /// A value is no text, and the method needs to split it.
     #[error("{0}")]
     Attribute(String),
-    /// selectors.yml is no YAML.
+    /// The text of selectors.yml is no YAML.
     #[error("selectors.yml: {0}")]
     Validation(String),
-    /// A versioned model with an enforced contract lost it.
+    /// A versioned model has a breaking change of its enforced contract.
     #[error("{0}")]
     ContractBreakingChange(String),
     /// A node uses a macro that does not exist.
     #[error("{0}")]
     Compilation(String),
-    /// A macro that another needs is in neither manifest.
+    /// A macro that a node needs is in neither manifest.
     #[error("{0}")]
     Key(String),
-    /// A value that the command line itself refuses.
+    /// A value is invalid for an option of the command line.
     #[error("{0}")]
     Usage(String),
-    /// An artifact of the previous state cannot be read.
+    /// An artifact of the earlier state cannot be read.
     #[error("{0}")]
     Artifact(String),
 }
@@ -77,7 +77,8 @@ impl SelectError {
         }
     }
 
-    /// Whether dbt raises it as a `DbtRuntimeError` or a kind of it: such errors in selectors.yml become [`SelectError::Selectors`].
+    /// Whether the exception is a `DbtRuntimeError` or a subclass. In selectors.yml, such errors become
+    /// [`SelectError::Selectors`].
     pub(crate) fn is_runtime(&self) -> bool {
         matches!(self, Self::Runtime(_) | Self::InvalidMethod { .. } | Self::Compilation(_))
     }

@@ -1,48 +1,49 @@
-//! From a selection as written to a set of nodes.
+//! Evaluates a selection as written to a set of nodes.
 //!
-//! Each expression gives two sets: what it selects, and the tests that it sets aside because not all of their parents are in it. Where
-//! expressions are joined, both sets are, and cautious and buildable selection look at the tests set aside once more.
+//! Each expression results in two sets: the nodes that it selects, and the deferred tests, of which not all parents
+//! are selected. Where expressions are combined, both sets are, and cautious and buildable selection check the
+//! deferred tests again.
 
 use std::collections::HashMap;
 
 use landfall_manifest::{NodeIx, ResourceType};
 
 use crate::error::SelectError;
-use crate::graph::{Graph, NodeSet, Way};
+use crate::graph::{NodeSet, SelectableGraph, Way};
 use crate::method::Method;
 use crate::methods::{Names, Search, text_of};
 use crate::request::{Command, Request};
 use crate::selectors_yml::Selectors;
-use crate::spec::{Criteria, Group, IndirectSelection, MAX_SIZE, Reach, Spec};
+use crate::spec::{Combination, Criteria, IndirectSelection, MAX_SIZE, Reach, Spec};
 
-/// Definitions nest this deep at most; dbt itself ends at Python's recursion limit.
+/// The deepest nesting of definitions. dbt fails at the recursion limit of Python.
 const MAX_DEPTH: usize = 200;
-/// Selectors refer to each other over that many steps at most.
+/// The longest chain of selectors that refer to each other.
 const MAX_CHAIN: usize = 50;
 
-/// What an expression selects, and the tests that it sets aside.
-pub(crate) struct Found {
+/// The nodes that an expression selects, and the tests that it defers.
+pub(crate) struct Matched {
     pub(crate) direct: NodeSet,
     indirect: NodeSet,
 }
 
 pub(crate) struct Evaluation<'a> {
-    graph: Graph<'a>,
+    graph: SelectableGraph<'a>,
     request: &'a Request<'a>,
     types: &'a [ResourceType],
     selectors: &'a Selectors,
-    /// What `selector:` found, by name; none while it is being looked for.
+    /// The nodes of each named selector. None while the selector is being evaluated.
     named: HashMap<String, Option<NodeSet>>,
-    /// What many names of one selection found, in one pass.
+    /// The nodes of the names in the selection, if it has many.
     names: Names<'a>,
-    /// What `resource_type:` found, which is asked for beside each of many names.
+    /// The nodes of each resource type. Selections with many names intersect each name with a type.
     of_type: HashMap<String, NodeSet>,
     pub(crate) warnings: Vec<String>,
 }
 
 impl<'a> Evaluation<'a> {
     pub(crate) fn new(
-        graph: Graph<'a>,
+        graph: SelectableGraph<'a>,
         request: &'a Request<'a>,
         types: &'a [ResourceType],
         selectors: &'a Selectors,
@@ -59,19 +60,24 @@ impl<'a> Evaluation<'a> {
         }
     }
 
-    /// Looks for all names of a selection in one pass. Changes how long [`Self::run`] takes, and nothing else.
-    pub(crate) fn look_ahead(&mut self, spec: &'a Spec) {
+    /// Finds all names of a selection in one pass over the nodes. This makes [`Self::run`] faster and changes no
+    /// result.
+    pub(crate) fn find_names(&mut self, spec: &'a Spec) {
         let names = spec.criteria().into_iter().filter(|criteria| criteria.method == Method::Fqn);
         let graph = &self.graph;
         let members = graph.members.ones().filter_map(|position| graph.index.node(NodeIx(position as u32)));
         self.names = Names::find(names.filter_map(|criteria| criteria.value.as_str()), members);
     }
 
-    /// Evaluates a whole selection and keeps what the command would list.
+    /// Evaluates a whole selection and keeps the nodes that the command would list.
+    ///
+    /// # Errors
+    ///
+    /// If dbt would refuse the selection, or it is too deep or too large.
     pub(crate) fn run(&mut self, spec: &Spec) -> Result<NodeSet, SelectError> {
         if spec.depth() > MAX_DEPTH || spec.size() > MAX_SIZE {
             return Err(SelectError::Runtime(format!(
-                "the selection nests deeper than {MAX_DEPTH} or holds more than {MAX_SIZE} expressions"
+                "the selection nests deeper than {MAX_DEPTH} or has more than {MAX_SIZE} expressions; split it"
             )));
         }
         let mut found = self.spec(spec)?.direct;
@@ -91,7 +97,7 @@ impl<'a> Evaluation<'a> {
         Ok(found)
     }
 
-    /// `selector:`: what selectors.yml calls so, as the command would list it.
+    /// The nodes of `selector:`, as the command would list them.
     fn selector(&mut self, criteria: &Criteria) -> Result<NodeSet, SelectError> {
         let pattern = text_of(criteria)?;
         let mut all = self.graph.empty();
@@ -106,7 +112,7 @@ impl<'a> Evaluation<'a> {
                 None => {
                     if self.named.values().filter(|found| found.is_none()).count() >= MAX_CHAIN {
                         return Err(SelectError::Runtime(format!(
-                            "selectors refer to each other over more than {MAX_CHAIN} steps"
+                            "selectors refer to each other in a chain of more than {MAX_CHAIN}"
                         )));
                     }
                     self.named.insert(name.to_owned(), None);
@@ -119,15 +125,15 @@ impl<'a> Evaluation<'a> {
         Ok(all)
     }
 
-    fn spec(&mut self, spec: &Spec) -> Result<Found, SelectError> {
-        let (group, join): (&Group, fn(&mut NodeSet, &NodeSet)) = match spec {
+    fn spec(&mut self, spec: &Spec) -> Result<Matched, SelectError> {
+        let (combination, join): (&Combination, fn(&mut NodeSet, &NodeSet)) = match spec {
             Spec::Criteria(criteria) => return self.criteria(criteria),
-            Spec::Union(group) => (group, NodeSet::union_with),
-            Spec::Intersection(group) => (group, NodeSet::intersect_with),
-            Spec::Difference(group) => (group, NodeSet::difference_with),
+            Spec::Union(combination) => (combination, NodeSet::union_with),
+            Spec::Intersection(combination) => (combination, NodeSet::intersect_with),
+            Spec::Difference(combination) => (combination, NodeSet::difference_with),
         };
-        let mut joined: Option<Found> = None;
-        for part in &group.parts {
+        let mut joined: Option<Matched> = None;
+        for part in &combination.parts {
             let mut found = self.spec(part)?;
             found.indirect.union_with(&found.direct);
             match &mut joined {
@@ -138,19 +144,19 @@ impl<'a> Evaluation<'a> {
                 }
             }
         }
-        let mut joined = joined.unwrap_or_else(|| Found { direct: self.graph.empty(), indirect: self.graph.empty() });
+        let mut joined = joined.unwrap_or_else(|| Matched { direct: self.graph.empty(), indirect: self.graph.empty() });
         let mode = match spec {
             Spec::Difference(_) => IndirectSelection::Eager,
-            _ => group.indirect.unwrap_or(self.request.indirect),
+            _ => combination.indirect.unwrap_or(self.request.indirect),
         };
-        self.look_again(&mut joined, mode);
-        if let Some(text) = group.warn.as_ref().filter(|_| joined.direct.is_clear()) {
+        self.check_deferred_tests(&mut joined, mode);
+        if let Some(text) = combination.warn.as_ref().filter(|_| joined.direct.is_clear()) {
             self.warnings.push(text.clone());
         }
         Ok(joined)
     }
 
-    fn criteria(&mut self, criteria: &Criteria) -> Result<Found, SelectError> {
+    fn criteria(&mut self, criteria: &Criteria) -> Result<Matched, SelectError> {
         let matched = match (criteria.method, criteria.value.as_str()) {
             (Method::Selector, _) => self.selector(criteria)?,
             (Method::ResourceType, Some(kind)) => {
@@ -176,8 +182,8 @@ impl<'a> Evaluation<'a> {
             }
         }
         if criteria.method == Method::Selector {
-            // Its own tests are in it already; more would bring back what it excludes.
-            return Ok(Found { direct: selected, indirect: self.graph.empty() });
+            // The selector includes its tests already. Adding more would select nodes that it excludes.
+            return Ok(Matched { direct: selected, indirect: self.graph.empty() });
         }
         Ok(self.with_tests(&selected, criteria.indirect.unwrap_or(self.request.indirect)))
     }
@@ -187,10 +193,10 @@ impl<'a> Evaluation<'a> {
         Search { index: graph.index, members: &graph.members, request, names }.find(criteria)
     }
 
-    /// Adds the tests that follow, and sets aside those that may follow later.
-    fn with_tests(&self, selected: &NodeSet, mode: IndirectSelection) -> Found {
+    /// Adds the tests that the mode selects because of their parents, and defers the others.
+    fn with_tests(&self, selected: &NodeSet, mode: IndirectSelection) -> Matched {
         let graph = &self.graph;
-        let mut found = Found { direct: selected.clone(), indirect: graph.empty() };
+        let mut found = Matched { direct: selected.clone(), indirect: graph.empty() };
         if mode == IndirectSelection::Empty {
             return found;
         }
@@ -199,7 +205,8 @@ impl<'a> Evaluation<'a> {
             for test in graph.neighbours(position, Way::Children).filter(|ix| graph.index.kind(*ix).is_test()) {
                 let eager = mode == IndirectSelection::Eager;
                 let buildable = || {
-                    // Sources need no building, so they count as there: here, but not when sets are joined.
+                    // Sources are not built, so they count as selected. As in dbt, this does not hold when sets are
+                    // combined.
                     ancestors.as_ref().is_some_and(|ancestors| {
                         graph.all_parents(test, |ix| {
                             selected.contains(ix.position())
@@ -218,15 +225,15 @@ impl<'a> Evaluation<'a> {
         found
     }
 
-    /// Looks again at the tests set aside, now that sets are joined. dbt does so for data tests only.
-    fn look_again(&self, found: &mut Found, mode: IndirectSelection) {
+    /// Adds the deferred tests whose parents are selected after sets are combined. dbt does this for data tests only.
+    fn check_deferred_tests(&self, found: &mut Matched, mode: IndirectSelection) {
         if !matches!(mode, IndirectSelection::Cautious | IndirectSelection::Buildable) {
             return;
         }
         let graph = &self.graph;
         let ancestors =
             (mode == IndirectSelection::Buildable).then(|| graph.reached(&found.direct, Way::Parents, None));
-        let follows: Vec<usize> = found
+        let added: Vec<usize> = found
             .indirect
             .difference(&found.direct)
             .filter(|position| {
@@ -238,7 +245,7 @@ impl<'a> Evaluation<'a> {
                     })
             })
             .collect();
-        for position in follows {
+        for position in added {
             found.direct.insert(position);
         }
     }

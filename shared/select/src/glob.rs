@@ -1,6 +1,7 @@
-//! Shell patterns as Python's `fnmatch` reads them: `*` and `?` match anything, dots and slashes too; `[` begins a class; there is no escape.
+//! Shell patterns as Python's `fnmatch` reads them: `*` and `?` also match dots and slashes, `[` starts a class, and
+//! there is no escape character.
 
-/// A compiled pattern.
+/// A compiled shell pattern.
 #[derive(Debug, Clone)]
 pub struct Glob {
     tokens: Vec<Token>,
@@ -16,7 +17,7 @@ enum Token {
 }
 
 impl Glob {
-    /// Any text is a pattern.
+    /// Compiles a pattern. Every text is a valid pattern.
     pub fn new(pattern: &str) -> Self {
         if !pattern.contains(['*', '?', '[']) {
             return Self { tokens: Vec::new(), literal: Some(pattern.to_owned()) };
@@ -43,14 +44,14 @@ impl Glob {
         Self { tokens, literal: None }
     }
 
-    /// Whether it matches the whole text.
+    /// Whether the pattern matches the whole text.
     pub fn matches(&self, text: &str) -> bool {
         if let Some(literal) = &self.literal {
             return literal == text;
         }
         let mut tokens = self.tokens.as_slice();
         let mut rest = text.chars();
-        // Where to go on if what follows the last star does not match: one character further.
+        // The position behind the last star. If the rest does not match there, it is tried one character further.
         let mut retry: Option<(&[Token], std::str::Chars<'_>)> = None;
         loop {
             match tokens.split_first() {
@@ -62,10 +63,10 @@ impl Glob {
                     retry = Some((after, rest.clone()));
                     continue;
                 }
-                // Not a guard: the character is used up either way, and the retry begins from a copy.
-                #[expect(clippy::collapsible_match, reason = "a guard must not take a character")]
+                // The character is consumed either way, and the retry starts from a copy.
+                #[expect(clippy::collapsible_match, reason = "a guard must not consume a character")]
                 Some((token, after)) => {
-                    if rest.next().is_some_and(|c| token.takes(c)) {
+                    if rest.next().is_some_and(|c| token.matches(c)) {
                         tokens = after;
                         continue;
                     }
@@ -85,36 +86,37 @@ impl Glob {
 }
 
 impl Token {
-    fn takes(&self, c: char) -> bool {
+    fn matches(&self, c: char) -> bool {
         match self {
-            Self::Char(own) => *own == c,
+            Self::Char(expected) => *expected == c,
             Self::Any | Self::Star => true,
             Self::Class { negated, ranges } => ranges.iter().any(|(low, high)| (*low..=*high).contains(&c)) != *negated,
         }
     }
 }
 
-/// Reads the class after a `[`; gives it and how many characters it took, or none if it never closes.
+/// Reads the class after a `[`. Returns it and its length in characters, or none if it has no end.
 fn class(chars: &[char]) -> Option<(Token, usize)> {
     let negated = chars.first() == Some(&'!');
     let first = usize::from(negated);
-    // A bracket in the first place stands for itself.
+    // A `]` in the first place is a member of the class.
     let from = if chars.get(first) == Some(&']') { first + 1 } else { first };
     let end = from + chars.get(from..)?.iter().position(|c| *c == ']')?;
     let inside = chars.get(first..end)?;
     Some((Token::Class { negated, ranges: ranges(inside) }, end + 1))
 }
 
-/// Python looks for the hyphens of ranges from the second character on, and three further after each; ranges that run backwards vanish.
+/// The ranges of a class. Python searches for hyphens from the second character on and continues three characters after
+/// each hyphen. A range whose end is before its start matches nothing.
 fn ranges(inside: &[char]) -> Vec<(char, char)> {
     let mut chunks: Vec<Vec<char>> = Vec::new();
     let mut start = 0;
-    let mut look = 1;
-    while let Some(found) = inside.get(look..).and_then(|rest| rest.iter().position(|c| *c == '-')) {
-        let hyphen = look + found;
+    let mut search_from = 1;
+    while let Some(found) = inside.get(search_from..).and_then(|rest| rest.iter().position(|c| *c == '-')) {
+        let hyphen = search_from + found;
         chunks.push(inside.get(start..hyphen).unwrap_or_default().to_vec());
         start = hyphen + 1;
-        look = hyphen + 3;
+        search_from = hyphen + 3;
     }
     let rest = inside.get(start..).unwrap_or_default();
     match chunks.last_mut() {
@@ -150,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_match_as_python_does() {
+    fn patterns_match_as_in_python() {
         for (pattern, text) in [
             ("*", ""),
             ("a*c*e", "abcde"),

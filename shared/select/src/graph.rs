@@ -1,4 +1,4 @@
-//! Sets of nodes, and walks along the edges.
+//! Sets of nodes, and their ancestors and descendants.
 
 use fixedbitset::FixedBitSet;
 use landfall_manifest::{Index, NodeIx, ResourceType};
@@ -6,24 +6,24 @@ use landfall_manifest::{Index, NodeIx, ResourceType};
 /// A set of nodes, one bit each.
 pub(crate) type NodeSet = FixedBitSet;
 
-/// The part of the graph that can be selected: what is enabled, and every exposure.
-pub(crate) struct Graph<'i> {
+/// The nodes that can be selected, which are the enabled nodes and all exposures, and the edges between them.
+pub(crate) struct SelectableGraph<'i> {
     pub(crate) index: &'i Index,
     pub(crate) members: NodeSet,
 }
 
-/// Which way to walk.
+/// The direction in which edges are followed.
 #[derive(Clone, Copy)]
 pub(crate) enum Way {
     Parents,
     Children,
 }
 
-impl<'i> Graph<'i> {
+impl<'i> SelectableGraph<'i> {
     pub(crate) fn new(index: &'i Index) -> Self {
         let mut members = NodeSet::with_capacity(index.len());
         for node in index.nodes() {
-            // dbt 1.11 never asks whether an exposure is enabled.
+            // dbt 1.11 ignores whether an exposure is enabled.
             if node.enabled() || node.resource_type() == ResourceType::Exposure {
                 members.insert(node.ix.position());
             }
@@ -35,7 +35,7 @@ impl<'i> Graph<'i> {
         NodeSet::with_capacity(self.index.len())
     }
 
-    /// Direct neighbours that can be selected.
+    /// The direct neighbours that can be selected.
     pub(crate) fn neighbours(&self, position: usize, way: Way) -> impl Iterator<Item = NodeIx> + '_ {
         let ix = NodeIx(position as u32);
         let all = match way {
@@ -45,7 +45,8 @@ impl<'i> Graph<'i> {
         all.iter().copied().filter(|ix| self.members.contains(ix.position()))
     }
 
-    /// All that is reached from `from` in at most that many layers. What it starts from is in it only if it is reached from another.
+    /// The nodes within at most that many layers of `from`. A node of `from` is among them only if it is reached from
+    /// another node of `from`.
     pub(crate) fn reached(&self, from: &NodeSet, way: Way, layers: Option<u64>) -> NodeSet {
         let mut seen = self.empty();
         let mut layer: Vec<usize> = from.ones().collect();
@@ -65,7 +66,7 @@ impl<'i> Graph<'i> {
         seen
     }
 
-    /// `@`: descendants, and the ancestors of these and of what it starts from.
+    /// The nodes that `@` selects: `from`, its descendants, and the ancestors of both.
     pub(crate) fn childrens_parents(&self, from: &NodeSet) -> NodeSet {
         let mut all = self.reached(from, Way::Children, None);
         all.union_with(from);
@@ -74,7 +75,7 @@ impl<'i> Graph<'i> {
         all
     }
 
-    /// Whether everything that the node depends on passes the check. What the manifest does not hold never does.
+    /// Whether all parents of the node pass the check. A parent that is not in the manifest does not pass.
     pub(crate) fn all_parents(&self, ix: NodeIx, check: impl Fn(NodeIx) -> bool) -> bool {
         let unknown = self.index.node(ix).is_none_or(landfall_manifest::Node::has_unknown_parent);
         !unknown && self.index.parents(ix).iter().all(|parent| check(*parent))

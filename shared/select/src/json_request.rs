@@ -1,4 +1,4 @@
-//! One selection to make, as a line of JSON: the form that `landfall select --batch` reads and the conformance corpus is kept in.
+//! A request as a line of JSON: the form that `landfall select --batch` reads, and that of the conformance corpus.
 
 use landfall_manifest::Index;
 use serde::Deserialize;
@@ -10,34 +10,38 @@ use crate::select::{Selected, select};
 use crate::spec::IndirectSelection;
 use crate::state_artifacts::State;
 
-/// A selection as JSON. Every field but `id` may be null or absent; unknown fields are ignored.
+/// A request as JSON. Every field but `id` may be null or absent. Unknown fields are ignored.
 #[derive(Debug, Clone, Deserialize)]
 pub struct JsonRequest {
-    /// Names the case in the answer.
+    /// The name of the request, which its result repeats.
     pub id: String,
     /// The values of `--select`.
     pub select: Option<Vec<String>>,
     /// The values of `--exclude`.
     pub exclude: Option<Vec<String>>,
-    /// `--indirect-selection`.
+    /// The value of `--indirect-selection`.
     pub indirect: Option<String>,
     /// The values of `--resource-type`.
     pub resource_types: Option<Vec<String>>,
     /// The values of `--exclude-resource-type`.
     pub exclude_resource_types: Option<Vec<String>>,
-    /// `ls`, `run`, `test`, `seed`, `snapshot` or `build`.
+    /// The command: `ls`, `run`, `test`, `seed`, `snapshot` or `build`.
     pub command: Option<String>,
-    /// Whether the state is to be given to dbt.
+    /// Whether the selection compares with the state.
     #[serde(default)]
     pub state: Option<bool>,
-    /// The text of selectors.yml; else the manifest's selectors count.
+    /// The text of selectors.yml. If it is absent, the selectors of the manifest are used.
     pub selectors_yml: Option<String>,
     /// The value of `--selector`.
     pub selector: Option<String>,
 }
 
 impl JsonRequest {
-    /// Selects what dbt would select; `state` counts only if the case asks for it.
+    /// Selects the nodes that dbt would select. `state` is used only if the request asks for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`select()`], and if the mode of indirect selection or the command is unknown.
     pub fn select(&self, index: &Index, state: Option<&State>, dialect: Dialect) -> Result<Selected, SelectError> {
         let mode = self.indirect.as_deref().unwrap_or("eager");
         let Some(indirect) = IndirectSelection::from_name(mode) else {

@@ -1,11 +1,14 @@
-//! dbt's node selection over an index.
+//! Selects nodes of an index as dbt does.
 //!
-//! [`select()`] answers what `dbt ls --select ... --exclude ...` would list, from a [`landfall_manifest::Index`] alone: every method, operator and
-//! indirect-selection mode of <https://docs.getdbt.com/reference/node-selection/syntax>, selectors.yml, and comparison with an earlier
-//! state. The rules are those of dbt-core 1.11.16 unless a [`Dialect`] says otherwise; where dbt's behaviour and its documentation differ, its
-//! behaviour counts, and the place says so. [`parse()`] checks an expression without an index.
+//! [`select()`] returns the nodes that `dbt ls --select ... --exclude ...` would list, from a
+//! [`landfall_manifest::Index`] alone. It supports every method, operator and mode of indirect selection at
+//! <https://docs.getdbt.com/reference/node-selection/syntax>, selectors.yml, and comparison with an earlier state.
+//! The rules are those of dbt-core 1.11.16 unless a [`Dialect`] says otherwise. Where the behaviour of dbt differs
+//! from its documentation, Landfall follows the behaviour and a comment says so. [`parse()`] checks an expression
+//! without an index.
 //!
-//! Deliberately absent: no file system (`path:` works from the paths in the manifest), no clock, no rendering of Jinja in selectors.yml.
+//! Deliberately absent: file system (`path:` works on the paths in the manifest), clock, and rendering of Jinja in
+//! selectors.yml.
 
 mod contract_changes;
 mod dialect;
@@ -34,5 +37,5 @@ pub use parse::parse;
 pub use request::{Command, Request};
 pub use select::{Selected, select};
 pub use selectors_yml::Selectors;
-pub use spec::{Criteria, Group, IndirectSelection, Reach, Spec};
+pub use spec::{Combination, Criteria, IndirectSelection, Reach, Spec};
 pub use state_artifacts::State;

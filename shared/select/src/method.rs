@@ -1,56 +1,56 @@
-//! The methods of selection, by dbt's names.
+//! The methods of selection, by the names of dbt.
 
 /// A method of selection (<https://docs.getdbt.com/reference/node-selection/methods>).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Method {
-    /// `fqn:`
+    /// Names and fully qualified names: `fqn:`, the default.
     Fqn,
-    /// `tag:`
+    /// Tags of a node: `tag:`.
     Tag,
-    /// `group:`
+    /// The group of a node: `group:`.
     Group,
-    /// `access:`
+    /// The access of a model: `access:`.
     Access,
-    /// `source:`
+    /// Sources and their tables: `source:`.
     Source,
-    /// `path:`
+    /// Files and folders of the project: `path:`.
     Path,
-    /// `file:`
+    /// Names of files: `file:`.
     File,
-    /// `package:`
+    /// The package of a node: `package:`.
     Package,
-    /// `config.<key>:`
+    /// Values of the config: `config.<key>:`.
     Config,
-    /// `test_name:`
+    /// The name of a test: `test_name:`.
     TestName,
-    /// `test_type:`
+    /// The type of a test: `test_type:`.
     TestType,
-    /// `resource_type:`
+    /// The resource type: `resource_type:`.
     ResourceType,
-    /// `state:`
+    /// Changes since an earlier manifest: `state:`.
     State,
-    /// `exposure:`
+    /// The name of an exposure: `exposure:`.
     Exposure,
-    /// `metric:`
+    /// The name of a metric: `metric:`.
     Metric,
-    /// `result:`
+    /// The status in an earlier run: `result:`.
     Result,
-    /// `source_status:`
+    /// Changes of source freshness: `source_status:`.
     SourceStatus,
-    /// `version:`
+    /// Versions of models: `version:`.
     Version,
-    /// `semantic_model:`
+    /// The name of a semantic model: `semantic_model:`.
     SemanticModel,
-    /// `saved_query:`
+    /// The name of a saved query: `saved_query:`.
     SavedQuery,
-    /// `unit_test:`
+    /// The name of a unit test: `unit_test:`.
     UnitTest,
-    /// `selector:`, since dbt 1.12
+    /// Another selector, since dbt 1.12: `selector:`.
     Selector,
 }
 
 impl Method {
-    /// Every method.
+    /// All methods that dbt knows.
     pub const ALL: [Self; 22] = [
         Self::Fqn,
         Self::Tag,
@@ -76,7 +76,7 @@ impl Method {
         Self::Selector,
     ];
 
-    /// dbt's name for it.
+    /// The name of the method.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Fqn => "fqn",
@@ -104,12 +104,13 @@ impl Method {
         }
     }
 
-    /// The method of that name, exactly as dbt spells it.
+    /// The method with that name, exactly as dbt spells it.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|method| method.as_str() == name)
     }
 
-    /// The method of a value that names none: a slash means `path`, an ending .sql, .py or .csv means `file`, all else `fqn`.
+    /// The method of an expression that names none: `path` for a value with a slash, `file` for one that ends in
+    /// .sql, .py or .csv, else `fqn`.
     pub fn default_for(value: &str) -> Self {
         let lower = value.to_lowercase();
         if value.contains('/') {
@@ -121,6 +122,7 @@ impl Method {
         }
     }
 
+    /// The names of all methods, joined by commas.
     pub(crate) fn list() -> String {
         Self::ALL.map(Self::as_str).join(", ")
     }

@@ -1,4 +1,4 @@
-//! The grammar of one expression and of the command line
+//! Parses expressions and the values of `--select` and `--exclude`
 //! (<https://docs.getdbt.com/reference/node-selection/syntax>).
 
 use serde_json::Value;
@@ -7,11 +7,11 @@ use unicode_general_category::{GeneralCategory, get_general_category};
 use crate::dialect::Dialect;
 use crate::error::SelectError;
 use crate::method::Method;
-use crate::spec::{Criteria, Group, Reach, Spec};
+use crate::spec::{Combination, Criteria, Reach, Spec};
 
-/// Reads what would stand after `--select`: unions at spaces, intersections at commas.
+/// Parses the value of `--select`: spaces separate the parts of a union, commas those of an intersection.
 ///
-/// Every space separates, so two in a row hold an empty expression between them, which matches nothing.
+/// Each space separates, so two spaces in a row have an empty expression between them, which matches nothing.
 ///
 /// ```
 /// let spec = landfall_select::parse("tag:orders+,path:models/marts")?;
@@ -19,11 +19,16 @@ use crate::spec::{Criteria, Group, Reach, Spec};
 /// assert!(landfall_select::parse("tags:orders").is_err());
 /// # Ok::<(), landfall_select::SelectError>(())
 /// ```
+///
+/// # Errors
+///
+/// If an expression has an unknown method, a line break or operators that exclude each other.
 pub fn parse(text: &str) -> Result<Spec, SelectError> {
     union(&[text], false, Dialect::default())
 }
 
-/// Reads the values of `--select` or `--exclude` as the shell hands them over.
+/// Parses the values of `--select` or `--exclude` as the shell passes them. With `warn`, expressions that match nothing
+/// cause a warning.
 pub(crate) fn union<T: AsRef<str>>(texts: &[T], warn: bool, dialect: Dialect) -> Result<Spec, SelectError> {
     let parts = texts
         .iter()
@@ -31,16 +36,16 @@ pub(crate) fn union<T: AsRef<str>>(texts: &[T], warn: bool, dialect: Dialect) ->
         .map(|piece| {
             let parts =
                 piece.split(',').map(|part| criteria(part, dialect).map(Spec::Criteria)).collect::<Result<_, _>>()?;
-            Ok(Spec::Intersection(Group { parts, indirect: None, warn: warn.then(|| piece.to_owned()) }))
+            Ok(Spec::Intersection(Combination { parts, indirect: None, warn: warn.then(|| piece.to_owned()) }))
         })
         .collect::<Result<_, SelectError>>()?;
-    Ok(Spec::Union(Group { parts, indirect: None, warn: None }))
+    Ok(Spec::Union(Combination { parts, indirect: None, warn: None }))
 }
 
-/// Reads one expression: `[@][n+][method[.argument...]:]value[+n]`.
+/// Parses one expression: `[@][n+][method[.argument...]:]value[+n]`.
 pub(crate) fn criteria(text: &str, dialect: Dialect) -> Result<Criteria, SelectError> {
     if text.contains('\n') {
-        return Err(SelectError::Runtime(format!("invalid selector spec {text:?}: it holds a line break")));
+        return Err(SelectError::Runtime(format!("invalid selector spec {text:?}: it has a line break")));
     }
     let (childrens_parents, rest) = text.strip_prefix('@').map_or((false, text), |rest| (true, rest));
     let (parents, rest) = leading_reach(rest);
@@ -62,7 +67,7 @@ pub(crate) fn criteria(text: &str, dialect: Dialect) -> Result<Criteria, SelectE
     .check(text)
 }
 
-/// Reads a method's name and what follows it after dots.
+/// Parses the name of a method and the arguments that follow it after dots.
 pub(crate) fn named_method(
     name: &str,
     expression: &str,
@@ -91,7 +96,7 @@ fn trailing_reach(text: &str) -> (&str, Option<Reach>) {
     }
 }
 
-/// The method ends at the first colon, if only word characters and dots stand before it.
+/// The method ends at the first colon, if the text before it has only word characters and dots.
 fn leading_method(text: &str) -> (Option<&str>, &str) {
     match text.split_once(':') {
         Some((name, rest)) if !name.is_empty() && name.chars().all(|c| c == '.' || is_word(c)) => (Some(name), rest),
@@ -108,7 +113,7 @@ fn reach(digits: &str) -> Reach {
     Reach::Layers(layers)
 }
 
-/// Python's `\w`: letters, numbers and the underscore of any script.
+/// Whether Python's `\w` matches: letters and numbers of any script, and the underscore.
 fn is_word(c: char) -> bool {
     use GeneralCategory as G;
     c == '_'
@@ -127,7 +132,7 @@ fn is_word(c: char) -> bool {
             ))
 }
 
-/// Python's `\d` and what it counts for: the decimal digits of any script.
+/// The value of a character that Python's `\d` matches: a decimal digit of any script.
 fn decimal(c: char) -> Option<u64> {
     if c.is_ascii() {
         return c.to_digit(10).map(u64::from);
@@ -136,7 +141,7 @@ fn decimal(c: char) -> Option<u64> {
     if !is_digit(c) {
         return None;
     }
-    // Unicode encodes decimal digits in runs of ten, zero first.
+    // Unicode encodes the decimal digits of a script in a run of ten, starting with zero.
     let code = u32::from(c);
     let before = (1..50).take_while(|back| char::from_u32(code - back).is_some_and(is_digit)).count();
     Some(before as u64 % 10)
@@ -154,41 +159,41 @@ mod tests {
         super::criteria(text, Dialect::default())
     }
 
-    fn shape(text: &str) -> (bool, Option<Reach>, Method, String, Option<Reach>) {
+    fn parts_of(text: &str) -> (bool, Option<Reach>, Method, String, Option<Reach>) {
         let found = criteria(text).unwrap();
         (found.childrens_parents, found.parents, found.method, found.value.as_str().unwrap().to_owned(), found.children)
     }
 
     #[test]
-    fn operators_stand_where_the_grammar_has_them() {
+    fn operators_are_read_before_and_after_the_value() {
         assert_eq!(
-            shape("2+tag:a+3"),
+            parts_of("2+tag:a+3"),
             (false, Some(Reach::Layers(2)), Method::Tag, "a".into(), Some(Reach::Layers(3)))
         );
-        assert_eq!(shape("@+x"), (true, Some(Reach::All), Method::Fqn, "x".into(), None));
-        assert_eq!(shape("x++"), (false, None, Method::Fqn, "x+".into(), Some(Reach::All)));
-        assert_eq!(shape("+1"), (false, Some(Reach::All), Method::Fqn, "1".into(), None));
-        assert_eq!(shape("1+"), (false, Some(Reach::Layers(1)), Method::Fqn, String::new(), None));
-        assert_eq!(shape("x+٣"), (false, None, Method::Fqn, "x".into(), Some(Reach::Layers(3))));
+        assert_eq!(parts_of("@+x"), (true, Some(Reach::All), Method::Fqn, "x".into(), None));
+        assert_eq!(parts_of("x++"), (false, None, Method::Fqn, "x+".into(), Some(Reach::All)));
+        assert_eq!(parts_of("+1"), (false, Some(Reach::All), Method::Fqn, "1".into(), None));
+        assert_eq!(parts_of("1+"), (false, Some(Reach::Layers(1)), Method::Fqn, String::new(), None));
+        assert_eq!(parts_of("x+٣"), (false, None, Method::Fqn, "x".into(), Some(Reach::Layers(3))));
         assert!(criteria("@x+").is_err());
         assert!(criteria("x\n").is_err());
     }
 
     #[test]
-    fn the_first_colon_ends_a_method_of_word_characters() {
-        assert_eq!(shape("a b").3, "a b");
-        assert_eq!(shape("-x:y").2, Method::Fqn);
-        assert_eq!(shape("file:a.b:c").3, "a.b:c");
+    fn the_first_colon_ends_a_method_if_only_word_characters_precede_it() {
+        assert_eq!(parts_of("a b").3, "a b");
+        assert_eq!(parts_of("-x:y").2, Method::Fqn);
+        assert_eq!(parts_of("file:a.b:c").3, "a.b:c");
         assert!(criteria("a:b:c").is_err());
         assert!(criteria("é:x").is_err());
         assert_eq!(criteria("config.meta.a:x").unwrap().arguments, ["meta", "a"]);
     }
 
     #[test]
-    fn a_value_without_a_method_gets_one_by_its_looks() {
-        assert_eq!(shape("models/x.sql").2, Method::Path);
-        assert_eq!(shape("x.SQL").2, Method::File);
-        assert_eq!(shape("x.yml").2, Method::Fqn);
+    fn a_value_without_a_method_gets_one_by_its_slashes_and_its_ending() {
+        assert_eq!(parts_of("models/x.sql").2, Method::Path);
+        assert_eq!(parts_of("x.SQL").2, Method::File);
+        assert_eq!(parts_of("x.yml").2, Method::Fqn);
     }
 
     #[test]

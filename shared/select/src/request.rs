@@ -1,4 +1,4 @@
-//! What is asked for.
+//! A request for a selection: the options of the command line.
 
 use landfall_manifest::ResourceType;
 
@@ -7,26 +7,26 @@ use crate::error::SelectError;
 use crate::spec::IndirectSelection;
 use crate::state_artifacts::State;
 
-/// The dbt command that would run the selection; it sets which resource types come back when none are named.
+/// The dbt command that would run the selection. It determines the resource types if the request names none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Command {
-    /// `dbt ls`: all but analyses and hooks, blank code too.
+    /// `dbt ls`: all but analyses and hooks, including nodes with blank code.
     #[default]
     Ls,
-    /// `dbt run`: models.
+    /// `dbt run`: models only.
     Run,
     /// `dbt test`: data tests and unit tests.
     Test,
-    /// `dbt seed`: seeds.
+    /// `dbt seed`: seeds only.
     Seed,
-    /// `dbt snapshot`: snapshots.
+    /// `dbt snapshot`: snapshots only.
     Snapshot,
     /// `dbt build`: models, snapshots, seeds, tests, saved queries, exposures and functions.
     Build,
 }
 
 impl Command {
-    /// The command of that name.
+    /// The command with that name.
     pub fn from_name(name: &str) -> Option<Self> {
         Some(match name {
             "ls" | "list" => Self::Ls,
@@ -39,7 +39,7 @@ impl Command {
         })
     }
 
-    /// The types that `--resource-type default` stands for.
+    /// The types that `--resource-type default` means.
     fn default_types(self) -> &'static [ResourceType] {
         use ResourceType as R;
         match self {
@@ -67,36 +67,37 @@ impl Command {
     }
 }
 
-/// A selection to make. [`Request::default`] asks for what `dbt ls` without arguments lists.
+/// A request for a selection. [`Request::default`] selects the nodes that `dbt ls` lists without arguments.
 #[derive(Debug, Clone, Default)]
 pub struct Request<'a> {
-    /// The values of `--select`; each may hold several expressions. Empty: not given.
+    /// The values of `--select`. Each may have several expressions. Empty if the option is absent.
     pub select: Vec<String>,
     /// The values of `--exclude`.
     pub exclude: Vec<String>,
-    /// `--indirect-selection`.
+    /// The value of `--indirect-selection`.
     pub indirect: IndirectSelection,
-    /// The values of `--resource-type`; `all` and `default` are understood. Empty: those of the command. Taken with any command, though dbt's
-    /// own command line has the option for `ls`, `test` and `build` only.
+    /// The values of `--resource-type`, including `all` and `default`. Empty for the types of the command. Landfall
+    /// accepts them with any command; the command line of dbt has the option only for `ls`, `test` and `build`.
     pub resource_types: Vec<String>,
     /// The values of `--exclude-resource-type`.
     pub exclude_resource_types: Vec<String>,
-    /// The command that would run.
+    /// The command that would run the selection.
     pub command: Command,
     /// The value of `--selector`.
     pub selector: Option<String>,
-    /// The text of selectors.yml. None: the selectors that the manifest itself holds.
+    /// The text of selectors.yml. None for the selectors of the manifest.
     pub selectors_yml: Option<&'a str>,
-    /// `--state` and the target folder, for `state:`, `result:` and `source_status:`.
+    /// The artifacts of `--state` and of the target folder, for `state:`, `result:` and `source_status:`.
     pub state: Option<&'a State>,
-    /// Which dbt's rules to follow where versions differ.
+    /// The rules to follow where versions of dbt differ.
     pub dialect: Dialect,
-    /// Seconds since 1970: models whose deprecation date is past may lose their contract. None: no date is past.
+    /// The current time in seconds since 1970. A model whose deprecation date is earlier may lose its contract. None
+    /// if no deprecation date counts as past.
     pub now: Option<i64>,
 }
 
 impl<'a> Request<'a> {
-    /// `--select`, split at nothing: the expression syntax splits it.
+    /// A request with one value of `--select`, which may have several expressions.
     pub fn select(expression: impl Into<String>) -> Self {
         Self { select: vec![expression.into()], ..Self::default() }
     }
@@ -108,14 +109,14 @@ impl<'a> Request<'a> {
         self
     }
 
-    /// Sets the command.
+    /// Sets the command that would run the selection.
     #[must_use]
     pub fn command(mut self, command: Command) -> Self {
         self.command = command;
         self
     }
 
-    /// Sets `--indirect-selection`.
+    /// Sets the value of `--indirect-selection`.
     #[must_use]
     pub fn indirect(mut self, indirect: IndirectSelection) -> Self {
         self.indirect = indirect;
@@ -129,14 +130,14 @@ impl<'a> Request<'a> {
         self
     }
 
-    /// Sets the state to compare with.
+    /// Sets the state with which the selection compares.
     #[must_use]
     pub fn state(mut self, state: &'a State) -> Self {
         self.state = Some(state);
         self
     }
 
-    /// The types that may come back.
+    /// The resource types that may be selected.
     pub(crate) fn types(&self) -> Result<Vec<ResourceType>, SelectError> {
         let defaults = self.command.default_types();
         let mut types = Vec::new();

@@ -1,4 +1,5 @@
-//! selectors.yml (<https://docs.getdbt.com/reference/node-selection/yaml-selectors>).
+//! Reads selectors.yml, and the selectors in a manifest
+//! (<https://docs.getdbt.com/reference/node-selection/yaml-selectors>).
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -10,12 +11,12 @@ use crate::error::SelectError;
 use crate::glob::Glob;
 use crate::method::Method;
 use crate::parse::{criteria, named_method};
-use crate::spec::{Criteria, Group, IndirectSelection, MAX_SIZE, Reach, Spec};
+use crate::spec::{Combination, Criteria, IndirectSelection, MAX_SIZE, Reach, Spec};
 
-/// The selectors of a project.
+/// The selectors of a project, by name.
 #[derive(Debug, Clone, Default)]
 pub struct Selectors {
-    /// A definition of a manifest that cannot be read is only an error when it is asked for.
+    /// An invalid definition in a manifest is an error only if the selector is used.
     named: HashMap<String, Result<Spec, SelectError>>,
     default: Option<String>,
 }
@@ -29,6 +30,10 @@ struct Definition {
 
 impl Selectors {
     /// Reads the text of selectors.yml. Jinja in it is not rendered.
+    ///
+    /// # Errors
+    ///
+    /// If the text is no YAML or a definition is invalid.
     pub fn from_yaml(text: &str, dialect: Dialect) -> Result<Self, SelectError> {
         let value = load(text)?;
         if !truthy(&value) {
@@ -39,7 +44,7 @@ impl Selectors {
             return Err(malformed("version must be a whole number"));
         }
         let Some(selectors) = value.get("selectors").and_then(Value::as_array) else {
-            return Err(malformed("it needs a list named \"selectors\""));
+            return Err(malformed("the list \"selectors\" is missing"));
         };
         for entry in selectors {
             known_keys(entry, &["name", "definition", "description", "default"])?;
@@ -47,12 +52,16 @@ impl Selectors {
                 return Err(malformed("a description must be text"));
             }
         }
-        let (read, wrong) = Self::read(selectors.iter().map(definition).collect::<Result<_, _>>()?, dialect)?;
-        wrong.map_or(Ok(read), Err)
+        let (read, first_error) = Self::read(selectors.iter().map(definition).collect::<Result<_, _>>()?, dialect)?;
+        first_error.map_or(Ok(read), Err)
     }
 
-    /// Reads the `selectors` of a manifest, where inheritance is already resolved. dbt writes them as they are, so one that is wrong only
-    /// counts when it is asked for.
+    /// Reads the `selectors` of a manifest, in which inheritance is resolved. An invalid definition is an error only
+    /// if the selector is used, because dbt writes the definitions unchecked.
+    ///
+    /// # Errors
+    ///
+    /// If the text is no JSON, or a definition has no name or is no text or mapping.
     pub fn from_manifest(json: Option<&str>, dialect: Dialect) -> Result<Self, SelectError> {
         let Some(json) = json else { return Ok(Self::default()) };
         let named: Map<String, Value> =
@@ -60,7 +69,11 @@ impl Selectors {
         Ok(Self::read(named.values().map(definition).collect::<Result<_, _>>()?, dialect)?.0)
     }
 
-    /// The selector of that name.
+    /// The selector with that name.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such selector, or its definition is invalid.
     pub fn get(&self, name: &str) -> Result<&Spec, SelectError> {
         let found = self.named.get(name).ok_or_else(|| {
             let mut known: Vec<&str> = self.named.keys().map(String::as_str).collect();
@@ -83,43 +96,44 @@ impl Selectors {
         found
     }
 
-    /// The selector that says `default: true`, used when nothing is selected or excluded.
+    /// The selector with `default: true`, which applies if the request has no `--select` and no `--exclude`.
     pub fn default_selector(&self) -> Option<Result<&Spec, SelectError>> {
         self.default.as_deref().map(|name| self.get(name))
     }
 
-    /// The names, sorted.
+    /// The names of the selectors, sorted.
     pub fn names(&self) -> Vec<&str> {
         let mut names: Vec<&str> = self.named.keys().map(String::as_str).collect();
         names.sort_unstable();
         names
     }
 
-    /// The selectors, and the first error among their definitions.
+    /// Reads all definitions. Also returns the first error among them.
     fn read(definitions: Vec<Definition>, dialect: Dialect) -> Result<(Self, Option<SelectError>), SelectError> {
         let mut defaults = definitions.iter().filter(|definition| definition.default);
         let default = defaults.next().map(|definition| definition.name.clone());
         if let (Some(first), Some(second)) = (&default, defaults.next()) {
-            return Err(malformed(&format!("both {first} and {} say default: true", second.name)));
+            return Err(malformed(&format!("both {first} and {} have default: true", second.name)));
         }
         let mut reader = Reader { known: HashMap::new(), copied: Cell::new(0), dialect };
-        let mut wrong = None;
+        let mut first_error = None;
         for entry in definitions {
             let spec = reader.root(&entry.body).map_err(|error| match error {
                 error if error.is_runtime() => SelectError::Selectors(format!("selector {}: {error}", entry.name)),
                 other => other,
             });
-            wrong = wrong.or_else(|| spec.as_ref().err().cloned());
+            first_error = first_error.or_else(|| spec.as_ref().err().cloned());
             reader.known.insert(entry.name, spec);
         }
-        Ok((Self { named: reader.known, default }, wrong))
+        Ok((Self { named: reader.known, default }, first_error))
     }
 }
 
-/// Reads YAML as `PyYAML` does: of the words that YAML 1.1 calls booleans it takes yes, no, on, off, true and false, but not y and n.
+/// Reads YAML as `PyYAML` does: of the booleans of YAML 1.1, it accepts yes, no, on, off, true and false, but not y
+/// and n.
 ///
-/// The parser takes all of them or only true and false, and does not say whether a scalar was quoted; where the two readings differ,
-/// it was not.
+/// The parser accepts either all of them or only true and false, and does not report whether a scalar was quoted. So
+/// the text is read twice. Where the results differ, the scalar was not quoted.
 fn load(text: &str) -> Result<Value, SelectError> {
     use serde_saphyr::DuplicateKeyPolicy::LastWins;
     let read = |options| -> Result<Value, SelectError> {
@@ -147,10 +161,10 @@ fn merge(strict: Value, lax: Value) -> Value {
     }
 }
 
-/// dbt refuses keys that it does not know, except within definitions.
+/// Refuses unknown keys. dbt checks them everywhere but within definitions.
 fn known_keys(value: &Value, known: &[&str]) -> Result<(), SelectError> {
     match value.as_object().and_then(|entries| entries.keys().find(|key| !known.contains(&key.as_str()))) {
-        Some(key) => Err(malformed(&format!("the key {key} is not known; keys are {}", known.join(", ")))),
+        Some(key) => Err(malformed(&format!("the key {key} is unknown; keys are {}", known.join(", ")))),
         None => Ok(()),
     }
 }
@@ -165,7 +179,7 @@ fn definition(entry: &Value) -> Result<Definition, SelectError> {
     };
     let body = entry.get("definition").cloned().unwrap_or_default();
     if !body.is_string() && !body.is_object() {
-        return Err(malformed(&format!("the definition of {name} must be text or a mapping; no lists")));
+        return Err(malformed(&format!("the definition of {name} must be text or a mapping, not a list")));
     }
     let default = match entry.get("default") {
         None => false,
@@ -175,10 +189,10 @@ fn definition(entry: &Value) -> Result<Definition, SelectError> {
     Ok(Definition { name: name.to_owned(), body, default })
 }
 
-/// Reads definitions in order; each may refer to those before it.
+/// Reads definitions in order. Each may refer to the definitions before it.
 struct Reader {
     known: HashMap<String, Result<Spec, SelectError>>,
-    /// How many expressions were taken over from other selectors so far.
+    /// The number of expressions that were copied from other selectors so far.
     copied: Cell<usize>,
     dialect: Dialect,
 }
@@ -200,7 +214,7 @@ impl Reader {
 
     fn any(&self, definition: &Value) -> Result<Spec, SelectError> {
         match definition {
-            // No splitting at spaces or commas here.
+            // Unlike on the command line, spaces and commas do not separate expressions.
             Value::String(text) => criteria(text, self.dialect).map(Spec::Criteria),
             Value::Object(entries) => {
                 if let Some(parts) = entries.get("union") {
@@ -217,7 +231,7 @@ impl Reader {
         }
     }
 
-    fn set(&self, parts: &Value, key: &str, kind: fn(Group) -> Spec) -> Result<Spec, SelectError> {
+    fn set(&self, parts: &Value, key: &str, kind: fn(Combination) -> Spec) -> Result<Spec, SelectError> {
         let mut included = Vec::new();
         let mut excluded = None;
         for part in items(parts, key)? {
@@ -242,7 +256,8 @@ impl Reader {
         })
     }
 
-    /// Another selector's definition. Selectors that inherit from each other can multiply: a few lines stand for more than memory holds.
+    /// Copies the definition of another selector. The total size is limited, because a few selectors that inherit
+    /// from each other can multiply to more than memory holds.
     fn inherited(&self, name: &Value) -> Result<Spec, SelectError> {
         let known = name.as_str().and_then(|name| self.known.get(name)?.as_ref().ok());
         let Some(spec) = known else {
@@ -273,7 +288,7 @@ impl Reader {
             if matches!(value, Value::Array(_) | Value::Object(_)) {
                 return Err(SelectError::Type(format!("the name of a selector must be text, found {value}")));
             }
-            // dbt 1.11 takes the other selector as it is and ignores every other key.
+            // dbt 1.11 copies the other selector and ignores all other keys.
             return self.inherited(value);
         }
         let excluded = entries.get("exclude").map(|list| self.exclusions(list)).transpose()?.flatten();
@@ -293,9 +308,9 @@ fn without(included: Spec, excluded: Option<Spec>) -> Spec {
     }
 }
 
-/// Sets in selectors.yml are joined eagerly whatever the command says.
-fn eager(parts: Vec<Spec>) -> Group {
-    Group { parts, indirect: Some(IndirectSelection::Eager), warn: None }
+/// The parts of a set in selectors.yml, which are combined eagerly even if the command has another mode.
+fn eager(parts: Vec<Spec>) -> Combination {
+    Combination { parts, indirect: Some(IndirectSelection::Eager), warn: None }
 }
 
 fn items<'v>(value: &'v Value, key: &str) -> Result<&'v Vec<Value>, SelectError> {
@@ -345,7 +360,7 @@ fn criterion(
     .check(&shown())
 }
 
-/// A depth of 0 is no depth at all here, unlike on the command line.
+/// Reads a depth. Unlike on the command line, 0 means no limit.
 fn layers(depth: Option<&Value>) -> Result<Reach, SelectError> {
     let Some(depth) = depth.filter(|depth| truthy(depth)) else { return Ok(Reach::All) };
     let number = match depth {
@@ -359,9 +374,9 @@ fn layers(depth: Option<&Value>) -> Result<Reach, SelectError> {
         return Err(SelectError::Type(format!("a depth must be a number, found {depth}")));
     }
     match number {
-        // Whole layers; before the first there is nothing.
+        // Fractions are cut off, and a negative depth reaches no layer.
         Some(number) => {
-            #[expect(clippy::cast_sign_loss, reason = "the sign is gone")]
+            #[expect(clippy::cast_sign_loss, reason = "max(0.0) removes the sign")]
             let layers = number.max(0.0) as u64;
             Ok(Reach::Layers(layers))
         }

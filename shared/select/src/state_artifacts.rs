@@ -1,4 +1,4 @@
-//! The artifacts of an earlier run that `state:`, `result:` and `source_status:` compare with.
+//! The artifacts of an earlier run with which `state:`, `result:` and `source_status:` compare.
 
 use std::collections::BTreeMap;
 
@@ -8,50 +8,54 @@ use serde_json::Value;
 
 use crate::error::SelectError;
 
-/// What lies in the `--state` folder, and the fresh `sources.json` of the target folder. Each is optional, as in dbt: a method complains when
-/// it misses its own.
+/// The artifacts in the `--state` folder, and the current `sources.json` of the target folder. Each is optional. As
+/// in dbt, a method fails only if the artifact that it needs is missing.
 #[derive(Debug, Default)]
 pub struct State {
     pub(crate) manifest: Option<Index>,
-    pub(crate) results: Option<Vec<RunResult>>,
+    pub(crate) results: Option<Vec<PreviousResult>>,
     pub(crate) sources: Option<Freshness>,
     pub(crate) sources_current: Option<Freshness>,
 }
 
 /// One entry of `run_results.json`.
 #[derive(Debug, Deserialize)]
-pub(crate) struct RunResult {
+pub(crate) struct PreviousResult {
     pub(crate) unique_id: String,
     pub(crate) status: String,
 }
 
-/// When each source was last loaded; none for those whose check failed.
+/// The time at which each source was last loaded. None for a source whose freshness check failed.
 pub(crate) type Freshness = BTreeMap<String, Option<Loaded>>;
 
-/// A `max_loaded_at`.
+/// The value of `max_loaded_at` in sources.json.
 #[derive(Debug, PartialEq, PartialOrd)]
 pub(crate) enum Loaded {
-    /// An instant.
+    /// A time with its zone.
     At(jiff::Timestamp),
     /// A date and time without a zone.
     Civil(jiff::civil::DateTime),
-    /// Anything else, compared as text.
+    /// Any other value, compared as text.
     Text(String),
 }
 
 impl State {
-    /// Adds the manifest to compare with.
+    /// Adds the earlier manifest, for `state:`.
     #[must_use]
     pub fn with_manifest(mut self, manifest: Index) -> Self {
         self.manifest = Some(manifest);
         self
     }
 
-    /// Adds `run_results.json`, for `result:`.
+    /// Adds the text of `run_results.json`, for `result:`.
+    ///
+    /// # Errors
+    ///
+    /// If the text is no `run_results.json`.
     pub fn with_run_results(mut self, json: &[u8]) -> Result<Self, SelectError> {
         #[derive(Deserialize)]
         struct RunResults {
-            results: Vec<RunResult>,
+            results: Vec<PreviousResult>,
         }
         let read: RunResults = serde_json::from_slice(json)
             .map_err(|error| SelectError::Artifact(format!("run_results.json cannot be read: {error}")))?;
@@ -59,13 +63,22 @@ impl State {
         Ok(self)
     }
 
-    /// Adds the sources.json of the state folder, for `source_status:`.
+    /// Adds the text of the `sources.json` of the state folder, for `source_status:`.
+    ///
+    /// # Errors
+    ///
+    /// If the text is no `sources.json`.
     pub fn with_sources(mut self, json: &[u8]) -> Result<Self, SelectError> {
         self.sources = Some(freshness(json)?);
         Ok(self)
     }
 
-    /// Adds the sources.json that `dbt source freshness` just wrote into the target folder, for `source_status:`.
+    /// Adds the text of the `sources.json` that `dbt source freshness` wrote to the target folder, for
+    /// `source_status:`.
+    ///
+    /// # Errors
+    ///
+    /// If the text is no `sources.json`.
     pub fn with_current_sources(mut self, json: &[u8]) -> Result<Self, SelectError> {
         self.sources_current = Some(freshness(json)?);
         Ok(self)
@@ -92,7 +105,7 @@ fn loaded(value: &Value) -> Loaded {
     text.parse().map(Loaded::At).or_else(|_| text.parse().map(Loaded::Civil)).unwrap_or(Loaded::Text(text))
 }
 
-/// The sources that were loaded since the state was written: loaded later than then, or not known then.
+/// The sources that were loaded after the state was written, or that the state does not know.
 pub(crate) fn fresher<'s>(previous: &Freshness, current: &'s Freshness) -> Vec<&'s str> {
     current
         .iter()

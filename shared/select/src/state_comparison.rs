@@ -1,16 +1,16 @@
-//! `state:`: what changed between two manifests
+//! Evaluates `state:`, which compares two manifests
 //! (<https://docs.getdbt.com/reference/node-selection/state-selection>).
 
 use std::collections::{HashMap, HashSet};
 
 use landfall_manifest::{Index, Node, ResourceType};
 
-use crate::contract_changes::{self, Verdict};
+use crate::contract_changes::{self, ContractChange};
 use crate::error::SelectError;
 use crate::graph::NodeSet;
 use crate::request::Request;
 
-/// A sub-selector of `state:`.
+/// A value of `state:`: how a node is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Check {
     New,
@@ -38,7 +38,7 @@ const CHECKS: [(&str, Check); 10] = [
     ("modified.contract", Check::Contract),
 ];
 
-/// The nodes among `members` that pass the check against `previous`.
+/// The nodes among `members` for which the comparison with `previous` holds.
 pub(crate) fn search(
     index: &Index,
     previous: &Index,
@@ -67,7 +67,7 @@ pub(crate) fn search(
         }
     }
     if matches!(check, Check::Modified | Check::Unmodified | Check::Contract) {
-        comparison.refuse_lost_contracts(previous)?;
+        comparison.refuse_removed_contracts(previous)?;
     }
     Ok(found)
 }
@@ -78,7 +78,7 @@ struct Comparison<'a> {
     macros: MacroChanges<'a>,
 }
 
-/// Whether dbt's class for the node is a parsed node: what stands under `nodes`, and functions.
+/// Whether the class of dbt for the node is a parsed node: nodes under `nodes`, and functions.
 fn is_parsed(node: Node<'_>) -> bool {
     node.resource_type().is_parsed_node() || node.resource_type() == ResourceType::Function
 }
@@ -114,7 +114,7 @@ impl Comparison<'_> {
     fn contents_differ(&self, old: Option<Node<'_>>, new: Node<'_>) -> Result<bool, SelectError> {
         use ResourceType as R;
         let Some(old) = old else {
-            // dbt calls a new source, exposure, metric, semantic model or saved query unchanged.
+            // dbt considers a new source, exposure, metric, semantic model or saved query unmodified.
             return Ok(is_parsed(new) || new.resource_type() == R::UnitTest);
         };
         let same_contents = || old.state_digests().contents == new.state_digests().contents;
@@ -127,7 +127,7 @@ impl Comparison<'_> {
             R::Metric | R::SemanticModel | R::SavedQuery => !(same_config(old, new) && same_contents()),
             R::Test if new.is_generic_test() => !(same_config(old, new) && same_fqn(old, new)),
             _ => {
-                // Asked first: it may refuse the comparison altogether.
+                // This comes first because it may refuse the whole selection.
                 let same_contract = self.same_contract(old, new)?;
                 !(same_contract
                     && same_body(old, new)
@@ -154,15 +154,15 @@ impl Comparison<'_> {
             return Ok(true);
         }
         match contract_changes::compare(old, new, self.index.metadata().adapter_type.as_deref().unwrap_or_default()) {
-            Verdict::Same => Ok(true),
-            Verdict::Changed => Ok(false),
-            Verdict::Broken(_) if new.version().is_none() => Ok(false),
-            Verdict::Broken(changes) => Err(breaking(new.unique_id(), &changes)),
+            ContractChange::None => Ok(true),
+            ContractChange::Compatible => Ok(false),
+            ContractChange::Breaking(_) if new.version().is_none() => Ok(false),
+            ContractChange::Breaking(changes) => Err(breaking(new.unique_id(), &changes)),
         }
     }
 
-    /// A versioned model with an enforced contract must not vanish before its deprecation date.
-    fn refuse_lost_contracts(&self, previous: &Index) -> Result<(), SelectError> {
+    /// Refuses the selection if a versioned model with an enforced contract was removed before its deprecation date.
+    fn refuse_removed_contracts(&self, previous: &Index) -> Result<(), SelectError> {
         let disabled: HashMap<&str, _> =
             self.index.disabled().iter().map(|node| (node.unique_id.as_str(), node)).collect();
         let models = previous.nodes().filter(|node| node.resource_type().is_parsed_node());
@@ -203,7 +203,7 @@ impl Comparison<'_> {
 
 fn breaking(unique_id: &str, changes: &[String]) -> SelectError {
     SelectError::ContractBreakingChange(format!(
-        "the contract of {unique_id} is enforced and was broken: {}; give the model a new version instead",
+        "the enforced contract of {unique_id} has breaking changes: {}; create a new version of the model instead",
         changes.join(", ")
     ))
 }
@@ -220,14 +220,14 @@ fn same_fqn(old: Node<'_>, new: Node<'_>) -> bool {
     old.fqn().eq(new.fqn())
 }
 
-/// Descriptions count only where they are written to the warehouse.
+/// Whether the descriptions are equal. They are compared only if dbt writes them to the warehouse.
 fn same_descriptions(old: Node<'_>, new: Node<'_>) -> bool {
     let (before, now) = (old.state_digests(), new.state_digests());
     (!new.persists_description() || before.description == now.description)
         && (!new.persists_columns() || before.column_descriptions == now.column_descriptions)
 }
 
-/// The macros whose code differs or that are in one manifest only.
+/// The macros whose code differs or that are in only one of the manifests.
 #[derive(Default)]
 struct MacroChanges<'a> {
     modified: HashSet<&'a str>,
@@ -253,7 +253,8 @@ impl<'a> MacroChanges<'a> {
         if self.modified.is_empty() {
             return Ok(false);
         }
-        // In the order of the list, deep first: a missing macro counts only if no modified one comes before it.
+        // Depth first, in the order of the list: as in dbt, a missing macro is an error only if no modified macro
+        // precedes it.
         let mut visited = HashSet::new();
         let mut stack: Vec<&str> = node.macros().collect();
         stack.reverse();

@@ -1,14 +1,15 @@
-//! Every case of the conformance corpus: what dbt-core 1.11.16 selected on real projects' manifests, or refused.
+//! Selects every case of the conformance corpus and compares the result with that of dbt-core 1.11.16, which selected nodes
+//! on the manifests of real projects or refused.
 //!
-//! The corpus lies in `tests/conformance/corpus` at the top of the checkout; its README says how it was recorded. Nothing is skipped, and a
-//! case that dbt itself gets wrong is still dbt's answer. A name given as argument restricts the run to cases whose id contains it. Each project
-//! is a test of its own to nextest, which asks for them by `--list` and runs each by `--exact`.
+//! The corpus is in `tests/conformance/corpus` at the top of the checkout; its README says how it was recorded. No case is
+//! skipped, and a result of dbt counts even where dbt has a bug. An argument restricts the run to cases whose id contains
+//! it. For nextest, each project is a test of its own: it lists them with `--list` and runs each with `--exact`.
 
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
     clippy::print_stdout,
-    reason = "a test without the usual harness, which prints what differs and ends where the corpus is broken"
+    reason = "a test without the usual harness, which prints differences and fails if the corpus is damaged"
 )]
 
 use std::io::{BufRead, BufReader, Read};
@@ -68,7 +69,7 @@ fn state(folder: &Path) -> State {
     state
 }
 
-/// Says what differs, if anything does.
+/// The difference between the results of Landfall and dbt, if there is one.
 fn difference(index: &Index, state: &State, recorded: &Recorded) -> Option<String> {
     match (recorded.case.select(index, Some(state), Dialect::default()), &recorded.error) {
         (Err(error), None) => Some(format!("refused with {}: {error}", error.class())),

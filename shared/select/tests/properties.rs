@@ -1,4 +1,4 @@
-//! Laws that hold for every selection, on small random graphs.
+//! Properties that hold for every selection, on small random graphs.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests")]
 
@@ -9,7 +9,7 @@ use landfall_select::{IndirectSelection, Request, SelectError, parse, select};
 use proptest::prelude::*;
 use serde_json::json;
 
-/// A graph of models: for each, which earlier ones it depends on, and its tag.
+/// A graph of models: for each model its parents, which have smaller numbers, and its tag.
 #[derive(Debug, Clone)]
 struct Graph {
     parents: Vec<BTreeSet<usize>>,
@@ -40,7 +40,7 @@ fn index(graph: &Graph) -> Index {
             "depends_on": {"macros": [], "nodes": parents.iter().map(|parent| id(*parent)).collect::<Vec<_>>()},
         });
         nodes.insert(id(model), node);
-        // A test on each model and its first parent.
+        // Each test depends on a model and its first parent.
         let mut tested = vec![id(model)];
         tested.extend(parents.first().map(|parent| id(*parent)));
         let test = json!({
@@ -62,12 +62,12 @@ fn ids(index: &Index, request: &Request<'_>) -> BTreeSet<String> {
     selected.unique_ids(index).into_iter().map(str::to_owned).collect()
 }
 
-/// Without indirect selection, so that sets behave as sets.
+/// The selected models without indirect selection, so that set operations apply to them exactly.
 fn plain(index: &Index, expression: &str) -> BTreeSet<String> {
     ids(index, &Request::select(expression).indirect(IndirectSelection::Empty).resource_type("model"))
 }
 
-/// All within that many steps of the start, found step by step.
+/// The models within that many steps of the start, computed in the simplest way.
 fn naive(graph: &Graph, start: &BTreeSet<usize>, up: bool, layers: usize) -> BTreeSet<usize> {
     let mut all = start.clone();
     for _ in 0..layers.min(graph.parents.len()) {
@@ -97,7 +97,7 @@ fn expressions() -> impl Strategy<Value = String> {
         .prop_map(|(before, value, after)| format!("{before}{value}{}", if before == "@" { "" } else { after }))
 }
 
-/// The fqn of a model or seed, and the model's version.
+/// The fqns of models and seeds, and the versions of the models.
 fn named_nodes() -> impl Strategy<Value = (Vec<String>, Option<u8>)> {
     let segment = prop_oneof![4 => "[abc]", 1 => "[abc]\\.[abc]|[abc]_2|\\.|"];
     (prop::collection::vec(segment, 0..5), prop_oneof![2 => Just(None), 1 => (1u8..3).prop_map(Some)])
@@ -124,7 +124,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn walks_agree_with_a_naive_reference(graph in graphs(), tag in 0u8..3, layers in 0usize..4) {
+    fn ancestors_and_descendants_agree_with_a_simple_reference(graph in graphs(), tag in 0u8..3, layers in 0usize..4) {
         let index = index(&graph);
         let start: BTreeSet<usize> = (0..graph.tags.len()).filter(|model| graph.tags[*model] == tag).collect();
         let named = |models: BTreeSet<usize>| models.into_iter().map(id).collect::<BTreeSet<_>>();
@@ -136,7 +136,7 @@ proptest! {
     }
 
     #[test]
-    fn spaces_unite_commas_intersect_and_exclusion_subtracts(graph in graphs(), a in expressions(), b in expressions()) {
+    fn spaces_are_unions_commas_are_intersections_and_exclude_subtracts(graph in graphs(), a in expressions(), b in expressions()) {
         let index = index(&graph);
         let (left, right) = (plain(&index, &a), plain(&index, &b));
         prop_assert_eq!(plain(&index, &format!("{a} {b}")), &left | &right);
@@ -147,7 +147,7 @@ proptest! {
     }
 
     #[test]
-    fn the_modes_of_indirect_selection_are_ordered(graph in graphs(), a in expressions()) {
+    fn each_mode_of_indirect_selection_selects_a_superset_of_the_stricter_one(graph in graphs(), a in expressions()) {
         let index = index(&graph);
         let by = |mode| ids(&index, &Request::select(a.as_str()).indirect(mode));
         let (eager, buildable) = (by(IndirectSelection::Eager), by(IndirectSelection::Buildable));
@@ -156,7 +156,7 @@ proptest! {
     }
 
     #[test]
-    fn a_name_finds_the_same_alone_and_beside_many_others(nodes in prop::collection::vec(named_nodes(), 1..8), names in prop::collection::vec("[a-c.]{0,5}|a\\.[a-c]_2|[ab]\\.1", 1..8)) {
+    fn a_name_selects_the_same_nodes_alone_and_among_many_names(nodes in prop::collection::vec(named_nodes(), 1..8), names in prop::collection::vec("[a-c.]{0,5}|a\\.[a-c]_2|[ab]\\.1", 1..8)) {
         let index = of_nodes(&nodes);
         for name in &names {
             let alone = Request::select(format!("fqn:{name}")).resource_type("model").resource_type("seed");
@@ -167,7 +167,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_makes_selection_panic(text in any::<String>(), more in "[-@+*?\\[\\]!.:,/ a-z0-9_\u{e9}]{0,24}") {
+    fn no_expression_causes_a_panic(text in any::<String>(), more in "[-@+*?\\[\\]!.:,/ a-z0-9_\u{e9}]{0,24}") {
         let index = index(&Graph { parents: vec![BTreeSet::new(), BTreeSet::from([0])], tags: vec![0, 1] });
         for expression in [text.as_str(), more.as_str()] {
             for request in [Request::select(expression), Request::select("*").exclude(expression)] {
@@ -182,7 +182,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_parsed_prints_as_what_parses_to_the_same(text in "[-@+*?.:,/ a-z0-9_\u{e9}\u{663}]{0,20}", prefix in "(tag:|config\\.a\\.b:|fqn:|path:|@|2\\+)?") {
+    fn a_parsed_selection_prints_as_text_that_parses_to_the_same(text in "[-@+*?.:,/ a-z0-9_\u{e9}\u{663}]{0,20}", prefix in "(tag:|config\\.a\\.b:|fqn:|path:|@|2\\+)?") {
         if let Ok(spec) = parse(&format!("{prefix}{text}")) {
             let printed = spec.to_string();
             prop_assert_eq!(parse(&printed).unwrap(), spec, "printed as {}", printed);
@@ -190,7 +190,7 @@ proptest! {
     }
 
     #[test]
-    fn an_index_survives_being_stored(graph in graphs()) {
+    fn a_stored_index_is_read_back_unchanged(graph in graphs()) {
         let first = index(&graph);
         let second = Index::from_bytes(&first.to_bytes()).unwrap();
         prop_assert_eq!(first.to_bytes(), second.to_bytes());
@@ -199,7 +199,7 @@ proptest! {
 }
 
 #[test]
-fn selectors_that_multiply_by_inheritance_are_refused_before_they_fill_the_memory() {
+fn selectors_that_multiply_by_inheritance_are_refused() {
     let index = index(&Graph { parents: vec![BTreeSet::new()], tags: vec![0] });
     let inherits = |number: usize| {
         let before = format!("{{method: selector, value: s{}}}", number - 1);

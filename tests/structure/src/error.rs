@@ -17,7 +17,7 @@ pub enum StructureError {
     /// A file that is no Rust source.
     #[error("cannot parse {path}: {source}")]
     Syntax {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
         /// The parser's message.
         source: syn::Error,

@@ -9,8 +9,8 @@ use crate::modules::{Module, Modules, Target};
 /// The files of one crate, and for each the files that it takes names from, with these names.
 ///
 /// A `mod` declaration is no import, nor is a re-export of a name that the file does not use itself. What a folder's
-/// `mod.rs` takes from the files below it does not count either: it is their table of contents and hands work to them, and
-/// they share its error type. The same holds for the crate's root.
+/// `mod.rs` takes from the files below it does not count either: it is their table of contents and hands work to
+/// them, and they share its error type. The same holds for the crate's root.
 #[derive(Debug, Default)]
 pub struct FileGraph {
     pub(crate) names: BTreeMap<PathBuf, BTreeMap<PathBuf, BTreeSet<String>>>,

@@ -1,7 +1,8 @@
 //! Checks of the sources themselves: no circle of files within a crate, and plain words.
 //!
-//! [`FileGraph`] reads one crate and says which file takes names from which; [`FileGraph::circles`] finds the files that
-//! need each other. [`word_findings`] and [`short_doc_comments`] look for words and comments that the project does not use.
+//! [`FileGraph`] reads one crate and says which file takes names from which; [`FileGraph::circles`] finds the files
+//! that need each other. [`word_findings`] and [`short_doc_comments`] look for words and comments that the project
+//! does not use.
 //!
 //! Deliberately absent: no type inference. A method that is defined in one file and called in another ties no files
 //! together here, only the names in paths and imports do.

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 
-use super::rules::RunKind;
+use super::run_kind::RunKind;
 use super::{
-    admission_queue::{Candidate, Queue, loads_first, obstacle},
+    admission_queue::{Candidate, Queue, obstacle},
     decision::DecisionBuilder,
 };
-use crate::{Board, Budget, DeadLetters, LedgerOutcome, LedgerSubject, LimitReached, Release, Trigger};
+use crate::{Budget, DeadLetters, LedgerOutcome, LedgerSubject, LimitReached, Release, Trigger};
 
 impl DecisionBuilder<'_> {
     /// Lets gathering backlog entries become ready, and ends empty ones and what is drained.
@@ -133,18 +133,5 @@ impl DecisionBuilder<'_> {
             let detail = format!("nothing of it can run: it {}", why.map_or("selects nothing", String::as_str));
             self.line(event, about, LedgerOutcome::Dropped, detail);
         }
-    }
-}
-
-/// The kind of run that a backlog entry needs. A load that must do something first, and a job, have runs of their own.
-/// dbt's vars are the release's, and so the same for all.
-pub(super) fn run_kind(board: &Board, release: &Release, trigger: &Trigger) -> RunKind {
-    if board.backlog.get(trigger).is_some_and(|entry| !entry.refresh.is_empty()) {
-        return RunKind::FullRefresh;
-    }
-    match trigger {
-        Trigger::Load(name) if loads_first(board, release, trigger) => RunKind::LoadFirst(name.clone()),
-        Trigger::Job(job) => RunKind::Job(job.clone()),
-        Trigger::Load(_) | Trigger::Release | Trigger::Operator => RunKind::Build,
     }
 }

@@ -12,7 +12,8 @@ use super::{
     due::{due, paused},
     lease_index::{LeaseIndex, Unready},
     leases::Leases,
-    missing_parents::{Split, split},
+    run_kind::loads_first,
+    runnable_nodes::{Split, split},
 };
 use crate::{BacklogEntry, Board, DatasetName, OrdinalSet, Release, Run, RunId, Trigger};
 
@@ -71,13 +72,6 @@ impl BacklogEntry {
             None => OrdinalSet::clone(&self.nodes),
         }
     }
-}
-
-/// Whether a run for the trigger has something to do before it builds. Another run of the same generation may have done it.
-pub(super) fn loads_first(board: &Board, release: &Release, trigger: &Trigger) -> bool {
-    let Trigger::Load(name) = trigger else { return false };
-    let does = release.dataset(name).is_some_and(|dataset| !dataset.before.is_empty());
-    does && board.backlog.get(trigger).is_some_and(|entry| !entry.before_done)
 }
 
 impl Candidate {

@@ -1,4 +1,4 @@
-//! Quick answers to what [`Leases`] and [`split`](super::missing_parents::split) answer exactly: of thousands of backlog entries in a large project most cannot run, and each is
+//! Quick answers to what [`Leases`] and [`split`](super::runnable_nodes::split) answer exactly: of thousands of backlog entries in a large project most cannot run, and each is
 //! looked at in every decision.
 
 use std::collections::BTreeSet;

@@ -1,62 +1,8 @@
-//! Nodes whose turn has not come: something they are built from was never built.
+//! Nodes that must wait because a dataset that they are built from was never loaded, or a parent was never built.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
-use super::rules::{ProtocolRules, Rules};
 use crate::{Board, DatasetName, OrdinalSet, Release, release::NodeKind};
-
-/// What of a selection can run now.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Split {
-    /// These, seeds that they need included.
-    pub(crate) run: OrdinalSet,
-    /// These wait: why.
-    pub(crate) waiting: BTreeMap<u32, String>,
-}
-
-/// Splits the candidates. `loading` are datasets that the run itself loads before it builds.
-///
-/// A node waits if a parent outside the run was never built, or if a parent inside it waits. A seed that was never built comes along
-/// instead of being waited for: nothing outside has to happen for it.
-pub(crate) fn split(
-    release: &Release,
-    board: &Board,
-    candidates: &OrdinalSet,
-    loading: &BTreeSet<&DatasetName>,
-    rules: &dyn Rules,
-) -> Split {
-    let graph = release.graph();
-    let mut run = candidates.clone();
-    for ordinal in candidates.iter() {
-        let Some(vertex) = graph.get(ordinal) else {
-            run.remove(ordinal);
-            continue;
-        };
-        if vertex.kind == NodeKind::Test {
-            continue;
-        }
-        for parent in graph.parents(ordinal) {
-            let seed = graph.get(*parent).is_some_and(|parent| parent.kind == NodeKind::Seed);
-            if seed && !board.built.contains(*parent) {
-                run.insert(*parent);
-            }
-        }
-    }
-    let mut waiting = BTreeMap::new();
-    let mut stack = rules.nodes_missing_parents(release, board, &run, loading);
-    while let Some((ordinal, reason)) = stack.pop() {
-        if !run.remove(ordinal) {
-            continue;
-        }
-        for child in graph.children(ordinal) {
-            if run.contains(*child) {
-                stack.push((*child, reason.clone()));
-            }
-        }
-        waiting.insert(ordinal, reason);
-    }
-    Split { run, waiting }
-}
 
 /// The nodes of a run that must wait, each with the reason: a dataset that was never loaded, or a parent that is neither
 /// built nor in the run.
@@ -80,11 +26,6 @@ pub(super) fn nodes_missing_parents(
         waiting.extend(parents.into_iter().find_map(&mut why).map(|reason| (ordinal, reason)));
     }
     waiting
-}
-
-/// What a node would wait for, were it to run now and alone; none if nothing is missing.
-pub fn missing_parent_of(release: &Release, board: &Board, node: u32) -> Option<String> {
-    split(release, board, &[node].into_iter().collect(), &BTreeSet::new(), &ProtocolRules).waiting.remove(&node)
 }
 
 /// Why a parent is not there, if it is not.

@@ -9,7 +9,7 @@
 //! - [`attempts`]: a task started, was refused or was revoked. [`settlement`]: a task stopped; its run completes nodes or is tried again (L2, L6, L7).
 //!   [`full_refresh`]: incremental models that failed are built from nothing.
 //! - [`releases`], [`jobs`], [`commands`]: the other triggers, and operator commands. [`recovery`]: a board that was restored.
-//! - [`rules`]: the rules that the simulation replaces.
+//! - [`rules`]: the rules that the simulation replaces. [`mod@run_kind`]: what a run does. [`runnable_nodes`]: what of a selection can run now.
 //! - [`mod@effects`]: what the board asks every function to do.
 
 mod admission;
@@ -33,6 +33,8 @@ mod readiness;
 mod recovery;
 mod releases;
 mod rules;
+mod run_kind;
+mod runnable_nodes;
 mod settlement;
 #[cfg(test)]
 mod tests;
@@ -47,7 +49,8 @@ pub use limits::{
     COMMANDS_KEPT, COUNTED_KEPT, EPOCH_JUMP, FAIRNESS_LIMIT, GROUPS_CLOSED, GROUPS_OPEN, MARGIN, MOST_ATTEMPTS,
     OVERDUE_AFTER, RECENT_KEPT, REPEAT_FOR,
 };
-pub use missing_parents::missing_parent_of;
-pub use rules::{ProtocolRules, Rules, RunKind};
+pub use rules::{ProtocolRules, Rules};
+pub use run_kind::RunKind;
+pub use runnable_nodes::missing_parent_of;
 pub use settlement::long_gone;
 pub use wait_reasons::{WaitReason, WaitingNodes, wait_reasons};

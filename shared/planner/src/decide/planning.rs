@@ -3,12 +3,8 @@
 use landfall_select::Command;
 
 use super::{
-    admission_queue::{Candidate, loads_first},
-    decision::DecisionBuilder,
-    full_refresh::builds,
-    leases::Leases,
-    missing_parents::Split,
-    readiness::Readiness,
+    admission_queue::Candidate, decision::DecisionBuilder, full_refresh::builds, leases::Leases, readiness::Readiness,
+    run_kind::loads_first, runnable_nodes::Split,
 };
 use crate::{
     Attempt, BacklogEntry, EntryStage, LedgerOutcome, LedgerSubject, OrdinalSet, PLAN_VERSION, Plan, PlannedNode,

@@ -8,22 +8,13 @@ use std::{collections::BTreeSet, fmt};
 use jiff::Timestamp;
 
 use super::{
-    admission, limits::FAIRNESS_LIMIT, limits::MARGIN, limits::MOST_ATTEMPTS, missing_parents::nodes_missing_parents,
+    limits::FAIRNESS_LIMIT,
+    limits::MARGIN,
+    limits::MOST_ATTEMPTS,
+    missing_parents::nodes_missing_parents,
+    run_kind::{RunKind, run_kind},
 };
-use crate::{BacklogEntry, Board, DatasetName, DatasetState, EventHash, JobName, OrdinalSet, Release, Run, Trigger};
-
-/// What a run does. Backlog entries merge into one run only if they need the same kind (L4).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum RunKind {
-    /// A build after the dataset's own operations (`before`).
-    LoadFirst(DatasetName),
-    /// A plain build.
-    Build,
-    /// A build in which incremental models that failed are rebuilt from nothing.
-    FullRefresh,
-    /// The steps of a job.
-    Job(JobName),
-}
+use crate::{BacklogEntry, Board, DatasetName, DatasetState, EventHash, OrdinalSet, Release, Run, Trigger};
 
 /// The replaceable rules of a decision. See the [module](self) for who replaces them.
 pub trait Rules: fmt::Debug + Send + Sync {
@@ -35,7 +26,7 @@ pub trait Rules: fmt::Debug + Send + Sync {
 
     /// The kind of run that a backlog entry needs.
     fn run_kind(&self, board: &Board, release: &Release, trigger: &Trigger) -> RunKind {
-        admission::run_kind(board, release, trigger)
+        run_kind(board, release, trigger)
     }
 
     /// Whether an entry that is pending since then reserves its relations and a place among the live runs (L9).

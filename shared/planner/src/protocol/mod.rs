@@ -2,6 +2,7 @@
 //! classes.
 
 mod claim;
+pub(crate) mod compact_triggers;
 mod events;
 mod ledger;
 mod plan;
@@ -24,7 +25,6 @@ pub use plan::{
 pub use release_document::{RELEASE_VERSION, ReleaseDocument};
 pub use result::{NodeResult, NodeStatus, Outcome, RESULT_VERSION, RunResult, StepResult};
 pub use stop_class::StopClass;
-pub(crate) use trigger::compact_json;
 pub use trigger::{InvalidTrigger, Trigger};
 pub use versioned_json::DocumentError;
 pub(crate) use versioned_json::Format;

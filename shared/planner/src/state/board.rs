@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::{
     Attempt, BacklogEntry, DatasetName, JobName, LedgerOutcome, NodeId, Nonce, OrdinalSet, RecentEvents, ReleaseId,
-    RunId, RunTrigger, StopClass, Trigger, protocol::compact_json,
+    RunId, RunTrigger, StopClass, Trigger, protocol::compact_triggers,
 };
 
 /// The version of board.json that this code reads and writes.
@@ -87,7 +87,7 @@ pub struct Announcement {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class: Option<StopClass>,
     /// What it was for.
-    #[serde(with = "compact_json")]
+    #[serde(with = "compact_triggers")]
     pub triggers: Vec<RunTrigger>,
     /// What dbt executed in it outside the plan, at most 20 nodes: none, or there is something to look at.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -221,7 +221,7 @@ pub struct Run {
     /// The release it runs, to its end.
     pub release: ReleaseId,
     /// What it completes.
-    #[serde(with = "compact_json")]
+    #[serde(with = "compact_triggers")]
     pub triggers: Vec<RunTrigger>,
     /// Nodes planned (ordinals).
     pub nodes: OrdinalSet,
@@ -315,10 +315,5 @@ impl Board {
             limit_reached: None,
             dead_letters: None,
         }
-    }
-
-    /// To JSON.
-    pub fn to_json(&self) -> Result<Vec<u8>, crate::BoardError> {
-        serde_json::to_vec(self).map_err(crate::BoardError::Unreadable)
     }
 }

@@ -58,6 +58,15 @@ impl From<Board> for StoredBoard {
 }
 
 impl Board {
+    /// The JSON of the board, as board.json holds it.
+    ///
+    /// # Errors
+    ///
+    /// If a value cannot be written as JSON.
+    pub fn to_json(&self) -> Result<Vec<u8>, BoardError> {
+        serde_json::to_vec(self).map_err(BoardError::Unreadable)
+    }
+
     /// Marks what need not be listed, as far as the release tells.
     pub(crate) fn shorten(&mut self, release: Option<&Release>) {
         let release = release.filter(|release| self.release.as_ref() == Some(release.id()));

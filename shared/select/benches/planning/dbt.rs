@@ -1,5 +1,5 @@
-//! `dbt ls` on the example project beside the same selection here. dbt's start-up dominates on so small a project: about as long passes before
-//! any selection at all.
+//! Compares `dbt ls` on the example project with the same selection by Landfall. On so small a project, most of the time of
+//! dbt is its start-up.
 
 use std::fs::File;
 use std::path::Path;
@@ -11,12 +11,12 @@ use landfall_select::{Request, select};
 
 const SELECTION: &str = "tag:orders+";
 
-/// Prints both times, or says aloud why it cannot.
+/// Prints both times, or why dbt was skipped.
 pub(crate) fn compare() {
     let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let dbt = checkout.join(".landfall/venv/dbt/bin/dbt");
     if !dbt.exists() {
-        println!("SKIPPED: dbt ls, because {} is not there; `landfall setup` installs it", dbt.display());
+        println!("SKIPPED: dbt ls, because {} is missing; run `landfall setup` to install it", dbt.display());
         return;
     }
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("dbt-ls");
@@ -38,7 +38,7 @@ pub(crate) fn compare() {
         (started.elapsed(), String::from_utf8_lossy(&listed.stdout).lines().count())
     };
     list();
-    let (theirs, listed) = list();
+    let (dbt_time, listed) = list();
     let started = Instant::now();
     let index = Index::from_manifest(File::open(target.join("manifest.json")).unwrap()).unwrap();
     let indexed = started.elapsed();
@@ -47,12 +47,12 @@ pub(crate) fn compare() {
     let selecting = started.elapsed();
     assert_eq!(selected, listed, "dbt lists other nodes");
     println!(
-        "dbt ls --select {SELECTION} on the example, parsed before: {:.1} s for {listed} of {} nodes, most of it start-up; \
-         here: manifest to index {:.1} ms, selecting {:.3} ms: {:.0} times as fast",
-        theirs.as_secs_f64(),
+        "dbt ls --select {SELECTION} on the example, parsed before: {:.1} s for {listed} of {} nodes, most of it start-up. \
+         Landfall: manifest to index {:.1} ms, selecting {:.3} ms, {:.0} times as fast",
+        dbt_time.as_secs_f64(),
         index.len(),
         indexed.as_secs_f64() * 1e3,
         selecting.as_secs_f64() * 1e3,
-        theirs.as_secs_f64() / (indexed + selecting).as_secs_f64()
+        dbt_time.as_secs_f64() / (indexed + selecting).as_secs_f64()
     );
 }

@@ -1,16 +1,16 @@
-//! A manifest of any size, the same at every run: a layered project with sources, tests, columns, code and macros, of the proportions of
-//! large real ones (about 4 KB a node).
+//! Generates a manifest of any size, the same in every run: a layered project with sources, tests, columns, code and macros
+//! in the proportions of large real projects (about 4 KB per node).
 
 use std::io::{self, Write};
 
-/// How many of each there are for a number of models.
+/// The number of resources of each type for a number of models.
 const TESTS_PER_MODEL: usize = 2;
 const MODELS_PER_SOURCE: usize = 10;
 const MACROS: usize = 600;
-/// Every model belongs to one of this many families; a selection of one family's tag takes its share.
+/// The number of families. Every model belongs to one, and a selection by the tag of a family selects its share.
 pub(crate) const FAMILIES: usize = 20;
 
-/// A generator of numbers that needs no crate and never changes.
+/// A generator of pseudo-random numbers that is the same in every run and version.
 struct Numbers(u64);
 
 impl Numbers {
@@ -78,7 +78,8 @@ pub(crate) fn manifest(models: usize, out: &mut impl Write) -> io::Result<()> {
 
 fn node(model: usize, sources: usize, numbers: &mut Numbers, out: &mut impl Write) -> io::Result<()> {
     let family = model % FAMILIES;
-    // The first tenth reads sources; the rest reads earlier models of its own family, so that families stay apart.
+    // The first tenth reads sources. The others read earlier models of their own family, so that families stay
+    // separate.
     let parents: Vec<String> = if model < FAMILIES * 4 || model.is_multiple_of(10) {
         let source = numbers.below(sources);
         vec![format!("source.shop.raw{}.table_{source}", source % 50)]

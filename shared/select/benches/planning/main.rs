@@ -1,16 +1,13 @@
-//! How long planning takes and how much memory: on generated projects of 1,000, 10,000 and 100,000 models, and on the largest of the
-//! conformance corpus.
+//! Measures the time and memory of indexing and selecting, on generated projects of 1,000, 10,000 and 100,000 models and on
+//! the largest project of the conformance corpus.
 //!
-//! Beside indexing stand a plain read of the same file and a plain scan of its JSON (`serde_json`'s `IgnoredAny`, the fastest that reads all of
-//! it): the target is within three times that scan. Selecting is from a loaded index; its target is 5 ms at 100,000 models, loading's is 50 ms.
-//! Before the table come the memory that indexing takes beyond the index, whose target is 64 MiB, and `dbt ls` on the example project.
-//! The generated manifests are kept in the target folder: 9 MB, 90 MB and 900 MB. `LANDFALL_BENCH_PROJECTS=1000,mitodl` chooses.
+//! Indexing is compared with a plain read of the same file and with a plain scan of its JSON (`IgnoredAny` of `serde_json`,
+//! the fastest way to read all of it). The target is at most three times the scan. Selecting uses a loaded index. Its target
+//! is 5 ms at 100,000 models, and that of loading is 50 ms. Before the table, the benchmark prints the memory that indexing
+//! uses beyond the index, with a target of 64 MiB, and the time of `dbt ls` on the example project. The generated manifests
+//! of 9 MB, 90 MB and 900 MB stay in the target folder. `LANDFALL_BENCH_PROJECTS=1000,mitodl` chooses the projects.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a benchmark that cannot run has nothing better to do than to end"
-)]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark that cannot run may panic")]
 
 mod dbt;
 mod generate;
@@ -26,14 +23,14 @@ use landfall_manifest::Index;
 use landfall_select::{Request, select};
 use serde::de::IgnoredAny;
 
-/// Numbers of models to generate, and folders of the conformance corpus.
+/// The projects to measure: numbers of models to generate, and folders of the conformance corpus.
 fn projects() -> Vec<String> {
     #[expect(clippy::disallowed_methods, reason = "a benchmark has no config module")]
     let chosen = std::env::var("LANDFALL_BENCH_PROJECTS").unwrap_or_else(|_| "mitodl,1000,10000,100000".to_owned());
     chosen.split(',').map(|project| project.trim().to_owned()).collect()
 }
 
-/// The project's manifest, made or unpacked once.
+/// The path of the project's manifest, which is generated or unpacked once.
 fn manifest(project: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("manifest-{project}.json"));
     if !path.exists() {
@@ -100,7 +97,7 @@ fn selecting(bencher: Bencher<'_, '_>, project: &str, expression: &str) {
     bencher.bench_local(|| black_box(select(&index, &request).unwrap().nodes.len()));
 }
 
-/// The most frequent value among the nodes.
+/// The most frequent of the values.
 fn most_frequent<'i>(values: impl Iterator<Item = &'i str>) -> Option<&'i str> {
     let mut counts = std::collections::BTreeMap::<&str, usize>::new();
     values.for_each(|value| *counts.entry(value).or_default() += 1);
@@ -109,7 +106,7 @@ fn most_frequent<'i>(values: impl Iterator<Item = &'i str>) -> Option<&'i str> {
 
 #[divan::bench(args = projects(), sample_count = 20)]
 fn e_select_tag_and_descendants(bencher: Bencher<'_, '_>, project: &str) {
-    // A generated project has twenty families of models; a real one is asked for its most frequent tag.
+    // A generated project has twenty families of models with a tag each. For a real one, the most frequent tag is used.
     let tag = match project.parse::<usize>() {
         Ok(_) => "family_1".to_owned(),
         Err(_) => {
@@ -137,14 +134,14 @@ fn h_select_everything(bencher: Bencher<'_, '_>, project: &str) {
     selecting(bencher, project, "*");
 }
 
-/// The highest resident memory of this process so far, in MiB.
+/// The peak resident memory of this process so far, in MiB.
 fn peak() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or("0 kB");
     line.trim().trim_end_matches("kB").trim().parse::<f64>().unwrap_or(0.0) / 1024.0
 }
 
-/// What indexing takes at most in a process of its own, which this one is.
+/// Prints the peak memory of indexing. It runs in a process of its own, which has indexed nothing before.
 fn report_peak(project: &str) {
     let path = manifest(project);
     let before = peak();

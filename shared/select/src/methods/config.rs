@@ -1,4 +1,4 @@
-//! `config.<key>:`, on nodes and sources
+//! The `config.<key>:` method, for nodes and sources
 //! (<https://docs.getdbt.com/reference/node-selection/methods#config>).
 
 use landfall_manifest::{Node, ResourceType};
@@ -7,14 +7,14 @@ use serde_json::Value;
 use crate::graph::NodeSet;
 use crate::methods::search::{Memo, Search};
 
-/// What Python finds on a dictionary before it looks for a key of that name.
+/// The attributes of a Python dictionary, which Python finds before a key with the same name.
 const DICT_ATTRIBUTES: [&str; 11] =
     ["clear", "copy", "fromkeys", "get", "items", "keys", "pop", "popitem", "setdefault", "update", "values"];
 
-/// The members whose config holds `wanted` at the path.
+/// The members whose config has the value `wanted` at the path.
 pub(crate) fn search(search: &Search<'_>, path: &[String], wanted: &Value) -> NodeSet {
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
-    // The severity alone is compared without regard to case, and as text whatever it is.
+    // dbt compares only the severity without regard to case, and always as text.
     let ignore_case = path == ["severity"];
     let as_text = Value::String(match wanted {
         Value::String(text) => text.clone(),
@@ -39,12 +39,12 @@ pub(crate) fn search(search: &Search<'_>, path: &[String], wanted: &Value) -> No
     found
 }
 
-/// The value at the path, dbt's default if the manifest leaves it out, none if there can be none.
+/// The value at the path, or the default of dbt if the manifest lacks it. None if there is neither.
 fn value_at(node: Node<'_>, path: &[&str]) -> Option<Value> {
     let config: Value = node.config_json().and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
     let mut value = &config;
     for (depth, key) in path.iter().enumerate() {
-        // The config itself, and what lies in it under these keys, are objects of dbt's, not dictionaries.
+        // The config, and its values under these keys, are objects in dbt and not dictionaries.
         let is_object = depth == 0 || (depth == 1 && matches!(path.first(), Some(&"docs" | &"contract")));
         if !is_object && DICT_ATTRIBUTES.contains(key) {
             return None;
@@ -52,18 +52,18 @@ fn value_at(node: Node<'_>, path: &[&str]) -> Option<Value> {
         let hidden = key.starts_with("__") || (depth == 0 && matches!(*key, "pre-hook" | "post-hook"));
         match value.get(key).filter(|_| value.is_object() && !hidden) {
             Some(inner) => value = inner,
-            // Asked for a key that it lacks, the config itself answers None.
+            // For a key that it lacks, the config object of dbt returns None.
             None => return default(node.resource_type(), path).or((path.len() == 1).then_some(Value::Null)),
         }
     }
-    // A model's freshness without build_after is dropped on reading.
+    // dbt drops the freshness of a model without build_after when it reads the manifest.
     if path == ["freshness"] && node.resource_type() == ResourceType::Model && value.get("build_after").is_none() {
         return None;
     }
     Some(value.clone())
 }
 
-/// What dbt's classes hold where a manifest is silent: older versions wrote fewer fields.
+/// The defaults in the classes of dbt. Older versions wrote fewer fields into the manifest.
 fn default(kind: ResourceType, path: &[&str]) -> Option<Value> {
     use ResourceType as R;
     let node = kind.is_parsed_node() && kind != R::Test;
@@ -92,29 +92,30 @@ fn default(kind: ResourceType, path: &[&str]) -> Option<Value> {
     })
 }
 
-/// Equal, or in the list; `true` and `false` in any case also mean the booleans.
+/// Whether the value equals `wanted` or is a list that contains it. The texts `true` and `false`, in upper or lower
+/// case, also match booleans.
 fn matches(value: &Value, wanted: &Value, ignore_case: bool) -> bool {
     let same = |value: &Value| match (value, wanted) {
         (Value::String(value), Value::String(wanted)) if ignore_case => value.to_uppercase() == wanted.to_uppercase(),
         _ => equal(value, wanted),
     };
-    let named = match wanted {
+    let as_bool = match wanted {
         Value::String(text) if text.eq_ignore_ascii_case("true") => Some(true),
         Value::String(text) if text.eq_ignore_ascii_case("false") => Some(false),
         Value::Bool(value) => Some(*value),
         _ => None,
     };
     match value {
-        // `True in [1]` holds in Python.
+        // In Python, `True in [1]` is true.
         Value::Array(items) => {
-            items.iter().any(|item| same(item) || named.is_some_and(|named| equal(item, &Value::Bool(named))))
+            items.iter().any(|item| same(item) || as_bool.is_some_and(|wanted| equal(item, &Value::Bool(wanted))))
         }
-        Value::Bool(value) if named == Some(*value) => true,
+        Value::Bool(value) if as_bool == Some(*value) => true,
         value => same(value),
     }
 }
 
-/// Python's `==`, to which true is 1 and false is 0.
+/// Whether two values are equal in Python, where true equals 1 and false equals 0.
 fn equal(left: &Value, right: &Value) -> bool {
     let number = |value: &Value| match value {
         Value::Bool(value) => Some(f64::from(u8::from(*value))),

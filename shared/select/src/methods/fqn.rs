@@ -1,4 +1,4 @@
-//! The default method: names and fully qualified names
+//! The default method, which matches names and fully qualified names
 //! (<https://docs.getdbt.com/reference/node-selection/methods#fqn>).
 
 use std::collections::HashMap;
@@ -12,11 +12,11 @@ use crate::glob::Glob;
 pub(crate) struct Pattern<'t> {
     text: &'t str,
     parts: Vec<&'t str>,
-    /// Its last two parts joined as a versioned model's name may be: `m.v2` is `m_v2`.
+    /// The last two parts joined by an underscore, because `m.v2` may be written `m_v2` for a versioned model.
     joined: String,
-    /// From the first part with a wildcard on: how many parts stand before it, and the pattern for all the rest.
+    /// The number of parts before the first one with a wildcard, and the pattern for that part and the rest.
     tail: Option<(usize, Glob)>,
-    /// The pattern for the name alone, if it is one wildcard without dots.
+    /// The pattern for the name alone, if the value has a wildcard and no dots.
     name: Option<Glob>,
 }
 
@@ -30,18 +30,18 @@ impl<'t> Pattern<'t> {
         Self { text, parts, joined, tail, name }
     }
 
-    /// Whether the node's fqn matches, with the package or without.
+    /// Whether the fqn of the node matches, with or without the package.
     pub(crate) fn matches(&self, node: Node<'_>) -> bool {
         let versioned = is_versioned(node);
-        if !versioned && let Some(known) = self.at_a_glance(node) {
+        if !versioned && let Some(known) = self.quick_match(node) {
             return known;
         }
         let fqn: Vec<&str> = node.fqn().collect();
         self.matches_from(&fqn, versioned) || fqn.get(1..).is_some_and(|fqn| self.matches_from(fqn, versioned))
     }
 
-    /// Answers for most nodes from one or two segments of their fqn.
-    fn at_a_glance(&self, node: Node<'_>) -> Option<bool> {
+    /// Decides for most nodes from one or two segments of their fqn. None if all segments are needed.
+    fn quick_match(&self, node: Node<'_>) -> Option<bool> {
         let name = node.fqn().next_back()?;
         if name == self.text || self.text == "*" || self.name.as_ref().is_some_and(|glob| glob.matches(name)) {
             return Some(true);
@@ -69,7 +69,7 @@ impl<'t> Pattern<'t> {
         if name == self.text {
             return true;
         }
-        // Dots within a segment separate as well.
+        // Dots within a segment separate parts as well.
         let flat = || fqn.iter().flat_map(|segment| segment.split('.'));
         if flat().count() < self.parts.len() {
             return false;
@@ -84,19 +84,20 @@ impl<'t> Pattern<'t> {
     }
 }
 
-/// Fewer names than this are looked for one by one, each in a pass over all nodes.
-const FEW: usize = 8;
+/// With fewer names than this, a pass over all nodes for each name is faster.
+const MIN_NAMES: usize = 8;
 
-/// Many names looked for in one pass: a selection of n names would else take n passes. It finds what [`Pattern`] finds.
+/// The nodes of many names, found in one pass instead of one pass for each name. The result is the same as with
+/// [`Pattern`].
 #[derive(Default)]
 pub(crate) struct Names<'t>(HashMap<&'t str, Vec<NodeIx>>);
 
 impl<'t> Names<'t> {
-    /// Looks for those of the values of `fqn:` that have no wildcard.
+    /// Finds the nodes of the values of `fqn:` that have no wildcard.
     pub(crate) fn find<'i>(values: impl Iterator<Item = &'t str>, members: impl Iterator<Item = Node<'i>>) -> Self {
         let mut found: HashMap<&str, Vec<NodeIx>> =
             values.filter(|text| !is_wild(text)).map(|text| (text, Vec::new())).collect();
-        if found.len() < FEW {
+        if found.len() < MIN_NAMES {
             return Self::default();
         }
         let mut versions: HashMap<String, Vec<&str>> = HashMap::new();
@@ -106,7 +107,7 @@ impl<'t> Names<'t> {
         let mut fqn = String::new();
         for node in members.filter(|node| node.resource_type() != ResourceType::Source) {
             let mut hit = |text: &str| {
-                // A name may be found in more than one way; nodes come in rising order.
+                // A name may match a node in more than one way. Nodes come in ascending order.
                 if let Some(nodes) = found.get_mut(text).filter(|nodes| nodes.last() != Some(&node.ix)) {
                     nodes.push(node.ix);
                 }
@@ -140,7 +141,7 @@ impl<'t> Names<'t> {
         Self(found)
     }
 
-    /// The nodes of a name; none if it was not looked for.
+    /// The nodes of a name. None if the name was not searched for.
     pub(crate) fn get(&self, text: &str) -> Option<&[NodeIx]> {
         self.0.get(text).map(Vec::as_slice)
     }
@@ -154,7 +155,7 @@ fn is_versioned(node: Node<'_>) -> bool {
     node.resource_type() == ResourceType::Model && node.version().is_some()
 }
 
-/// A versioned model's name may be written `m.v2` or `m_v2`.
+/// The last two parts joined by an underscore: the name of a versioned model may be written `m.v2` or `m_v2`.
 fn joined(parts: &[&str]) -> String {
     parts.get(parts.len().saturating_sub(2)..).unwrap_or_default().join("_")
 }

@@ -1,4 +1,4 @@
-//! What each method matches (<https://docs.getdbt.com/reference/node-selection/methods>).
+//! The nodes that each method matches (<https://docs.getdbt.com/reference/node-selection/methods>).
 
 mod config;
 mod fqn;
@@ -22,7 +22,11 @@ pub(crate) use fqn::Names;
 pub(crate) use search::{Search, text_of};
 
 impl<'a> Search<'a> {
-    /// The members that match.
+    /// The members that match the expression.
+    ///
+    /// # Errors
+    ///
+    /// If the value is invalid for the method, or the artifact that the method needs is missing.
     pub(crate) fn find(&self, criteria: &Criteria) -> Result<NodeSet, SelectError> {
         use ResourceType as R;
         let text = || text_of(criteria);
@@ -38,7 +42,7 @@ impl<'a> Search<'a> {
             }
             Method::Tag => match text() {
                 Ok(text) => Ok(self.tagged(&Glob::new(text))),
-                Err(error) => self.refuse_if_asked(error, |node| node.tags().next().is_some()),
+                Err(error) => self.refuse_if_compared(error, |node| node.tags().next().is_some()),
             },
             Method::Group => {
                 let grouped = |node: Node<'a>| {
@@ -47,7 +51,7 @@ impl<'a> Search<'a> {
                 };
                 match text().map(Glob::new) {
                     Ok(glob) => Ok(self.keep(|node| grouped(node).is_some_and(|group| glob.matches(group)))),
-                    Err(error) => self.refuse_if_asked(error, |node| grouped(node).is_some()),
+                    Err(error) => self.refuse_if_compared(error, |node| grouped(node).is_some()),
                 }
             }
             Method::Access => Ok(match criteria.value.as_str() {
@@ -81,18 +85,18 @@ impl<'a> Search<'a> {
                 };
                 match text().map(Glob::new) {
                     Ok(glob) => Ok(self.keep(|node| name(node).is_some_and(|name| glob.matches(name)))),
-                    Err(error) => self.refuse_if_asked(error, |node| name(node).is_some()),
+                    Err(error) => self.refuse_if_compared(error, |node| name(node).is_some()),
                 }
             }
             Method::TestType => self.test_type(text()?),
             Method::Version => match text() {
                 Ok(text) => self.version(text),
-                Err(error) => self.refuse_if_asked(error, |node| node.resource_type() == R::Model),
+                Err(error) => self.refuse_if_compared(error, |node| node.resource_type() == R::Model),
             },
             Method::State => {
                 let Some(previous) = self.request.state.and_then(|state| state.manifest.as_ref()) else {
                     return Err(SelectError::Runtime(
-                        "got a state selector method, but no comparison manifest; give the folder of one as the state"
+                        "got a state selector method, but no comparison manifest; pass the folder of one as the state"
                             .to_owned(),
                     ));
                 };
@@ -100,24 +104,24 @@ impl<'a> Search<'a> {
             }
             Method::Result => self.result(&criteria.value),
             Method::SourceStatus => self.source_status(&criteria.value),
-            // Evaluated where selections are, since it is one.
+            // `Evaluation` evaluates named selectors itself.
             Method::Selector => Ok(self.none()),
         }
     }
 
-    /// Lists of tags repeat from node to node: each is looked at once.
+    /// The members with a matching tag. Lists of tags repeat from node to node, so each distinct list is matched once.
     fn tagged(&self, glob: &Glob) -> NodeSet {
-        let (mut seen, mut hit) = (NodeSet::new(), NodeSet::new());
+        let (mut checked, mut matching) = (NodeSet::new(), NodeSet::new());
         let mut found = self.none();
         for node in self.index.nodes() {
             let tags = self.index.tags_id(node.ix) as usize;
-            if !seen.contains(tags) {
-                seen.grow_and_insert(tags);
+            if !checked.contains(tags) {
+                checked.grow_and_insert(tags);
                 if node.tags().any(|tag| glob.matches(tag)) {
-                    hit.grow_and_insert(tags);
+                    matching.grow_and_insert(tags);
                 }
             }
-            if hit.contains(tags) {
+            if matching.contains(tags) {
                 found.insert(node.ix.position());
             }
         }
@@ -125,7 +129,7 @@ impl<'a> Search<'a> {
         found
     }
 
-    /// `source`, `source.table` or `package.source.table`, each part with wildcards.
+    /// The sources that match `source`, `source.table` or `package.source.table`. Each part may have wildcards.
     fn sources(&self, value: &str) -> Result<NodeSet, SelectError> {
         let parts: Vec<&str> = value.split('.').collect();
         let (package, source, table) = match parts.as_slice() {
@@ -148,7 +152,7 @@ impl<'a> Search<'a> {
         }))
     }
 
-    /// `name` or `package.name`, each part with wildcards.
+    /// The nodes of one type that match `name` or `package.name`. Each part may have wildcards.
     fn named(&self, criteria: &Criteria, kind: ResourceType, noun: &str) -> Result<NodeSet, SelectError> {
         let value = text_of(criteria)?;
         let parts: Vec<&str> = value.split('.').collect();
@@ -186,7 +190,8 @@ impl<'a> Search<'a> {
         Ok(self.keep(|node| node.resource_type() == kind))
     }
 
-    /// dbt looks for the value *in* the words "data", "singular" and "unit", so parts of them do as well.
+    /// The tests of a type. dbt searches for the value *in* the words "data", "singular" and "unit", so parts of
+    /// these words match as well.
     fn test_type(&self, value: &str) -> Result<NodeSet, SelectError> {
         let (generic, singular, unit) = if matches!(value, "generic" | "schema") {
             (true, false, false)
@@ -229,7 +234,8 @@ impl<'a> Search<'a> {
             _ if !self.index.nodes().any(|node| self.is_member_model(node)) => return Ok(self.none()),
             _ => {
                 return Err(SelectError::Runtime(format!(
-                    "invalid version type selector {value}: expected one of \"latest\", \"prerelease\", \"old\" or \"none\""
+                    "invalid version type selector {value}: expected one of \"latest\", \"prerelease\", \
+                     \"old\" or \"none\""
                 )));
             }
         };
@@ -278,7 +284,8 @@ impl<'a> Search<'a> {
     }
 }
 
-/// Whether the first version is later than the second: as numbers if both are, else as text. Falsy versions are neither.
+/// Whether the first version is later than the second, compared as numbers if both are numbers, else as text. As in
+/// dbt, an absent or empty version and 0 are not later or earlier than any other.
 fn later((version, than): (Option<&str>, Option<&str>)) -> bool {
     let (Some(version), Some(than)) = (version, than) else { return false };
     let plain = |json: &str| serde_json::from_str::<String>(json).unwrap_or_else(|_| json.to_owned());
@@ -292,7 +299,7 @@ fn later((version, than): (Option<&str>, Option<&str>)) -> bool {
     }
 }
 
-/// Python's `float(text)`.
+/// The result of `float(text)` in Python.
 fn number(text: &str) -> Option<f64> {
     let text = text.trim();
     let digits = text.trim_start_matches(['+', '-']);

@@ -1,8 +1,8 @@
-//! `path:` and the parts of file names.
+//! The `path:` method, and the parts of file names.
 //!
-//! dbt globs the project's folder with Python's pathlib and then asks which nodes lie at or under what it found. Here the folder is what the
-//! manifest says of it: the files of the root project's nodes and their folders. So a package's node matches only where the root project
-//! has the same relative path, as with dbt.
+//! dbt searches the project folder with `pathlib.glob` of Python and selects the nodes whose files are among the found
+//! files or in the found folders. Here the files of the root project's nodes and their folders stand for the project
+//! folder. So, as in dbt, a node of a package matches only if the root project has the same relative path.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -17,7 +17,7 @@ pub(crate) fn file_name(path: &str) -> &str {
     path.trim_end_matches('/').rsplit('/').next().unwrap_or_default()
 }
 
-/// The last component without its last suffix; a leading dot begins no suffix, a trailing one ends none.
+/// A file name without its last suffix. A leading dot or a trailing dot does not separate a suffix.
 pub(crate) fn stem(name: &str) -> &str {
     match name.rfind('.') {
         Some(at) if at > 0 && at + 1 < name.len() => name.get(..at).unwrap_or(name),
@@ -25,49 +25,49 @@ pub(crate) fn stem(name: &str) -> &str {
     }
 }
 
-/// The members at or under what the pattern finds.
+/// The members whose file, or a folder above it, is found by the pattern.
 pub(crate) fn search(search: &Search<'_>, pattern: &str) -> Result<NodeSet, SelectError> {
     let pattern = Pattern::new(pattern)?;
     let folder = Folder::of(search);
-    let mut hits: HashSet<String> = HashSet::new();
-    let mut misses: HashSet<String> = HashSet::new();
+    let mut found_paths: HashSet<String> = HashSet::new();
+    let mut other_paths: HashSet<String> = HashSet::new();
     let mut finds = |path: &str| {
-        if hits.contains(path) || misses.contains(path) {
-            return hits.contains(path);
+        if found_paths.contains(path) || other_paths.contains(path) {
+            return found_paths.contains(path);
         }
         let found = folder.finds(path, &pattern);
-        if found { &mut hits } else { &mut misses }.insert(path.to_owned());
+        if found { &mut found_paths } else { &mut other_paths }.insert(path.to_owned());
         found
     };
     let mut found = search.none();
     for node in search.index.nodes().filter(|node| search.members.contains(node.ix.position())) {
         let path = clean(node.original_file_path());
-        let mut lies_there = finds(&path) || parents(&path).any(&mut finds);
-        lies_there = lies_there || node.patch_path().is_some_and(|patch| finds(&clean(patch)));
-        if lies_there {
+        let mut matches = finds(&path) || parents(&path).any(&mut finds);
+        matches = matches || node.patch_path().is_some_and(|patch| finds(&clean(patch)));
+        if matches {
             found.insert(node.ix.position());
         }
     }
     Ok(found)
 }
 
-/// Every folder above a path, the project's own last.
+/// The folders above a path. The project folder comes last.
 fn parents(path: &str) -> impl Iterator<Item = &str> {
     let above = path.rmatch_indices('/').filter_map(|(at, _)| path.get(..at));
     above.chain((!path.is_empty()).then_some(""))
 }
 
-/// A path as pathlib spells it: no empty or single-dot components.
+/// A path as `pathlib` normalises it: without empty and single-dot components.
 fn clean(path: &str) -> Cow<'_, str> {
-    let odd = |part: &str| part.is_empty() || part == ".";
-    if !path.split('/').any(odd) {
+    let is_redundant = |part: &str| part.is_empty() || part == ".";
+    if !path.split('/').any(is_redundant) {
         return Cow::Borrowed(path);
     }
-    let parts: Vec<&str> = path.split('/').filter(|part| !odd(part)).collect();
+    let parts: Vec<&str> = path.split('/').filter(|part| !is_redundant(part)).collect();
     Cow::Owned(parts.join("/"))
 }
 
-/// The project's folder.
+/// The files and folders of the root project.
 struct Folder<'a> {
     files: HashSet<Cow<'a, str>>,
     folders: HashSet<String>,
@@ -100,19 +100,19 @@ impl<'a> Folder<'a> {
     }
 }
 
-/// A compiled pattern.
+/// A compiled path pattern.
 struct Pattern {
     parts: Vec<Part>,
-    /// It ended in a slash.
+    /// Whether the pattern ends in a slash and so matches folders only.
     folders_only: bool,
-    /// How many of the parts may match no component.
+    /// The number of `**` parts, which may match no component.
     deep: usize,
 }
 
 enum Part {
-    /// `**`: any number of folders.
+    /// `**` matches any number of folders.
     Deep,
-    /// `..`: what it leads to is spelt with dots, and no node's path is.
+    /// `..` matches nothing: `pathlib` keeps the dots in the paths that it finds, and no path of a node has them.
     Up,
     Glob(Glob),
 }
@@ -124,7 +124,7 @@ impl Pattern {
         }
         if pattern.starts_with('/') {
             return Err(SelectError::NotImplemented(format!(
-                "the path {pattern} is absolute; write it relative to the project's folder"
+                "the path {pattern} is absolute; write it relative to the project folder"
             )));
         }
         let cleaned = clean(pattern);
@@ -138,7 +138,7 @@ impl Pattern {
         for part in cleaned.split('/') {
             parts.push(match part {
                 ".." => Part::Up,
-                // Several in a row find what one finds.
+                // Several in a row match the same paths as one.
                 "**" if matches!(parts.last(), Some(Part::Deep)) => continue,
                 "**" => Part::Deep,
                 part if part.contains("**") => {
@@ -154,7 +154,7 @@ impl Pattern {
     }
 }
 
-/// Whether the components match; `**` stands for folders only, so a file cannot end in it.
+/// Whether the components match. `**` matches folders only, so a pattern that ends in it matches no file.
 fn matches(pattern: &[Part], parts: &[&str], is_folder: bool) -> bool {
     let mut pattern = pattern;
     let mut rest = parts;

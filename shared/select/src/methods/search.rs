@@ -1,4 +1,4 @@
-//! What every method searches in, and how a method reads its value.
+//! The nodes that a method searches, and the value that it searches for.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use crate::methods::fqn::Names;
 use crate::request::Request;
 use crate::spec::Criteria;
 
-/// Everything that a method may look at.
+/// The inputs of every method: the index, its selectable nodes, and the request.
 pub(crate) struct Search<'a> {
     pub(crate) index: &'a Index,
     pub(crate) members: &'a NodeSet,
@@ -20,6 +20,7 @@ pub(crate) struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
+    /// The empty set of nodes.
     pub(crate) fn none(&self) -> NodeSet {
         NodeSet::with_capacity(self.index.len())
     }
@@ -35,18 +36,20 @@ impl<'a> Search<'a> {
         found
     }
 
-    /// Python stumbles over a value of the wrong type only where there is something to compare it with.
-    pub(super) fn refuse_if_asked(
+    /// Returns `error` if there is a member with which the value would be compared, else no nodes. Python raises an
+    /// exception for a value of the wrong type only in the comparison.
+    pub(super) fn refuse_if_compared(
         &self,
         error: SelectError,
-        asked: impl Fn(Node<'a>) -> bool,
+        compared: impl Fn(Node<'a>) -> bool,
     ) -> Result<NodeSet, SelectError> {
         let mut members = self.index.nodes().filter(|node| self.members.contains(node.ix.position()));
-        if members.any(asked) { Err(error) } else { Ok(self.none()) }
+        if members.any(compared) { Err(error) } else { Ok(self.none()) }
     }
 }
 
-/// The value as text, which is all that the command line can say; selectors.yml can say more than a method can compare.
+/// The value as text. On the command line it is always text; in selectors.yml it may have a type that the method cannot
+/// compare.
 pub(crate) fn text_of(criteria: &Criteria) -> Result<&str, SelectError> {
     criteria.value.as_str().ok_or_else(|| {
         let method = criteria.method;
@@ -70,7 +73,7 @@ pub(crate) fn text_of(criteria: &Criteria) -> Result<&str, SelectError> {
     })
 }
 
-/// Remembers the answer for each distinct key.
+/// The computed value for each distinct key.
 pub(crate) struct Memo<K, V>(HashMap<K, V>);
 
 impl<K: Eq + std::hash::Hash + Copy, V: Copy> Memo<K, V> {

@@ -1,9 +1,9 @@
-//! Changes to a seed that keep most of it, so that what is read gets past the first byte.
+//! Small changes to a seed, so that parsers read past the first byte.
 
 use bolero::TypeGenerator;
 
-/// Words that mean something to one parser or another.
-const WORDS: [&str; 40] = [
+/// Text with a meaning in the syntax of expressions, JSON or YAML.
+const SYNTAX: [&str; 40] = [
     "+",
     "@",
     ",",
@@ -46,12 +46,12 @@ const WORDS: [&str; 40] = [
     "\u{1c}",
 ];
 
-/// One change. Positions are taken modulo the length.
+/// One change of a seed. Positions are taken modulo its length.
 #[derive(Debug, Clone, TypeGenerator)]
 pub(crate) enum Edit {
     Insert {
         at: u32,
-        word: u8,
+        text: u8,
     },
     Byte {
         at: u32,
@@ -61,13 +61,13 @@ pub(crate) enum Edit {
         at: u32,
         count: u8,
     },
-    /// Repeats a piece.
+    /// Repeats a piece several times.
     Repeat {
         at: u32,
         count: u8,
         times: u8,
     },
-    /// Takes a piece of the other seed over.
+    /// Inserts a piece of the other seed.
     Splice {
         at: u32,
         from: u32,
@@ -84,9 +84,9 @@ pub(crate) fn edited(seed: &[u8], other: &[u8], edits: &[Edit]) -> Vec<u8> {
     for edit in edits {
         let place = |at: u32, bytes: &[u8]| at as usize % (bytes.len() + 1);
         match *edit {
-            Edit::Insert { at, word } => {
+            Edit::Insert { at, text } => {
                 let at = place(at, &bytes);
-                bytes.splice(at..at, WORDS[usize::from(word) % WORDS.len()].bytes());
+                bytes.splice(at..at, SYNTAX[usize::from(text) % SYNTAX.len()].bytes());
             }
             Edit::Byte { at, byte } => {
                 let at = place(at, &bytes);

@@ -1,10 +1,11 @@
-//! Nothing that is read from outside makes selection or indexing panic, hang or disagree with itself.
+//! No input causes a panic, an endless loop or contradictory results in selection and indexing.
 //!
-//! Each target takes a seed from `corpus/`, edits it at random, and hands it on; the unedited seeds come first. A target runs for two seconds;
-//! `BOLERO_RANDOM_TEST_TIME_MS=600000 cargo test -p landfall-select --test fuzz` lets each run for ten minutes. What fails prints
-//! `BOLERO_RANDOM_SEED=...`, which repeats it, and belongs into `corpus/` once it is mended. Works on stable Rust; no engine is needed.
+//! Each target runs on the seeds in `corpus/` and then on random edits of them, for two seconds. With
+//! `BOLERO_RANDOM_TEST_TIME_MS=600000 cargo test -p landfall-select --test fuzz`, each runs for ten minutes. A failure
+//! prints `BOLERO_RANDOM_SEED=...`, which reproduces it. After the fix, its input belongs in `corpus/`. The targets run on
+//! stable Rust without a fuzzing engine.
 
-// Tells clippy that helpers are tests too.
+// So that clippy allows in helpers what it allows in tests.
 #![cfg(test)]
 
 mod edits;
@@ -22,7 +23,7 @@ const TIME: Duration = Duration::from_secs(2);
 const MODES: [IndirectSelection; 4] =
     [IndirectSelection::Eager, IndirectSelection::Cautious, IndirectSelection::Buildable, IndirectSelection::Empty];
 
-/// The seeds of one kind, in the order of their names.
+/// The seeds of one kind, sorted by file name.
 fn seeds(kind: &str) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus").join(kind);
     let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -31,7 +32,7 @@ fn seeds(kind: &str) -> Vec<Vec<u8>> {
     paths.into_iter().map(|path| std::fs::read(path).unwrap()).collect()
 }
 
-/// Gives every seed to the target, then edited ones until the time is over.
+/// Runs the target on every seed, then on edited seeds until the time is over.
 fn fuzz(kind: &str, target: impl Fn(&[u8]) + std::panic::RefUnwindSafe) {
     let seeds = seeds(kind);
     for seed in &seeds {
@@ -60,21 +61,21 @@ fn state() -> State {
     state.with_sources(&sources).unwrap().with_current_sources(&sources).unwrap()
 }
 
-/// Hands out a few bytes at a time, so that values are cut anywhere.
-struct Dribble<'a>(&'a [u8]);
+/// A reader that returns at most seven bytes at a time, so that values are split at any byte.
+struct SmallReads<'a>(&'a [u8]);
 
-impl Read for Dribble<'_> {
+impl Read for SmallReads<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let count = self.0.len().min(buffer.len()).min(7);
-        let (now, later) = self.0.split_at(count);
-        buffer[..count].copy_from_slice(now);
-        self.0 = later;
+        let (returned, rest) = self.0.split_at(count);
+        buffer[..count].copy_from_slice(returned);
+        self.0 = rest;
         Ok(count)
     }
 }
 
 #[test]
-fn any_selection_is_answered_or_refused_and_prints_as_it_was_read() {
+fn any_expression_is_evaluated_or_refused_and_prints_as_it_was_read() {
     let (index, state) = (shop(), state());
     fuzz("selections", |bytes| {
         let text = String::from_utf8_lossy(bytes);
@@ -117,11 +118,11 @@ fn any_selectors_file_is_read_or_refused() {
 }
 
 #[test]
-fn any_manifest_is_indexed_or_refused_however_it_arrives() {
+fn any_manifest_is_indexed_or_refused_alike_from_memory_and_from_a_reader() {
     fuzz("manifests", |bytes| {
         let whole = Index::from_slice(bytes).map(|index| index.to_bytes());
-        let dribbled = Index::from_manifest(Dribble(bytes)).map(|index| index.to_bytes());
-        assert_eq!(whole.as_ref().ok(), dribbled.as_ref().ok());
+        let streamed = Index::from_manifest(SmallReads(bytes)).map(|index| index.to_bytes());
+        assert_eq!(whole.as_ref().ok(), streamed.as_ref().ok());
         let Ok(stored) = whole else { return };
         let index = Index::from_bytes(&stored).unwrap();
         let state = State::default().with_manifest(shop());
@@ -136,7 +137,7 @@ fn any_manifest_is_indexed_or_refused_however_it_arrives() {
 }
 
 #[test]
-fn a_damaged_index_is_refused_or_answers() {
+fn a_damaged_index_is_refused_or_can_be_used() {
     let stored = shop().to_bytes();
     let input = produce::<Vec<Edit>>().with().len(1usize..=4);
     check!().with_test_time(TIME).with_generator(input).for_each(|edits| {

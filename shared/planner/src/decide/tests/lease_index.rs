@@ -8,7 +8,7 @@ use crate::{
     decide::{
         lease_index::{LeaseIndex, Unready},
         leases::Leases,
-        missing_parents::split,
+        runnable_nodes::split,
     },
 };
 

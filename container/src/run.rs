@@ -35,6 +35,10 @@ pub fn exit_code(outcome: Outcome) -> u8 {
 /// Runs the attempt that the environment names. Gives the exit code; everything worth telling is on standard output and in result.json.
 pub async fn run(config: &Config, store: &impl Store) -> u8 {
     let mut console = Console::new(config.redactor.clone());
+    if cfg!(panic = "abort") {
+        console
+            .say("this landfall-task aborts on a panic and would leave no result.json: build it with `--profile task`");
+    }
     let own = Own::default();
     let stop = match supervise::listen() {
         Ok(stop) => stop,

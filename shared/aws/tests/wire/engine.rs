@@ -98,7 +98,8 @@ async fn one_invocation_reads_the_board_once_and_never_the_plan_that_it_wrote() 
         event_id: "e1".to_owned(),
         time: clock::now(),
         dataset: "crm.accounts".to_owned(),
-        detail: json!({}),
+        loaded_at: None,
+        batch_id: None,
     });
     let board = engine.conduct(&Input::Events(&[loaded]), deadline).await.unwrap();
     assert_eq!(board.runs.len(), 1, "the load is running");

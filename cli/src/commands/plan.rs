@@ -164,7 +164,7 @@ fn complete_runs(board: &mut Board, release: &Release) {
     for (_, run) in std::mem::take(&mut board.runs) {
         for trigger in &run.triggers {
             if let Some(entry) = board.backlog.get_mut(&trigger.trigger) {
-                entry.nodes = entry.nodes.minus(&run.nodes).into();
+                entry.nodes = entry.nodes.difference(&run.nodes).into();
             }
             if let Trigger::Load(name) = &trigger.trigger {
                 board.datasets.entry(name.clone()).or_default().loaded |= release.dataset(name).is_some();

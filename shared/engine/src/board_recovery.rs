@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use landfall_planner::{
-    Board, Claim, Context, DatasetName, Input, LedgerLine, LedgerObject, LedgerOutcome, LedgerSubject, MOST_ATTEMPTS,
+    Board, Claim, Context, DatasetName, Input, LedgerLine, LedgerObject, LedgerOutcome, LedgerSubject, MAX_ATTEMPTS,
     OperatorCommand, RecoveredClaim, RecoveredRun, RecoveryInput, ReleaseId, RunId, StoredBoard, decide,
 };
 
@@ -56,7 +56,7 @@ impl<P: DecisionPorts + AttemptStore> Engine<P> {
             runs,
             datasets: later.datasets(),
             newest: later.pages.values().map(|page| page.header.seq).max().unwrap_or_default(),
-            words: later.commands(),
+            commands: later.commands(),
             ledger: chain.last().map(|key| (*key).to_owned()),
             unrecorded: later.unrecorded(&chain),
         };
@@ -117,7 +117,7 @@ impl<P: PlanStore + AttemptStore + Clock> Engine<P> {
     /// Revokes every attempt that no task has claimed, and returns the newest claim of a task, whose task may still run.
     async fn last_claim(&self, run: &RunId) -> Result<Option<RecoveredClaim>, EngineError> {
         let mut last = None;
-        for attempt in 1..=MOST_ATTEMPTS {
+        for attempt in 1..=MAX_ATTEMPTS {
             let claim = Claim::Revoked { reason: format!("the board was restored ({})", self.ports.nonce()) };
             if self.ports.put_claim(run, attempt, &claim).await? == PutNew::Exists
                 && let Some(ClaimRecord { claim: Claim::Task { task_arn }, written_at }) =

@@ -1,6 +1,6 @@
 //! The sweep: finds what a lost event, a lost reply or an interrupted function left behind, and performs it (L9).
 
-use landfall_planner::{Board, Input, Run, RunId, StopClass, StoppedTask, long_gone};
+use landfall_planner::{Board, Input, Run, RunId, StopClass, StoppedTask, missing_task_counts_as_stopped};
 
 use crate::{DeadLetterCounts, Deadline, Engine, EngineError, Ports, Snapshot};
 
@@ -68,7 +68,7 @@ impl<P: Ports> Engine<P> {
         let number = run.attempt.number;
         let claim = self.ports.claim(id, number).await?;
         let since = claim.as_ref().map_or(run.attempt.since, |claim| claim.written_at);
-        if !long_gone(since, self.ports.now()) {
+        if !missing_task_counts_as_stopped(since, self.ports.now()) {
             return Ok(None);
         }
         Ok(Some(StoppedTask {

@@ -26,9 +26,9 @@ pub use config::{
 };
 pub use decide::{
     COMMANDS_KEPT, COUNTED_KEPT, Context, Decision, EPOCH_JUMP, Effect, FAIRNESS_LIMIT, GROUPS_CLOSED, GROUPS_OPEN,
-    InboundEvent, Input, MARGIN, MOST_ATTEMPTS, OVERDUE_AFTER, ProtocolRules, RECENT_KEPT, REPEAT_FOR, RecoveredClaim,
-    RecoveredRun, RecoveryInput, Rules, RunKind, StoppedTask, WaitReason, WaitingNodes, decide, effects, long_gone,
-    missing_parent_of, next_due, wait_reasons,
+    InboundEvent, Input, MARGIN, MAX_ATTEMPTS, OVERDUE_AFTER, ProtocolRules, RECENT_KEPT, REPEAT_FOR, RecoveredClaim,
+    RecoveredRun, RecoveryInput, Rules, RunKind, StoppedTask, WaitReason, WaitingNodes, decide, effects,
+    missing_parent_of, missing_task_counts_as_stopped, next_due, wait_reasons,
 };
 pub use ids::{DatasetName, InvalidName, JobName, NodeId, Nonce, ReleaseId, RunId, compact_timestamp};
 pub use protocol::{

@@ -1,11 +1,10 @@
-//! What must be true of a history that came to rest.
+//! Checks at the end of a history.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
-use landfall_planner::{Board, DatasetName, LedgerObject, LedgerOutcome, MOST_ATTEMPTS, NodeId, Trigger, invariants};
+use landfall_planner::{Board, DatasetName, LedgerObject, LedgerOutcome, MAX_ATTEMPTS, NodeId, Trigger, invariants};
+
+pub use landfall_planner::invariants::Violation;
 
 use crate::{
     container::content_key,
@@ -15,23 +14,8 @@ use crate::{
     world::{Seen, World, at},
 };
 
-/// Something that is not as it must be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Violation {
-    /// By its id in ARCHITECTURE.md.
-    pub invariant: &'static str,
-    /// What it is.
-    pub what: String,
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.invariant, self.what)
-    }
-}
-
-/// Whether nothing is under way and nothing will be, as far as the board tells.
-pub fn rests(world: &World) -> bool {
+/// Whether nothing is in progress, and by the board nothing will be.
+pub fn is_at_rest(world: &World) -> bool {
     let Some((board, _)) = &world.board else { return false };
     let gathering = board.backlog.values().any(|entry| entry.is_gathering());
     let alive = world.tasks.values().any(|task| task.stopped.is_none());
@@ -40,11 +24,12 @@ pub fn rests(world: &World) -> bool {
         && board.docs.pending.is_empty()
         && !gathering
         && !alive
-        && !resting(world, board)
+        && !waits_for_min_interval(world, board)
 }
 
-/// Whether the next run of anything pending waits for its `min_interval` alone; and two sweeps more, for clocks are wrong by seconds.
-fn resting(world: &World, board: &Board) -> bool {
+/// Whether a pending entry waits only for its `min_interval`, or for the two sweeps after it: clocks are wrong by
+/// seconds.
+fn waits_for_min_interval(world: &World, board: &Board) -> bool {
     let Some(release) = board.release.as_ref().and_then(|id| world.releases.get(id)) else { return false };
     let now = at(world.now - 2 * MINUTE);
     board.backlog.keys().any(|trigger| {
@@ -54,17 +39,13 @@ fn resting(world: &World, board: &Board) -> bool {
     })
 }
 
-/// All that is wrong at the end.
+/// Returns every violation that shows at the end.
 pub fn at_the_end(world: &World, quiet: bool) -> Vec<Violation> {
     let mut found = Vec::new();
     if !quiet {
-        found.push(Violation { invariant: "L9", what: "it never comes to rest".to_owned() });
+        found.push(Violation { invariant: "L9", detail: "the history never comes to rest".to_owned() });
     }
-    found.extend(
-        invariants::of_holds(&world.holds)
-            .into_iter()
-            .map(|broken| Violation { invariant: broken.invariant, what: broken.what }),
-    );
+    found.extend(invariants::check_holds(&world.holds));
     found.extend(events(world));
     found.extend(data(world));
     found.extend(runs(world));
@@ -72,7 +53,7 @@ pub fn at_the_end(world: &World, quiet: bool) -> Vec<Violation> {
     found
 }
 
-/// The ledger as whoever reads it sees it: from the board backwards.
+/// The ledger as its readers see it: from the board backwards.
 fn chain(world: &World) -> BTreeMap<&String, &LedgerObject> {
     let mut chain = BTreeMap::new();
     let mut next = world.board.as_ref().and_then(|(board, _)| board.ledger.as_ref());
@@ -85,7 +66,7 @@ fn chain(world: &World) -> BTreeMap<&String, &LedgerObject> {
     chain
 }
 
-/// L1 and L5: each event has an outcome, one for each time that it was received, and opened one load at most.
+/// Checks L1 and L5: each event has an outcome for each time that it was received, and opened at most one load.
 fn events(world: &World) -> Vec<Violation> {
     let mut outcomes: BTreeMap<&str, Vec<(LedgerOutcome, &str)>> = BTreeMap::new();
     let chain = chain(world);
@@ -97,45 +78,46 @@ fn events(world: &World) -> Vec<Violation> {
     let mut found = Vec::new();
     for (event, lines) in &outcomes {
         let received = world.received.get(*event).copied().unwrap_or(u32::MAX);
-        // A restoration tells again what the last pages say; one of them may be of a writer who was still about to compare-and-swap, and does so after it. The
-        // first line counts.
+        // A recovery records the lines of the last ledger objects again. One of those may belong to a writer whose
+        // write succeeds after the recovery.
         if lines.len() > received.saturating_add(world.recoveries) as usize {
-            let what = format!("{event} was received {received} times, and told {} times", lines.len());
-            found.push(Violation { invariant: "L1", what });
+            let detail = format!("{event} was received {received} times, but has {} outcomes", lines.len());
+            found.push(Violation { invariant: "L1", detail });
         }
     }
     for landed in &world.landed {
-        let told = outcomes.get(landed.event.as_str()).map(Vec::as_slice).unwrap_or_default();
-        if told.is_empty() {
-            let what = format!("{} of {} has no outcome", landed.event, landed.dataset);
-            found.push(Violation { invariant: "L1", what });
+        let lines = outcomes.get(landed.event.as_str()).map(Vec::as_slice).unwrap_or_default();
+        if lines.is_empty() {
+            let detail = format!("{} of {} has no outcome", landed.event, landed.dataset);
+            found.push(Violation { invariant: "L1", detail });
         }
         let opened =
-            told.iter().filter(|(outcome, why)| *outcome == LedgerOutcome::Mapped && why.starts_with("opened"));
+            lines.iter().filter(|(outcome, why)| *outcome == LedgerOutcome::Mapped && why.starts_with("opened"));
         let opened = opened.count();
-        // The simulated board never forgets an event that its times do not cover, unless it was lost.
+        // The simulated board drops no hash of an uncovered event, unless the board was lost.
         if opened > 1 && world.recoveries == 0 {
-            let what = format!("{} opened {opened} loads of {}", landed.event, landed.dataset);
-            found.push(Violation { invariant: "L5", what });
+            let detail = format!("{} opened {opened} loads of {}", landed.event, landed.dataset);
+            found.push(Violation { invariant: "L5", detail });
         }
     }
     for key in &world.committed {
-        // What a lost board said last may be told again by the restored one instead.
+        // The restored board may record the last events of a lost board again.
         if !chain.contains_key(key) && world.recoveries == 0 {
             found.push(Violation {
                 invariant: "L1",
-                what: format!("the page {key} that a board named is not on the chain"),
+                detail: format!("the ledger object {key} that a board named is not on the chain"),
             });
         }
     }
     found
 }
 
-/// L2 and L9: what landed is in everything that is built from it, or is pending for a reason that lasts.
+/// Checks L2 and L9: the data of each load is in every node that is built from it, or the node is pending for a
+/// lasting reason.
 fn data(world: &World) -> Vec<Violation> {
     let mut found = Vec::new();
     let Some((board, _)) = &world.board else {
-        return vec![Violation { invariant: "L6", what: "there is no board".to_owned() }];
+        return vec![Violation { invariant: "L6", detail: "there is no board".to_owned() }];
     };
     let Some(id) = &board.release else { return found };
     let Some(release) = world.releases.get(id) else { return found };
@@ -153,17 +135,17 @@ fn data(world: &World) -> Vec<Violation> {
         for node in release.ids(&resolved.nodes) {
             let Some(there) = nodes.get(node.as_str()) else { continue };
             let seen = world.content.get(&content_key(there)).unwrap_or(&empty);
-            // Whoever has pending it: a new model is its release's to build, and then sees all that landed.
+            // Any trigger counts: a new model is pending for its release, and its build reads all data.
             let backlog =
                 release.ordinal(&node).is_some_and(|it| board.backlog.values().any(|entry| entry.nodes.contains(it)));
             if !backlog && seen.get(dataset).is_none_or(|until| *until < written) {
                 let until = seen.get(dataset).map(|until| at(*until).to_string());
-                let what = format!(
-                    "{node} has seen {dataset} until {}, what landed last came at {}, and nothing is pending",
+                let detail = format!(
+                    "{node} has read {dataset} until {}, the last load came at {}, and the node is not pending",
                     until.as_deref().unwrap_or("never"),
                     at(written)
                 );
-                found.push(Violation { invariant: "L2", what });
+                found.push(Violation { invariant: "L2", detail });
             }
         }
     }
@@ -171,19 +153,19 @@ fn data(world: &World) -> Vec<Violation> {
         let Some(code) = world.codes.get(&content_key(node)).filter(|code| **code != node.code) else { continue };
         let Some(ordinal) = NodeId::parse(node.id()).ok().and_then(|id| release.ordinal(&id)) else { continue };
         if !board.backlog.values().any(|entry| entry.nodes.contains(ordinal)) {
-            let what = format!(
-                "{} was last built with code {code}, {id} has code {}, and nothing is pending",
+            let detail = format!(
+                "{} was last built with code {code}, {id} has code {}, and the node is not pending",
                 node.name, node.code
             );
-            found.push(Violation { invariant: "L2", what });
+            found.push(Violation { invariant: "L2", detail });
         }
     }
-    found.extend(waits(world));
+    found.extend(pending(world));
     found
 }
 
-/// L9: what is still pending failed, or is built from what was never built.
-fn waits(world: &World) -> Vec<Violation> {
+/// Checks L9: each pending node failed, or a parent of it did or was never built.
+fn pending(world: &World) -> Vec<Violation> {
     let mut found = Vec::new();
     let Some((board, _)) = &world.board else { return found };
     let Some(id) = &board.release else { return found };
@@ -198,8 +180,8 @@ fn waits(world: &World) -> Vec<Violation> {
         if let Some(quarantine) =
             entry.quarantine.as_ref().filter(|quarantine| quarantine.run.is_none() && !quarantine.approval)
         {
-            let what = format!("{trigger} is left to people before it ran: {}", quarantine.reason);
-            found.push(Violation { invariant: "L9", what });
+            let detail = format!("{trigger} is quarantined although no run was planned: {}", quarantine.reason);
+            found.push(Violation { invariant: "L9", detail });
         }
         let quarantine: BTreeSet<NodeId> = entry
             .quarantine
@@ -208,7 +190,7 @@ fn waits(world: &World) -> Vec<Violation> {
             .unwrap_or_default();
         for node in release.ids(&entry.nodes) {
             let Some(there) = by_id.get(node.as_str()) else { continue };
-            // Up its parents: something failed, or was never there.
+            // Look at its ancestors for one that failed or never existed.
             let mut open = vec![*there];
             let mut excused = false;
             let mut seen: BTreeSet<&str> = BTreeSet::new();
@@ -238,15 +220,15 @@ fn waits(world: &World) -> Vec<Violation> {
                 }
             }
             if !excused {
-                let what = format!("{trigger} has pending {node} and could be completed");
-                found.push(Violation { invariant: "L9", what });
+                let detail = format!("{node} is pending for {trigger}, but could be completed");
+                found.push(Violation { invariant: "L9", detail });
             }
         }
     }
     found
 }
 
-/// L4 and L7, by the plans: no generation is begun twice, and attempts end.
+/// Checks L4 and L7 by the ledger: no generation is planned as new twice, no run is settled twice, and attempts end.
 fn runs(world: &World) -> Vec<Violation> {
     let mut found = Vec::new();
     let chain = chain(world);
@@ -269,18 +251,18 @@ fn runs(world: &World) -> Vec<Violation> {
     }
     for ((trigger, generation), runs) in first {
         if runs.len() > 1 && world.recoveries == 0 {
-            let what = format!("load {generation} of {trigger} was begun by {}", runs.join(" and "));
-            found.push(Violation { invariant: "L4", what });
+            let detail = format!("load {generation} of {trigger} was planned as new by {}", runs.join(" and "));
+            found.push(Violation { invariant: "L4", detail });
         }
     }
     for (run, times) in settled {
         if times > 1 && world.recoveries == 0 {
-            found.push(Violation { invariant: "L7", what: format!("{run} was settled {times} times") });
+            found.push(Violation { invariant: "L7", detail: format!("{run} was settled {times} times") });
         }
     }
     for (run, attempt) in world.ran.keys() {
-        if *attempt > MOST_ATTEMPTS {
-            found.push(Violation { invariant: "L4", what: format!("{run} came to attempt {attempt}") });
+        if *attempt > MAX_ATTEMPTS {
+            found.push(Violation { invariant: "L4", detail: format!("{run} reached attempt {attempt}") });
         }
     }
     found

@@ -1,4 +1,5 @@
-//! What runs in ECS: the container's own rules (`container/src`), with dbt reduced to what matters: which relation is written when, from what.
+//! The task in ECS: the rules of the container (`container/src`), with dbt reduced to which relation is written when,
+//! and from which data.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -18,11 +19,11 @@ use crate::{
     world::{Happening, Seen, World, at},
 };
 
-/// Runs an attempt's task to its end; the exit code of its process.
+/// Runs the task of an attempt to its end. Returns the exit code of its process.
 pub async fn run(world: Shared, arn: String, run: RunId, attempt: u32) -> i32 {
     let Some(plan) = read(&world, |world| world.plans.get(&run).cloned()).await.flatten() else { return 3 };
     if !claims(&world, &arn, &run, attempt).await {
-        world.borrow_mut().say(|| format!("{arn} has no claim, and leaves"));
+        world.borrow_mut().say(|| format!("{arn} has no claim and exits"));
         return 4;
     }
     let Some(done) = read(&world, |world| done_before(world, &run, attempt)).await else { return 3 };
@@ -53,7 +54,7 @@ pub async fn run(world: Shared, arn: String, run: RunId, attempt: u32) -> i32 {
         let fate = step(&world, Call::Write).await;
         if matches!(fate, Fate::Done | Fate::ReplyLost | Fate::Dies) {
             let mut world = world.borrow_mut();
-            // Written before the result, which is last.
+            // The docs files are written before the result, which is last.
             if !result.artifacts.is_empty() && !world.results.contains_key(&(run.clone(), attempt)) {
                 let version = world.version(&plan.release);
                 let scenario = Rc::clone(&world.scenario);
@@ -73,7 +74,7 @@ pub async fn run(world: Shared, arn: String, run: RunId, attempt: u32) -> i32 {
     i32::from(outcome != Outcome::Succeeded)
 }
 
-/// Reads, again and again for a while.
+/// Reads, with some retries.
 async fn read<T>(world: &Shared, look: impl Fn(&World) -> T) -> Option<T> {
     for _ in 0..8 {
         match step(world, Call::Read).await {
@@ -85,7 +86,7 @@ async fn read<T>(world: &Shared, look: impl Fn(&World) -> T) -> Option<T> {
     None
 }
 
-/// Whether the attempt is this task's: by the object that it writes, or found there, after a lost reply too.
+/// Whether the attempt belongs to this task: it wrote the claim, or finds its own claim after a lost reply.
 async fn claims(world: &Shared, arn: &str, run: &RunId, attempt: u32) -> bool {
     let (key, claim) = ((run.clone(), attempt), Claim::Task { task_arn: arn.to_owned() });
     if world.borrow().misbehaves(Misbehaviour::ClaimIgnored) {
@@ -126,7 +127,7 @@ fn done_before(world: &World, run: &RunId, attempt: u32) -> BTreeSet<NodeId> {
         .collect()
 }
 
-/// From here to its end the process may write what the plan says.
+/// Records the relations that the process may write from here to its end.
 fn hold(world: &mut World, arn: &str, plan: &Plan, attempt: u32) {
     let exclusive = world.releases.get(&plan.release).is_some_and(|release| release.compiled.exclusive);
     let project = world.scenario.versions.get(world.version(&plan.release));
@@ -165,7 +166,7 @@ fn hold(world: &mut World, arn: &str, plan: &Plan, attempt: u32) {
     world.say(|| format!("{arn} runs dbt for attempt {attempt} of {}", plan.run_id));
 }
 
-/// dbt, running.
+/// A running dbt.
 struct Dbt<'a> {
     world: &'a Shared,
     arn: &'a str,
@@ -196,7 +197,7 @@ impl Dbt<'_> {
         (steps, Outcome::Succeeded)
     }
 
-    /// Builds and tests these in dbt's order; what needs something that failed is skipped.
+    /// Builds and tests these nodes in dbt's order. A node is skipped if a parent failed.
     async fn nodes(&mut self, wanted: &[NodeId], done: &BTreeSet<NodeId>) -> Outcome {
         let project = {
             let world = self.world.borrow();
@@ -254,7 +255,7 @@ impl Dbt<'_> {
         if world.strikes(rate, "a node fails") {
             return if node.kind == Kind::Test { NodeStatus::Fail } else { NodeStatus::Error };
         }
-        world.say(|| format!("{}: {} of {} has seen {seen:?}", self.arn, node.name, self.run));
+        world.say(|| format!("{}: {} of {} has read {seen:?}", self.arn, node.name, self.run));
         world.content.insert(content_key(node), seen);
         if node.kind != Kind::Test {
             world.codes.insert(content_key(node), node.code);
@@ -262,7 +263,7 @@ impl Dbt<'_> {
         NodeStatus::Success
     }
 
-    /// What the node's parents hold now.
+    /// Until when the node's parents have read each dataset now.
     fn reads(&self, world: &mut World, node: &Node, names: &HashMap<&str, &Node>) -> Seen {
         let mut seen = Seen::new();
         for parent in &node.parents {
@@ -288,10 +289,10 @@ impl Dbt<'_> {
     }
 }
 
-/// Relations are known by their table, tests by their name.
+/// The key of a node's content: its table, or the name of a test.
 pub fn content_key(node: &Node) -> String {
     if node.kind == Kind::Test { format!("test {}", node.name) } else { node.alias.clone() }
 }
 
-/// How long a task that hangs hangs.
+/// How long a task hangs.
 pub const HANGS: Ms = 40 * MINUTE;

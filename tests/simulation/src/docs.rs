@@ -1,4 +1,4 @@
-//! The docs bucket, the files that runs leave for it, and what must be true of it at each move of its pointer (L8).
+//! The docs bucket, the files that runs leave for it, and the checks at each move of its pointer (L8).
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,15 +15,15 @@ use serde_json::{Map, Value, json};
 
 use crate::{check::Violation, exec::Call, mutants::Misbehaviour, ports::SimPorts, project::Project, world::World};
 
-/// The docs bucket, and of the state bucket what docs are made from.
+/// The docs bucket, and the files of the state bucket that docs are made from.
 #[derive(Default)]
 pub struct Shelf {
     files: BTreeMap<String, (Rc<Vec<u8>>, u64)>,
-    /// Everything that a board ever pending the docs.
+    /// The nodes of all docs that were ever pending on a board.
     backlog: BTreeMap<(ReleaseId, Timestamp), BTreeSet<String>>,
 }
 
-/// One of the two buckets, as the loop sees it. Their keys do not meet.
+/// One of the two buckets, as the engine sees it. Their keys are distinct.
 pub struct SimFiles(pub SimPorts);
 
 impl Files for SimFiles {
@@ -72,7 +72,7 @@ impl Files for SimFiles {
     }
 }
 
-/// What the docs bucket shows.
+/// A version of the docs.
 struct Shown {
     nodes: BTreeSet<String>,
     as_of: BTreeMap<String, AsOf>,
@@ -94,7 +94,7 @@ impl World {
         }
     }
 
-    /// What a run that is over leaves beside its result: the whole manifest, and a catalog of what it built itself.
+    /// Writes what an ended run leaves beside its result: the whole manifest, and a catalog of what it built.
     pub fn leave_docs(&mut self, result: &RunResult, project: &Project) {
         let built = result.nodes.iter().filter(|node| node.status.is_success());
         let catalog: Map<String, Value> = built.map(|node| (node.id.to_string(), json!(result.run_id))).collect();
@@ -106,7 +106,7 @@ impl World {
         self.put_file(&format!("{prefix}manifest.json"), manifest.to_string().into_bytes());
     }
 
-    /// A board has pending the docs this.
+    /// Remembers docs that are pending on a board.
     pub fn docs_are_pending(&mut self, backlog: &PendingDocs) {
         let key = format!("{}catalog.json", Plan::attempt_prefix(&backlog.run, backlog.attempt));
         let Some(catalog) = self.json(&key) else { return };
@@ -132,15 +132,15 @@ impl World {
         })
     }
 
-    /// The pointer moved: to something complete, forward, and nothing is lost by it.
+    /// Checks that the pointer moved forward to a complete version, and that no node lost its docs.
     fn moved(&mut self, before: Option<Pointer>) {
         let Some(pointer) = self.pointer() else {
-            return self.violated("L8", "the docs' pointer is no pointer".to_owned());
+            return self.violated("L8", "the docs' pointer cannot be read".to_owned());
         };
         let Some(now) = self.shown(&pointer) else {
             return self.violated("L8", format!("the docs' version {} is not complete", pointer.version));
         };
-        self.say(|| format!("the docs show {} nodes: version {}", now.nodes.len(), pointer.version));
+        self.say(|| format!("the docs show {} nodes in version {}", now.nodes.len(), pointer.version));
         let Some(before) = before else { return };
         if (&pointer.release, pointer.read_point) < (&before.release, before.read_point) {
             self.violated("L8", format!("the docs went back from {} to {}", before.run_id, pointer.run_id));
@@ -153,27 +153,27 @@ impl World {
             .filter(|node| !now.nodes.contains(*node) || now.as_of.get(*node) < then.as_of.get(*node))
             .collect();
         if !lost.is_empty() {
-            self.violated("L8", format!("the docs lost what they said of {lost:?}"));
+            self.violated("L8", format!("the docs lost {lost:?}"));
         }
     }
 }
 
-/// L8: what any board pending the docs is in them, or something newer.
+/// Checks L8: all docs that were ever pending are published, or newer ones are.
 pub fn at_the_end(world: &World) -> Vec<Violation> {
-    // A board that was lost may have pending what no other knows: everything runs anew after it, and is published then.
+    // Docs may have been pending only on a lost board. After a recovery everything runs and is published again.
     if world.recoveries > 0 || world.shelf.backlog.is_empty() {
         return Vec::new();
     }
     let Some(shown) = world.pointer().and_then(|pointer| world.shown(&pointer)) else {
-        return vec![Violation { invariant: "L8", what: "docs were pending, and there are none".to_owned() }];
+        return vec![Violation { invariant: "L8", detail: "docs were pending, but none are published".to_owned() }];
     };
     let mut found = Vec::new();
     for ((release, read_point), nodes) in &world.shelf.backlog {
         let backlog = AsOf { release: release.clone(), read_point: *read_point };
         for node in nodes.iter().filter(|node| shown.manifest.contains(*node)) {
             if shown.as_of.get(node).is_none_or(|known| *known < backlog) {
-                let what = format!("the docs show nothing of {node} as of {release}, {read_point}");
-                found.push(Violation { invariant: "L8", what });
+                let detail = format!("the docs of {node} as of {release}, {read_point}, are missing");
+                found.push(Violation { invariant: "L8", detail });
             }
         }
     }

@@ -1,7 +1,8 @@
-//! Processes in virtual time: futures that are polled one at a time, and wait for nothing but the calls they make.
+//! Processes in virtual time: futures that are polled one at a time, and that wait only for the calls they make.
 //!
-//! Each call is a step. Before it, time passes and others run; a process may die there. Then the call's fate is drawn, the call is done, and
-//! the process goes on to its next call. So any two calls of any two processes meet in every order, and a process dies between any two.
+//! Each call is a step. Before it, time passes and other processes run, and the process may crash. Then the fate of
+//! the call is drawn, the call is done, and the process continues to its next call. So any two calls of two processes
+//! happen in every order, and a process crashes between any two of its calls.
 
 use std::{
     cell::RefCell,
@@ -16,37 +17,37 @@ use crate::{scenario::Ms, world::World};
 /// The world, shared by the processes that run in it.
 pub type Shared = Rc<RefCell<World>>;
 
-/// What becomes of a call.
+/// The fate of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
-    /// It is done, and answered.
+    /// The call is done and answered.
     Done,
-    /// It is not done, and the answer is no answer.
+    /// The call is not done, and the caller gets no answer.
     Refused,
-    /// It is done, and the answer is lost.
+    /// The call is done, but the answer is lost.
     ReplyLost,
-    /// The answer is lost, and it is done so much later.
+    /// The answer is lost, and the call is done this much later.
     Late(Ms),
-    /// S3's 409: not done.
+    /// S3 answers 409, and the call is not done.
     Conflict,
-    /// It is done, and the process dies before it hears.
+    /// The call is done, and the process crashes before the answer.
     Dies,
 }
 
-/// What kind of call it is: which fates it can have.
+/// The kind of a call, which determines its possible fates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Call {
-    /// It changes nothing.
+    /// A call that changes nothing.
     Read,
-    /// It changes something.
+    /// A call that changes something.
     Write,
     /// A write with a condition, which S3 may answer with 409.
     Conditional,
-    /// It only takes time.
+    /// A pause.
     Wait(Ms),
 }
 
-/// One step: pending once, then ready with its fate.
+/// A step: pending once, then ready with its fate.
 struct Step<'a> {
     world: &'a Shared,
     call: Call,
@@ -68,18 +69,18 @@ impl Future for Step<'_> {
     }
 }
 
-/// Lets time pass and others run, and says what becomes of the call.
+/// Lets time pass and other processes run. Returns the fate of the call.
 pub async fn step(world: &Shared, call: Call) -> Fate {
     Step { world, call, command: false }.await
 }
 
-/// Never comes back: the process is taken away.
+/// Never returns: the crashed process is dropped.
 pub async fn die() -> ! {
     std::future::pending::<()>().await;
     unreachable!("a future that is never ready")
 }
 
-/// Runs a future to its end: each call done and answered at once, each wait over as it begins.
+/// Runs a future to its end. Each call is done and answered at once, and each pause ends as it begins.
 pub fn drive<T>(world: &Shared, future: impl Future<Output = T>) -> T {
     let mut future = std::pin::pin!(future);
     let mut context = Context::from_waker(std::task::Waker::noop());
@@ -95,7 +96,7 @@ pub fn drive<T>(world: &Shared, future: impl Future<Output = T>) -> T {
     }
 }
 
-/// Only time.
+/// Pauses the process.
 pub async fn wait(world: &Shared, time: Ms) {
     step(world, Call::Wait(time)).await;
 }

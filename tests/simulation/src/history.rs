@@ -1,4 +1,4 @@
-//! One history: from its seed through its faults to a quiet end, and what is then wrong with it.
+//! One history: from its seed through its faults to a quiet end, and the violations in it.
 
 mod functions;
 mod processes;
@@ -22,51 +22,51 @@ use crate::{
     exec::{Fate, Shared},
     mutants::Mutant,
     project::LANDING,
-    scenario::{HOUR, MARKER, MINUTE, Ms, Outside, SECOND, Scenario, Word},
+    scenario::{CommandKind, External, HOUR, MARKER, MINUTE, Ms, SECOND, Scenario},
     world::{Function, Happening, Landed, Message, World, at, whole},
 };
 
-/// What a history came to.
+/// The report of a history.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// Its seed.
+    /// The seed of the history.
     pub seed: u64,
-    /// Happenings.
+    /// How many things happened.
     pub happenings: u64,
-    /// Runs planned.
+    /// How many plans were written.
     pub runs: u64,
-    /// Swaps of the board.
+    /// How many writes of the board succeeded.
     pub writes: u64,
-    /// Faults by kind.
+    /// How many faults struck, by kind.
     pub struck: BTreeMap<&'static str, u64>,
-    /// What is wrong.
+    /// The violations of invariants.
     pub violations: Vec<Violation>,
-    /// What happened, if it was asked for.
+    /// The trace, if it was requested.
     pub trace: Vec<String>,
-    /// The board at the end, as it is stored.
+    /// The board at the end as JSON, if a trace was requested.
     pub board: Option<String>,
 }
 
-/// What is left out of a history, to find the least that still goes wrong.
+/// What is omitted from a history, to find the smallest part that still violates an invariant.
 #[derive(Debug, Clone, Default)]
-pub struct Less {
-    /// Outside happenings by number.
+pub struct Omitted {
+    /// External happenings by number.
     pub outside: BTreeSet<usize>,
     /// Kinds of faults, by the names of [`crate::scenario::Rates`].
     pub rates: BTreeSet<&'static str>,
 }
 
 /// Runs the history of a seed, by the protocol or by a mutant of it.
-pub fn run(seed: u64, mutant: Option<&'static Mutant>, less: &Less, trace: bool) -> Report {
+pub fn run(seed: u64, mutant: Option<&'static Mutant>, omitted: &Omitted, trace: bool) -> Report {
     let mut rng = Rng::with_seed(seed);
     let mut scenario = Scenario::any(&mut rng);
-    scenario.without(less);
+    scenario.without(omitted);
     let scenario = Rc::new(scenario);
     let world = Rc::new(RefCell::new(World::new(Rc::clone(&scenario), rng, mutant, trace)));
     let mut history = History { world, heap: BinaryHeap::new(), processes: Vec::new(), happenings: 0, order: 0 };
     history.begin();
     history.outside(&scenario);
-    let quiet = history.go();
+    let quiet = history.run_to_rest();
     drop(std::mem::take(&mut history.processes));
     let mut world = history.world.borrow_mut();
     let mut violations = std::mem::take(&mut world.violations);
@@ -87,24 +87,24 @@ type Running = Pin<Box<dyn Future<Output = Ended>>>;
 
 /// How a process ended.
 enum Ended {
-    /// A function's call: whether it succeeded.
+    /// A function's call ended, and whether it succeeded.
     Called(bool),
-    /// A container's process, with its exit code.
+    /// A container's process exited with this code.
     Exited(i32),
 }
 
-/// What a process is.
-enum What {
-    /// A call of a function; so often before; killed at its deadline.
+/// The kind of a process.
+enum ProcessKind {
+    /// A call of a function, after this many failed calls, which is killed at its deadline.
     Call { function: Function, before: u32, deadline: Ms },
-    /// A task's process.
+    /// The process of a task.
     Task(String),
 }
 
 struct Process {
     future: Option<Running>,
-    what: What,
-    /// What becomes of the call that it waits for.
+    kind: ProcessKind,
+    /// The fate of the call that it waits for.
     fate: Fate,
 }
 
@@ -127,7 +127,7 @@ impl Ord for At {
     }
 }
 
-/// Objects of three days, in turn; and the marker that says that there are all.
+/// The key of an object, in the folder of one of three days, or of the marker.
 fn key(dataset: &str, object: u32) -> String {
     if object == MARKER { format!("{dataset}/_DONE") } else { format!("{dataset}/dt={}/{object}.csv", object % 3) }
 }
@@ -140,20 +140,21 @@ struct History {
     order: u64,
 }
 
-/// Everything that is to be done is done long before.
+/// A history that has not come to rest by then never does.
 const MOST_HAPPENINGS: u64 = 200_000;
-/// After the last fault, tasks that hang, tokens and claims need a while to be given up.
+/// How long a history may take to come to rest after its last fault: hanging tasks, tokens and claims have long time
+/// limits.
 const QUIET: Ms = 5 * HOUR;
 
 impl History {
-    /// The stack is deployed, and the first release is in place.
+    /// Deploys the stack and puts the first release in place.
     fn begin(&mut self) {
         self.world.borrow_mut().faulty = false;
         self.world.borrow_mut().put_board(Board::new(at(0)));
         self.world.borrow_mut().version_of.insert(release_id(0), (0, 0));
         self.call(Function::OnRelease(0), 0);
         while self.processes.iter().any(|process| process.future.is_some()) {
-            if !self.one() {
+            if !self.step() {
                 break;
             }
         }
@@ -163,16 +164,16 @@ impl History {
     fn outside(&mut self, scenario: &Scenario) {
         let start = self.world.borrow().now + MINUTE;
         for (time, outside) in &scenario.outside {
-            self.put(start + time, Happening::Outside(*outside));
+            self.put(start + time, Happening::External(*outside));
         }
         self.put(start, Happening::Minute);
     }
 
-    /// Lets everything happen; whether it came to rest.
-    fn go(&mut self) -> bool {
+    /// Lets everything happen. Returns whether the history came to rest.
+    fn run_to_rest(&mut self) -> bool {
         let (faults_until, last) = {
             let world = self.world.borrow();
-            // What comes from outside begins a minute from now.
+            // External happenings begin a minute from now.
             let until = world.now + MINUTE + world.scenario.faults_until;
             (until, until + QUIET)
         };
@@ -184,7 +185,7 @@ impl History {
                 self.world.borrow_mut().faulty = false;
             }
             if time > last {
-                return check::rests(&self.world.borrow());
+                return check::is_at_rest(&self.world.borrow());
             }
             if time > faults_until && !over {
                 over = true;
@@ -193,20 +194,20 @@ impl History {
             if over {
                 self.redrive();
             }
-            if time > faults_until + 10 * MINUTE && self.only_minutes() && check::rests(&self.world.borrow()) {
+            if time > faults_until + 10 * MINUTE && self.only_minutes() && check::is_at_rest(&self.world.borrow()) {
                 return true;
             }
-            if !self.one() {
+            if !self.step() {
                 return true;
             }
         }
         false
     }
 
-    /// An operator ends every pause once the trouble is over.
+    /// An operator ends every pause after the last fault.
     fn end_pauses(&self) {
         let mut world = self.world.borrow_mut();
-        if world.scenario.outside.iter().any(|(_, outside)| matches!(outside, Outside::CommandHistory(..))) {
+        if world.scenario.outside.iter().any(|(_, outside)| matches!(outside, External::Command(..))) {
             let sources = world.scenario.versions.first().map(|version| version.sources.clone()).unwrap_or_default();
             let names = sources.iter().filter_map(|name| DatasetName::parse(format!("raw.{name}")).ok());
             for dataset in std::iter::once(None).chain(names.map(Some)) {
@@ -215,7 +216,7 @@ impl History {
         }
     }
 
-    /// An operator moves dead letters back: their alarm goes on until they are gone.
+    /// An operator moves dead letters back to the queue, as their alarm asks for.
     fn redrive(&self) {
         let mut world = self.world.borrow_mut();
         if world.board.is_none() {
@@ -239,16 +240,16 @@ impl History {
         self.heap.push(Reverse(At(time, self.order, happening)));
     }
 
-    fn take_up(&mut self) {
+    fn schedule_outbox(&mut self) {
         let happenings = std::mem::take(&mut self.world.borrow_mut().outbox);
         for (time, happening) in happenings {
             self.put(time, happening);
         }
     }
 
-    /// One happening; false if there is none.
-    fn one(&mut self) -> bool {
-        self.take_up();
+    /// Lets the next thing happen. Returns false if there is none.
+    fn step(&mut self) -> bool {
+        self.schedule_outbox();
         let Some(Reverse(At(time, _, happening))) = self.heap.pop() else { return false };
         self.happenings += 1;
         {
@@ -260,7 +261,7 @@ impl History {
         }
         match happening {
             Happening::Resume(process) => self.resume(process),
-            Happening::Outside(outside) => self.comes(outside),
+            Happening::External(outside) => self.external_happening(outside),
             Happening::Arrives(message) => {
                 let mut world = self.world.borrow_mut();
                 let after = (message.visible_at - world.now).max(0);
@@ -287,20 +288,20 @@ impl History {
             Happening::TaskStops(arn) => self.world.borrow_mut().stopped(&arn),
             Happening::Effect(effect) => effect(&mut self.world.borrow_mut()),
         }
-        self.take_up();
+        self.schedule_outbox();
         true
     }
 
-    fn comes(&mut self, outside: Outside) {
+    fn external_happening(&mut self, outside: External) {
         let mut world = self.world.borrow_mut();
         let first = world.scenario.versions.first().map(|version| version.sources.clone()).unwrap_or_default();
         match outside {
-            Outside::Lands(dataset, object) => {
+            External::Lands(dataset, object) => {
                 let Some(dataset) = first.get(dataset).cloned() else { return };
                 let number = world.number();
                 let event = format!("event-{number}");
                 let (now, key) = (world.now, key(&dataset, object));
-                // S3 counts from the start of an upload: its time may be older than the moment from which the object is read.
+                // S3's event time is the start of the upload, which may be before the object can be read.
                 let most = world.scenario.skew;
                 let begun = now - world.rng.i64(0..=most);
                 let load = InboundEvent::ObjectCreated(ObjectEvent {
@@ -317,7 +318,7 @@ impl History {
                 world.landed.push(Landed { dataset, written: now, event });
                 world.send(&load);
             }
-            Outside::Word(dataset) => {
+            External::LoaderReport(dataset) => {
                 let Some(dataset) = first.get(dataset).cloned() else { return };
                 let number = world.number();
                 let event = format!("event-{number}");
@@ -332,7 +333,7 @@ impl History {
                 world.landed.push(Landed { dataset, written: now, event });
                 world.send(&load);
             }
-            Outside::Release => {
+            External::Release => {
                 let next = world.version_of.len();
                 if next < world.scenario.versions.len() {
                     let now = world.now;
@@ -343,19 +344,19 @@ impl History {
                     }
                 }
             }
-            Outside::CommandHistory(number, word) => {
+            External::Command(number, command) => {
                 let dataset = match number {
                     0 => None,
                     number => first.get(number - 1).and_then(|name| DatasetName::parse(format!("raw.{name}")).ok()),
                 };
-                let action = match word {
-                    Word::Pause => OperatorAction::Pause { dataset },
-                    Word::Resume => OperatorAction::Resume { dataset },
-                    Word::Retry => OperatorAction::Retry { trigger: None },
+                let action = match command {
+                    CommandKind::Pause => OperatorAction::Pause { dataset },
+                    CommandKind::Resume => OperatorAction::Resume { dataset },
+                    CommandKind::Retry => OperatorAction::Retry { trigger: None },
                 };
                 world.action(action);
             }
-            Outside::BoardLost(back, gone) => {
+            External::BoardLost(back, gone) => {
                 if gone {
                     world.say(|| "board.json is deleted".to_owned());
                     world.board = None;
@@ -364,7 +365,7 @@ impl History {
                 let after = world.rng.i64(SECOND..10 * MINUTE);
                 world.later(after, Happening::Invoke(Function::Recover(back), 0));
             }
-            Outside::Job => {
+            External::Job => {
                 let time = at(whole(world.now)).to_string();
                 world.later(0, Happening::Invoke(Function::Job(time), 0));
             }

@@ -1,11 +1,15 @@
-//! Histories of faults in virtual time. The planner, the loop of `landfall-engine` and the compiler of releases are the real ones; S3, SQS,
-//! `EventBridge`, ECS, Lambda and the container are simulated, with everything that they are known to do to their users.
+//! Histories of faults in virtual time. The planner, the engine and the compiler of releases are the real ones. S3,
+//! SQS, `EventBridge`, ECS, Lambda and the container are simulated, with every fault that they are known to have.
 //!
-//! - [`scenario`]: what a history is made of, drawn from its seed. [`project`]: small dbt projects.
-//! - [`world`]: the simulated services. [`ports`]: the world as the loop sees it. [`container`]: what runs in ECS. [`docs`]: the docs bucket. [`exec`]: processes in virtual time.
-//! - [`history`]: one history, from its seed to its end. [`check`]: what must be true of it, by the ids of ARCHITECTURE.md.
+//! - [`scenario`]: the parts of a history, drawn from its seed. [`project`]: small dbt projects.
+//! - [`world`]: the state of the simulated services. [`services`]: what they do with a call. [`ports`]: the services
+//!   as the engine calls them. [`container`]: the task in ECS. [`docs`]: the docs bucket. [`exec`]: processes in
+//!   virtual time.
+//! - [`history`]: one history, from its seed to its end. [`check`]: what must be true at its end, by the ids of
+//!   ARCHITECTURE.md. [`minimal_trace`]: the smallest part of a history that still violates an invariant.
+//! - [`mutants`]: the protocol with one safeguard missing.
 //!
-//! The services keep the contracts that `shared/cloud/tests/emulator` holds the emulator to.
+//! The test `contract` makes the same assertions of the simulated services and of the emulator.
 
 pub mod check;
 pub mod container;

@@ -1,4 +1,4 @@
-//! `cargo run --release -p simulation -- --histories 100000 --seed 1`
+//! The command of the simulation: `cargo run --profile simulation -p simulation -- --histories 100000 --seed 1`.
 
 use std::{
     collections::BTreeMap,
@@ -13,7 +13,7 @@ use std::{
 
 use clap::Parser;
 use simulation::{
-    history::{Less, Report, run},
+    history::{Omitted, Report, run},
     minimal_trace,
     mutants::{self, Mutant},
 };
@@ -21,30 +21,30 @@ use simulation::{
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Histories of faults in virtual time.
+/// Run histories of faults in virtual time
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// How many.
+    /// How many histories to run
     #[arg(long, default_value_t = 10_000)]
     histories: u64,
-    /// The seed of the first; the others follow.
+    /// The seed of the first history; the others follow
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Shows one history step by step instead.
+    /// Show one history step by step instead
     #[arg(long, value_name = "SEED")]
     replay: Option<u64>,
-    /// Switches one safeguard off; `list` names them.
+    /// Run a mutant, which lacks one safeguard; `list` names them
     #[arg(long, value_name = "NAME")]
     mutant: Option<String>,
-    /// Threads; all cores unless said.
+    /// The number of threads [default: the number of cores]
     #[arg(long)]
     threads: Option<usize>,
 }
 
-/// So many that go wrong are named by each thread.
+/// How many seeds with violations each thread names.
 const MOST_NAMED: usize = 50;
 
-/// What all histories came to.
+/// The sum of all histories.
 #[derive(Default)]
 struct Sum {
     histories: u64,
@@ -52,9 +52,9 @@ struct Sum {
     runs: u64,
     writes: u64,
     struck: BTreeMap<&'static str, u64>,
-    /// How many went wrong.
+    /// How many histories have violations.
     violated: u64,
-    /// What is first wrong with the first of them, by seed.
+    /// The first violation of the first of them, by seed.
     wrong: BTreeMap<u64, String>,
     worst: Option<Report>,
 }
@@ -72,7 +72,7 @@ fn main() -> io::Result<ExitCode> {
         }
         Some(name) => {
             let Some(mutant) = mutants::by_name(name) else {
-                writeln!(out, "there is no mutant {name}: --mutant list names them")?;
+                writeln!(out, "unknown mutant {name}; `--mutant list` names them")?;
                 return Ok(ExitCode::from(2));
             };
             Some(mutant)
@@ -98,13 +98,13 @@ fn main() -> io::Result<ExitCode> {
         writeln!(out, "seed {seed}: {what}")?;
     }
     if let Some(worst) = &sum.worst {
-        tell(&mut out, worst, mutant)?;
+        write_minimal_trace(&mut out, worst, mutant)?;
     }
     writeln!(out, "{} histories, {} violations", sum.histories, sum.violated)?;
     Ok(if sum.violated == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Every history, on several threads; with a mutant the first violation ends it.
+/// Runs every history, on several threads. With a mutant the first violation ends it.
 fn all(arguments: &Arguments, mutant: Option<&'static Mutant>) -> Sum {
     let threads = arguments.threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(1);
     let (next, enough, sum) = (AtomicU64::new(0), AtomicBool::new(false), Mutex::new(Sum::default()));
@@ -117,7 +117,7 @@ fn all(arguments: &Arguments, mutant: Option<&'static Mutant>) -> Sum {
                     if number >= arguments.histories || enough.load(Ordering::Relaxed) {
                         break;
                     }
-                    let report = run(arguments.seed.wrapping_add(number), mutant, &Less::default(), false);
+                    let report = run(arguments.seed.wrapping_add(number), mutant, &Omitted::default(), false);
                     if !report.violations.is_empty() && mutant.is_some() {
                         enough.store(true, Ordering::Relaxed);
                     }
@@ -149,7 +149,7 @@ impl Sum {
         }
     }
 
-    /// The shortest history that went wrong is the one to look at.
+    /// Keeps the shortest history with a violation, which is the easiest to understand.
     fn keep(&mut self, report: Report) {
         if self.worst.as_ref().is_none_or(|worst| report.happenings < worst.happenings) {
             self.worst = Some(report);
@@ -172,14 +172,14 @@ impl Sum {
     }
 }
 
-fn tell(out: &mut impl Write, report: &Report, mutant: Option<&'static Mutant>) -> io::Result<()> {
-    let (less, least) = minimal_trace::of(report.seed, mutant);
-    writeln!(out, "\nseed {} goes wrong; the least of it that still does:", report.seed)?;
+fn write_minimal_trace(out: &mut impl Write, report: &Report, mutant: Option<&'static Mutant>) -> io::Result<()> {
+    let (omitted, least) = minimal_trace::of(report.seed, mutant);
+    writeln!(out, "\nseed {} has violations; the smallest part of it that still has:", report.seed)?;
     writeln!(
         out,
-        "  without {} happenings from outside, and without faults of {} kinds",
-        less.outside.len(),
-        less.rates.len()
+        "  without {} external happenings, and without faults of {} kinds",
+        omitted.outside.len(),
+        omitted.rates.len()
     )?;
     for line in &least.trace {
         writeln!(out, "  {line}")?;
@@ -187,11 +187,11 @@ fn tell(out: &mut impl Write, report: &Report, mutant: Option<&'static Mutant>) 
     for violation in &least.violations {
         writeln!(out, "  {violation}")?;
     }
-    writeln!(out, "  see it whole: --replay {}\n", report.seed)
+    writeln!(out, "  see all of it: --replay {}\n", report.seed)
 }
 
 fn replay(out: &mut impl Write, seed: u64, mutant: Option<&'static Mutant>) -> io::Result<ExitCode> {
-    let report = run(seed, mutant, &Less::default(), true);
+    let report = run(seed, mutant, &Omitted::default(), true);
     for line in &report.trace {
         writeln!(out, "{line}")?;
     }

@@ -1,21 +1,23 @@
-//! The least of a history that still goes wrong: without every happening from outside and every kind of fault that it does not need.
+//! The smallest part of a history that still violates the same invariant: without each external happening and each
+//! kind of fault that it does not need.
 
 use std::collections::BTreeSet;
 
 use crate::{
-    history::{Less, Report, run},
+    history::{Omitted, Report, run},
     mutants::Mutant,
     scenario::{Rates, Scenario},
 };
 
-/// What can be left out of the history of this seed, and what is left.
-pub fn of(seed: u64, mutant: Option<&'static Mutant>) -> (Less, Report) {
-    let wrong = run(seed, mutant, &Less::default(), false);
+/// Returns what can be omitted from the history of this seed, and the report of the rest.
+pub fn of(seed: u64, mutant: Option<&'static Mutant>) -> (Omitted, Report) {
+    let wrong = run(seed, mutant, &Omitted::default(), false);
     let wanted: BTreeSet<&str> = wrong.violations.iter().map(|violation| violation.invariant).collect();
-    let still = |less: &Less| run(seed, mutant, less, false).violations.iter().any(|v| wanted.contains(v.invariant));
-    let mut less = Less::default();
+    let still =
+        |omitted: &Omitted| run(seed, mutant, omitted, false).violations.iter().any(|v| wanted.contains(v.invariant));
+    let mut omitted = Omitted::default();
     for (name, _) in Rates::default().named() {
-        let mut tried = less.clone();
+        let mut tried = omitted.clone();
         tried.rates.insert(name);
         if still(&tried) {
             less = tried;
@@ -23,12 +25,12 @@ pub fn of(seed: u64, mutant: Option<&'static Mutant>) -> (Less, Report) {
     }
     let count = Scenario::any(&mut fastrand::Rng::with_seed(seed)).outside.len();
     for number in 0..count {
-        let mut tried = less.clone();
+        let mut tried = omitted.clone();
         tried.outside.insert(number);
         if still(&tried) {
             less = tried;
         }
     }
-    let report = run(seed, mutant, &less, true);
-    (less, report)
+    let report = run(seed, mutant, &omitted, true);
+    (omitted, report)
 }

@@ -1,11 +1,11 @@
-//! Mutants: the protocol with one safeguard missing. The simulation proves its worth by finding a history in which each
-//! of them violates an invariant.
+//! Mutants: the protocol with one safeguard missing. The simulation proves its worth by finding a history in which
+//! each of them violates an invariant.
 //!
-//! A mutant either replaces one of the planner's [`Rules`], or lets a simulated service misbehave, as the services would
-//! if Landfall called them without the safeguard.
+//! A mutant either replaces one of the planner's [`Rules`], or lets a simulated service misbehave, as the services
+//! would if Landfall called them without the safeguard.
 //!
-//! No history of this simulation tells one rule apart: a node that was built before its parent stays pending. A test of
-//! `decide` covers it.
+//! No history of this simulation tells one rule apart: a node that was built before its parent stays pending. A test
+//! of `decide` covers it.
 
 use std::collections::BTreeSet;
 

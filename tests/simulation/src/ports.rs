@@ -1,4 +1,4 @@
-//! The world as the loop sees it: each call a step, with a fate.
+//! The simulated services as the engine calls them. Each call is a step with a fate.
 
 use std::{rc::Rc, sync::Arc, time::Duration};
 
@@ -24,7 +24,7 @@ use crate::{
     world::{Function, Happening, Message, World, at, ms, whole},
 };
 
-/// One function's view.
+/// The services as one function calls them.
 #[derive(Clone)]
 pub struct SimPorts {
     world: Shared,
@@ -32,7 +32,7 @@ pub struct SimPorts {
     task: Option<TaskSettings>,
 }
 
-/// A call that was not answered.
+/// A call without an answer.
 #[derive(Debug, thiserror::Error)]
 #[error("{0} got no answer")]
 struct NoAnswer(&'static str);
@@ -42,7 +42,7 @@ fn lost(what: &'static str) -> EngineError {
 }
 
 impl SimPorts {
-    /// For a function that starts tasks (or not), whose clock is wrong by so much.
+    /// The ports of a function whose clock is wrong by `skew`. `acts`: whether it starts tasks.
     pub fn new(world: &Shared, skew: Ms, acts: bool) -> Self {
         let task = TaskSettings { task_definition: "dbt:1".to_owned(), ..TaskSettings::default() };
         Self { world: Rc::clone(world), skew, task: acts.then_some(task) }
@@ -60,7 +60,7 @@ impl SimPorts {
         }
     }
 
-    /// A write: done now, later or never; answered or not.
+    /// A write that is done now, later or never, and is answered or not.
     pub(crate) async fn write<T>(
         &self,
         what: &'static str,
@@ -94,7 +94,8 @@ impl SimPorts {
         board.runs.iter().any(|(id, run)| id.as_str() == call.started_by && board.now > run.attempt.since)
     }
 
-    /// A write with `If-None-Match: *` as `Store::put_new` makes it: after a lost reply it reads back, and equal bytes are its own.
+    /// A write with `If-None-Match: *` as `Store::put_new` makes it: after a lost reply it reads the object, and
+    /// equal bytes count as its own.
     pub(crate) async fn put_new(
         &self,
         what: &'static str,
@@ -336,7 +337,7 @@ impl Tasks for SimPorts {
         let arn = stop.task_arn.to_owned();
         self.write("StopTask", Call::Write, move |world| {
             world.later(0, Happening::TaskInterrupted(arn.clone()));
-            // SIGTERM, and SIGKILL after the container's stopTimeout.
+            // SIGTERM now, and SIGKILL after the container's stopTimeout.
             world.later(2 * crate::scenario::MINUTE, Happening::TaskKilled(arn));
         })
         .await
@@ -382,7 +383,7 @@ impl Messages for SimPorts {
     }
 }
 
-/// S3's time of a write that is done now.
+/// The time of a write that is done now, by S3's clock.
 pub fn written(world: &World) -> Ms {
     whole(world.now)
 }

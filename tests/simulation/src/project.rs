@@ -1,4 +1,4 @@
-//! Small dbt projects, and the ways in which a new release changes them.
+//! Small dbt projects, and how a new release changes them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,16 +6,16 @@ use fastrand::Rng;
 use landfall_manifest::Index;
 use serde_json::{Value, json};
 
-/// What a node is to dbt.
+/// The kind of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A table.
     Model,
-    /// An incremental model: of all that a run may spoil, the worst.
+    /// An incremental model.
     Incremental,
     /// A snapshot.
     Snapshot,
-    /// A CSV of the project.
+    /// A seed, a CSV of the project.
     Seed,
     /// A data test.
     Test,
@@ -24,20 +24,20 @@ pub enum Kind {
 /// A node other than a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
-    /// What it is.
+    /// The kind of the node.
     pub kind: Kind,
-    /// Its name in dbt.
+    /// The name of the node.
     pub name: String,
-    /// Its table's name: a renamed model keeps it.
+    /// The name of its table, which a renamed model keeps.
     pub alias: String,
-    /// Names of nodes, or of sources with `raw.` before them.
+    /// The names of its parents, with `raw.` before those of sources.
     pub parents: Vec<String>,
-    /// Another one is another code.
+    /// The number of the node's code.
     pub code: u32,
 }
 
 impl Node {
-    /// dbt's unique id.
+    /// Returns dbt's unique id.
     pub fn id(&self) -> String {
         match self.kind {
             Kind::Model | Kind::Incremental => format!("model.shop.{}", self.name),
@@ -51,13 +51,13 @@ impl Node {
 /// One version of a project.
 #[derive(Debug, Clone)]
 pub struct Project {
-    /// Sources, each a dataset `raw.<name>` under `<name>/`.
+    /// The sources. Each is a dataset `raw.<name>` under `<name>/`.
     pub sources: Vec<String>,
-    /// In an order in which dbt could build them.
+    /// The nodes, in an order in which dbt can build them.
     pub nodes: Vec<Node>,
 }
 
-/// The bucket where everything lands.
+/// The landing bucket.
 pub const LANDING: &str = "landing";
 
 fn node(kind: Kind, name: &str, parents: &[&str]) -> Node {
@@ -75,7 +75,7 @@ fn relation_name(table: &str) -> String {
 }
 
 impl Project {
-    /// One of a few shapes: a mart that two datasets share, chains beside each other, a diamond.
+    /// Draws a project: a mart that two datasets share, and perhaps independent chains and a diamond.
     pub fn any(rng: &mut Rng) -> Self {
         use Kind::{Incremental, Model, Seed, Snapshot, Test};
         let mut nodes = vec![
@@ -106,7 +106,7 @@ impl Project {
         Self { sources, nodes }
     }
 
-    /// The next version: code changed, a model renamed (its table stays), added or dropped, a dataset gone.
+    /// Draws the next version: changed code, or a model that is renamed (with the same table), added or removed.
     #[must_use]
     pub fn next(&self, rng: &mut Rng, number: u32) -> Self {
         let mut next = self.clone();
@@ -140,14 +140,14 @@ impl Project {
                 }
             }
         }
-        // Names must stay unique: a rename and an addition of one release may meet.
+        // A rename and an addition may result in the same name, but names must be unique.
         let mut seen = BTreeSet::new();
         next.nodes.retain(|node| seen.insert(node.name.clone()));
         next
     }
 
-    /// Reads the project's manifest.json. With `relations_by_node` every relation is named after its node instead of its
-    /// table.
+    /// Reads the project's manifest.json. With `relations_by_node` every relation is named after its node instead of
+    /// its table.
     pub fn index(&self, relations_by_node: bool) -> Result<Index, landfall_manifest::ManifestError> {
         Index::from_slice(self.manifest(relations_by_node).to_string().as_bytes())
     }

@@ -1,25 +1,26 @@
-//! What a history is made of, drawn from its seed: a project, a landfall.yml, what lands and when, and which faults strike how often.
+//! The parts of a history, drawn from its seed: a project, a landfall.yml, the loads with their times, and the rates
+//! of faults.
 
 use std::fmt::Write as _;
 
 use fastrand::Rng;
 
 use crate::{
-    history::Less,
+    history::Omitted,
     project::{LANDING, Project},
 };
 
-/// Milliseconds of virtual time.
+/// Virtual time in milliseconds.
 pub type Ms = i64;
 
-/// A second.
+/// One second.
 pub const SECOND: Ms = 1000;
-/// A minute.
+/// One minute.
 pub const MINUTE: Ms = 60 * SECOND;
-/// An hour.
+/// One hour.
 pub const HOUR: Ms = 60 * MINUTE;
 
-/// How often, of a thousand, each fault strikes.
+/// The rate of each fault, in a thousand.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Rates {
     /// A call fails and had no effect.
@@ -28,90 +29,90 @@ pub struct Rates {
     pub reply_lost: u32,
     /// A call is answered by a time-out, and has its effect later.
     pub late: u32,
-    /// A process dies before a call.
+    /// A process crashes before a call.
     pub crash_before: u32,
-    /// A process dies after a call.
+    /// A process crashes after a call.
     pub crash_after: u32,
     /// S3 answers 409 to a conditional write.
     pub conflict: u32,
     /// A call takes seconds.
     pub slow: u32,
-    /// An event or a message comes twice.
+    /// An event or a message is delivered twice.
     pub twice: u32,
-    /// An event comes minutes or hours late.
+    /// An event is delivered minutes or hours late.
     pub delayed: u32,
     /// A task's event is lost.
     pub event_lost: u32,
-    /// The sweep does not come.
+    /// The sweep is not called.
     pub sweep_lost: u32,
     /// `RunTask` is refused.
     pub task_refused: u32,
     /// A task never starts.
     pub task_never_starts: u32,
-    /// A task is killed in mid-run and leaves nothing.
+    /// A task is killed during its run and leaves no result.
     pub task_killed: u32,
-    /// A task is told to stop in mid-run.
+    /// A task gets SIGTERM during its run.
     pub task_interrupted: u32,
     /// A task hangs for hours.
     pub task_hangs: u32,
-    /// A task lives on for a while after its result.
+    /// A task keeps running for a while after its result.
     pub task_lingers: u32,
     /// A node fails.
     pub node_fails: u32,
 }
 
-/// Something that happens from outside.
+/// An external happening.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outside {
-    /// An object lands for the dataset with this number; with the number of the object if it is one that was there before.
+pub enum External {
+    /// An object with this number lands for the dataset with this number.
     Lands(usize, u32),
-    /// A loader says that the dataset is loaded.
-    Word(usize),
+    /// A loader reports that the dataset is loaded.
+    LoaderReport(usize),
     /// The next release is offered.
     Release,
     /// A job is due.
     Job,
-    /// An operator says it, of everything (0) or of the dataset with this number, from 1.
-    CommandHistory(usize, Word),
-    /// The board is lost, by being deleted or else spoilt, and the one so many versions before it is put into its place.
+    /// An operator sends a command, for everything (0) or for the dataset with this number, from 1.
+    Command(usize, CommandKind),
+    /// The board is lost, by deletion (true) or damage, and the one this many versions before it is restored.
     BoardLost(usize, bool),
 }
 
-/// What an operator may say.
+/// The command of an operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Word {
-    /// Stop.
+pub enum CommandKind {
+    /// Pauses a dataset or everything.
     Pause,
-    /// Go on.
+    /// Resumes a dataset or everything.
     Resume,
-    /// Try again what failed.
+    /// Retries what is quarantined.
     Retry,
 }
 
-/// The number of the object that says that there are all.
+/// The number of the marker object.
 pub const MARKER: u32 = u32::MAX;
 
-/// A history before it happens.
+/// The scenario of a history.
 #[derive(Debug, Clone)]
 pub struct Scenario {
-    /// The versions of the project, the first in place from the start.
+    /// The versions of the project. The first is in place from the start.
     pub versions: Vec<Project>,
-    /// landfall.yml of all of them.
+    /// The landfall.yml of all versions.
     pub yaml: String,
-    /// From outside, by time.
-    pub outside: Vec<(Ms, Outside)>,
-    /// The faults.
+    /// The external happenings by time.
+    pub outside: Vec<(Ms, External)>,
+    /// The rates of faults.
     pub rates: Rates,
-    /// Until when faults strike.
+    /// The time of the last fault.
     pub faults_until: Ms,
-    /// Clocks of functions are wrong by at most so much.
+    /// The largest error of a function's clock.
     pub skew: Ms,
-    /// The time-out of a run.
+    /// The time limit of a run.
     pub timeout: Ms,
 }
 
 impl Scenario {
-    /// Draws one.
+    /// Draws a scenario.
     pub fn any(rng: &mut Rng) -> Self {
         let first = Project::any(rng);
         let mut versions = vec![first];
@@ -127,41 +128,42 @@ impl Scenario {
         let mut outside = Vec::new();
         for number in 0..rng.u32(1..=8) {
             let dataset = rng.usize(..sources.len());
-            // Bursts, as real loads are; and now and then the same key again.
+            // Real loads come in bursts, and sometimes write a key again.
             let at = rng.i64(0..span);
             for _ in 0..if rng.u32(..4) == 0 { rng.u32(2..=4) } else { 1 } {
                 let object = if rng.u32(..5) == 0 { rng.u32(..=number) } else { 100 * number + rng.u32(..10) };
-                outside.push((at + rng.i64(0..3 * SECOND), Outside::Lands(dataset, object)));
+                outside.push((at + rng.i64(0..3 * SECOND), External::Lands(dataset, object)));
             }
         }
         if rng.u32(..4) == 0 {
-            outside.push((rng.i64(0..span), Outside::Word(rng.usize(..sources.len()))));
+            outside.push((rng.i64(0..span), External::LoaderReport(rng.usize(..sources.len()))));
         }
         if rng.u32(..4) == 0 {
-            outside.push((rng.i64(0..span), Outside::Job));
+            outside.push((rng.i64(0..span), External::Job));
         }
         for _ in 1..versions.len() {
-            outside.push((rng.i64(0..span), Outside::Release));
+            outside.push((rng.i64(0..span), External::Release));
         }
-        // Elsewhere such an object is no data.
+        // For other datasets the marker is no data.
         let marked = |source: &String| {
             yaml.lines().any(|line| line.contains(&format!("raw.{source}:")) && line.contains("marker"))
         };
         for (number, _) in sources.iter().enumerate().filter(|(_, source)| marked(source)) {
             for _ in 0..rng.u32(..3) {
-                outside.push((rng.i64(0..span), Outside::Lands(number, MARKER)));
+                outside.push((rng.i64(0..span), External::Lands(number, MARKER)));
             }
         }
         if rng.u32(..4) == 0 {
             for _ in 0..rng.u32(1..=4) {
-                let word =
-                    *rng.choice([Word::Pause, Word::Pause, Word::Resume, Word::Retry].iter()).unwrap_or(&Word::Retry);
-                outside.push((rng.i64(0..span), Outside::CommandHistory(rng.usize(..=sources.len()), word)));
+                let command = *rng
+                    .choice([CommandKind::Pause, CommandKind::Pause, CommandKind::Resume, CommandKind::Retry].iter())
+                    .unwrap_or(&CommandKind::Retry);
+                outside.push((rng.i64(0..span), External::Command(rng.usize(..=sources.len()), command)));
             }
         }
         if rng.u32(..6) == 0 {
             for _ in 0..rng.u32(1..=2) {
-                outside.push((rng.i64(0..span), Outside::BoardLost(rng.usize(..6), rng.bool())));
+                outside.push((rng.i64(0..span), External::BoardLost(rng.usize(..6), rng.bool())));
             }
         }
         outside.sort_by_key(|(at, _)| *at);
@@ -177,11 +179,11 @@ impl Scenario {
     }
 }
 
-/// The rates by name.
+/// The rates with their names.
 type Named<'a> = [(&'static str, &'a mut u32); 18];
 
 impl Rates {
-    /// Each with its name.
+    /// Returns each rate with its name.
     pub fn named(&mut self) -> Named<'_> {
         [
             ("refused", &mut self.refused),
@@ -207,15 +209,15 @@ impl Rates {
 }
 
 impl Scenario {
-    /// Leaves out what is to be left out.
-    pub fn without(&mut self, less: &Less) {
+    /// Removes what is to be omitted.
+    pub fn without(&mut self, omitted: &Omitted) {
         let mut number = 0;
         self.outside.retain(|_| {
             number += 1;
-            !less.outside.contains(&(number - 1))
+            !omitted.outside.contains(&(number - 1))
         });
         for (name, rate) in self.rates.named() {
-            if less.rates.contains(name) {
+            if omitted.rates.contains(name) {
                 *rate = 0;
             }
         }
@@ -252,7 +254,7 @@ fn yaml(rng: &mut Rng, sources: &[String]) -> String {
     yaml
 }
 
-/// Some histories see one kind of fault, some all of them, some none.
+/// Draws the rates. Some histories have one kind of fault, some all of them, some none.
 fn rates(rng: &mut Rng) -> Rates {
     let mut drawn = Rates::default();
     let mut some = |most: u32| if rng.u32(..3) == 0 { rng.u32(..=most) } else { 0 };

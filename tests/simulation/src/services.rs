@@ -1,4 +1,4 @@
-//! What the services do with a call.
+//! The simulated services: what they do with a call.
 
 use std::rc::Rc;
 
@@ -16,7 +16,7 @@ use crate::{
 };
 
 impl World {
-    /// `PutObject` of the board with `If-Match`: whether it was done.
+    /// `PutObject` of the board with `If-Match`. Returns whether it was done.
     pub fn swap(&mut self, etag: &str, board: Board) -> bool {
         let same = self.board.as_ref().is_some_and(|(_, there)| there.to_string() == etag);
         if !same && !self.misbehaves(Misbehaviour::BoardOverwritten) {
@@ -27,16 +27,17 @@ impl World {
         true
     }
 
-    /// The ETag of the board in place.
+    /// Returns the ETag of the board in place.
     pub fn board_etag(&self) -> Etag {
         Etag::new(self.board.as_ref().map(|(_, etag)| etag.to_string()).unwrap_or_default())
     }
 
-    /// `PutObject` of a board with `If-None-Match: *`, or with `If-Match` over what was to be restored: whether it was done.
+    /// `PutObject` of a restored board, with `If-None-Match: *` or with `If-Match` on the board that it replaces.
+    /// Returns whether it was done.
     pub fn restore(&mut self, over: Option<&str>, board: Board) -> bool {
         let there = self.board.as_ref().map(|(_, etag)| etag.to_string());
         if there.as_deref() != over {
-            self.say(|| "a board is not restored: another came between".to_owned());
+            self.say(|| "the board is not restored: another one is in place".to_owned());
             return false;
         }
         self.say(|| "the board is restored".to_owned());
@@ -46,7 +47,7 @@ impl World {
         true
     }
 
-    /// Releases that lie there for five minutes, are newer than that one, and were never compiled.
+    /// Releases that were uploaded five minutes ago or earlier, are newer than `after`, and were never compiled.
     pub fn unheard(&self, after: Option<&ReleaseId>) -> Vec<ReleaseId> {
         let lies = self.version_of.iter().filter(|(id, (_, offered))| {
             after.is_none_or(|after| *id > after)
@@ -56,12 +57,12 @@ impl World {
         lies.map(|(id, _)| id.clone()).collect()
     }
 
-    /// Puts the board there, whatever was there.
+    /// Replaces the board without a condition.
     pub fn put_board(&mut self, board: Board) {
         let before = self.board.as_ref().map(|(before, _)| Rc::clone(before));
         let release = board.release.as_ref().and_then(|id| self.releases.get(id)).cloned();
-        for broken in invariants::of_step(before.as_deref(), &board, release.as_deref()) {
-            self.violated(broken.invariant, broken.what);
+        for violation in invariants::check_step(before.as_deref(), &board, release.as_deref()) {
+            self.violated(violation.invariant, violation.detail);
         }
         for (id, run) in &board.runs {
             let task = run.attempt.task_arn().and_then(|arn| self.tasks.get(arn));
@@ -75,12 +76,12 @@ impl World {
         {
             self.committed.push(key.clone());
             if let Some(page) = self.ledger.get(key).filter(|_| self.trace.is_some()) {
-                let told: Vec<String> = page
+                let lines: Vec<String> = page
                     .lines
                     .iter()
                     .map(|line| format!("    {}: {:?}: {}", line.event, line.outcome, line.detail))
                     .collect();
-                self.say(|| format!("board {}\n{}", board.seq, told.join("\n")));
+                self.say(|| format!("board {}\n{}", board.seq, lines.join("\n")));
             }
         } else {
             self.say(|| format!("board {}", board.seq));
@@ -95,7 +96,7 @@ impl World {
         self.board = Some((board, etag));
     }
 
-    /// `PutObject` of a claim with `If-None-Match: *`: whether it was done.
+    /// `PutObject` of a claim with `If-None-Match: *`. Returns whether it was done.
     pub fn claim(&mut self, key: &(RunId, u32), claim: &Claim) -> bool {
         if self.claims.contains_key(key) {
             return false;
@@ -106,7 +107,7 @@ impl World {
         true
     }
 
-    /// `RunTask`. A token that is remembered gives the task of the first call, or, with other parameters, `ConflictException`.
+    /// `RunTask`. A remembered token returns the task of the first call, or `ConflictException` for other parameters.
     pub fn run_task(&mut self, call: &RunTaskCall) -> RunTaskOutcome {
         // "The lower of 24 h and the task's life plus 1 h."
         let known = self.tokens.get(&call.client_token).cloned().filter(|(_, arn, since)| {
@@ -149,7 +150,7 @@ impl World {
             killed: false,
             hold: None,
         };
-        self.say(|| format!("{arn} is taken up by ECS"));
+        self.say(|| format!("ECS accepts {arn}"));
         self.tasks.insert(arn.clone(), task);
         self.tokens.insert(call.client_token.clone(), (call.clone(), arn.clone(), self.now));
         let rates = self.scenario.rates;
@@ -164,7 +165,7 @@ impl World {
         RunTaskOutcome::Started { task_arn: arn }
     }
 
-    /// A task's process is over (or never was): ECS says STOPPED after a while.
+    /// The process of a task ended, or never started. ECS reports STOPPED after a while.
     pub fn ends(&mut self, arn: &str, after: Ms, code: &str, reason: &str, exit_code: Option<i32>) {
         if let Some(task) = self.tasks.get_mut(arn) {
             task.facts.stop_code = Some(code.to_owned());
@@ -174,7 +175,7 @@ impl World {
         self.later(after, Happening::TaskStops(arn.to_owned()));
     }
 
-    /// STOPPED: the event goes out, or is lost, or comes twice, or late.
+    /// The task is STOPPED. Its event is sent, or lost, or delivered twice or late.
     pub fn stopped(&mut self, arn: &str) {
         let now = self.now;
         let Some(task) = self.tasks.get_mut(arn).filter(|task| task.stopped.is_none()) else { return };
@@ -195,7 +196,7 @@ impl World {
         }
     }
 
-    /// `DescribeTasks`: eventually consistent about what is new, forgetful about what stopped an hour ago.
+    /// `DescribeTasks`. It is eventually consistent about new tasks, and forgets a task an hour after its stop.
     pub fn describe(&mut self, arns: &[String]) -> DescribedTasks {
         let mut described = DescribedTasks::default();
         for arn in arns {
@@ -210,7 +211,7 @@ impl World {
         described
     }
 
-    /// A message for the queue, through `EventBridge`: perhaps late, perhaps twice.
+    /// Sends a message to the queue through `EventBridge`, which may deliver it late or twice.
     pub fn send(&mut self, load: &landfall_planner::InboundEvent) {
         let rates = self.scenario.rates;
         let copies = if self.strikes(rates.twice, "an event comes twice") { self.rng.u32(2..=3) } else { 1 };
@@ -227,15 +228,15 @@ impl World {
         }
     }
 
-    /// An operator's word, said now.
+    /// Sends an operator command now.
     pub fn action(&mut self, action: OperatorAction) {
         let number = self.number();
-        let event_id = format!("asked-{number}");
+        let event_id = format!("command-{number}");
         let command = OperatorCommand { event_id, time: at(self.now), action };
         self.send(&InboundEvent::Command(command));
     }
 
-    /// The event source mapping takes a batch, if it may and there is one.
+    /// The event source mapping receives batches, as its concurrency allows.
     pub fn poll(&mut self) {
         const CONCURRENCY: usize = 2;
         const VISIBILITY: Ms = 7 * MINUTE;
@@ -268,7 +269,7 @@ impl World {
         }
     }
 
-    /// A batch is done: its messages go. Now and then one comes again all the same.
+    /// Deletes the messages of a handled batch. SQS may deliver a deleted message once more.
     pub fn acknowledge(&mut self, batch: &[Message]) {
         let rate = self.scenario.rates.twice / 4;
         for message in batch {
@@ -284,7 +285,7 @@ impl World {
         self.queue.iter().map(|message| message.visible_at).min()
     }
 
-    /// Whether the minute's sweep is called.
+    /// Whether the sweep of this minute is called.
     pub fn sweeps(&mut self) -> bool {
         let rate = self.scenario.rates.sweep_lost;
         !self.misbehaves(Misbehaviour::NoSweep) && !self.strikes(rate, "a sweep is lost")

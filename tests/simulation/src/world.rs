@@ -1,4 +1,4 @@
-//! The simulated world: what S3, SQS and ECS hold, and what is true of the warehouse, whoever believes what.
+//! The state of the simulated services, and the true content of the warehouse.
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
@@ -19,79 +19,79 @@ use crate::{
     docs::Shelf,
     exec::{Call, Fate},
     mutants::{self, Misbehaviour, Mutant},
-    scenario::{Ms, Outside, Scenario},
+    scenario::{External, Ms, Scenario},
 };
 
 /// A message of the queue of loads.
 #[derive(Debug, Clone)]
 pub struct Message {
-    /// None: a wake.
+    /// The load. `None` for a wake.
     pub load: Option<InboundEvent>,
-    /// Not received before.
+    /// The time from which it can be received.
     pub visible_at: Ms,
     /// How often it was received.
     pub receives: u32,
-    /// SQS's own.
+    /// The id that SQS gave it.
     pub number: u64,
 }
 
-/// A Lambda function and what it is called with.
+/// A call of a Lambda function.
 #[derive(Debug, Clone)]
 pub enum Function {
-    /// A batch of the queue.
+    /// on-load, with a batch of the queue.
     OnLoad(Vec<Message>),
-    /// The minute's sweep.
+    /// on-schedule, for the sweep.
     Sweep,
-    /// A job is due.
+    /// on-schedule, for a job with this scheduled time.
     Job(String),
-    /// A task stopped.
+    /// on-task-stopped.
     OnTaskStopped(Box<TaskState>),
-    /// The release of this version of the project is offered.
+    /// on-release, for this version of the project.
     OnRelease(usize),
-    /// Docs are pending.
+    /// publish-docs.
     PublishDocs,
-    /// No function, but an operator: the board so many versions before the last is put into its place.
+    /// `landfall recover` by an operator, with the board this many versions before the last.
     Recover(usize),
 }
 
-/// What happens next.
+/// Something that happens at a time.
 pub enum Happening {
-    /// A process goes on.
+    /// The call of a process returns.
     Resume(usize),
-    /// From outside.
-    Outside(Outside),
+    /// Something external.
+    External(External),
     /// A message arrives in the queue.
     Arrives(Message),
-    /// The event source mapping looks for messages.
+    /// The event source mapping polls the queue.
     Poll,
-    /// A function is called; so often before.
+    /// A function is called, after this many failed calls.
     Invoke(Function, u32),
-    /// The minute is over.
+    /// The schedule of the sweep is due.
     Minute,
     /// A task's container starts.
     TaskStarts(String),
     /// A task's process is killed.
     TaskKilled(String),
-    /// A task is told to stop.
+    /// A task gets SIGTERM.
     TaskInterrupted(String),
-    /// ECS says STOPPED.
+    /// ECS reports STOPPED.
     TaskStops(String),
-    /// A call whose reply was lost has its effect after all.
+    /// A late call has its effect.
     Effect(Box<dyn FnOnce(&mut World)>),
 }
 
 impl fmt::Debug for Happening {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Resume(process) => write!(f, "process {process} goes on"),
-            Self::Outside(outside) => write!(f, "outside: {outside:?}"),
+            Self::Resume(process) => write!(f, "process {process} continues"),
+            Self::External(outside) => write!(f, "outside: {outside:?}"),
             Self::Arrives(message) => write!(f, "message {} arrives", message.number),
             Self::Poll => f.write_str("the queue is polled"),
             Self::Invoke(function, before) => write!(f, "call {} of {function:?}", before + 1),
             Self::Minute => f.write_str("the minute"),
             Self::TaskStarts(arn) => write!(f, "{arn} starts"),
             Self::TaskKilled(arn) => write!(f, "{arn} is killed"),
-            Self::TaskInterrupted(arn) => write!(f, "{arn} is told to stop"),
+            Self::TaskInterrupted(arn) => write!(f, "{arn} gets SIGTERM"),
             Self::TaskStops(arn) => write!(f, "{arn} is STOPPED"),
             Self::Effect(_) => f.write_str("a late call has its effect"),
         }
@@ -101,124 +101,124 @@ impl fmt::Debug for Happening {
 /// An ECS task.
 #[derive(Debug, Clone)]
 pub struct Task {
-    /// As ECS tells it.
+    /// The state that ECS reports.
     pub facts: TaskState,
-    /// When ECS took it up.
+    /// When ECS accepted it.
     pub created: Ms,
-    /// `DescribeTasks` does not know it before.
+    /// When `DescribeTasks` begins to know it.
     pub known_from: Ms,
-    /// When ECS said STOPPED.
+    /// When ECS reported STOPPED.
     pub stopped: Option<Ms>,
-    /// The process that runs in it.
+    /// The number of its process.
     pub process: Option<usize>,
-    /// It was told to stop.
+    /// Whether it got SIGTERM.
     pub told_to_stop: bool,
-    /// It was taken to stop by a kill.
+    /// Whether it was killed.
     pub killed: bool,
-    /// What it holds in the warehouse, once it has the claim.
+    /// The number of its hold in the warehouse, once it has the claim.
     pub hold: Option<usize>,
 }
 
 /// An object that landed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Landed {
-    /// The dataset, by its number in the scenario's first project.
+    /// The name of the dataset.
     pub dataset: String,
-    /// By S3's clock.
+    /// When it was complete in the bucket.
     pub written: Ms,
     /// The id of the event.
     pub event: String,
 }
 
-/// Until when the content of a relation has seen each dataset.
+/// Until when the content of a relation has read each dataset.
 pub type Seen = BTreeMap<String, Ms>;
 
-/// Everything.
+/// The state of everything that is simulated.
 pub struct World {
-    /// Virtual time.
+    /// The virtual time.
     pub now: Ms,
-    /// All chance.
+    /// The source of all randomness.
     pub rng: Rng,
-    /// What was drawn.
+    /// The scenario of the history.
     pub scenario: Rc<Scenario>,
     /// The safeguard that is missing, if any.
     pub mutant: Option<&'static Mutant>,
     /// Whether faults strike.
     pub faulty: bool,
-    /// The fate of the call that goes on now.
+    /// The fate of the call that returns now.
     pub fate: Option<Fate>,
-    /// The call that the process that runs now waits for.
+    /// The call that the current process waits for.
     pub command: Option<Call>,
-    /// What is to happen, to be taken up by the history.
+    /// Happenings to be scheduled by the history.
     pub outbox: Vec<(Ms, Happening)>,
-    /// Faults by kind.
+    /// How many faults struck, by kind.
     pub struck: BTreeMap<&'static str, u64>,
-    /// What happened, if anybody wants to know.
+    /// The trace, if it is wanted.
     pub trace: Option<Vec<String>>,
 
     /// board.json and its etag.
     pub board: Option<(Rc<Board>, u64)>,
-    /// Every board that was in place, as the bucket's versions have it.
+    /// Every board that was in place, as the bucket's versions.
     pub versions: Vec<Rc<Board>>,
-    /// How often an older board was put into the place of one that was lost.
+    /// How often an older board was restored.
     pub recoveries: u32,
-    /// Swaps that won.
+    /// How many writes of the board succeeded.
     pub writes: u64,
-    /// Plans.
+    /// The plans by run.
     pub plans: BTreeMap<RunId, Plan>,
-    /// Pages of the ledger, strays too.
+    /// The ledger objects, including those off the chain.
     pub ledger: BTreeMap<String, LedgerObject>,
-    /// Keys of pages that a compare-and-swap committed, in order.
+    /// Keys of ledger objects that a board named, in order.
     pub committed: Vec<String>,
-    /// Claims and S3's time of them.
+    /// The claims with S3's time of them.
     pub claims: HashMap<(RunId, u32), (Claim, Ms)>,
-    /// result.json.
+    /// The results of attempts.
     pub results: HashMap<(RunId, u32), RunResult>,
-    /// Releases as compiled.
+    /// The compiled releases.
     pub releases: HashMap<ReleaseId, Arc<Release>>,
     /// Which version of the project a release is, and when it was offered.
     pub version_of: BTreeMap<ReleaseId, (usize, Ms)>,
 
     /// The queue of loads.
     pub queue: VecDeque<Message>,
-    /// Its dead letters.
+    /// The dead letters of the queue.
     pub dead: Vec<Message>,
-    /// Calls of on-load in flight.
+    /// How many calls of on-load are in progress.
     pub loading: usize,
-    /// The next of SQS's own numbers, and of everything else that needs one.
+    /// The last number that was given out.
     pub numbers: u64,
 
-    /// Tasks.
+    /// The tasks by ARN.
     pub tasks: BTreeMap<String, Task>,
-    /// Client tokens: the call, its task, and when it was given out.
+    /// The client tokens: the call, its task, and when it was first used.
     pub tokens: HashMap<String, (RunTaskCall, String, Ms)>,
 
-    /// How often each event was handed to on-load.
+    /// How often on-load received each event.
     pub received: BTreeMap<String, u32>,
-    /// What landed.
+    /// The objects that landed.
     pub landed: Vec<Landed>,
-    /// Objects of each dataset that were there before, by number: a key may be written again.
+    /// The number of objects of each dataset.
     pub delivered: BTreeMap<String, u32>,
-    /// What relations and tests hold.
+    /// The content of relations and tests.
     pub content: HashMap<String, Seen>,
-    /// The code that each of them was last built with.
+    /// The code with which each of them was last built.
     pub codes: HashMap<String, u32>,
-    /// What tasks hold, and held.
+    /// The holds of all tasks.
     pub holds: Vec<Hold<Ms>>,
-    /// Attempts whose tasks ran dbt: the ARN.
+    /// The ARNs of the tasks that ran dbt, by attempt.
     pub ran: BTreeMap<(RunId, u32), Vec<String>>,
     /// The docs bucket.
     pub shelf: Shelf,
-    /// Runs told to the bus as settled.
+    /// How often `Run Settled` was sent for each run.
     pub announced: BTreeMap<RunId, u32>,
-    /// What was found wrong on the way.
+    /// The violations found so far.
     pub violations: Vec<Violation>,
 }
 
-/// When every history begins.
+/// When every history begins, in milliseconds since 1970.
 const BEGINNING: i64 = 1_795_000_000_000;
 
-/// For the trace.
+/// A virtual time as seconds, for the trace.
 struct Seconds(Ms);
 
 impl fmt::Display for Seconds {
@@ -227,23 +227,23 @@ impl fmt::Display for Seconds {
     }
 }
 
-/// Virtual time as the product's.
+/// Converts virtual time to a timestamp.
 pub fn at(ms: Ms) -> Timestamp {
     Timestamp::from_millisecond(BEGINNING + ms).unwrap_or_default()
 }
 
-/// S3's times have whole seconds.
+/// Rounds down to seconds, as S3's times are.
 pub fn whole(ms: Ms) -> Ms {
     ms - ms.rem_euclid(1000)
 }
 
-/// The product's time as virtual.
+/// Converts a timestamp to virtual time.
 pub fn ms(at: Timestamp) -> Ms {
     at.as_millisecond() - BEGINNING
 }
 
 impl World {
-    /// Before anything happened.
+    /// The world before the history.
     pub fn new(scenario: Rc<Scenario>, rng: Rng, mutant: Option<&'static Mutant>, trace: bool) -> Self {
         Self {
             now: 0,
@@ -291,18 +291,18 @@ impl World {
         mutants::misbehaves(self.mutant, misbehaviour)
     }
 
-    /// A number that was not given before.
+    /// Returns a number that was not given out before.
     pub fn number(&mut self) -> u64 {
         self.numbers += 1;
         self.numbers
     }
 
-    /// Has it happen after a while.
+    /// Schedules a happening.
     pub fn later(&mut self, after: Ms, happening: Happening) {
         self.outbox.push((self.now + after.max(0), happening));
     }
 
-    /// Whether a fault of so many in a thousand strikes; counted.
+    /// Whether a fault with this rate in a thousand strikes. Counts it if it does.
     pub fn strikes(&mut self, rate: u32, what: &'static str) -> bool {
         let strikes = self.faulty && rate > 0 && self.rng.u32(..1000) < rate;
         if strikes {
@@ -312,7 +312,7 @@ impl World {
         strikes
     }
 
-    /// Writes it down, if anybody wants to know.
+    /// Adds a line to the trace, if it is wanted.
     pub fn say(&mut self, what: impl FnOnce() -> String) {
         let now = self.now;
         if let Some(trace) = &mut self.trace {
@@ -320,13 +320,13 @@ impl World {
         }
     }
 
-    /// Something is not as it must be.
-    pub fn violated(&mut self, invariant: &'static str, what: String) {
-        self.say(|| format!("VIOLATION of {invariant}: {what}"));
-        self.violations.push(Violation { invariant, what });
+    /// Records a violation.
+    pub fn violated(&mut self, invariant: &'static str, detail: String) {
+        self.say(|| format!("VIOLATION of {invariant}: {detail}"));
+        self.violations.push(Violation { invariant, detail });
     }
 
-    /// The version of the project that a release is.
+    /// Returns the version of the project in a release.
     pub fn version(&self, release: &ReleaseId) -> usize {
         self.version_of.get(release).map(|(version, _)| *version).unwrap_or_default()
     }

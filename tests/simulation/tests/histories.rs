@@ -1,11 +1,12 @@
-//! Some histories in each run of the tests; many more by `cargo run --release -p simulation -- --histories 1000000`.
+//! Some histories in each run of the tests. Many more by
+//! `cargo run --profile simulation -p simulation -- --histories 1000000`.
 
 use simulation::{
-    history::{Less, run},
+    history::{Omitted, run},
     mutants,
 };
 
-/// As many as a test in the development profile has time for.
+/// How many histories a test in the development profile has time for.
 const HISTORIES: u64 = 400;
 /// Every mutant violates an invariant within as many histories.
 const WITHIN: u64 = 10_000;
@@ -13,16 +14,16 @@ const WITHIN: u64 = 10_000;
 #[test]
 fn no_history_of_faults_breaks_an_invariant() {
     for seed in 1..=HISTORIES {
-        let report = run(seed, None, &Less::default(), false);
+        let report = run(seed, None, &Omitted::default(), false);
         assert!(report.violations.is_empty(), "--replay {seed}: {:?}", report.violations);
     }
 }
 
 #[test]
 fn a_history_is_the_same_each_time_that_it_is_run() {
-    let once = run(7, None, &Less::default(), true);
+    let once = run(7, None, &Omitted::default(), true);
     assert!(once.trace.len() > 10);
-    assert_eq!(once.trace, run(7, None, &Less::default(), true).trace);
+    assert_eq!(once.trace, run(7, None, &Omitted::default(), true).trace);
 }
 
 #[test]
@@ -30,7 +31,7 @@ fn every_mutant_is_caught() {
     let unseen: Vec<&str> = mutants::ALL
         .iter()
         .filter(|mutant| {
-            !(1..=WITHIN).any(|seed| !run(seed, Some(mutant), &Less::default(), false).violations.is_empty())
+            !(1..=WITHIN).any(|seed| !run(seed, Some(mutant), &Omitted::default(), false).violations.is_empty())
         })
         .map(|mutant| mutant.name)
         .collect();

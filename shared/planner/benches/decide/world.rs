@@ -1,4 +1,4 @@
-//! A large project in a bad hour: 100,000 nodes and 2,000 datasets, all of them owing, with 20 live runs.
+//! A large project in its worst hour: 100,000 nodes, 2,000 datasets with pending loads, and 20 live runs.
 
 use std::fmt::Write as _;
 
@@ -17,18 +17,18 @@ use landfall_planner::{
 
 use crate::generate;
 
-/// With two tests each and a source to ten of them: 100,000 nodes.
+/// The number of models. With two tests each and a source for ten of them there are 100,000 nodes.
 pub(crate) const MODELS: usize = 32_258;
 pub(crate) const DATASETS: usize = 2_000;
 pub(crate) const LIVE_RUNS: usize = 20;
-/// Objects of one batch: what SQS hands over at most.
+/// The objects of one batch, the most that SQS delivers at once.
 pub(crate) const BATCH: usize = 5_000;
 
 pub(crate) fn now() -> Timestamp {
     "2026-11-22T10:00:00.123456789Z".parse().unwrap()
 }
 
-/// compiled.json and index.bin of the project, made once.
+/// The project's compiled.json and index.bin, created once.
 pub(crate) fn files() -> (Vec<u8>, Vec<u8>) {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let (compiled, index) = (folder.join("decide-2-compiled.json"), folder.join("decide-2-index.bin"));
@@ -77,12 +77,17 @@ pub(crate) fn release() -> Release {
     Release::load(&compiled, &index).unwrap()
 }
 
-/// A nonce as long as real ones.
+/// A nonce of the usual length.
 pub(crate) fn nonce(number: usize) -> Nonce {
     Nonce::parse(format!("{:016x}", 0x9f3a_2c1b_0000_0000_u64 + number as u64)).unwrap()
 }
 
-pub(crate) fn tell(board: &Board, release: &Release, at: Timestamp, input: &Input<'_>) -> landfall_planner::Decision {
+pub(crate) fn decide_at(
+    board: &Board,
+    release: &Release,
+    at: Timestamp,
+    input: &Input<'_>,
+) -> landfall_planner::Decision {
     let settings = TaskSettings { task_definition: "dbt:1".to_owned(), ..TaskSettings::default() };
     let nonce = nonce(board.seq as usize);
     decide(
@@ -92,7 +97,7 @@ pub(crate) fn tell(board: &Board, release: &Release, at: Timestamp, input: &Inpu
     )
 }
 
-/// A board on which the release is in place, everything was built and loaded, and nothing is pending.
+/// A board with the release in place, on which everything is built and loaded, and nothing is pending.
 pub(crate) fn quiet_board(release: &Release) -> Board {
     let mut board = Board::new(now());
     board.release = Some(release.id().clone());
@@ -106,7 +111,7 @@ pub(crate) fn quiet_board(release: &Release) -> Board {
     board
 }
 
-/// The batch: objects over all datasets in turn. `round` makes their names differ.
+/// A batch of objects over all datasets in turn. `round` makes their names differ.
 pub(crate) fn batch(release: &Release, round: usize, at: Timestamp, many: usize) -> Vec<InboundEvent> {
     let places: Vec<_> = release.compiled.datasets.values().map(|dataset| dataset.locations.first().unwrap()).collect();
     let event = |number: usize| {
@@ -178,8 +183,8 @@ fn run(release: &Release, number: usize) -> (RunId, Run) {
     (id, run)
 }
 
-/// The bad hour: every dataset was loaded again, twenty runs of half of the project live, a full list of recent events, docs pending and runs
-/// to announce.
+/// A board in the worst hour: a pending load of every dataset, twenty live runs of half of the project, a full list
+/// of recent events, pending docs, and runs to announce.
 pub(crate) fn busy_board(release: &Release) -> Board {
     let mut board = quiet_board(release);
     board.runs = (0..LIVE_RUNS).map(|number| run(release, number)).collect();
@@ -202,17 +207,17 @@ pub(crate) fn busy_board(release: &Release) -> Board {
         });
     }
     board.nonces = (0..64).map(nonce).collect();
-    tell(&board, release, now(), &Input::Events(&batch(release, 1, now(), BATCH))).board
+    decide_at(&board, release, now(), &Input::Events(&batch(release, 1, now(), BATCH))).board
 }
 
-/// The same, half an hour later: what was loaded waits for the runs that live.
+/// The same board half an hour later, when the pending loads wait for the live runs.
 pub(crate) fn waiting_board(release: &Release) -> Board {
     let later = now() + SignedDuration::from_mins(30);
-    tell(&busy_board(release), release, later, &Input::Tick).board
+    decide_at(&busy_board(release), release, later, &Input::Tick).board
 }
 
-/// A quiet board that has pending the first so many models for a release.
-pub(crate) fn owing(release: &Release, nodes: u32) -> Board {
+/// A quiet board on which this many models are pending for a release.
+pub(crate) fn board_with_pending_models(release: &Release, nodes: u32) -> Board {
     let mut board = quiet_board(release);
     let entry = landfall_planner::BacklogEntry::new(1, now(), (0..nodes).collect::<OrdinalSet>(), "release".to_owned());
     board.backlog.insert(Trigger::Release, entry);

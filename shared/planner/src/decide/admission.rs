@@ -1,5 +1,6 @@
-//! Admission: which backlog entries become runs now. Ready backlog entries of equal steps merge into one run (L4); leases decide what may live at once (L3); the oldest
-//! that waits too long reserves its place (L9).
+//! Admission: which backlog entries become runs now. Ready entries that need the same kind of run merge into one run
+//! (L4). Leases decide which runs may be live at the same time (L3). An entry past the fairness limit reserves what
+//! it needs (L9).
 
 use std::collections::BTreeMap;
 
@@ -13,7 +14,8 @@ use super::{
 use crate::{Budget, DeadLetters, LedgerOutcome, LedgerSubject, LimitReached, Release, Trigger};
 
 impl DecisionBuilder<'_> {
-    /// Lets gathering backlog entries become ready, and ends empty ones and what is drained.
+    /// Ends what is over by time alone: gathering, drains, the window of `limits.runs_per_day`; and removes empty
+    /// entries.
     pub(super) fn expire(&mut self) {
         let now = self.now;
         self.end_waits();
@@ -58,13 +60,15 @@ impl DecisionBuilder<'_> {
             };
             let idle: Vec<&Candidate> = idle.iter().filter(same_kind).collect();
             let all: Vec<&Candidate> = clear.iter().chain(&idle).copied().collect();
-            // Together more of them could run than alone, and that may be what something keeps: then as many as can.
+            // Idle candidates can run only together with what builds their parents. If that larger run meets an
+            // obstacle, the clear ones run without them.
             if self.admit_group(release, &all, &queue) || !idle.is_empty() && self.admit_group(release, &clear, &queue)
             {
                 continue;
             }
             for candidate in &clear {
-                // Alone it was tried a moment ago. What keeps it now may be a run that was planned a moment ago: the young still do not overtake it.
+                // A single candidate was tried above. A run that this decision has just planned may be what keeps it.
+                // It still reserves what it needs, so that no younger candidate of this decision takes it.
                 if clear.len() == 1 || !self.admit_group(release, &[candidate], &queue) {
                     queue.reserve(candidate, self.now);
                 }
@@ -72,7 +76,7 @@ impl DecisionBuilder<'_> {
         }
     }
 
-    /// Whether a run of these triggers was planned.
+    /// Plans one run for these candidates if nothing keeps it. Returns whether it did.
     fn admit_group(&mut self, release: &Release, group: &[&Candidate], queue: &Queue<'_>) -> bool {
         let most = release.compiled.runs.max_parallel;
         let spent = self.board.budget.runs >= release.compiled.limits.runs_per_day;
@@ -87,9 +91,9 @@ impl DecisionBuilder<'_> {
             return false;
         }
         let leases = candidate.leases(release);
-        // The queue does not know of the runs that were planned a moment ago; the board does.
+        // The queue was built before this decision planned its first run. The board has those runs, too.
         if obstacle(&self.board, release, &leases, self.context.rules)
-            .or_else(|| queue.older(&candidate, &leases, youngest))
+            .or_else(|| queue.reserved_by_older(&candidate, &leases, youngest))
             .is_some()
         {
             return false;
@@ -102,27 +106,28 @@ impl DecisionBuilder<'_> {
         true
     }
 
-    /// Says so once a window: on the board, in the ledger, and (`effects`) on the event bus.
+    /// Records once a window that `limits.runs_per_day` is reached: on the board, in the ledger, and by an effect on
+    /// the event bus.
     fn reach_limit(&mut self) {
         if self.board.limit_reached.is_some() {
             return;
         }
         let Budget { since, runs } = self.board.budget;
         let until = since + SignedDuration::from_hours(24);
-        self.board.limit_reached = Some(LimitReached { since: self.now, runs, until, told: false });
+        self.board.limit_reached = Some(LimitReached { since: self.now, runs, until, announced: false });
         let detail = format!(
-            "{runs} runs were planned since {since}, as many as limits.runs_per_day allows: what is pending waits until {until}, or for a release that allows more"
+            "{runs} runs were planned since {since}, the most that limits.runs_per_day allows; pending nodes wait until {until} or for a release that raises the limit"
         );
         self.line(format!("limit/{since}"), LedgerSubject::Limit { runs }, LedgerOutcome::Refused, detail);
     }
 
-    /// What the dead-letter queues hold.
+    /// Records how many messages the dead-letter queues hold.
     pub(super) fn dead_letters(&mut self, loads: u64, functions: u64) {
         let since = self.board.dead_letters.map_or(self.now, |known| known.since);
         self.board.dead_letters = (loads > 0 || functions > 0).then_some(DeadLetters { loads, functions, since });
     }
 
-    /// A job whose every node waits has nothing to do this time.
+    /// Removes the entry of a job of which no node can run. The next scheduled time opens it again.
     fn drop_idle_job(&mut self, idle: &Candidate) {
         for trigger in &idle.triggers {
             let (Trigger::Job(job), Some(entry)) = (trigger, self.board.backlog.get(trigger)) else { continue };
@@ -130,7 +135,7 @@ impl DecisionBuilder<'_> {
             let event = format!("job/{job}/{}", entry.generation);
             self.board.backlog.remove(trigger);
             let why = idle.split.waiting.values().next();
-            let detail = format!("nothing of it can run: it {}", why.map_or("selects nothing", String::as_str));
+            let detail = format!("no node of the job can run: it {}", why.map_or("selects nothing", String::as_str));
             self.line(event, about, LedgerOutcome::Dropped, detail);
         }
     }

@@ -1,4 +1,5 @@
-//! Who may run next, and what keeps the others: the part of admission that only looks, so that `landfall status` can say it, too.
+//! Which backlog entries may run next, and what keeps the others. This part of admission changes nothing, so that
+//! `landfall status` uses it, too.
 
 use std::{
     cell::OnceCell,
@@ -10,64 +11,64 @@ use jiff::Timestamp;
 use super::rules::{ProtocolRules, Rules};
 use super::{
     due::{due, paused},
-    lease_index::{LeaseIndex, Unready},
+    lease_index::{LeaseIndex, UnbuiltInputs},
     leases::Leases,
     run_kind::loads_first,
     runnable_nodes::{Split, split},
 };
 use crate::{BacklogEntry, Board, DatasetName, OrdinalSet, Release, Run, RunId, Trigger};
 
-/// What keeps a trigger from running although its time has come.
+/// What keeps a due trigger from running.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Obstacle {
-    /// A live run holds a relation that it needs, or the whole warehouse.
+    /// A live run holds a relation that the trigger needs (`None`: the whole warehouse).
     Run { run: RunId, relation: Option<String> },
-    /// A run that is over may still have statements in the warehouse (`runs.drain`).
+    /// A run that ended may still have statements in the warehouse (`runs.drain`).
     Drain { run: RunId, until: Timestamp },
-    /// One that has waited too long has reserved what it needs.
-    Older { trigger: Trigger },
+    /// An older trigger past the fairness limit has reserved what the trigger needs.
+    Reserved { by: Trigger },
 }
 
-/// A trigger, or several that run as one, and what of it could run now.
+/// One trigger, or several that run as one, and which of their nodes could run now.
 #[derive(Debug, Clone)]
 pub(super) struct Candidate {
     pub(super) triggers: Vec<Trigger>,
-    /// Since when the oldest of them waits.
+    /// When the oldest of them became pending.
     pub(super) since: Timestamp,
     pub(super) split: Split,
 }
 
-/// Triggers whose time has come, oldest first.
+/// Due triggers, oldest first.
 pub(crate) struct Queue<'a> {
     release: &'a Release,
     rules: &'a dyn Rules,
-    unready: Unready,
-    /// Nothing but room keeps these.
+    unbuilt_inputs: UnbuiltInputs,
+    /// Nothing but `runs.max_parallel` and `limits.runs_per_day` keeps these.
     pub(super) clear: Vec<Candidate>,
-    /// These are kept by something: [`Queue::obstacle`].
+    /// A lease or a reservation keeps these: see [`Queue::obstacle`].
     pub(super) blocked: Vec<Candidate>,
-    /// Nothing of these can run before something else is built; a run that builds it may take them along.
+    /// No node of these can run before others are built. A run that builds those may include them.
     pub(super) idle: Vec<Candidate>,
     reserved: Reservations<'a>,
 }
 
-/// What those who waited too long have reserved.
+/// What triggers past the fairness limit have reserved.
 struct Reservations<'a> {
-    /// They, oldest first, and what they would run.
+    /// These triggers, oldest first, with the nodes that they would run.
     by: Vec<(Timestamp, Trigger, OrdinalSet)>,
-    /// All of it.
+    /// All that they reserved.
     all: LeaseIndex<'a>,
-    /// Each one's, once somebody asks.
+    /// The leases of each, computed when first needed.
     leases: OnceCell<Vec<Leases>>,
 }
 
 impl BacklogEntry {
-    /// What of it may be tried: not what failed, nor what is built from that.
+    /// The pending nodes that may be tried: neither quarantined nor built from those that are.
     pub(super) fn open_nodes(&self, release: &Release) -> OrdinalSet {
         match &self.quarantine {
             Some(quarantine) => {
-                let open = self.nodes.minus(&quarantine.nodes);
-                open.minus(&release.graph().descendants(&quarantine.nodes, &self.nodes))
+                let open = self.nodes.difference(&quarantine.nodes);
+                open.difference(&release.graph().descendants(&quarantine.nodes, &self.nodes))
             }
             None => OrdinalSet::clone(&self.nodes),
         }
@@ -75,9 +76,15 @@ impl BacklogEntry {
 }
 
 impl Candidate {
-    /// What of these triggers could run now, as one run. Triggers of which nothing can run are left out: they go on waiting, and tell nobody
-    /// otherwise.
-    fn of(board: &Board, release: &Release, unready: &Unready, triggers: &[Trigger], rules: &dyn Rules) -> Self {
+    /// The nodes of these triggers that could run now as one run. Triggers of which no node can run are left out and
+    /// stay pending.
+    fn of(
+        board: &Board,
+        release: &Release,
+        unbuilt_inputs: &UnbuiltInputs,
+        triggers: &[Trigger],
+        rules: &dyn Rules,
+    ) -> Self {
         let entries = || triggers.iter().filter_map(|trigger| Some((trigger, board.backlog.get(trigger)?)));
         let open: OrdinalSet = match triggers {
             [one] => board.backlog.get(one).map(|entry| entry.open_nodes(release)).unwrap_or_default(),
@@ -90,14 +97,14 @@ impl Candidate {
                 _ => None,
             })
             .collect();
-        let split = if unready.lets_all(release, &open) {
+        let split = if unbuilt_inputs.allows_all(release, &open) {
             Split { run: open, ..Split::default() }
         } else {
             split(release, board, &open, &loading, rules)
         };
         let runs = |trigger: &Trigger, entry: &BacklogEntry| {
             let loads_itself = matches!(trigger, Trigger::Load(name) if loading.contains(name));
-            loads_itself || entry.open_nodes(release).meets(&split.run)
+            loads_itself || entry.open_nodes(release).intersects(&split.run)
         };
         let triggers: Vec<Trigger> =
             entries().filter(|(trigger, entry)| runs(trigger, entry)).map(|(trigger, _)| trigger.clone()).collect();
@@ -106,19 +113,19 @@ impl Candidate {
         Self { triggers, since, split }
     }
 
-    /// What running it takes.
+    /// The leases that running it takes.
     pub(super) fn leases(&self, release: &Release) -> Leases {
         Leases::of(release, &self.split.run, &self.triggers)
     }
 }
 
 impl<'a> Queue<'a> {
-    /// As the board stands. The selection of what waits is resolved here, at admission, and never earlier.
+    /// The queue of a board. Which nodes can run is resolved here, at admission, and never earlier.
     pub(crate) fn of(board: &Board, release: &'a Release, now: Timestamp, rules: &'a dyn Rules) -> Self {
         let mut queue = Self {
             release,
             rules,
-            unready: Unready::of(board, release),
+            unbuilt_inputs: UnbuiltInputs::of(board, release),
             clear: Vec::new(),
             blocked: Vec::new(),
             idle: Vec::new(),
@@ -132,7 +139,7 @@ impl<'a> Queue<'a> {
                 continue;
             }
             let run = &candidate.split.run;
-            if !held.keeps(run, trigger) && !queue.reserved.all.keeps(run, trigger) {
+            if !held.conflicts(run, trigger) && !queue.reserved.all.conflicts(run, trigger) {
                 queue.clear.push(candidate);
                 continue;
             }
@@ -142,7 +149,7 @@ impl<'a> Queue<'a> {
         queue
     }
 
-    /// Lets one that is kept reserve what it needs, if it has waited for too long.
+    /// Reserves what a kept candidate needs, if it is past the fairness limit.
     pub(super) fn reserve(&mut self, kept: &Candidate, now: Timestamp) {
         let Some(trigger) = kept.triggers.first() else { return };
         if self.rules.past_fairness_limit(kept.since, now) {
@@ -154,12 +161,12 @@ impl<'a> Queue<'a> {
         }
     }
 
-    /// What of these triggers could run now, as one run.
+    /// Which nodes of these triggers could run now as one run.
     pub(super) fn candidate(&self, board: &Board, triggers: &[Trigger]) -> Candidate {
-        Candidate::of(board, self.release, &self.unready, triggers, self.rules)
+        Candidate::of(board, self.release, &self.unbuilt_inputs, triggers, self.rules)
     }
 
-    /// What keeps it: something that is held, or reserved by one that is older than `youngest`.
+    /// What keeps the candidate: a lease, or a reservation that is older than `youngest`.
     pub(super) fn obstacle(
         &self,
         board: &Board,
@@ -167,58 +174,65 @@ impl<'a> Queue<'a> {
         leases: &Leases,
         youngest: Timestamp,
     ) -> Option<Obstacle> {
-        obstacle(board, self.release, leases, self.rules).or_else(|| self.older(candidate, leases, youngest))
+        obstacle(board, self.release, leases, self.rules)
+            .or_else(|| self.reserved_by_older(candidate, leases, youngest))
     }
 
-    /// Whether one that is older has reserved something that the candidate needs.
-    pub(super) fn older(&self, candidate: &Candidate, leases: &Leases, youngest: Timestamp) -> Option<Obstacle> {
+    /// The reservation older than `youngest` that keeps the candidate, if there is one.
+    pub(super) fn reserved_by_older(
+        &self,
+        candidate: &Candidate,
+        leases: &Leases,
+        youngest: Timestamp,
+    ) -> Option<Obstacle> {
         let Reservations { by, all, leases: each } = &self.reserved;
-        if !candidate.triggers.iter().any(|trigger| all.keeps(&candidate.split.run, trigger)) {
+        if !candidate.triggers.iter().any(|trigger| all.conflicts(&candidate.split.run, trigger)) {
             return None;
         }
         let each = each.get_or_init(|| {
             by.iter().map(|(_, trigger, run)| Leases::of(self.release, run, std::slice::from_ref(trigger))).collect()
         });
-        let meets = |(_, reserved): &(&(Timestamp, Trigger, OrdinalSet), &Leases)| reserved.conflict(leases);
+        let conflicts = |(_, reserved): &(&(Timestamp, Trigger, OrdinalSet), &Leases)| reserved.conflict(leases);
         by.iter()
             .zip(each)
             .filter(|((since, trigger, _), _)| *since <= youngest && !candidate.triggers.contains(trigger))
-            .find(meets)
-            .map(|((_, trigger, _), _)| Obstacle::Older { trigger: trigger.clone() })
+            .find(conflicts)
+            .map(|((_, trigger, _), _)| Obstacle::Reserved { by: trigger.clone() })
     }
 
-    /// Whether one that waited too long has reserved a place among the live runs, too: it must not find both its relations and no room.
+    /// Whether a trigger that is pending since before `since` has reserved a place among the live runs. Without a
+    /// place its reserved relations would be of no use.
     pub(super) fn slot_reserved(&self, since: Timestamp) -> bool {
         self.reserved.by.first().is_some_and(|(reserved, ..)| *reserved < since)
     }
 
-    /// The one that has waited longest of those who waited too long.
+    /// The oldest trigger with a reservation.
     pub(super) fn first_reserved(&self) -> Option<&Trigger> {
         self.reserved.by.first().map(|(_, trigger, _)| trigger)
     }
 }
 
-/// A trigger that has waited for too long although its time has come and something of it could run, and what that takes.
-pub(super) struct Waiter<'a> {
+/// A due trigger past the fairness limit of which some nodes could run, and the leases that it needs.
+pub(super) struct OverdueEntry<'a> {
     pub(super) trigger: &'a Trigger,
     pub(super) since: Timestamp,
     pub(super) leases: Leases,
 }
 
-impl<'a> Waiter<'a> {
-    /// All of them on a board, oldest first. By the rules that ship: a decision by other rules is checked by them, too.
+impl<'a> OverdueEntry<'a> {
+    /// All of them on a board, oldest first, by the rules that ship: a mutant's decision is judged by those, too.
     pub(super) fn past_fairness_limit(board: &'a Board, release: &'a Release) -> impl Iterator<Item = Self> {
-        let unready = Unready::of(board, release);
+        let unbuilt_inputs = UnbuiltInputs::of(board, release);
         let ready = ready(board, release, board.now).into_iter();
         let rules = &ProtocolRules;
         ready.filter(|(since, _)| rules.past_fairness_limit(*since, board.now)).filter_map(move |(since, trigger)| {
-            let candidate = Candidate::of(board, release, &unready, std::slice::from_ref(trigger), rules);
+            let candidate = Candidate::of(board, release, &unbuilt_inputs, std::slice::from_ref(trigger), rules);
             (!candidate.triggers.is_empty()).then(|| Self { trigger, since, leases: candidate.leases(release) })
         })
     }
 }
 
-/// Backlog entries whose time has come, oldest first.
+/// Due backlog entries that no live run works on, oldest first.
 fn ready<'a>(board: &'a Board, release: &Release, now: Timestamp) -> Vec<(Timestamp, &'a Trigger)> {
     let live: HashSet<(&Trigger, u64)> =
         board.runs.values().flat_map(|run| &run.triggers).map(|c| (&c.trigger, c.generation)).collect();
@@ -242,7 +256,7 @@ fn holders<'a>(board: &'a Board, rules: &dyn Rules) -> impl Iterator<Item = (&'a
     board.runs.iter().filter(|(_, run)| rules.holds_leases(run, board.now))
 }
 
-/// All that the board holds.
+/// An index of all leases on the board.
 fn held<'a>(board: &Board, release: &'a Release, rules: &dyn Rules) -> LeaseIndex<'a> {
     let mut held = LeaseIndex::new(release);
     for (_, run) in holders(board, rules) {
@@ -252,12 +266,12 @@ fn held<'a>(board: &Board, release: &'a Release, rules: &dyn Rules) -> LeaseInde
     held
 }
 
-/// What on the board keeps these leases from being taken.
+/// What on the board keeps a run from taking these leases.
 pub(super) fn obstacle(board: &Board, release: &Release, leases: &Leases, rules: &dyn Rules) -> Option<Obstacle> {
     for (id, run) in holders(board, rules) {
         let held = Leases::held_by(run);
         if run.holds_unknown || held.conflict(leases) {
-            return Some(Obstacle::Run { run: id.clone(), relation: meeting(release, &held, leases) });
+            return Some(Obstacle::Run { run: id.clone(), relation: shared_relation(release, &held, leases) });
         }
     }
     board.draining.iter().find_map(|draining| {
@@ -266,8 +280,8 @@ pub(super) fn obstacle(board: &Board, release: &Release, leases: &Leases, rules:
     })
 }
 
-/// A relation in which the two meet; none if it is the whole warehouse.
-fn meeting(release: &Release, held: &Leases, wanted: &Leases) -> Option<String> {
+/// A relation that both need. `None` if one of them takes the whole warehouse.
+fn shared_relation(release: &Release, held: &Leases, wanted: &Leases) -> Option<String> {
     if held.exclusive || wanted.exclusive {
         return None;
     }

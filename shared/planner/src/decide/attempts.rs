@@ -1,23 +1,23 @@
-//! Attempts before dbt runs: started, refused, given up.
+//! Attempts before dbt runs: started, refused, revoked; and the end of a run.
 
 use jiff::SignedDuration;
 
-use super::{decision::DecisionBuilder, limits::MOST_ATTEMPTS};
+use super::{decision::DecisionBuilder, limits::MAX_ATTEMPTS};
 use crate::{Announcement, AttemptState, LedgerOutcome, LedgerSubject, Quarantine, Run, RunId, RunTrigger};
 
-/// What the attempt before came to.
+/// Why another attempt follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RetryCause {
-    /// Its task never ran dbt.
+    /// The task of the attempt before never ran dbt.
     NeverRan,
-    /// Its task was ended before it was done.
+    /// Its task was stopped before it was done.
     Interrupted,
-    /// dbt said that something failed.
+    /// dbt reported failures.
     Failed,
 }
 
 impl DecisionBuilder<'_> {
-    /// The live attempt with this number.
+    /// The run, if its live attempt has this number.
     fn attempt(&mut self, run: &RunId, number: u32) -> Option<&mut Run> {
         self.board.runs.get_mut(run).filter(|run| run.attempt.number == number)
     }
@@ -41,10 +41,11 @@ impl DecisionBuilder<'_> {
         let Some(run) = self.attempt(run_id, number).filter(|run| run.attempt.is_starting()) else { return };
         run.attempt.state = AttemptState::Running { task_arn: task_arn.to_owned(), running_since: now };
         let about = Self::about(run_id, run);
-        self.line(format!("run/{run_id}/{number}/started"), about, LedgerOutcome::Started, "its task is started");
+        self.line(format!("run/{run_id}/{number}/started"), about, LedgerOutcome::Started, "ECS started the task");
     }
 
-    /// Nothing was started. The attempt is revoked all the same before another follows: whoever answered so may have been wrong (L7).
+    /// Records that no task was started. The attempt is revoked before another follows, because the answer may be
+    /// wrong (L7).
     pub(super) fn not_started(&mut self, run_id: &RunId, number: u32, reason: &str, retryable: bool) {
         let Some(run) = self.attempt(run_id, number).filter(|run| run.attempt.is_starting()) else { return };
         run.attempt.revoke(!retryable);
@@ -59,7 +60,7 @@ impl DecisionBuilder<'_> {
         }
         run.attempt.state = AttemptState::Running { task_arn: task_arn.to_owned(), running_since: now };
         let about = Self::about(run_id, run);
-        let detail = "its task was found by its claim";
+        let detail = "a task has claimed the attempt";
         self.line(format!("run/{run_id}/{number}/started"), about, LedgerOutcome::Started, detail);
     }
 
@@ -68,26 +69,36 @@ impl DecisionBuilder<'_> {
         let may_follow = self.context.rules.may_follow(number);
         let Some(run) = self.attempt(run_id, number) else { return };
         if current.as_ref() != Some(&run.release) {
-            return self.end(run_id, LedgerOutcome::Dropped, "a newer release took its place before it began", None);
+            return self.end(
+                run_id,
+                LedgerOutcome::Dropped,
+                "a newer release is in place, and no task had claimed the attempt",
+                None,
+            );
         }
         if !may_follow || matches!(run.attempt.state, AttemptState::Revoking { end_run: true, .. }) {
-            let detail = run.attempt.problems.last().cloned().unwrap_or_else(|| "it could not be started".to_owned());
+            let detail =
+                run.attempt.problems.last().cloned().unwrap_or_else(|| "the attempt could not be started".to_owned());
             return self.end(run_id, LedgerOutcome::Failed, detail.clone(), Some(&detail));
         }
-        let why =
-            run.attempt.problems.last().cloned().unwrap_or_else(|| "nobody knew whether it was started".to_owned());
+        let why = run
+            .attempt
+            .problems
+            .last()
+            .cloned()
+            .unwrap_or_else(|| "it is unknown whether a task was started".to_owned());
         self.start_next_attempt(run_id, &why, RetryCause::NeverRan, SignedDuration::ZERO);
     }
 
-    /// The next attempt of a run, later each time, and no earlier than `drain` from now.
+    /// Decides the next attempt of a run. The pause before it grows with each attempt and is at least `drain`.
     pub(super) fn start_next_attempt(&mut self, run_id: &RunId, why: &str, cause: RetryCause, drain: SignedDuration) {
         let now = self.now;
         let Some(run) = self.board.runs.get_mut(run_id) else { return };
         let about = Self::about(run_id, run);
         let number = run.attempt.number + 1;
-        let tries = run.attempt.number.min(MOST_ATTEMPTS);
+        let tries = run.attempt.number.min(MAX_ATTEMPTS);
         let pause = match cause {
-            // Want of room, of a network or of a registry seldom passes within seconds.
+            // A lack of capacity, of a network route or of the registry seldom ends within seconds.
             RetryCause::NeverRan => 8_i64.saturating_mul(4_i64.saturating_pow(tries)),
             RetryCause::Interrupted => 5_i64.saturating_mul(1 << tries),
             RetryCause::Failed => 30,
@@ -100,8 +111,8 @@ impl DecisionBuilder<'_> {
         self.line(format!("run/{run_id}/{}/over", number - 1), about, LedgerOutcome::Retried, detail);
     }
 
-    /// Takes a run from the board. Leases end with it. With a reason, what it planned and did not do is left to new data, a new release or a
-    /// person; without, it may be planned anew.
+    /// Removes a run from the board, and its leases with it. With a reason for quarantine, the nodes that it did not
+    /// complete wait for new data, a new release or an operator. Without, they may be planned again.
     pub(super) fn end(
         &mut self,
         run_id: &RunId,
@@ -122,7 +133,7 @@ impl DecisionBuilder<'_> {
     ) {
         let release = self.release;
         let Some(run) = self.board.runs.remove(run_id) else { return };
-        let remaining = run.nodes.minus(&run.done);
+        let remaining = run.nodes.difference(&run.done);
         for RunTrigger { trigger, generation, .. } in &run.triggers {
             let Some(entry) = self.board.backlog.get_mut(trigger).filter(|entry| entry.generation == *generation)
             else {
@@ -130,8 +141,8 @@ impl DecisionBuilder<'_> {
             };
             let mut left = entry.nodes.intersection(&remaining);
             if let Some(release) = release.filter(|_| !entry.refresh.is_empty()) {
-                // These are tried again, and what was left out because of them.
-                left = left.minus(&entry.refresh).minus(&release.graph().descendants(&entry.refresh, &left));
+                // The next run refreshes these, and builds what was skipped because of them.
+                left = left.difference(&entry.refresh).difference(&release.graph().descendants(&entry.refresh, &left));
             }
             if let (Some(reason), false) = (&quarantine, left.is_empty()) {
                 let (run, reason) = (Some(run_id.clone()), (*reason).to_owned());

@@ -1,44 +1,45 @@
-//! An operator's word: pause, resume, try again, approve. It comes through the queue of loads, so that it is decided, ledgered and delivered
-//! again like any other event.
+//! Operator commands: pause, resume, retry, approve. They come through the queue of loads, so that they are decided,
+//! recorded and delivered again like any other event.
 
 use super::{decision::DecisionBuilder, limits::COMMANDS_KEPT};
 use crate::{DatasetName, EventHash, LedgerOutcome, LedgerSubject, OperatorAction, OperatorCommand, Trigger};
 
-type End = (LedgerOutcome, String);
+/// The outcome of a command and its detail for the ledger.
+type CommandOutcome = (LedgerOutcome, String);
 
-fn mark(word: &OperatorCommand) -> String {
-    EventHash::of(&["command", &word.event_id]).hex()
+fn hash(command: &OperatorCommand) -> String {
+    EventHash::of(&["command", &command.event_id]).hex()
 }
 
 impl DecisionBuilder<'_> {
     pub(super) fn command(&mut self, event: &OperatorCommand) {
-        let mark = mark(event);
-        let (outcome, detail) = if self.board.commands.recent.contains(&mark) {
+        let hash = hash(event);
+        let (outcome, detail) = if self.board.commands.recent.contains(&hash) {
             (LedgerOutcome::Covered, "delivered before".to_owned())
         } else {
-            self.remember_word(mark);
-            self.follow(event)
+            self.remember_command(hash);
+            self.execute(event)
         };
         let about = LedgerSubject::OperatorCommand { command: event.action.clone(), sent_at: event.time };
         self.line(&event.event_id, about, outcome, detail);
     }
 
-    fn remember_word(&mut self, mark: String) {
-        self.board.commands.recent.push_back(mark);
+    fn remember_command(&mut self, hash: String) {
+        self.board.commands.recent.push_back(hash);
         while self.board.commands.recent.len() > COMMANDS_KEPT {
             self.board.commands.recent.pop_front();
         }
     }
 
-    /// A word that a board followed which is lost: a pause holds, or its end.
-    pub(super) fn follow_again(&mut self, word: &OperatorCommand) {
-        if let OperatorAction::Pause { .. } | OperatorAction::Resume { .. } = word.action {
-            self.remember_word(mark(word));
-            self.follow(word);
+    /// Executes a command again that a lost board had executed. Only pauses and resumes matter after a recovery.
+    pub(super) fn replay_command(&mut self, command: &OperatorCommand) {
+        if let OperatorAction::Pause { .. } | OperatorAction::Resume { .. } = command.action {
+            self.remember_command(hash(command));
+            self.execute(command);
         }
     }
 
-    fn follow(&mut self, event: &OperatorCommand) -> End {
+    fn execute(&mut self, event: &OperatorCommand) -> CommandOutcome {
         match &event.action {
             OperatorAction::Pause { dataset } => self.pause(event, dataset.as_ref(), true),
             OperatorAction::Resume { dataset } => self.pause(event, dataset.as_ref(), false),
@@ -47,8 +48,9 @@ impl DecisionBuilder<'_> {
         }
     }
 
-    /// The queue keeps no order: of two words about the same thing the one that was said later holds, in whatever order they come.
-    fn pause(&mut self, event: &OperatorCommand, dataset: Option<&DatasetName>, on: bool) -> End {
+    /// Pauses or resumes. The queue keeps no order, so of two commands about the same dataset the one that was sent
+    /// later holds, in whatever order they arrive.
+    fn pause(&mut self, event: &OperatorCommand, dataset: Option<&DatasetName>, on: bool) -> CommandOutcome {
         let (sent_at, flag) = match dataset {
             None => (&mut self.board.commands.sent_at, &mut self.board.paused_all),
             Some(name) => {
@@ -61,28 +63,28 @@ impl DecisionBuilder<'_> {
             }
         };
         if sent_at.is_some_and(|sent_at| event.time < sent_at) {
-            return (LedgerOutcome::Covered, "a word that was said later came before it, and holds".to_owned());
+            return (LedgerOutcome::Covered, "a command that was sent later arrived before it and holds".to_owned());
         }
         *sent_at = Some(event.time);
         let already = std::mem::replace(flag, on) == on;
         let whose = dataset.map_or_else(|| "everything".to_owned(), ToString::to_string);
         let others = self.board.datasets.iter().filter(|(_, state)| state.paused).count();
         let detail = match (on, already, dataset) {
-            (true, true, _) => format!("{whose} was paused already"),
-            (true, false, _) => format!("{whose} is paused: what is pending is kept, and no run is planned for it"),
+            (true, true, _) => format!("{whose} was already paused"),
+            (true, false, _) => format!("{whose} is paused: new data stays pending, and no run is planned for it"),
             (false, true, _) => format!("{whose} was not paused"),
             (false, false, None) if others > 0 => {
-                format!("the pause of everything is over; {others} datasets stay paused by words about them alone")
+                format!("everything is resumed, but {others} datasets that were paused by name stay paused")
             }
             (false, false, Some(_)) if self.board.paused_all => {
-                format!("the pause of {whose} is over, but everything is paused")
+                format!("{whose} is resumed, but everything is still paused")
             }
-            (false, false, _) => format!("the pause of {whose} is over"),
+            (false, false, _) => format!("{whose} is resumed"),
         };
         (LedgerOutcome::Accepted, detail)
     }
 
-    fn retry(&mut self, wanted: Option<&Trigger>) -> End {
+    fn retry(&mut self, wanted: Option<&Trigger>) -> CommandOutcome {
         let mut freed: Vec<String> = Vec::new();
         let mut unapproved = false;
         for (trigger, entry) in &mut self.board.backlog {
@@ -90,7 +92,7 @@ impl DecisionBuilder<'_> {
                 continue;
             }
             match &entry.quarantine {
-                // An operator who wants what failed tried again has not said that a large release may run.
+                // To retry what failed does not approve a large release.
                 Some(quarantine) if quarantine.approval => unapproved = true,
                 Some(quarantine) => {
                     freed.push(format!("{} nodes of {trigger}", quarantine.nodes.len()));
@@ -99,24 +101,25 @@ impl DecisionBuilder<'_> {
                 None => {}
             }
         }
-        let approval = if unapproved { "; the release waits for its approval: `landfall retry --approve`" } else { "" };
+        let approval = if unapproved { "; the release waits for `landfall retry --approve`" } else { "" };
         match (freed.is_empty(), wanted) {
-            (false, _) => (LedgerOutcome::Accepted, format!("tried again: {}{approval}", freed.join(", "))),
-            (true, Some(wanted)) => {
-                (LedgerOutcome::Refused, format!("nothing of {wanted} is left to an operator{approval}"))
-            }
-            (true, None) => (LedgerOutcome::Refused, format!("nothing is left to an operator{approval}")),
+            (false, _) => (LedgerOutcome::Accepted, format!("retrying {}{approval}", freed.join(", "))),
+            (true, Some(wanted)) => (LedgerOutcome::Refused, format!("no node of {wanted} is quarantined{approval}")),
+            (true, None) => (LedgerOutcome::Refused, format!("no node is quarantined{approval}")),
         }
     }
 
-    fn approve(&mut self) -> End {
+    fn approve(&mut self) -> CommandOutcome {
         let entry = self.board.backlog.get_mut(&Trigger::Release);
         match entry.filter(|entry| entry.quarantine.as_ref().is_some_and(|quarantine| quarantine.approval)) {
             Some(entry) => {
                 entry.quarantine = None;
-                (LedgerOutcome::Accepted, format!("{} may build its {} nodes", entry.last, entry.nodes.len()))
+                (
+                    LedgerOutcome::Accepted,
+                    format!("{} is approved and may build its {} nodes", entry.last, entry.nodes.len()),
+                )
             }
-            None => (LedgerOutcome::Refused, "no release waits for an approval".to_owned()),
+            None => (LedgerOutcome::Refused, "no release waits for approval".to_owned()),
         }
     }
 }

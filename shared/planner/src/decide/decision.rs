@@ -1,4 +1,4 @@
-//! `decide`, and the state of a decision while the rules work on it.
+//! The function `decide`, and the decision in progress that its rules change.
 
 use jiff::Timestamp;
 
@@ -6,21 +6,23 @@ use super::input::{Context, Input};
 use crate::{Board, LedgerLine, LedgerOutcome, LedgerSubject, NONCES_KEPT, Plan, Release, invariants, ledger_key};
 
 /// What is to be written, in this order: the plans, the ledger object, the board.
+///
+/// A plan or a ledger object that no board names has no effect, so the order makes a crash between two writes harmless.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decision {
-    /// The board after it.
+    /// The board after the decision.
     pub board: Board,
-    /// New plans.
+    /// The plans of new runs.
     pub plans: Vec<Plan>,
-    /// New lines of the ledger.
+    /// The lines of the new ledger object.
     pub lines: Vec<LedgerLine>,
-    /// Whether anything changed; if not, nothing is to be written.
+    /// Whether anything changed. If not, nothing is to be written.
     pub changed: bool,
 }
 
-/// Decides. Pure; the same arguments give the same decision.
+/// Decides what the input leads to. The same arguments always give the same decision.
 pub fn decide(board: &Board, input: &Input<'_>, context: &Context<'_>) -> Decision {
-    // The board's times have milliseconds.
+    // The board stores times in milliseconds.
     let now = Timestamp::from_millisecond(context.now.as_millisecond()).unwrap_or(context.now).max(board.now);
     let mut state = DecisionBuilder {
         board: board.clone(),
@@ -41,17 +43,17 @@ pub fn decide(board: &Board, input: &Input<'_>, context: &Context<'_>) -> Decisi
         Input::Revoked { run, attempt } => state.revoked(run, *attempt),
         Input::Claimed { run, attempt, task_arn } => state.claimed(run, *attempt, task_arn),
         Input::Stopped(stop) => state.stopped(stop),
-        Input::Recover(found) => state.recover(found),
+        Input::Recover(recovered) => state.recover(recovered),
         Input::LedgerCleaned { ledger } => {
             state.board.ledger_cleaned_to = state.board.ledger_cleaned_to.take().max(Some(ledger.clone()))
         }
         Input::DeadLetters { loads, functions } => state.dead_letters(*loads, *functions),
         Input::LimitAnnounced => {
             if let Some(limit) = &mut state.board.limit_reached {
-                limit.told = true;
+                limit.announced = true;
             }
         }
-        Input::Announced { runs } => state.board.announce.retain(|told| !runs.contains(&told.run)),
+        Input::Announced { runs } => state.board.announce.retain(|announcement| !runs.contains(&announcement.run)),
         Input::Published { docs } => state.published(docs),
     }
     state.expire();
@@ -59,7 +61,7 @@ pub fn decide(board: &Board, input: &Input<'_>, context: &Context<'_>) -> Decisi
     state.finish(board)
 }
 
-/// A decision in the making.
+/// A decision in progress: the rules change its board and add plans and ledger lines.
 pub(super) struct DecisionBuilder<'a> {
     pub(super) board: Board,
     pub(super) lines: Vec<LedgerLine>,
@@ -80,11 +82,11 @@ impl DecisionBuilder<'_> {
         self.lines.push(LedgerLine { event: event.into(), at: self.now, about, outcome, detail: detail.into() });
     }
 
-    /// Adds the compare-and-swap's own marks, if there is anything to compare-and-swap.
+    /// Adds the marks of this write (time, number, writer, ledger object) if anything changed.
     fn finish(mut self, before: &Board) -> Decision {
         let changed = !self.lines.is_empty() || self.board != *before;
         if changed {
-            self.board.shorten(self.release);
+            self.board.omit_whole_selections(self.release);
             self.board.now = self.now;
             self.board.seq = self.board.seq.max(before.seq) + 1;
             self.board.nonces.push_back(self.context.nonce.clone());
@@ -98,9 +100,9 @@ impl DecisionBuilder<'_> {
         debug_assert!(
             !changed
                 || !self.context.rules.checks_invariants()
-                || invariants::of_step(Some(before), &self.board, self.release).is_empty(),
+                || invariants::check_step(Some(before), &self.board, self.release).is_empty(),
             "{:?}",
-            invariants::of_step(Some(before), &self.board, self.release)
+            invariants::check_step(Some(before), &self.board, self.release)
         );
         Decision { board: self.board, plans: self.plans, lines: self.lines, changed }
     }

@@ -1,5 +1,5 @@
-//! What the board asks anybody to do. Effects are a function of the board and the time alone: whoever sees one may perform it, any number of
-//! times, and a function that dies before or after one loses nothing (L6).
+//! What the board asks every function to do. Effects depend on the board and the time alone. Any function may perform
+//! one, any number of times, so a function that crashes before or after an effect loses nothing (L6).
 
 use jiff::Timestamp;
 
@@ -9,46 +9,46 @@ use super::{
 };
 use crate::{AttemptState, Board, Release, RunId};
 
-/// Something to do.
+/// An action that the board asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
-    /// Call `RunTask` as the plan says, and tell the planner what it answered.
+    /// Call `RunTask` as the plan says, and give the answer to the planner.
     StartTask {
-        /// The run.
+        /// The id of the run.
         run: RunId,
-        /// The attempt.
+        /// The number of the attempt.
         attempt: u32,
     },
-    /// PUT `revoked` to the attempt's claim, and tell the planner who won.
+    /// Write `revoked` to the attempt's claim (`If-None-Match: *`), and give the winner to the planner.
     Revoke {
-        /// The run.
+        /// The id of the run.
         run: RunId,
-        /// The attempt.
+        /// The number of the attempt.
         attempt: u32,
     },
-    /// Ask ECS to stop a task that is far beyond its time. No lease ends by it: only by its being seen stopped.
+    /// Ask ECS to stop an overdue task. Its leases do not end by this call, but when the task is seen stopped.
     StopTask {
-        /// The run.
+        /// The id of the run.
         run: RunId,
-        /// The attempt.
+        /// The number of the attempt.
         attempt: u32,
-        /// The task.
+        /// The ARN of the task.
         task_arn: String,
     },
-    /// Tell the event bus of the runs that are over.
+    /// Send `Run Settled` for the runs that ended.
     Announce,
-    /// Tell the event bus that `limits.runs_per_day` is reached ([`Board::limit_reached`]).
+    /// Send the event that `limits.runs_per_day` is reached ([`Board::limit_reached`]).
     AnnounceLimit,
-    /// Tell publish-docs that docs are pending.
+    /// Call publish-docs, because docs are pending.
     PublishDocs,
-    /// Wake on-load at that time: something becomes due then.
+    /// Wake on-load at that time, because something becomes due then.
     Wake {
-        /// When.
+        /// The time at which something becomes due.
         at: Timestamp,
     },
 }
 
-/// What is to be done now.
+/// Returns what is to be done now.
 pub fn effects(board: &Board, release: Option<&Release>, now: Timestamp) -> Vec<Effect> {
     let now = now.max(board.now);
     let mut effects = Vec::new();
@@ -62,7 +62,7 @@ pub fn effects(board: &Board, release: Option<&Release>, now: Timestamp) -> Vec<
             }
             AttemptState::Revoking { .. } => effects.push(Effect::Revoke { run: run_id, attempt }),
             AttemptState::Running { task_arn, running_since } => {
-                // No wake is asked for it: the sweep, which comes every minute, is soon enough.
+                // `next_due` asks for no wake here: the sweep runs every minute, which is soon enough.
                 if now.duration_since(*running_since) > overdue_after(run) {
                     effects.push(Effect::StopTask { run: run_id, attempt, task_arn: task_arn.clone() });
                 }
@@ -73,7 +73,7 @@ pub fn effects(board: &Board, release: Option<&Release>, now: Timestamp) -> Vec<
     if !board.announce.is_empty() {
         effects.push(Effect::Announce);
     }
-    if board.limit_reached.is_some_and(|limit| !limit.told) {
+    if board.limit_reached.is_some_and(|limit| !limit.announced) {
         effects.push(Effect::AnnounceLimit);
     }
     if !board.docs.pending.is_empty() && board.docs.not_before.is_none_or(|at| at <= now) {
@@ -83,7 +83,7 @@ pub fn effects(board: &Board, release: Option<&Release>, now: Timestamp) -> Vec<
     effects
 }
 
-/// When something next becomes due by time alone.
+/// Returns when something next becomes due by time alone.
 pub fn next_due(board: &Board, release: Option<&Release>, now: Timestamp) -> Option<Timestamp> {
     let entries = release.into_iter().flat_map(|release| {
         board.backlog.iter().filter_map(move |(trigger, entry)| due(board, release, trigger, entry, now))

@@ -1,6 +1,6 @@
-//! The rung `full_refresh`: an incremental model that failed by itself is built anew from nothing, once, where landfall.yml allows it. The attempt's
-//! plan is frozen, so that this is a run of its own: the one that failed ends, and what it did not do is planned again with the flag on exactly
-//! those models.
+//! The retry rule `full_refresh`: an incremental model that failed is rebuilt from nothing, once, where landfall.yml
+//! allows it. The plan of the failed run is frozen, so the refresh is a run of its own: the failed run ends, and the
+//! nodes that it did not complete are planned again, with the flag on exactly those models.
 
 use landfall_select::Command;
 
@@ -10,7 +10,8 @@ use crate::{
     release::{self, ExactSelectionError},
 };
 
-/// What warehouses say when a role may not do something: to build anew from nothing would first drop what is there, and then not be allowed either.
+/// Parts of warehouses' messages when a role lacks a permission. A full refresh would drop the table first, and then
+/// lack the same permission.
 const DENIED: [&str; 8] = [
     "permission",
     "access denied",
@@ -21,22 +22,22 @@ const DENIED: [&str; 8] = [
     "forbidden",
     "must be owner",
 ];
-/// A statement that ran out of time takes longer still from nothing.
+/// Parts of messages about time-outs. A statement that ran out of time takes even longer in a full refresh.
 const TIMED_OUT: [&str; 4] = ["timeout", "timed out", "time-out", "time limit"];
 
-/// The nodes of a run that failed which are to be built anew from nothing.
+/// The failed nodes of a run that a full refresh may fix.
 fn refreshable(release: &Release, run: &Run, result: &RunResult) -> OrdinalSet {
     let wanted = release.compiled.retry.iter().any(|rung| matches!(rung, RetryRule::FullRefresh(_)));
     if !wanted || result.outcome != Outcome::Failed {
         return OrdinalSet::new();
     }
-    let says = |message: &Option<String>, words: &[&str]| {
+    let mentions = |message: &Option<String>, fragments: &[&str]| {
         let message = message.as_deref().unwrap_or_default().to_lowercase();
-        words.iter().any(|word| message.contains(word))
+        fragments.iter().any(|fragment| message.contains(fragment))
     };
-    // A test that failed says that the data is wrong, and a role without rights has none for other models either.
+    // A failed test means that the data is wrong, and a role without permission lacks it for other models, too.
     let ruled_out = |node: &crate::NodeResult| {
-        node.status == NodeStatus::Fail || node.status.is_failure() && says(&node.message, &DENIED)
+        node.status == NodeStatus::Fail || node.status.is_failure() && mentions(&node.message, &DENIED)
     };
     if result.nodes.iter().any(ruled_out) {
         return OrdinalSet::new();
@@ -44,13 +45,14 @@ fn refreshable(release: &Release, run: &Run, result: &RunResult) -> OrdinalSet {
     let failed = result
         .nodes
         .iter()
-        .filter(|node| node.status == NodeStatus::Error && !says(&node.message, &TIMED_OUT))
+        .filter(|node| node.status == NodeStatus::Error && !mentions(&node.message, &TIMED_OUT))
         .map(|node| &node.id);
     release.set(failed).intersection(&release.compiled.may_refresh).intersection(&run.nodes)
 }
 
 impl DecisionBuilder<'_> {
-    /// Marks what the next run for the same backlog entries builds anew from nothing: once for each generation of a backlog entry. Gives what was marked.
+    /// Marks what the next run of the same backlog entries fully refreshes, once for each generation. Returns what was
+    /// marked.
     pub(super) fn mark_refresh(&mut self, run_id: &RunId, result: Option<&RunResult>) -> OrdinalSet {
         let mut marked = OrdinalSet::new();
         let (Some(release), Some(run), Some(result)) = (self.release, self.board.runs.get(run_id), result) else {
@@ -68,14 +70,14 @@ impl DecisionBuilder<'_> {
         marked
     }
 
-    /// What the run builds anew from nothing.
+    /// The nodes of the candidate that its run fully refreshes.
     pub(super) fn to_refresh(&self, group: &Candidate) -> OrdinalSet {
         let entries = group.triggers.iter().filter_map(|trigger| self.board.backlog.get(trigger));
         entries.fold(OrdinalSet::new(), |all, entry| all.union(&entry.refresh)).intersection(&group.split.run)
     }
 }
 
-/// The build in as many steps as it takes for each node to come after what it is built from, with the flag on exactly `refresh`.
+/// Splits the build into steps with the flag on exactly `refresh`, so that each node comes after its parents.
 pub(super) fn builds(
     release: &Release,
     run: &OrdinalSet,
@@ -85,10 +87,10 @@ pub(super) fn builds(
     let mut steps = Vec::new();
     let mut left = run.clone();
     while !left.is_empty() {
-        let anew = refresh.intersection(&left);
-        let after = graph.descendants(&anew, &left);
-        let plain = left.minus(&anew).minus(&after);
-        let first = anew.minus(&after);
+        let refreshed = refresh.intersection(&left);
+        let after = graph.descendants(&refreshed, &left);
+        let plain = left.difference(&refreshed).difference(&after);
+        let first = refreshed.difference(&after);
         for (nodes, full_refresh) in [(&plain, false), (&first, true)] {
             if !nodes.is_empty() {
                 let selection = release::exact_selection(release, nodes, Command::Build, None)?;
@@ -98,7 +100,7 @@ pub(super) fn builds(
         if plain.is_empty() && first.is_empty() {
             break;
         }
-        left = left.minus(&plain).minus(&first);
+        left = left.difference(&plain).difference(&first);
     }
     Ok(steps)
 }

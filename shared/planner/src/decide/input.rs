@@ -1,4 +1,4 @@
-//! What a decision is made of: the event, and what is known of the world.
+//! The arguments of a decision: the event, and what is known besides the board.
 
 use std::collections::BTreeSet;
 
@@ -10,202 +10,203 @@ use crate::{
     Release, RunId, RunResult, StopClass, TaskSettings,
 };
 
-/// What happened.
+/// What a decision reacts to.
 #[derive(Debug)]
 pub enum Input<'a> {
-    /// Objects landed, loaders said so, or persons want something; in one batch.
+    /// One batch of the queue of loads: objects, loaders' reports and operator commands.
     Events(&'a [InboundEvent]),
-    /// Nothing but time passed.
+    /// Time passed.
     Tick,
     /// A job's schedule came due.
     Schedule {
-        /// The job.
+        /// The name of the job.
         job: JobName,
-        /// The scheduled time as the scheduler wrote it: the mark by which a repetition is known.
+        /// The scheduled time as EventBridge Scheduler wrote it. It identifies duplicates.
         scheduled_time: String,
     },
-    /// A release is compiled and offers itself.
+    /// A compiled release is to be put in place.
     Offer {
-        /// It.
+        /// The compiled release.
         release: &'a Release,
-        /// An operator wants it although it is older.
+        /// Whether an operator wants it although it is older than the one in place.
         force: bool,
     },
-    /// A release was refused before it could be compiled.
+    /// A release was refused before it was compiled.
     Refuse {
-        /// It.
+        /// The id of the release.
         release: crate::ReleaseId,
-        /// Why.
+        /// The reason, for the ledger.
         reason: String,
     },
-    /// `RunTask` answered with a task.
+    /// `RunTask` started a task.
     Started {
-        /// The run.
+        /// The id of the run.
         run: RunId,
-        /// The attempt.
+        /// The number of the attempt.
         attempt: u32,
-        /// The task.
+        /// The ARN of the task.
         task_arn: String,
     },
-    /// `RunTask` answered that it starts nothing.
+    /// `RunTask` answered that it started no task.
     NotStarted {
-        /// The run.
+        /// The id of the run.
         run: RunId,
-        /// The attempt.
+        /// The number of the attempt.
         attempt: u32,
-        /// In the service's words.
+        /// The service's message.
         reason: String,
         /// Whether trying again may help.
         retryable: bool,
     },
-    /// The attempt was revoked: it can never run.
+    /// The attempt was revoked, so that no task can run it.
     Revoked {
-        /// The run.
+        /// The id of the run.
         run: RunId,
-        /// The attempt.
+        /// The number of the attempt.
         attempt: u32,
     },
-    /// The attempt turned out to be claimed by a task.
+    /// A task turned out to have claimed the attempt.
     Claimed {
-        /// The run.
+        /// The id of the run.
         run: RunId,
-        /// The attempt.
+        /// The number of the attempt.
         attempt: u32,
-        /// By whom.
+        /// The ARN of that task.
         task_arn: String,
     },
     /// A task stopped.
     Stopped(Box<StoppedTask>),
-    /// The board was restored from an older version of it.
+    /// The board was restored from an older version.
     Recover(Box<RecoveryInput>),
-    /// Off the ledger's chain nothing is left up to this object of it.
+    /// Ledger objects off the chain were deleted up to this object.
     LedgerCleaned {
-        /// Its key.
+        /// The key of the object.
         ledger: String,
     },
-    /// How many messages lie in the dead-letter queues.
+    /// How many messages the dead-letter queues hold.
     DeadLetters {
-        /// In that of the queue of loads.
+        /// Messages in the queue of loads' dead-letter queue.
         loads: u64,
-        /// In that of the functions' failed calls.
+        /// Failed calls of functions.
         functions: u64,
     },
-    /// The event bus was told that `limits.runs_per_day` is reached.
+    /// The event `limits.runs_per_day is reached` was sent.
     LimitAnnounced,
-    /// The event bus was told of these runs.
+    /// The event `Run Settled` was sent for these runs.
     Announced {
-        /// Runs.
+        /// The ids of the runs.
         runs: Vec<RunId>,
     },
     /// Docs were published.
     Published {
-        /// What was pending and is published. A run may owe the docs of a later attempt by now: those stay pending.
+        /// The docs that were pending when they were read. Docs of a later attempt stay pending.
         docs: Vec<PendingDocs>,
     },
 }
 
-/// News of one load.
+/// One message of the queue of loads.
 #[derive(Debug, Clone, PartialEq)]
 pub enum InboundEvent {
     /// An object was created.
     ObjectCreated(ObjectEvent),
     /// An object was deleted.
     ObjectDeleted(ObjectEvent),
-    /// A loader says that a dataset is loaded.
+    /// A loader reports that a dataset is loaded.
     DatasetLoaded(DatasetLoaded),
-    /// An operator wants something.
+    /// An operator sent a command.
     Command(OperatorCommand),
-    /// A text that could not be read as any of these; it goes to the dead-letter queue.
+    /// A text that is none of these. The message goes to the dead-letter queue.
     Malformed {
-        /// The message's id.
+        /// The id of the message.
         event_id: String,
-        /// What is wrong with it.
+        /// Why it cannot be read.
         reason: String,
-        /// Its first characters.
+        /// The first characters of the text.
         text: String,
     },
     /// An event of another kind.
     Other {
-        /// Its id.
+        /// The id of the event.
         event_id: String,
-        /// What it is.
+        /// The kind of the event.
         what: String,
     },
 }
 
-/// What is known of a task that stopped.
+/// What is known of a stopped task.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoppedTask {
-    /// The run that it was started for (`startedBy`).
+    /// The run that the task was started for (`startedBy`).
     pub run: RunId,
-    /// The attempt, from the task's own override.
+    /// The attempt, from the task's environment override.
     pub attempt: u32,
-    /// The task.
+    /// The ARN of the task.
     pub task_arn: String,
-    /// In words, from the stop code, the reason and the exit code.
+    /// The stop code, the reason and the exit code as text.
     pub reason: String,
-    /// The same, told apart by what can be done about it.
+    /// The class of the stop, by what can be done about it.
     pub class: StopClass,
     /// The container's exit code, where there is one.
     pub exit_code: Option<i32>,
-    /// The claim of the attempt and S3's time of it.
+    /// The claim of the attempt with S3's time of it.
     pub claim: Option<(Claim, Timestamp)>,
-    /// result.json of the attempt.
+    /// The result.json of the attempt, if the task wrote one.
     pub result: Option<RunResult>,
 }
 
-/// What the restorer of a board found in the state bucket.
+/// What `landfall recover` found in the state bucket.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RecoveryInput {
-    /// Every run whose plan may still matter.
+    /// Every run whose plan may still be executed.
     pub runs: Vec<RecoveredRun>,
-    /// Datasets of which the ledger tells since the restored board, whether or not a board named the page.
+    /// Datasets that the ledger mentions since the restored board, on its chain or not.
     pub datasets: BTreeSet<DatasetName>,
-    /// The highest number of a board that the ledger tells of.
+    /// The highest `seq` of a board in the ledger.
     pub newest: u64,
-    /// Operator commands that were followed since, oldest first.
-    pub words: Vec<OperatorCommand>,
-    /// The newest object of the ledger's chain, as far as it can be followed beyond the restored board.
+    /// Operator commands that were executed since, oldest first.
+    pub commands: Vec<OperatorCommand>,
+    /// The key of the newest object on the ledger's chain, as far as the chain continues beyond the restored board.
     pub ledger: Option<String>,
-    /// What objects beyond that tell of events that the chain does not tell of: one of them may be what a lost board said.
+    /// Ledger lines beyond that about events that the chain does not have. A lost board may have named their object.
     pub unrecorded: Vec<LedgerLine>,
 }
 
-/// A run whose plan lies in the state bucket, as the restorer found it.
+/// A run whose plan was found in the state bucket.
 ///
-/// Before it tells the planner, the restorer looks at every plan that may still matter (all of the last days, and of every run on the restored
-/// board), and puts `revoked` (`If-None-Match: *`) to the claim of each of the run's attempts up to [`super::MOST_ATTEMPTS`]. Where a task's claim
-/// was there first, it stands here; where every attempt is revoked, no task can ever run the plan (L7).
+/// Before it asks the planner, `landfall recover` looks at every plan that may still be executed: all of the last
+/// days, and of every run on the restored board. It tries to revoke each attempt of the run up to
+/// [`super::MAX_ATTEMPTS`]. Where a task's claim was there first, that claim is here. Where every attempt is revoked,
+/// no task can run the plan (L7).
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecoveredRun {
-    /// Its plan.
+    /// The plan of the run.
     pub plan: Plan,
-    /// The newest of its attempts that a task has claimed, unless that task is known to have stopped.
+    /// The newest attempt that a task has claimed. `None` if that task is known to have stopped.
     pub claimed: Option<RecoveredClaim>,
 }
 
-/// A claim that was there first.
+/// A task's claim that was written before the attempt could be revoked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecoveredClaim {
-    /// Which attempt.
+    /// The number of the attempt.
     pub attempt: u32,
     /// The task.
     pub task_arn: String,
-    /// S3's time of the claim.
+    /// When the claim was written, by S3's clock.
     pub claimed_at: Timestamp,
 }
 
-/// What else a decision is made of.
+/// What a decision depends on besides the board and the input.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
-    /// The time.
+    /// The time of the decision.
     pub now: Timestamp,
-    /// The writer's mark.
+    /// The random mark of the writer.
     pub nonce: &'a Nonce,
-    /// The release that the board names.
+    /// The release that the board names, if any.
     pub release: Option<&'a Release>,
-    /// Where and how tasks run; a function that does not know it starts none.
+    /// Where and how tasks run. A function that does not know it plans no run.
     pub task: Option<&'a TaskSettings>,
-    /// The rules to decide by: [`ProtocolRules`](super::ProtocolRules) but in the simulation.
+    /// The rules to decide by. Only the simulation passes others than [`ProtocolRules`](super::ProtocolRules).
     pub rules: &'a dyn Rules,
 }

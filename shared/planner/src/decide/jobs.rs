@@ -1,20 +1,25 @@
-//! Jobs: a schedule that came due.
+//! Jobs: the trigger of a schedule.
 
 use super::decision::DecisionBuilder;
 use crate::{BacklogEntry, JobName, LedgerOutcome, LedgerSubject, Trigger};
 
 impl DecisionBuilder<'_> {
-    /// Opens a job's backlog entry. The schedule and its scheduled time are the mark of a repetition; Scheduler's execution id is new with each
-    /// attempt to deliver and is none.
+    /// Opens a job's backlog entry. The job and its scheduled time identify duplicates. Scheduler's execution id
+    /// cannot: it is new with each delivery attempt.
     pub(super) fn schedule(&mut self, job: &JobName, scheduled_time: &str) {
         let about = LedgerSubject::Schedule { job: job.clone(), scheduled_time: scheduled_time.to_owned() };
         let event = format!("job/{job}/{scheduled_time}");
         let Some(resolved) = self.release.and_then(|release| release.compiled.jobs.get(job)) else {
-            let detail = "the release in place has no such job";
+            let detail = "the release in place has no job of this name";
             return self.line(event, about, LedgerOutcome::Refused, detail);
         };
         if self.board.jobs.get(job).is_some_and(|last| last.as_str() >= scheduled_time) {
-            return self.line(event, about, LedgerOutcome::Covered, "delivered before, or older than what was");
+            return self.line(
+                event,
+                about,
+                LedgerOutcome::Covered,
+                "delivered before, or older than the last scheduled time",
+            );
         }
         self.board.jobs.insert(job.clone(), scheduled_time.to_owned());
         let nodes = resolved.freshness.union(&resolved.test).union(&resolved.build);

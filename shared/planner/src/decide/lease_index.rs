@@ -1,50 +1,50 @@
-//! Quick answers to what [`Leases`] and [`split`](super::runnable_nodes::split) answer exactly: of thousands of backlog entries in a large project most cannot run, and each is
-//! looked at in every decision.
+//! A quick form of [`Leases`] and [`split`](super::runnable_nodes::split). In a large project most of thousands of
+//! backlog entries cannot run, and every decision looks at each of them.
 
 use std::collections::BTreeSet;
 
 use super::leases::{Leases, loaded_by_run, of_node};
 use crate::{Board, DatasetName, OrdinalSet, Release, Trigger, release::NodeKind};
 
-/// All that is held, by live runs or for those who waited too long, and the nodes that therefore cannot run.
+/// Relations that are held or reserved, and the nodes that therefore cannot run.
 pub(super) struct LeaseIndex<'a> {
     release: &'a Release,
-    /// Nothing at all can run.
+    /// Whether no node at all can run.
     everything: bool,
-    written: Marks,
-    read: Marks,
-    /// Nodes that write what is held, or read what is written.
-    kept: Marks,
-    /// Nodes whose leases are in it.
-    reserved: Marks,
+    written: OrdinalFlags,
+    read: OrdinalFlags,
+    /// Nodes that write a held relation, or read a written one.
+    blocked: OrdinalFlags,
+    /// Nodes whose leases were added already.
+    reserved: OrdinalFlags,
 }
 
 impl<'a> LeaseIndex<'a> {
-    /// Nothing yet.
+    /// An index without leases.
     pub(super) fn new(release: &'a Release) -> Self {
         Self {
             release,
             everything: false,
-            written: Marks::default(),
-            read: Marks::default(),
-            kept: Marks::default(),
-            reserved: Marks::default(),
+            written: OrdinalFlags::default(),
+            read: OrdinalFlags::default(),
+            blocked: OrdinalFlags::default(),
+            reserved: OrdinalFlags::default(),
         }
     }
 
-    /// Adds what somebody holds; `unknown`: and more, that the release cannot name.
+    /// Adds leases that are held. `unknown` means that the holder has others that the release cannot name.
     pub(super) fn hold(&mut self, held: &Leases, unknown: bool) {
         self.everything |= unknown || held.exclusive || self.release.compiled.exclusive;
         held.writes.iter().for_each(|relation| self.write(relation));
         held.reads.iter().for_each(|relation| self.read(relation));
         for (node, leases) in self.release.nodes_with_extra_leases() {
             if leases.iter().any(|lease| held.writes.contains(*lease) || held.reads.contains(*lease)) {
-                self.kept.put(node);
+                self.blocked.insert(node);
             }
         }
     }
 
-    /// Adds what running these nodes would take.
+    /// Adds the leases that running these nodes would take.
     pub(super) fn reserve(&mut self, nodes: &OrdinalSet, trigger: &Trigger) {
         self.everything |= self.release.compiled.exclusive;
         let extra = |node: u32| self.release.extra_leases(node).iter().copied();
@@ -54,7 +54,7 @@ impl<'a> LeaseIndex<'a> {
             self.hold(&held, false);
         }
         for ordinal in nodes.iter() {
-            if self.reserved.put(ordinal) {
+            if self.reserved.insert(ordinal) {
                 let (written, read) = of_node(self.release, ordinal);
                 for relation in read {
                     self.read(relation);
@@ -69,72 +69,72 @@ impl<'a> LeaseIndex<'a> {
         }
     }
 
-    /// Whether running these nodes for that trigger meets any of it.
-    pub(super) fn keeps(&self, nodes: &OrdinalSet, trigger: &Trigger) -> bool {
+    /// Whether running these nodes for that trigger conflicts with any lease of the index.
+    pub(super) fn conflicts(&self, nodes: &OrdinalSet, trigger: &Trigger) -> bool {
         let loaded = || loaded_by_run(self.release, trigger);
         self.everything
-            || nodes.iter().any(|ordinal| self.kept.has(ordinal))
-            || loaded().is_some_and(|relation| self.written.has(relation) || self.read.has(relation))
+            || nodes.iter().any(|ordinal| self.blocked.contains(ordinal))
+            || loaded().is_some_and(|relation| self.written.contains(relation) || self.read.contains(relation))
     }
 
     fn write(&mut self, relation: u32) {
-        if !self.written.put(relation) {
+        if !self.written.insert(relation) {
             return;
         }
         let graph = self.release.graph();
         for node in graph.nodes_of_relation(relation) {
-            self.kept.put(*node);
+            self.blocked.insert(*node);
             for child in graph.children(*node) {
-                self.kept.put(*child);
+                self.blocked.insert(*child);
             }
         }
     }
 
     fn read(&mut self, relation: u32) {
-        if !self.read.put(relation) {
+        if !self.read.insert(relation) {
             return;
         }
         let graph = self.release.graph();
         for node in graph.nodes_of_relation(relation) {
             if graph.get(*node).is_some_and(|vertex| vertex.kind != NodeKind::Source) {
-                self.kept.put(*node);
+                self.blocked.insert(*node);
             }
         }
     }
 }
 
-/// Nodes of which one has to look closely whether they can run now: something that they are built from was never built or loaded.
-pub(super) struct Unready(OrdinalSet);
+/// Nodes with a parent that was never built or loaded. Whether these can run needs the exact check.
+pub(super) struct UnbuiltInputs(OrdinalSet);
 
-impl Unready {
-    /// As the board stands.
+impl UnbuiltInputs {
+    /// The nodes of a board.
     pub(super) fn of(board: &Board, release: &Release) -> Self {
         let graph = release.graph();
-        let mut missing: Vec<u32> = graph.buildable().minus(&board.built).iter().collect();
-        let mut unready: Vec<u32> = Vec::new();
+        let mut missing: Vec<u32> = graph.buildable().difference(&board.built).iter().collect();
+        let mut unbuilt_inputs: Vec<u32> = Vec::new();
         let loaded = |name: &DatasetName| board.datasets.get(name).is_some_and(|state| state.loaded);
         for (source, _) in release.dataset_sources().filter(|(_, name)| !loaded(name)) {
             missing.push(source);
-            unready.push(source);
+            unbuilt_inputs.push(source);
         }
-        unready.extend(missing.iter().flat_map(|node| graph.children(*node)));
-        unready.sort_unstable();
-        Self(unready.into_iter().collect())
+        unbuilt_inputs.extend(missing.iter().flat_map(|node| graph.children(*node)));
+        unbuilt_inputs.sort_unstable();
+        Self(unbuilt_inputs.into_iter().collect())
     }
 
-    /// Whether all of these can run, as they are.
-    pub(super) fn lets_all(&self, release: &Release, nodes: &OrdinalSet) -> bool {
-        !nodes.meets(&self.0) && nodes.is_subset(release.graph().present())
+    /// Whether all of these nodes can run without the exact check.
+    pub(super) fn allows_all(&self, release: &Release, nodes: &OrdinalSet) -> bool {
+        !nodes.intersects(&self.0) && nodes.is_subset(release.graph().present())
     }
 }
 
-/// A set to which much is added, one by one.
+/// A set of ordinals that is fast to extend one by one.
 #[derive(Default)]
-struct Marks(Vec<bool>);
+struct OrdinalFlags(Vec<bool>);
 
-impl Marks {
-    /// True if it was not there.
-    fn put(&mut self, ordinal: u32) -> bool {
+impl OrdinalFlags {
+    /// Adds the ordinal. Returns true if it is new.
+    fn insert(&mut self, ordinal: u32) -> bool {
         let at = ordinal as usize;
         if at >= self.0.len() {
             self.0.resize((at + 1).next_power_of_two(), false);
@@ -142,7 +142,7 @@ impl Marks {
         self.0.get_mut(at).is_some_and(|mark| !std::mem::replace(mark, true))
     }
 
-    fn has(&self, ordinal: u32) -> bool {
+    fn contains(&self, ordinal: u32) -> bool {
         self.0.get(ordinal as usize).copied().unwrap_or(false)
     }
 }

@@ -1,24 +1,25 @@
-//! Leases: what a run may write, and what it must be able to read undisturbed (L3).
+//! Leases: which relations a run may write, and which no other run may write while it reads them (L3).
 
 use crate::{Draining, OrdinalSet, Release, Run, Trigger, release::NodeKind};
 
-/// What a run holds while it lives.
+/// The leases of a run while it is live.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Leases {
-    /// Relations that only it may write.
+    /// Relations that only this run may write.
     pub(crate) writes: OrdinalSet,
-    /// Relations that nobody may write.
+    /// Relations that this run reads, and that no other run may write.
     pub(crate) reads: OrdinalSet,
-    /// The whole warehouse.
+    /// Whether it holds the whole warehouse.
     pub(crate) exclusive: bool,
 }
 
 impl Leases {
-    /// What running these nodes takes. The keys are relations and not node ids, so that a renamed model keeps its table. A dataset that its
-    /// run loads itself is written, too.
+    /// The leases that running these nodes takes. They are of relations, not of node ids, because a renamed model
+    /// keeps its table. A dataset that the run loads itself is written, too.
     ///
-    /// The keys are lower-cased whatever the adapter quotes. Warehouses differ, and some (DuckDB, SQL Server) ignore case even within
-    /// quotes: two relations that differ in case alone wait for each other where they need not, and never are one that two runs write.
+    /// Relation names are lower-cased whatever the adapter quotes. Some warehouses (DuckDB, SQL Server) ignore case
+    /// even within quotes. Two relations that differ in case alone then wait for each other without need, which is
+    /// safe.
     pub(crate) fn of<'a>(
         release: &Release,
         nodes: &OrdinalSet,
@@ -29,7 +30,7 @@ impl Leases {
             let (written, read) = of_node(release, ordinal);
             writes.extend(written);
             reads.extend(read);
-            // What its owner says it writes besides.
+            // Leases that the node's meta adds (`meta.landfall.lease`), because the node writes more than its relation.
             writes.extend(release.extra_leases(ordinal));
         }
         writes.extend(triggers.into_iter().filter_map(|trigger| loaded_by_run(release, trigger)));
@@ -37,30 +38,30 @@ impl Leases {
         reads.sort_unstable();
         let writes: OrdinalSet = writes.into_iter().collect();
         let reads: OrdinalSet = reads.into_iter().collect();
-        Self { reads: reads.minus(&writes), writes, exclusive: release.compiled.exclusive }
+        Self { reads: reads.difference(&writes), writes, exclusive: release.compiled.exclusive }
     }
 
-    /// What a live run holds.
+    /// The leases of a live run.
     pub(crate) fn held_by(run: &Run) -> Self {
         Self { writes: run.writes.clone(), reads: run.reads.clone(), exclusive: run.exclusive }
     }
 
-    /// What a run held whose statements may live on.
+    /// The leases that stay held after a run that may have left statements in the warehouse.
     pub(crate) fn draining(draining: &Draining) -> Self {
         Self { writes: draining.writes.clone(), reads: draining.reads.clone(), exclusive: draining.exclusive }
     }
 
-    /// Whether the two cannot live at once.
+    /// Whether the two must not be held at the same time.
     pub(crate) fn conflict(&self, other: &Self) -> bool {
         self.exclusive
             || other.exclusive
-            || self.writes.meets(&other.writes)
-            || self.writes.meets(&other.reads)
-            || self.reads.meets(&other.writes)
+            || self.writes.intersects(&other.writes)
+            || self.writes.intersects(&other.reads)
+            || self.reads.intersects(&other.writes)
     }
 }
 
-/// The relation that running a node writes, and those that it reads.
+/// The relation that running a node writes, and the relations that it reads.
 pub(super) fn of_node(release: &Release, ordinal: u32) -> (Option<u32>, impl Iterator<Item = u32>) {
     let vertex = release.vertex(ordinal);
     let own = vertex.and_then(|vertex| vertex.relation);
@@ -70,7 +71,7 @@ pub(super) fn of_node(release: &Release, ordinal: u32) -> (Option<u32>, impl Ite
     (own.filter(|_| !source), read.chain(own.filter(|_| source)))
 }
 
-/// The relation of the dataset that a run for this trigger loads itself.
+/// The relation of the dataset, if a run for this trigger loads it itself.
 pub(super) fn loaded_by_run(release: &Release, trigger: &Trigger) -> Option<u32> {
     let Trigger::Load(name) = trigger else { return None };
     let dataset = release.dataset(name).filter(|dataset| !dataset.before.is_empty())?;

@@ -1,4 +1,4 @@
-//! Events of loads: each gets exactly one outcome (L1), and a repeated one opens nothing (L5).
+//! Events of loads: each gets exactly one outcome (L1), and a duplicate opens no load (L5).
 
 use jiff::Timestamp;
 
@@ -8,22 +8,22 @@ use crate::{
     LedgerSubject, ObjectEvent, OnDelete, ReadinessPolicy, Trigger,
 };
 
-/// What a mapped event is to its dataset.
+/// An event that belongs to a dataset.
 struct Mapped<'a> {
     event_id: &'a str,
-    /// By which a repetition is known.
-    mark: EventHash,
-    /// When the data was there.
+    /// The hash that identifies duplicates.
+    hash: EventHash,
+    /// When the data was written.
     time: Timestamp,
-    /// For people.
+    /// The text that plans and `landfall status` show for it.
     label: String,
-    /// How long it lets its backlog entry wait.
+    /// What it says about the completeness of the load.
     signal: LoadSignal<'a>,
-    /// What is counted.
+    /// The object's key, which the policy `count` counts.
     key: &'a str,
 }
 
-/// How an event ended.
+/// The outcome of an event of a dataset.
 enum LoadOutcome {
     Opened(u64, String),
     Joined(u64, String),
@@ -42,12 +42,12 @@ impl DecisionBuilder<'_> {
                     self.line(event_id, LedgerSubject::Other { text: text.clone() }, LedgerOutcome::Malformed, reason);
                 }
                 InboundEvent::Other { event_id, what } => {
-                    let detail = "of a kind that is no load";
+                    let detail = "an event of this kind is no load";
                     self.line(event_id, LedgerSubject::Other { text: what.clone() }, LedgerOutcome::Ignored, detail);
                 }
             }
         }
-        self.forget();
+        self.drop_old_hashes();
         self.bound_groups();
     }
 
@@ -76,25 +76,25 @@ impl DecisionBuilder<'_> {
             }
             KeyPlacement::Unmapped(nearest) => {
                 let detail = match nearest {
-                    Some(nearest) => format!("under no dataset's location; the nearest is {nearest}"),
+                    Some(nearest) => format!("the key is under no dataset's location; the nearest is {nearest}"),
                     None => "no dataset of the release has a location".to_owned(),
                 };
                 return self.line(&event.event_id, about(None, None), LedgerOutcome::Unmapped, detail);
             }
         };
         if dataset.ready == ReadinessPolicy::Event {
-            let detail = format!("{name} is loaded on a loader's word (ready: event), not by its objects");
+            let detail = format!("{name} is loaded by a loader's event (ready: event), not by its objects");
             return self.line(&event.event_id, about(Some(name), None), LedgerOutcome::Ignored, detail);
         }
         if deleted && dataset.on_delete == OnDelete::Ignore {
-            let detail = format!("a deletion, which is no load of {name} (on_delete: load makes it one)");
+            let detail = format!("a deletion is no load of {name}, unless it has on_delete: load");
             return self.line(&event.event_id, about(Some(name), None), LedgerOutcome::Ignored, detail);
         }
         let version = event.version_id.as_deref().or(event.etag.as_deref()).unwrap_or_default();
         let sequencer = event.sequencer.as_deref().unwrap_or_default();
         let mapped = Mapped {
             event_id: &event.event_id,
-            mark: EventHash::of(&[
+            hash: EventHash::of(&[
                 if deleted { "deleted" } else { "object" },
                 &event.bucket,
                 &event.key,
@@ -106,7 +106,7 @@ impl DecisionBuilder<'_> {
             signal: if deleted { LoadSignal::Deleted } else { LoadSignal::Created(location.relative_key(&event.key)) },
             key: &event.key,
         };
-        let (outcome, detail, generation) = self.reopen(name, dataset, &mapped);
+        let (outcome, detail, generation) = self.map(name, dataset, &mapped);
         self.line(mapped.event_id, about(Some(name), generation), outcome, detail);
     }
 
@@ -126,19 +126,19 @@ impl DecisionBuilder<'_> {
             };
             return self.line(&event.event_id, about(None), LedgerOutcome::Unmapped, detail);
         };
-        let mark = event.batch_id.as_deref().unwrap_or(&event.event_id);
+        let batch = event.batch_id.as_deref().unwrap_or(&event.event_id);
         let mapped = Mapped {
             event_id: &event.event_id,
-            mark: EventHash::of(&["loaded", &event.dataset, mark]),
+            hash: EventHash::of(&["loaded", &event.dataset, batch]),
             time: event.loaded_at.unwrap_or(event.time),
             label: match &event.batch_id {
-                Some(batch) => format!("a loader's word, batch {batch}"),
-                None => "a loader's word".to_owned(),
+                Some(batch) => format!("a loader's event, batch {batch}"),
+                None => "a loader's event".to_owned(),
             },
             signal: LoadSignal::Reported,
             key: "",
         };
-        let (outcome, detail, generation) = self.reopen(name, dataset, &mapped);
+        let (outcome, detail, generation) = self.map(name, dataset, &mapped);
         self.line(mapped.event_id, about(generation), outcome, detail);
     }
 
@@ -146,35 +146,36 @@ impl DecisionBuilder<'_> {
         let datasets = self.release.map(|release| &release.compiled.datasets);
         let names: Vec<&str> = datasets.into_iter().flatten().map(|(name, _)| name.as_str()).take(20).collect();
         match names.as_slice() {
-            [] => format!("no release is in place that has a dataset {name}"),
-            names => format!("the release has no such dataset; it has {}", names.join(", ")),
+            [] => format!("no release is in place, or it has no dataset; {name} is unknown"),
+            names => format!("the release has no dataset {name}; it has {}", names.join(", ")),
         }
     }
 
-    fn reopen(
+    fn map(
         &mut self,
         name: &DatasetName,
         dataset: &Dataset,
         event: &Mapped<'_>,
     ) -> (LedgerOutcome, String, Option<u64>) {
-        let (word, generation, note) = match self.open_or_join(name, dataset, event) {
+        let (verb, generation, note) = match self.open_or_join(name, dataset, event) {
             LoadOutcome::Covered(why) => return (LedgerOutcome::Covered, why.to_owned(), None),
             LoadOutcome::Opened(generation, note) => ("opened", generation, note),
             LoadOutcome::Joined(generation, note) => ("joined", generation, note),
         };
-        (LedgerOutcome::Mapped, format!("{word} load {generation} of {name}{note}"), Some(generation))
+        (LedgerOutcome::Mapped, format!("{verb} load {generation} of {name}{note}"), Some(generation))
     }
 
-    /// An event is covered iff the board knows it, or a run that planned the whole dataset began to read later than it, less the margin.
+    /// Opens a load or joins the one that is pending, unless the event is covered. It is covered if the board knows
+    /// it, or if a run that planned the whole generation began to read after it, by more than the margin.
     fn open_or_join(&mut self, name: &DatasetName, dataset: &Dataset, event: &Mapped<'_>) -> LoadOutcome {
         let state = self.board.datasets.entry(name.clone()).or_default();
-        if self.context.rules.is_duplicate(state, &event.mark) {
+        if self.context.rules.is_duplicate(state, &event.hash) {
             return LoadOutcome::Covered("delivered before");
         }
         if state.covered_to.is_some_and(|covered| event.time < covered) {
-            return LoadOutcome::Covered("a run that began to read after it has read it");
+            return LoadOutcome::Covered("a run that began to read later has read its data");
         }
-        state.recent.insert(event.mark, event.time);
+        state.recent.insert(event.hash, event.time);
         let (readiness, note) = self.readiness(name, dataset, event.signal, event.key);
         let trigger = Trigger::Load(name.clone());
         if let Some(entry) = self.board.backlog.get_mut(&trigger)
@@ -199,25 +200,26 @@ impl DecisionBuilder<'_> {
         LoadOutcome::Opened(generation, note)
     }
 
-    /// Hashes that `covered_to` reaches are not needed; of the rest the newest are kept.
-    fn forget(&mut self) {
+    /// Drops hashes of events that `covered_to` covers. Of the others it keeps the newest [`RECENT_KEPT`].
+    fn drop_old_hashes(&mut self) {
         let datasets = &mut self.board.datasets;
-        datasets.values_mut().for_each(forget_covered);
+        datasets.values_mut().for_each(drop_covered_hashes);
         let mut rest: Vec<(Timestamp, &DatasetName, &EventHash)> = datasets
             .iter()
-            .flat_map(|(name, state)| state.recent.iter().map(move |(mark, time)| (time, name, mark)))
+            .flat_map(|(name, state)| state.recent.iter().map(move |(hash, time)| (time, name, hash)))
             .collect();
         let Some(last) = rest.len().checked_sub(RECENT_KEPT).and_then(|over| over.checked_sub(1)) else { return };
-        let (_, (time, name, mark), _) = rest.select_nth_unstable(last);
-        let newest_forgotten = (*time, name.clone(), **mark);
+        let (_, (time, name, hash), _) = rest.select_nth_unstable(last);
+        let newest_dropped = (*time, name.clone(), **hash);
         for (name, state) in datasets {
-            let (time, other, mark) = &newest_forgotten;
-            state.recent.retain(|own, at| (at, name, own) > (*time, other, mark));
+            let (time, other, hash) = &newest_dropped;
+            state.recent.retain(|own, at| (at, name, own) > (*time, other, hash));
         }
     }
 }
 
-/// A label of some 50 bytes: its start and its end, which tells more. The ledger has the whole key; a board of thousands of backlog entries cannot.
+/// Shortens a label to about 50 bytes, most of them from its end. The ledger has the whole key. A board of thousands of
+/// backlog entries has no room for it.
 fn shortened(label: &str) -> String {
     const START: usize = 16;
     const END: usize = 36;
@@ -228,8 +230,8 @@ fn shortened(label: &str) -> String {
     format!("{}…{}", label.get(..start).unwrap_or_default(), label.get(end..).unwrap_or_default())
 }
 
-/// Drops the hashes that `covered_to` makes needless.
-pub(super) fn forget_covered(state: &mut DatasetState) {
+/// Drops the hashes of events that `covered_to` covers.
+pub(super) fn drop_covered_hashes(state: &mut DatasetState) {
     if let Some(covered) = state.covered_to {
         state.recent.retain(|_, time| time >= covered);
     }

@@ -28,7 +28,7 @@ pub(super) fn nodes_missing_parents(
     waiting
 }
 
-/// Why a parent is not there, if it is not.
+/// Why a parent does not exist yet. `None` if it does.
 fn missing(
     release: &Release,
     board: &Board,
@@ -51,7 +51,7 @@ fn missing(
     })
 }
 
-/// The dataset that a source is, if it was never loaded.
+/// The dataset of a source, if it was never loaded.
 fn unloaded<'a>(
     release: &'a Release,
     board: &Board,

@@ -1,4 +1,4 @@
-//! Freezing a plan, and putting its run on the board.
+//! Planning: freezes a plan and adds its run to the board.
 
 use landfall_select::Command;
 
@@ -89,7 +89,7 @@ impl DecisionBuilder<'_> {
         self.plans.push(plan);
     }
 
-    /// Marks a backlog entry as planned.
+    /// Marks a backlog entry as planned. Returns the trigger as the run keeps it.
     fn mark_planned(&mut self, trigger: &Trigger, planned: &OrdinalSet) -> Option<RunTrigger> {
         let entry = self.board.backlog.get_mut(trigger)?;
         let settles_at = match entry.stage {
@@ -99,7 +99,7 @@ impl DecisionBuilder<'_> {
         let first = !entry.is_planned();
         entry.stage = EntryStage::Planned;
         entry.warning = None;
-        entry.refresh = entry.refresh.minus(planned);
+        entry.refresh = entry.refresh.difference(planned);
         let generation = entry.generation;
         if let Trigger::Load(name) = trigger {
             let state = self.board.datasets.entry(name.clone()).or_default();
@@ -127,14 +127,14 @@ impl DecisionBuilder<'_> {
                 trigger: trigger.clone(),
                 generation: entry.generation,
                 reason: reason(trigger, entry),
-                select: words_of(release, trigger).map(|(select, _)| select.join(" ")).unwrap_or_default(),
+                select: selectors_of(release, trigger).map(|(select, _)| select.join(" ")).unwrap_or_default(),
             })
             .collect()
     }
 
     fn steps(&self, release: &Release, group: &Candidate, run: &OrdinalSet) -> Result<Vec<Step>, ExactSelectionError> {
         let mut steps = Vec::new();
-        let mut words: Option<(Vec<String>, Vec<String>)> = Some((Vec::new(), Vec::new()));
+        let mut selectors: Option<(Vec<String>, Vec<String>)> = Some((Vec::new(), Vec::new()));
         let mut tests_only = false;
         for trigger in &group.triggers {
             match trigger {
@@ -146,16 +146,16 @@ impl DecisionBuilder<'_> {
                             args: operation.args.clone(),
                         }));
                     }
-                    if let Some((select, exclude)) = &mut words {
+                    if let Some((select, exclude)) = &mut selectors {
                         select.extend(dataset.select.iter().cloned());
                         exclude.clone_from(&dataset.exclude);
                     }
                 }
                 Trigger::Job(name) => {
-                    words = None;
+                    selectors = None;
                     tests_only = release.compiled.jobs.get(name).is_some_and(|job| job.build.is_empty());
                 }
-                Trigger::Release | Trigger::Operator => words = None,
+                Trigger::Release | Trigger::Operator => selectors = None,
             }
         }
         let of_kind = |wanted: &dyn Fn(NodeKind) -> bool| -> OrdinalSet {
@@ -179,7 +179,7 @@ impl DecisionBuilder<'_> {
             steps.extend(release.compiled.docs.publish.then_some(Step::Docs));
             return Ok(steps);
         }
-        let shorter = words.as_ref().map(|(select, exclude)| (select.as_slice(), exclude.as_slice()));
+        let shorter = selectors.as_ref().map(|(select, exclude)| (select.as_slice(), exclude.as_slice()));
         if tests_only {
             steps.push(Step::Test(release::exact_selection(release, &executed, Command::Test, None)?));
         } else {
@@ -192,7 +192,7 @@ impl DecisionBuilder<'_> {
         Ok(steps)
     }
 
-    /// Leaves backlog entries to people, because dbt cannot be told what to run.
+    /// Quarantines nodes that no dbt selection can name.
     fn quarantine_group(&mut self, group: &Candidate, nodes: &OrdinalSet, error: &ExactSelectionError) {
         for trigger in &group.triggers {
             if let Some(entry) = self.board.backlog.get_mut(trigger) {
@@ -206,23 +206,23 @@ impl DecisionBuilder<'_> {
 fn reason(trigger: &Trigger, entry: &BacklogEntry) -> String {
     let again = match (&entry.warning, entry.is_planned()) {
         (Some(warning), _) => format!(" (warning: {warning})"),
-        (None, true) if !entry.refresh.is_empty() => ", continued: what failed is built anew from nothing".to_owned(),
-        (None, true) => ", continued: what waited can run now".to_owned(),
+        (None, true) if !entry.refresh.is_empty() => ", continued: full refresh of what failed".to_owned(),
+        (None, true) => ", continued: nodes that waited can run now".to_owned(),
         (None, false) => String::new(),
     };
     match trigger {
         Trigger::Load(_) if entry.events == 0 => format!("{}{again}", entry.last),
         Trigger::Load(_) if entry.events > 1 => {
-            format!("{} events of it came, the last {}{again}", entry.events, entry.last)
+            format!("{} events, the last {}{again}", entry.events, entry.last)
         }
-        Trigger::Load(_) => format!("{} came{again}", entry.last),
+        Trigger::Load(_) => format!("{}{again}", entry.last),
         Trigger::Release | Trigger::Operator => format!("{}{again}", entry.last),
         Trigger::Job(_) => format!("scheduled for {}", entry.last),
     }
 }
 
-/// What people wrote for a trigger: `--select` and `--exclude`.
-fn words_of(release: &Release, trigger: &Trigger) -> Option<(Vec<String>, Vec<String>)> {
+/// The `--select` and `--exclude` of a trigger, as landfall.yml has them.
+fn selectors_of(release: &Release, trigger: &Trigger) -> Option<(Vec<String>, Vec<String>)> {
     match trigger {
         Trigger::Load(name) => release.dataset(name).map(|d| (d.select.clone(), d.exclude.clone())),
         Trigger::Release => Some((release.compiled.release_config.select.0.clone(), Vec::new())),

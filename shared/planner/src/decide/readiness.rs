@@ -1,4 +1,4 @@
-//! Readiness: what an event means for how long its backlog entry goes on waiting for more.
+//! Readiness: when a load is complete, by the dataset's policy and the events of the load.
 
 use std::collections::BTreeSet;
 
@@ -10,9 +10,10 @@ use super::{
 };
 use crate::{Dataset, DatasetName, EntryStage, EventHash, OpenGroup, ReadinessPolicy};
 
-/// What comes late to a group that is complete, and what is deleted, is not counted: the backlog entry waits so long for more of it.
+/// An object that is late for a complete group, and a deletion, are not counted. Their load is complete after this
+/// quiet time.
 const LATE: SignedDuration = SignedDuration::from_secs(60);
-/// A group's name is a part of a key: longer ones go by their hash.
+/// A group's name is a part of a key. The board has the hash of a name that is longer than this.
 const LONGEST_NAME: usize = 120;
 
 /// What an event says about the completeness of its load.
@@ -108,7 +109,7 @@ impl DecisionBuilder<'_> {
         }
     }
 
-    /// Counts the key for its group, once; gives how many are there.
+    /// Counts the key for its group, once. Returns how many keys the group has.
     fn count(&mut self, name: &DatasetName, group: &str, key: &str) -> usize {
         let now = self.now;
         let state = self.board.datasets.entry(name.clone()).or_default();
@@ -138,18 +139,21 @@ impl DecisionBuilder<'_> {
         }
     }
 
-    /// There is no room to count a group any longer: what came of it is run for.
+    /// Closes an incomplete group, because there is no room to count it. Its load runs with what arrived.
     fn close_incomplete(&mut self, name: &DatasetName, group: &str) {
         self.close(name, group);
         if let Some(entry) = self.board.backlog.get_mut(&crate::Trigger::Load(name.clone()))
             && entry.is_gathering()
         {
             Readiness::Complete.join(&mut entry.stage);
-            entry.warning = Some(format!("too many groups are open at once: {} is run for incomplete", named(group)));
+            entry.warning = Some(format!(
+                "too many groups are open at once; the run starts although {} is incomplete",
+                named(group)
+            ));
         }
     }
 
-    /// Keeps what is counted within its bound.
+    /// Keeps the number of counted keys within [`COUNTED_KEPT`].
     pub(super) fn bound_groups(&mut self) {
         loop {
             let open = || {
@@ -164,7 +168,7 @@ impl DecisionBuilder<'_> {
         }
     }
 
-    /// Lets backlog entries become ready whose time has come; with a warning where only `at_most` ended the wait.
+    /// Ends the gathering of entries whose time is over, with a warning where `at_most` ended it.
     pub(super) fn end_waits(&mut self) {
         let now = self.now;
         let mut closing: Vec<(DatasetName, Vec<String>)> = Vec::new();
@@ -182,10 +186,10 @@ impl DecisionBuilder<'_> {
             let open = self.board.datasets.get(name).map(|state| &state.groups.open);
             entry.warning = match &dataset.ready {
                 ReadinessPolicy::Quiet { at_most, .. } | ReadinessPolicy::Delay { at_most, .. } => {
-                    Some(format!("objects went on coming for {:#} (at_most)", at_most.0))
+                    Some(format!("objects kept arriving for {:#} (at_most)", at_most.0))
                 }
                 ReadinessPolicy::Marker { marker, at_most } => {
-                    Some(format!("no {marker} came within {:#} (at_most)", at_most.0))
+                    Some(format!("no {marker} arrived within {:#} (at_most)", at_most.0))
                 }
                 ReadinessPolicy::Count { count, at_most, .. } => {
                     let seen = open
@@ -193,11 +197,11 @@ impl DecisionBuilder<'_> {
                         .flatten()
                         .map(|(group, open)| format!("{} of {count}{}", open.keys.len(), of(group)));
                     let seen: Vec<String> = seen.take(3).collect();
-                    Some(format!("only {} came within {:#} (at_most)", seen.join(", "), at_most.0))
+                    Some(format!("only {} arrived within {:#} (at_most)", seen.join(", "), at_most.0))
                 }
                 ReadinessPolicy::EveryObject | ReadinessPolicy::Event => None,
             };
-            // Their count is over: what still comes of them is late.
+            // Their count is over. Objects that still arrive are late.
             closing.push((name.clone(), open.into_iter().flatten().map(|(group, _)| group.clone()).collect()));
             // The rows of the last objects may not be in the warehouse yet: `mark_planned` opens a follow-up for them.
             if matches!(dataset.ready, ReadinessPolicy::Delay { .. }) {

@@ -1,4 +1,4 @@
-//! Releases: a new version of the project takes its place, and has pending what differs.
+//! Releases: a new version of the project is put in place, and the nodes that it changes become pending.
 
 use super::decision::DecisionBuilder;
 use crate::{
@@ -12,17 +12,17 @@ impl<'a> DecisionBuilder<'a> {
         self.line(format!("release/{release}"), about, LedgerOutcome::Refused, reason);
     }
 
-    /// Puts a compiled release into place. It must have been compiled against the one in place, because the board's sets are numbered by the
-    /// dictionaries that run through both; if another came between, nothing is decided and the caller compiles again.
+    /// Puts a compiled release in place. It must be compiled against the one in place, because the board's sets use the
+    /// ordinals of a dictionary that both share. If another release was put in place since, nothing is decided, and the
+    /// caller compiles again.
     pub(super) fn offer(&mut self, release: &'a Release, force: bool) {
         let id = release.id().clone();
         if self.board.release.as_ref() == Some(&id) || release.compiled.base != self.board.release {
             return;
         }
         if let Some(current) = self.board.release.as_ref().filter(|current| **current > id && !force) {
-            let reason = format!(
-                "it is older than {current}, which is in place; `landfall release --force` puts it there all the same"
-            );
+            let reason =
+                format!("it is older than {current}, which is in place; `landfall release --force` replaces it");
             return self.refuse(&id, &reason);
         }
         let old = self.release;
@@ -47,7 +47,7 @@ impl<'a> DecisionBuilder<'a> {
         self.line(format!("release/{id}"), LedgerSubject::Release { release: id }, LedgerOutcome::Accepted, detail);
     }
 
-    /// What is in the warehouse already counts as built, and the sources of it as loaded.
+    /// Counts nodes whose relations exist in the warehouse as built, and the datasets that they read as loaded.
     fn adopt(&mut self, release: &Release) {
         if release.compiled.release_config.first != FirstRelease::Adopt {
             return;
@@ -63,7 +63,7 @@ impl<'a> DecisionBuilder<'a> {
         }
     }
 
-    /// The nodes that differ from the release before, plus what that one still pending: a failed release run is never forgotten.
+    /// Opens the entry of the release: the nodes that differ from the release before, and those that it left pending.
     fn open_release_entry(&mut self, release: &Release, force: bool) {
         let before = self.board.backlog.remove(&Trigger::Release);
         let left = before.map(|entry| self.context.rules.taken_over(&entry)).unwrap_or_default();
@@ -76,7 +76,7 @@ impl<'a> DecisionBuilder<'a> {
         let quarantine = too_many.then(|| Quarantine {
             run: None,
             reason: format!(
-                "the release changes {} nodes, more than release.max_nodes ({most}): `landfall retry --approve` runs them",
+                "the release changes {} nodes, more than release.max_nodes ({most}); `landfall retry --approve` runs them",
                 nodes.len()
             ),
             nodes: nodes.clone(),
@@ -87,7 +87,8 @@ impl<'a> DecisionBuilder<'a> {
         self.board.backlog.insert(Trigger::Release, entry);
     }
 
-    /// Every load's backlog entry, on the new release: what failed before may go well now.
+    /// Resolves the entries of loads in the new release. Their quarantine ends, because the new release may fix what
+    /// failed.
     fn resolve_loads(&mut self, old: Option<&Release>, release: &Release) {
         let mut dropped = Vec::new();
         for (trigger, entry) in &mut self.board.backlog {
@@ -98,7 +99,7 @@ impl<'a> DecisionBuilder<'a> {
             };
             let old_nodes = old.and_then(|old| old.dataset(name)).map(|d| d.nodes.clone()).unwrap_or_default();
             entry.nodes = if entry.is_planned() {
-                let new = dataset.nodes.minus(&old_nodes);
+                let new = dataset.nodes.difference(&old_nodes);
                 present(release, &entry.nodes).union(&new).into()
             } else {
                 dataset.nodes.clone().into()
@@ -109,10 +110,8 @@ impl<'a> DecisionBuilder<'a> {
         for trigger in dropped {
             let Some(entry) = self.board.backlog.remove(&trigger) else { continue };
             let about = LedgerSubject::Release { release: release.id().clone() };
-            let detail = format!(
-                "{trigger}: the release has no such dataset any more; {} nodes were pending",
-                entry.nodes.len()
-            );
+            let detail =
+                format!("{trigger}: the release no longer has this dataset; {} nodes were pending", entry.nodes.len());
             self.line(format!("{trigger}/{}", entry.generation), about, LedgerOutcome::Dropped, detail);
         }
     }

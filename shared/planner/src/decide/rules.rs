@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::{
     limits::FAIRNESS_LIMIT,
     limits::MARGIN,
-    limits::MOST_ATTEMPTS,
+    limits::MAX_ATTEMPTS,
     missing_parents::nodes_missing_parents,
     run_kind::{RunKind, run_kind},
 };
@@ -63,7 +63,7 @@ pub trait Rules: fmt::Debug + Send + Sync {
 
     /// The nodes that are still pending once `built` are built (L2).
     fn still_pending(&self, pending: &OrdinalSet, built: &OrdinalSet) -> OrdinalSet {
-        pending.minus(built)
+        pending.difference(built)
     }
 
     /// The nodes that a new release takes over from the entry of the release before it.
@@ -73,7 +73,7 @@ pub trait Rules: fmt::Debug + Send + Sync {
 
     /// Whether another attempt may follow the attempt with this number, from 1.
     fn may_follow(&self, attempt: u32) -> bool {
-        attempt < MOST_ATTEMPTS
+        attempt < MAX_ATTEMPTS
     }
 
     /// Whether every decision is checked against the [invariants](crate::invariants) where debug assertions are on.

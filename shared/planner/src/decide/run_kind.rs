@@ -1,4 +1,4 @@
-//! What a run does: backlog entries merge into one run only if they need the same kind.
+//! The kind of run that a backlog entry needs.
 
 use crate::{Board, DatasetName, JobName, Release, Trigger};
 
@@ -15,8 +15,8 @@ pub enum RunKind {
     Job(JobName),
 }
 
-/// The kind of run that a backlog entry needs. A load that must do something first, and a job, have runs of their own.
-/// dbt's vars are the release's, and so the same for all.
+/// Returns the kind of run that a backlog entry needs. A job has a run of its own, and so has a load whose dataset has
+/// operations to do first. dbt's vars belong to the release, so they are the same for all.
 pub(super) fn run_kind(board: &Board, release: &Release, trigger: &Trigger) -> RunKind {
     if board.backlog.get(trigger).is_some_and(|entry| !entry.refresh.is_empty()) {
         return RunKind::FullRefresh;
@@ -28,7 +28,8 @@ pub(super) fn run_kind(board: &Board, release: &Release, trigger: &Trigger) -> R
     }
 }
 
-/// Whether a run for the trigger has something to do before it builds. Another run of the same generation may have done it.
+/// Whether a run for the trigger must do its dataset's operations (`before`) first. An earlier run of the same
+/// generation may have done them.
 pub(super) fn loads_first(board: &Board, release: &Release, trigger: &Trigger) -> bool {
     let Trigger::Load(name) = trigger else { return false };
     let does = release.dataset(name).is_some_and(|dataset| !dataset.before.is_empty());

@@ -5,19 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::rules::{ProtocolRules, Rules};
 use crate::{Board, DatasetName, OrdinalSet, Release, release::NodeKind};
 
-/// What of a selection can run now.
+/// A selection, split by what can run now.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Split {
-    /// These, seeds that they need included.
+    /// Nodes that can run, with the seeds that they need.
     pub(crate) run: OrdinalSet,
-    /// These wait: why.
+    /// Nodes that wait, each with the reason.
     pub(crate) waiting: BTreeMap<u32, String>,
 }
 
 /// Splits the candidates. `loading` are datasets that the run itself loads before it builds.
 ///
-/// A node waits if a parent outside the run was never built, or if a parent inside it waits. A seed that was never built comes along
-/// instead of being waited for: nothing outside has to happen for it.
+/// A node waits if a parent outside the run was never built, or if a parent in the run waits. A seed that was never
+/// built is added to the run instead, because it needs nothing from outside.
 pub(crate) fn split(
     release: &Release,
     board: &Board,
@@ -58,7 +58,7 @@ pub(crate) fn split(
     Split { run, waiting }
 }
 
-/// What a node would wait for, were it to run now and alone; none if nothing is missing.
+/// Returns what a node would wait for if it ran alone now. `None` if nothing is missing.
 pub fn missing_parent_of(release: &Release, board: &Board, node: u32) -> Option<String> {
     split(release, board, &[node].into_iter().collect(), &BTreeSet::new(), &ProtocolRules).waiting.remove(&node)
 }

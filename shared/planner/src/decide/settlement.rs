@@ -1,17 +1,18 @@
-//! A task stopped: what it did is completed, and what it did not is tried again or left with its reason (L2, L6, L7).
+//! Settlement: a task stopped. The nodes that it built are completed, and the others are tried again or quarantined
+//! (L2, L6, L7).
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    attempts::RetryCause, decision::DecisionBuilder, input::StoppedTask, leases::Leases, load_events::forget_covered,
-    rules::Rules,
+    attempts::RetryCause, decision::DecisionBuilder, input::StoppedTask, leases::Leases,
+    load_events::drop_covered_hashes, rules::Rules,
 };
 use crate::{
     Claim, Draining, EntryStage, FailedNode, LedgerOutcome, LedgerSubject, NodeId, NodeStatus, OrdinalSet, Outcome,
     PendingDocs, Release, RetryRule, Run, RunId, RunResult, StopClass, Trigger, release::NodeKind,
 };
 
-/// How many nodes that failed, or were not planned, a ledger line names; result.json has them all.
+/// How many failed nodes, and how many unplanned nodes, a ledger line names. result.json has all of them.
 const NODES_NAMED: usize = 20;
 
 impl DecisionBuilder<'_> {
@@ -27,7 +28,7 @@ impl DecisionBuilder<'_> {
                     return self.unmatched(stop, "the attempt has another task");
                 }
                 run.attempt.class = Some(stop.class);
-                run.attempt.revoke(no_third_time(run, stop.class));
+                run.attempt.revoke(fails_permanently(run, stop.class));
                 let why = format!(
                     "attempt {} never came to run: {} ({})",
                     stop.attempt,
@@ -61,7 +62,7 @@ impl DecisionBuilder<'_> {
         }
     }
 
-    /// A task that is seen stopped may leave statements behind that the warehouse goes on with: what it held stays held for `runs.drain`.
+    /// Keeps the leases of an ended run for `runs.drain`, because the warehouse may still execute its statements.
     fn drain(&mut self, run: &RunId, held: Leases) {
         let until = self.now + self.drain_time();
         if until > self.now {
@@ -86,7 +87,7 @@ impl DecisionBuilder<'_> {
             failed: Vec::new(),
             unplanned_nodes: Vec::new(),
         };
-        let detail = format!("a task stopped ({}) and settles nothing: {why}", stop.reason);
+        let detail = format!("a task stopped ({}) and settles no run: {why}", stop.reason);
         self.line(
             format!("run/{}/{}/{}", stop.run, stop.attempt, stop.task_arn),
             about,
@@ -95,7 +96,7 @@ impl DecisionBuilder<'_> {
         );
     }
 
-    /// Pays what succeeded, by generation, node by node.
+    /// Completes what succeeded, by generation and node by node.
     fn complete_nodes(&mut self, run_id: &RunId, result: Option<&RunResult>) {
         let Some(release) = self.release else { return };
         let rules = self.context.rules;
@@ -121,7 +122,8 @@ impl DecisionBuilder<'_> {
             };
             let dataset = load.and_then(|name| release.dataset(name));
             let lag = dataset.map(|dataset| dataset.ready.warehouse_delay()).unwrap_or_default();
-            // What a load brought is read by the code of any release. A release, and who asks of a newer one, wants that one's code.
+            // The code of any release reads the data of a load. A release, a job and an operator want the code of
+            // their own release, so a read point covers none of them.
             let covers = read_point.filter(|_| trigger.first && load.is_some()).map(|at| rules.covered_to(at) - lag);
             let before = dataset.map_or(0, |dataset| dataset.before.len());
             let loaded_itself = before > 0 && !failed_some && done_well >= before;
@@ -129,10 +131,11 @@ impl DecisionBuilder<'_> {
                 let state = self.board.datasets.entry(name.clone()).or_default();
                 state.covered_to = state.covered_to.max(covers);
                 state.loaded |= loaded_itself;
-                forget_covered(state);
+                drop_covered_hashes(state);
             }
             let Some(entry) = self.board.backlog.get_mut(&trigger.trigger) else { continue };
-            // Events that came while the run was live, but were written before it began to read: it has read them.
+            // Events that arrived while the run was live, but were written before it began to read: it has read their
+            // data.
             if entry.generation == trigger.generation + 1
                 && !entry.is_planned()
                 && covers.is_some_and(|to| entry.latest < to)
@@ -142,16 +145,16 @@ impl DecisionBuilder<'_> {
             }
             if rules.completes(trigger.generation, entry.generation) {
                 entry.before_done |= loaded_itself;
-                // What was built, for another trigger, before something that it is built from and that this trigger still has pending, is not completed: it
-                // has not seen this trigger's data.
+                // A node that was built, for another trigger, before a parent that this trigger still has pending is
+                // not completed: it has not read this trigger's data.
                 let left = rules.still_pending(&entry.nodes, &done);
-                let early = release.graph().descendants(&left, &entry.nodes);
-                entry.nodes = left.union(&early).into();
+                let built_too_early = release.graph().descendants(&left, &entry.nodes);
+                entry.nodes = left.union(&built_too_early).into();
             }
         }
     }
 
-    /// Test failures do not hold docs back.
+    /// Adds the run's docs to those that are pending. A failed test does not keep docs from being published.
     fn add_pending_docs(&mut self, stop: &StoppedTask, result: Option<&RunResult>) {
         let Some(result) = result.filter(|r| r.artifacts.iter().any(|name| name == "catalog.json")) else { return };
         let Some(run) = self.board.runs.get(&stop.run) else { return };
@@ -168,27 +171,27 @@ impl DecisionBuilder<'_> {
 
     fn conclude(&mut self, stop: &StoppedTask, class: StopClass, result: Option<&RunResult>) {
         let Some(run) = self.board.runs.get(&stop.run) else { return };
-        let remaining = run.nodes.minus(&run.done);
+        let remaining = run.nodes.difference(&run.done);
         let outcome = result.map(|result| result.outcome);
-        // Nothing but the task's own word, given last, is a success: no exit code, and no silence.
+        // Only a result in which the task itself reports success counts. An exit code or a missing result does not.
         if remaining.is_empty() && outcome == Some(Outcome::Succeeded) {
             let unplanned_nodes =
-                unplanned_nodes_text(&run.unplanned_nodes).map(|words| format!("; {words}")).unwrap_or_default();
+                unplanned_nodes_text(&run.unplanned_nodes).map(|text| format!("; {text}")).unwrap_or_default();
             let detail = format!("{} nodes done{unplanned_nodes}", run.done.len());
             return self.end(&stop.run, LedgerOutcome::Succeeded, detail, None);
         }
         let failed = result.map(failed_nodes).unwrap_or_default();
         let why = why(stop, result, &failed);
         if self.board.release.as_ref() != Some(&run.release) {
-            let detail = format!("{why}; a newer release takes over what is left");
+            let detail = format!("{why}; a newer release takes over the remaining nodes");
             return self.end_with(&stop.run, LedgerOutcome::Failed, detail, None, failed);
         }
-        let rung = self
+        let retry_rule = self
             .release
-            .and_then(|release| rung(self.context.rules, release, run, outcome, class, &failed, &remaining));
-        match rung {
+            .and_then(|release| retry_rule(self.context.rules, release, run, outcome, class, &failed, &remaining));
+        match retry_rule {
             Some(_) if self.superseded(run) => {
-                let detail = format!("{why}; newer loads take over what is left");
+                let detail = format!("{why}; newer loads take over the remaining nodes");
                 self.end_with(&stop.run, LedgerOutcome::Failed, detail, None, failed);
             }
             Some(RetryRule::Relaunch) => {
@@ -196,9 +199,9 @@ impl DecisionBuilder<'_> {
             }
             Some(RetryRule::Failed) => self.start_next_attempt(&stop.run, &why, RetryCause::Failed, self.drain_time()),
             Some(RetryRule::FullRefresh(_)) | None => {
-                let anew = self.mark_refresh(&stop.run, result);
-                let follows = self.release.filter(|_| !anew.is_empty()).map(|release| {
-                    let names: Vec<String> = release.ids(&anew).iter().take(3).map(ToString::to_string).collect();
+                let refreshed = self.mark_refresh(&stop.run, result);
+                let follows = self.release.filter(|_| !refreshed.is_empty()).map(|release| {
+                    let names: Vec<String> = release.ids(&refreshed).iter().take(3).map(ToString::to_string).collect();
                     format!("; a full refresh of {} follows", names.join(", "))
                 });
                 let detail = format!("{why}{}", follows.unwrap_or_default());
@@ -207,7 +210,8 @@ impl DecisionBuilder<'_> {
         }
     }
 
-    /// Whether every trigger has a newer generation: its run does it all anyway, so that a retry would only delay it (L4).
+    /// Whether every trigger has a newer generation. The run of that one builds the same nodes, so a retry would only
+    /// delay it (L4).
     fn superseded(&self, run: &Run) -> bool {
         run.triggers
             .iter()
@@ -225,8 +229,8 @@ impl DecisionBuilder<'_> {
     }
 }
 
-/// The rung of the retry ladder that takes the run up again, if any.
-fn rung(
+/// The retry rule that applies to the run, if any.
+fn retry_rule(
     rules: &dyn Rules,
     release: &Release,
     run: &Run,
@@ -235,14 +239,15 @@ fn rung(
     failed: &[FailedNode],
     remaining: &OrdinalSet,
 ) -> Option<RetryRule> {
-    let allowed = |rung: RetryRule| release.compiled.retry.contains(&rung) && rules.may_follow(run.attempt.number);
+    let allowed = |rule: RetryRule| release.compiled.retry.contains(&rule) && rules.may_follow(run.attempt.number);
     match outcome {
         None | Some(Outcome::Interrupted) => {
-            (allowed(RetryRule::Relaunch) && !no_third_time(run, class)).then_some(RetryRule::Relaunch)
+            (allowed(RetryRule::Relaunch) && !fails_permanently(run, class)).then_some(RetryRule::Relaunch)
         }
         Some(Outcome::Failed) => {
-            // A test that failed fails again on the same data; so does nothing else that was skipped for it. Where a model failed as well, the test
-            // comes along: without it dbt would build what the test holds back.
+            // A failed test fails again on the same data, and so nothing that was skipped because of it can run.
+            // Where a model failed as well, the test is part of the retry: without it dbt would build what the test
+            // holds back.
             let is_test = |node: &FailedNode| {
                 release
                     .ordinal(&node.id)
@@ -257,7 +262,8 @@ fn rung(
     }
 }
 
-/// dbt may be killed under a supervisor that lives on and reports it: then ECS sees a program that ended by itself.
+/// The class of the stop. If dbt was killed but its supervisor survived and reported it, ECS sees only a container that
+/// exited by itself.
 fn class_of(stop: &StoppedTask, result: Option<&RunResult>) -> StopClass {
     let killed = |result: &RunResult| {
         result.outcome == Outcome::Failed
@@ -266,8 +272,8 @@ fn class_of(stop: &StoppedTask, result: Option<&RunResult>) -> StopClass {
     if stop.class == StopClass::Exited && result.is_some_and(killed) { StopClass::Killed } else { stop.class }
 }
 
-/// Whether the run's task stopped before in the same way, and that way does not mend itself: two tasks have shown it.
-fn no_third_time(run: &Run, class: StopClass) -> bool {
+/// Whether two tasks of the run have stopped in the same way, and retrying does not help against that way.
+fn fails_permanently(run: &Run, class: StopClass) -> bool {
     !class.is_transient() && run.attempt.class_before == Some(class)
 }
 
@@ -301,10 +307,10 @@ fn why(stop: &StoppedTask, result: Option<&RunResult>, failed: &[FailedNode]) ->
             format!("{} {nodes} failed: {}", failed.len(), names.join(", "))
         }
         (Outcome::Failed, []) => {
-            format!("dbt failed: {}", result.message.as_deref().unwrap_or("it gave no message; see dbt.log"))
+            format!("dbt failed: {}", result.message.as_deref().unwrap_or("it gave no message, see dbt.log"))
         }
-        (Outcome::Interrupted, _) => format!("it was stopped from outside: {}", stop.reason),
-        (Outcome::TimedOut, _) => "it ran out of time (runs.timeout)".to_owned(),
+        (Outcome::Interrupted, _) => format!("its task was stopped from outside: {}", stop.reason),
+        (Outcome::TimedOut, _) => "it exceeded its time limit (runs.timeout)".to_owned(),
         (Outcome::Broken, _) => format!("it could not run: {}", result.message.as_deref().unwrap_or("no message")),
         (Outcome::Succeeded, _) => "some planned nodes were not run".to_owned(),
     }
@@ -315,7 +321,8 @@ fn unplanned_nodes_text(unplanned_nodes: &[NodeId]) -> Option<String> {
     (!ids.is_empty()).then(|| format!("unplanned nodes: dbt executed what was not planned: {}", ids.join(", ")))
 }
 
-/// Used by the sweep: whether a claim that old, of a task nobody finds any more, may be taken for stopped.
-pub fn long_gone(claimed_at: Timestamp, now: Timestamp) -> bool {
+/// Whether a task that ECS does not know counts as stopped: once its claim is an hour old. ECS forgets a stopped task
+/// after about an hour, and may not know a new one yet.
+pub fn missing_task_counts_as_stopped(claimed_at: Timestamp, now: Timestamp) -> bool {
     now.duration_since(claimed_at) >= jiff::SignedDuration::from_hours(1)
 }

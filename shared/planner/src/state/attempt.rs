@@ -33,20 +33,20 @@ pub struct Attempt {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum AttemptState {
-    /// Its task is to be started.
+    /// The task is to be started.
     Starting {
         /// The earliest time to start it.
         not_before: Timestamp,
     },
-    /// Its task is known.
+    /// The task is known.
     Running {
         /// The ARN of the task.
         task_arn: String,
         /// When the task became known.
         running_since: Timestamp,
     },
-    /// It is to be revoked: it could not be started, or its task stopped without a claim, or the outcome of its start is
-    /// unknown.
+    /// The attempt is to be revoked: it could not be started, or its task stopped without a claim, or the outcome of
+    /// its start is unknown.
     Revoking {
         /// The ARN of its task, if one became known.
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,4 +1,4 @@
-//! What a trigger still has pending.
+//! Backlog entries: the nodes that a trigger still has to get built.
 
 use std::ops::Deref;
 
@@ -7,17 +7,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::{OrdinalSet, RunId};
 
-/// The nodes that a backlog entry still has pending. Most backlog entries owe their dataset's whole selection: then the board says so (by saying nothing) instead of listing
-/// thousands of nodes, and [`StoredBoard::with`](crate::StoredBoard::with) puts the release's own set in.
+/// The pending nodes of a backlog entry. In most entries they are their dataset's whole selection. The stored board
+/// omits that set instead of listing thousands of nodes, and [`StoredBoard::with`](crate::StoredBoard::with) takes it
+/// from the release.
 #[derive(Debug, Clone)]
 pub struct PendingNodes {
     nodes: OrdinalSet,
-    /// They are the whole selection of the backlog entry's dataset in the release that the board names.
+    /// Whether they are the whole selection of the entry's dataset in the release that the board names.
     pub(crate) whole: bool,
 }
 
 impl PendingNodes {
-    /// The whole selection of a dataset.
+    /// Pending nodes that are the whole selection of a dataset.
     pub(crate) fn whole_of(nodes: &OrdinalSet) -> Self {
         Self { nodes: nodes.clone(), whole: true }
     }
@@ -36,28 +37,28 @@ impl Deref for PendingNodes {
     }
 }
 
-/// How they are stored is no part of what is pending.
+/// Compares the nodes, not how they are stored.
 impl PartialEq for PendingNodes {
     fn eq(&self, other: &Self) -> bool {
         self.nodes == other.nodes
     }
 }
 
-/// What a trigger still has pending.
+/// The nodes that a trigger still has to get built.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Stored", into = "Stored")]
 pub struct BacklogEntry {
-    /// Which opening of the backlog entry this is: only a run that names it completes it.
+    /// The number of this opening of the entry. Only a run whose plan names it completes its nodes.
     pub generation: u64,
-    /// When the oldest unpaid event came.
+    /// When the oldest event of this generation came.
     pub since: Timestamp,
-    /// Nodes (ordinals of the release's dictionary).
+    /// The pending nodes (ordinals of the release's dictionary).
     pub nodes: PendingNodes,
-    /// Events that opened or joined this generation.
+    /// How many events opened or joined this generation.
     pub events: u64,
-    /// For people: the last of them, shortened.
+    /// The last of these events, as a short text for operators.
     pub last: String,
-    /// The latest time that an event of this generation bears.
+    /// The latest time of an event of this generation.
     pub latest: Timestamp,
     /// How far it is on its way to a run.
     pub stage: EntryStage,
@@ -65,11 +66,11 @@ pub struct BacklogEntry {
     pub warning: Option<String>,
     /// Whether the dataset's own operations (`before`) were done for this generation.
     pub before_done: bool,
-    /// What its next run builds anew from nothing, because it failed.
+    /// Incremental models that its next run rebuilds from nothing, because they failed.
     pub refresh: OrdinalSet,
-    /// Whether this generation has come to that: it does so once.
+    /// Whether this generation has had its full refresh. It has at most one.
     pub refreshed: bool,
-    /// Present when it failed: it waits for new data, a new release or an operator.
+    /// The nodes that failed or wait for approval, until new data, a new release or an operator frees them.
     pub quarantine: Option<Quarantine>,
 }
 
@@ -95,14 +96,15 @@ pub enum EntryStage {
     Planned,
 }
 
-/// A backlog entry as the board has it, of which there are thousands: times after the first are milliseconds since that one, and what is as usual is left out.
+/// A backlog entry in board.json, which has thousands. Times are milliseconds after `since`, and usual values are
+/// left out.
 #[derive(Clone, Serialize, Deserialize)]
 struct Stored {
     #[serde(rename = "gen")]
     generation: u64,
     #[serde(with = "millisecond::required")]
     since: Timestamp,
-    /// Absent: the whole selection of its dataset.
+    /// Absent for the whole selection of its dataset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     nodes: Option<OrdinalSet>,
     events: u64,
@@ -113,7 +115,7 @@ struct Stored {
     ready: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     at_most: Option<i64>,
-    /// Absent: as `ready`.
+    /// Absent if it equals `ready`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     settles: Option<Settles>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -130,13 +132,13 @@ struct Stored {
     quarantine: Option<Quarantine>,
 }
 
-/// When nothing would be waited for any more, where that is not `ready`.
+/// The stored `settles_at`, where it differs from `ready`.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 #[serde(untagged)]
 enum Settles {
-    /// Milliseconds after the first.
+    /// Milliseconds after `since`.
     At(i64),
-    /// Time alone does not bring it: `false`.
+    /// It waits for an event: `false`.
     Never(bool),
 }
 
@@ -179,7 +181,7 @@ impl From<BacklogEntry> for Stored {
 
 impl From<Stored> for BacklogEntry {
     fn from(stored: Stored) -> Self {
-        // A time that no calendar has is not ours: it is as good as the first.
+        // A time that overflows was not written by Landfall. `since` is as good as any.
         let at = |after: i64| stored.since.checked_add(SignedDuration::from_millis(after)).unwrap_or(stored.since);
         let settles_at = match stored.settles {
             None => stored.ready.map(at),
@@ -211,7 +213,7 @@ impl From<Stored> for BacklogEntry {
 }
 
 impl BacklogEntry {
-    /// A backlog entry that one event opened, and that is ready. `last` is that event, for people.
+    /// A ready entry that one event opened. `last` describes that event.
     pub fn new(generation: u64, now: Timestamp, nodes: impl Into<PendingNodes>, last: String) -> Self {
         Self {
             generation,
@@ -248,17 +250,17 @@ impl BacklogEntry {
     }
 }
 
-/// Why a backlog entry is not tried again by itself.
+/// Nodes of a backlog entry that are not tried again automatically.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Quarantine {
-    /// The run that failed, if it came to a run.
+    /// The run that failed. `None` if no run was planned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<RunId>,
-    /// For people.
+    /// The failure, as text for operators.
     pub reason: String,
-    /// The nodes that are not tried again; others of the backlog entry may still run.
+    /// The quarantined nodes. Other nodes of the entry may still run.
     pub nodes: OrdinalSet,
-    /// Nothing failed: an operator is to approve it first.
+    /// Whether nothing failed, but an operator must approve the release first.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub approval: bool,
 }

@@ -1,4 +1,4 @@
-//! board.json: the one document that holds the live state, changed only by compare-and-compare-and-swap.
+//! The board: the single document (board.json) with the live state, changed only by compare-and-swap.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -15,7 +15,7 @@ use crate::{
 pub const BOARD_VERSION: u32 = 2;
 /// The board's key in the state bucket.
 pub const BOARD_KEY: &str = "board.json";
-/// How many writers' marks the board keeps, so that a writer whose reply was lost can see that it won.
+/// How many writers' nonces the board keeps. A writer whose reply was lost finds its own there if its write succeeded.
 pub const NONCES_KEPT: usize = 64;
 
 /// The live state.
@@ -23,79 +23,83 @@ pub const NONCES_KEPT: usize = 64;
 pub struct Board {
     /// [`BOARD_VERSION`].
     pub version: u32,
-    /// One more each time an older board is restored.
+    /// The number of boards in a row, from 1. A recovery raises it.
     pub epoch: u64,
-    /// One more at each compare-and-swap.
+    /// The number of this board. Each compare-and-swap raises it.
     pub seq: u64,
-    /// Never runs backwards: the latest time any writer saw.
+    /// The latest time that any writer saw. It never decreases.
     pub now: Timestamp,
-    /// The last [`NONCES_KEPT`] writers, newest last.
+    /// The nonces of the last [`NONCES_KEPT`] writers, newest last.
     pub nonces: VecDeque<Nonce>,
     /// The key of the newest ledger object.
     pub ledger: Option<String>,
-    /// The key of the newest ledger object up to which the sweep has deleted strays.
+    /// The key of the ledger object up to which the sweep has deleted objects off the chain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ledger_cleaned_to: Option<String>,
     /// The release in place.
     pub release: Option<ReleaseId>,
-    /// Each dataset that was ever loaded or adopted.
+    /// The datasets that were ever loaded or adopted.
     pub datasets: BTreeMap<DatasetName, DatasetState>,
-    /// An operator paused everything: what is pending is kept, and no run is planned.
+    /// Whether an operator paused everything. New data stays pending, and no run is planned.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub paused_all: bool,
-    /// Operator commands that came of late.
+    /// Recent operator commands, kept to detect duplicates.
     #[serde(default, skip_serializing_if = "CommandHistory::is_empty")]
     pub commands: CommandHistory,
-    /// What is pending, by who has pending it.
+    /// The pending nodes by trigger.
     pub backlog: BTreeMap<Trigger, BacklogEntry>,
-    /// Live runs.
+    /// The live runs.
     pub runs: BTreeMap<RunId, Run>,
-    /// What runs held whose task has stopped, for `runs.drain`.
+    /// Relations that stay held after their run, for `runs.drain`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub draining: Vec<Draining>,
-    /// Nodes that were ever built (ordinals of the release's dictionary).
+    /// The nodes that were ever built (ordinals of the release's dictionary).
     pub built: OrdinalSet,
-    /// Each job's newest scheduled time: one that is not newer is a repetition.
+    /// The newest scheduled time of each job. An event with an older one is a duplicate.
     pub jobs: BTreeMap<JobName, String>,
-    /// What the docs site is behind by.
+    /// What the docs site lacks.
     pub docs: DocsState,
-    /// Runs that are over, and not yet told to the event bus.
+    /// Ended runs whose `Run Settled` event was not sent yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub announce: Vec<Announcement>,
-    /// Runs planned of late, for `limits.runs_per_day`.
+    /// Runs planned in the current window of `limits.runs_per_day`.
     pub budget: Budget,
-    /// Present while that limit keeps something from running.
+    /// Present while that limit keeps a run from being planned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit_reached: Option<LimitReached>,
-    /// Present while messages lie in dead-letter queues.
+    /// Present while dead-letter queues hold messages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dead_letters: Option<DeadLetters>,
 }
 
-/// A run that is over: the event `Run Settled`.
+/// An ended run, as the event `Run Settled` reports it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Announcement {
-    /// The run.
+    /// The id of the run.
     pub run: RunId,
-    /// Its last attempt.
+    /// The number of its last attempt.
     pub attempt: u32,
-    /// How it ended.
+    /// The outcome of the run.
     pub outcome: LedgerOutcome,
-    /// For people.
+    /// The outcome as text for operators.
     pub detail: String,
-    /// How its last attempt's task stopped, if one did.
+    /// How the task of its last attempt stopped, if it had one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class: Option<StopClass>,
-    /// What it was for.
+    /// The triggers that it was planned for.
     #[serde(with = "compact_triggers")]
     pub triggers: Vec<RunTrigger>,
-    /// What dbt executed in it outside the plan, at most 20 nodes: none, or there is something to look at.
+    /// Nodes that dbt executed although the plan does not name them, at most 20.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unplanned_nodes: Vec<NodeId>,
 }
 
 impl Announcement {
-    /// The event's `detail`: as the board has it, but with each trigger by its fields.
+    /// Returns the event's `detail`: as the board has it, but with the fields of each trigger.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a value cannot be written as JSON.
     pub fn detail(&self) -> Result<Value, serde_json::Error> {
         let mut detail = serde_json::to_value(self)?;
         if let Some(triggers) = detail.get_mut("triggers") {
@@ -105,12 +109,12 @@ impl Announcement {
     }
 }
 
-/// What the board remembers of operator commands.
+/// Recent operator commands.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct CommandHistory {
-    /// Hashes of the ids of the last events, newest last.
+    /// Hashes of the event ids of the last commands, newest last.
     pub recent: VecDeque<String>,
-    /// When the newest word about the pause of everything was said.
+    /// When the newest command to pause or resume everything was sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent_at: Option<Timestamp>,
 }
@@ -121,65 +125,67 @@ impl CommandHistory {
     }
 }
 
-/// Runs planned in a window of 24 hours.
+/// The runs planned in a window of 24 hours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Budget {
     /// When the window began.
     pub since: Timestamp,
-    /// Runs planned in it.
+    /// How many runs were planned in it.
     pub runs: u32,
 }
 
-/// `limits.runs_per_day` is a breaker, and a loud one.
+/// The state of `limits.runs_per_day` while it keeps runs from being planned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LimitReached {
-    /// Since when it keeps something from running.
+    /// Since when it keeps a run from being planned.
     pub since: Timestamp,
     /// How many runs were planned in the window.
     pub runs: u32,
     /// When runs are planned again.
     pub until: Timestamp,
-    /// Whether the event bus knows.
+    /// Whether the event about it was sent.
     #[serde(default)]
-    pub told: bool,
+    pub announced: bool,
 }
 
-/// Messages that nobody could handle.
+/// Messages in the dead-letter queues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadLetters {
-    /// In the queue of what could not be read as a load.
+    /// Messages that could not be read as a load, or failed too often.
     pub loads: u64,
-    /// In the queue of the functions' failed calls.
+    /// Failed calls of functions.
     pub functions: u64,
     /// Since when there are any.
     pub since: Timestamp,
 }
 
-/// A dataset's memory. In JSON its times are milliseconds since 1970.
+/// What the board remembers of a dataset. In JSON its times are milliseconds since 1970.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct DatasetState {
-    /// The newest generation of its backlog entry; 0: none yet.
+    /// The newest generation of its backlog entry. 0 before the first.
     #[serde(rename = "gen")]
     pub generation: u64,
-    /// It exists in the warehouse: it was loaded, or adopted with the first release. Of thousands most are.
+    /// Whether it exists in the warehouse: it was loaded, or adopted with the first release. True is left out of the
+    /// JSON, because it is the usual value.
     #[serde(default = "loaded", skip_serializing_if = "Clone::clone")]
     pub loaded: bool,
-    /// Events before this are covered: the read point, less the margin, of the last run that planned a whole generation.
+    /// Events before this time are covered: the read point of the last run that planned a whole generation, less the
+    /// margin.
     #[serde(rename = "covered", default, skip_serializing_if = "Option::is_none", with = "millisecond::optional")]
     pub covered_to: Option<Timestamp>,
     /// When its last run was planned.
     #[serde(rename = "ran", default, skip_serializing_if = "Option::is_none", with = "millisecond::optional")]
     pub last_run: Option<Timestamp>,
-    /// With the policy `count`: its groups.
+    /// Its groups, with the policy `count`.
     #[serde(default, skip_serializing_if = "Groups::is_empty")]
     pub groups: Groups,
-    /// An operator paused it.
+    /// Whether an operator paused it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub paused: bool,
-    /// When the newest word about its pause was said.
+    /// When the newest command to pause or resume it was sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pause_changed_at: Option<Timestamp>,
-    /// Events on the board that `covered_to` does not reach.
+    /// Hashes of events that `covered_to` does not cover.
     #[serde(default, skip_serializing_if = "RecentEvents::is_empty")]
     pub recent: RecentEvents,
 }
@@ -188,12 +194,12 @@ fn loaded() -> bool {
     true
 }
 
-/// The groups of a dataset whose objects are counted.
+/// The groups of a dataset with the policy `count`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Groups {
-    /// Incomplete ones, by name.
+    /// Incomplete groups by name.
     pub open: BTreeMap<String, OpenGroup>,
-    /// Names of those that were complete, newest last: what still comes of them is late.
+    /// Names of the last complete groups, newest last. Their further objects are late.
     #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
     pub closed: VecDeque<String>,
 }
@@ -204,12 +210,12 @@ impl Groups {
     }
 }
 
-/// A group that is being counted.
+/// An incomplete group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenGroup {
     /// When its first object came.
     pub since: Timestamp,
-    /// Short hashes of the keys that came.
+    /// Short hashes of the keys of its objects.
     pub keys: BTreeSet<String>,
 }
 
@@ -218,60 +224,60 @@ pub struct OpenGroup {
 pub struct Run {
     /// When it was planned.
     pub planned_at: Timestamp,
-    /// The release it runs, to its end.
+    /// The release that it runs. It does not change until the run ends.
     pub release: ReleaseId,
-    /// What it completes.
+    /// The triggers whose nodes it completes.
     #[serde(with = "compact_triggers")]
     pub triggers: Vec<RunTrigger>,
-    /// Nodes planned (ordinals).
+    /// The planned nodes (ordinals).
     pub nodes: OrdinalSet,
-    /// Nodes that succeeded in attempts already over.
+    /// Nodes that succeeded in earlier attempts.
     pub done: OrdinalSet,
-    /// Relations (ordinals) it may write: nobody else may.
+    /// Relations (ordinals) that only this run may write.
     pub writes: OrdinalSet,
-    /// Relations (ordinals) it reads: nobody may write them.
+    /// Relations (ordinals) that it reads, and that no run may write meanwhile.
     pub reads: OrdinalSet,
-    /// It holds the whole warehouse.
+    /// Whether it holds the whole warehouse.
     pub exclusive: bool,
-    /// It holds relations that the release in place cannot name: nothing is planned while it lives.
+    /// Whether it holds relations that the release in place cannot name. No run is planned while it is live.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub holds_unknown: bool,
-    /// The read point: S3's time of the first attempt's claim, once known.
+    /// The read point: the time of the first attempt's claim by S3's clock, once known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_point: Option<Timestamp>,
-    /// What dbt executed outside the plan in attempts already over, at most 20 nodes.
+    /// Nodes that dbt executed in earlier attempts although the plan does not name them, at most 20.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unplanned_nodes: Vec<NodeId>,
-    /// Seconds that the container gives dbt.
+    /// The time limit of dbt in the container, in seconds.
     pub timeout_seconds: u32,
     /// The live attempt.
     pub attempt: Attempt,
 }
 
-/// What a run held that is over: its statements may outlive it in the warehouse.
+/// Relations that stay held after their run, because its statements may still execute in the warehouse.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Draining {
-    /// The run.
+    /// The id of the run.
     pub run: RunId,
-    /// Held until then.
+    /// When the hold ends.
     pub until: Timestamp,
-    /// Relations (ordinals) it wrote.
+    /// Relations (ordinals) that it wrote.
     pub writes: OrdinalSet,
-    /// Relations (ordinals) it read.
+    /// Relations (ordinals) that it read.
     pub reads: OrdinalSet,
-    /// It held the whole warehouse.
+    /// Whether it held the whole warehouse.
     pub exclusive: bool,
 }
 
-/// What the docs site is behind by.
+/// What the docs site lacks.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct DocsState {
-    /// Runs whose docs are not published yet, oldest first.
+    /// Docs of runs that are not published yet, oldest first.
     pub pending: Vec<PendingDocs>,
     /// When docs were last published.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published_at: Option<Timestamp>,
-    /// Not to be published before (`docs.every`).
+    /// The earliest time of the next publication (`docs.every`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
 }
@@ -279,13 +285,13 @@ pub struct DocsState {
 /// A run whose docs are pending.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PendingDocs {
-    /// The run.
+    /// The id of the run.
     pub run: RunId,
-    /// The attempt whose artifacts count.
+    /// The attempt whose artifacts are published.
     pub attempt: u32,
-    /// Its release.
+    /// The release of the run.
     pub release: ReleaseId,
-    /// Its read point: newer wins.
+    /// The read point of the run. The docs of a node come from the run with the newest one.
     pub read_point: Timestamp,
 }
 

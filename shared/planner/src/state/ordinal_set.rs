@@ -1,4 +1,4 @@
-//! Sets of numbers that stand for node ids or relations: the board's way to stay small at 100,000 nodes.
+//! Sets of ordinals, the numbers that stand for node ids or relations. They keep the board small at 100,000 nodes.
 
 use std::{fmt, sync::Arc};
 
@@ -8,7 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// A set of ordinals of a release's dictionary. In JSON it is the base64 of its gaps and stretches.
 ///
-/// A clone shares its memory until one of the two changes: a decision copies the board, and of thousands of sets changes a few.
+/// A clone shares memory with its original until one of the two changes, because a decision copies the board and
+/// changes few of its thousands of sets.
 #[derive(Clone, Default)]
 pub struct OrdinalSet(Arc<RoaringBitmap>);
 
@@ -28,12 +29,12 @@ impl OrdinalSet {
         Self::default()
     }
 
-    /// How many are in it.
+    /// Returns the number of ordinals.
     pub fn len(&self) -> usize {
         usize::try_from(self.0.len()).unwrap_or(usize::MAX)
     }
 
-    /// Whether nothing is in it.
+    /// Whether the set is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -43,50 +44,50 @@ impl OrdinalSet {
         self.0.contains(ordinal)
     }
 
-    /// Puts the ordinal in; true if it was not there.
+    /// Adds the ordinal. Returns true if it is new.
     pub fn insert(&mut self, ordinal: u32) -> bool {
         Arc::make_mut(&mut self.0).insert(ordinal)
     }
 
-    /// Takes the ordinal out; true if it was there.
+    /// Removes the ordinal. Returns true if it was in the set.
     pub fn remove(&mut self, ordinal: u32) -> bool {
         Arc::make_mut(&mut self.0).remove(ordinal)
     }
 
-    /// In rising order.
+    /// Iterates over the ordinals in rising order.
     pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
         self.0.iter()
     }
 
-    /// Puts all of the other in.
+    /// Adds every ordinal of the other set.
     pub fn add(&mut self, other: &Self) {
         *Arc::make_mut(&mut self.0) |= &*other.0;
     }
 
-    /// What is in either.
+    /// Returns the ordinals of either set.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
         Self::of(&*self.0 | &*other.0)
     }
 
-    /// What is in both.
+    /// Returns the ordinals of both sets.
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
         Self::of(&*self.0 & &*other.0)
     }
 
-    /// What is in this one alone.
+    /// Returns the ordinals that are not in the other set.
     #[must_use]
-    pub fn minus(&self, other: &Self) -> Self {
+    pub fn difference(&self, other: &Self) -> Self {
         Self::of(&*self.0 - &*other.0)
     }
 
-    /// Whether anything is in both.
-    pub fn meets(&self, other: &Self) -> bool {
+    /// Whether the sets share an ordinal.
+    pub fn intersects(&self, other: &Self) -> bool {
         !self.0.is_disjoint(&other.0)
     }
 
-    /// Whether all of this is in the other.
+    /// Whether every ordinal is in the other set, too.
     pub fn is_subset(&self, other: &Self) -> bool {
         self.0.is_subset(&other.0)
     }
@@ -118,15 +119,17 @@ impl<'de> Deserialize<'de> for OrdinalSet {
     }
 }
 
-/// A set in few bytes. Roaring's own form takes two for each number; a run's nodes lie some dozens apart, and a byte for each halves the board.
+/// A set in few bytes. Roaring's own form takes two bytes a number. A run's nodes lie some dozens apart, so that a
+/// byte for each halves the board.
 mod dense {
     use roaring::RoaringBitmap;
 
-    /// No dictionary has as many; a set that claims more is damaged.
+    /// More than any dictionary has. A set with a larger number is damaged.
     const MOST: u64 = 1 << 26;
 
-    /// For each stretch of numbers that follow each other: the gap before it, doubled, and one more if it is longer than one number; then how many more
-    /// there are. As varints: seven bits a byte, the lowest first, the highest bit set if another follows.
+    /// Writes each stretch of consecutive numbers: the gap before it, doubled, plus one if the stretch is longer than
+    /// one number; then how many more numbers it has. As varints: seven bits a byte, the lowest first, with the
+    /// highest bit set if another byte follows.
     pub(super) fn bytes(set: &RoaringBitmap) -> Vec<u8> {
         let mut out = Vec::new();
         let mut next = 0_u64;
@@ -136,9 +139,9 @@ mod dense {
             while numbers.next_if_eq(&(last + 1)).is_some() {
                 last += 1;
             }
-            put(&mut out, (first - next) << 1 | u64::from(last > first));
+            write_varint(&mut out, (first - next) << 1 | u64::from(last > first));
             if last > first {
-                put(&mut out, last - first);
+                write_varint(&mut out, last - first);
             }
             next = last + 1;
         }
@@ -149,16 +152,16 @@ mod dense {
         let mut set = RoaringBitmap::new();
         let mut next = 0_u64;
         while !bytes.is_empty() {
-            let gap = take(&mut bytes)?;
+            let gap = read_varint(&mut bytes)?;
             let first = next.checked_add(gap >> 1)?;
-            let more = if gap & 1 == 1 { take(&mut bytes)? } else { 0 };
+            let more = if gap & 1 == 1 { read_varint(&mut bytes)? } else { 0 };
             next = first.checked_add(more)?.checked_add(1).filter(|next| *next <= MOST)?;
             set.insert_range(u32::try_from(first).ok()?..u32::try_from(next).ok()?);
         }
         Some(set)
     }
 
-    fn put(out: &mut Vec<u8>, mut number: u64) {
+    fn write_varint(out: &mut Vec<u8>, mut number: u64) {
         loop {
             let low = u8::try_from(number & 0x7f).unwrap_or_default();
             number >>= 7;
@@ -169,7 +172,7 @@ mod dense {
         }
     }
 
-    fn take(bytes: &mut &[u8]) -> Option<u64> {
+    fn read_varint(bytes: &mut &[u8]) -> Option<u64> {
         let mut number = 0;
         for shift in (0..35).step_by(7) {
             let (byte, rest) = bytes.split_first()?;

@@ -1,4 +1,4 @@
-//! Events that the board remembers one by one, because no time tells whether they are covered.
+//! Hashes of events that the board remembers one by one, because no time covers them yet.
 
 use std::collections::BTreeMap;
 
@@ -7,13 +7,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use sha2::{Digest, Sha256};
 
-/// The start of a SHA-256 of what makes an event the same one when it comes again. Ten bytes: of 4,096 that are kept and a new one, two
-/// are equal by chance once in 10²⁰.
+/// The start of a SHA-256 of what identifies an event. With ten bytes, a new event equals one of 4,096 remembered
+/// ones by chance once in 10²⁰.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventHash([u8; 10]);
 
 impl EventHash {
-    /// Of parts; where one ends and the next begins is part of it.
+    /// Returns the hash of these parts. It depends on where one part ends and the next begins.
     pub fn of(parts: &[&str]) -> Self {
         let mut digest = Sha256::new();
         for part in parts {
@@ -25,48 +25,50 @@ impl EventHash {
         Self(start)
     }
 
-    /// As 20 hexadecimal digits.
+    /// Returns the hash as 20 hexadecimal digits.
     pub fn hex(&self) -> String {
         format!("{:020x}", self.0.iter().fold(0_u128, |number, byte| number << 8 | u128::from(*byte)))
     }
 }
 
-/// Remembered events, with their times. In JSON it is one string, the base64 of ten bytes of the mark and six of the time (milliseconds since 1970,
-/// big-endian) for each: of these the board has the most.
+/// Remembered events with their times. In JSON they are one string: the base64 of ten bytes of the hash and six of
+/// the time (milliseconds since 1970, big-endian) for each, because the board has more of these than of anything
+/// else.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RecentEvents(BTreeMap<EventHash, Timestamp>);
 
-/// Bytes of one event.
-const MARK: usize = 10;
+/// The bytes of a hash.
+const HASH: usize = 10;
+/// The bytes of an event.
 const EACH: usize = 16;
 
 impl RecentEvents {
-    /// Whether there are none.
+    /// Whether no event is remembered.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether it is remembered.
-    pub fn contains(&self, mark: &EventHash) -> bool {
-        self.0.contains_key(mark)
+    /// Whether the event is remembered.
+    pub fn contains(&self, hash: &EventHash) -> bool {
+        self.0.contains_key(hash)
     }
 
     /// Remembers an event of that time.
-    pub fn insert(&mut self, mark: EventHash, time: Timestamp) {
-        self.0.insert(mark, time);
+    pub fn insert(&mut self, hash: EventHash, time: Timestamp) {
+        self.0.insert(hash, time);
     }
 
-    /// Keeps those for which it is true.
+    /// Keeps the events for which `keep` returns true.
     pub fn retain(&mut self, mut keep: impl FnMut(&EventHash, Timestamp) -> bool) {
-        self.0.retain(|mark, time| keep(mark, *time));
+        self.0.retain(|hash, time| keep(hash, *time));
     }
 
-    /// Each with its time.
+    /// Iterates over the events with their times.
     pub fn iter(&self) -> impl Iterator<Item = (&EventHash, Timestamp)> {
-        self.0.iter().map(|(mark, time)| (mark, *time))
+        self.0.iter().map(|(hash, time)| (hash, *time))
     }
 
-    /// The times, to change them.
+    /// Iterates over the times to change them.
     pub fn times_mut(&mut self) -> impl Iterator<Item = &mut Timestamp> {
         self.0.values_mut()
     }
@@ -75,8 +77,8 @@ impl RecentEvents {
 impl Serialize for RecentEvents {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut bytes = Vec::with_capacity(self.0.len() * EACH);
-        for (mark, time) in &self.0 {
-            bytes.extend(mark.0);
+        for (hash, time) in &self.0 {
+            bytes.extend(hash.0);
             bytes.extend(time.as_millisecond().to_be_bytes().into_iter().skip(2));
         }
         serializer.serialize_str(&BASE64_STANDARD_NO_PAD.encode(bytes))
@@ -89,13 +91,13 @@ impl<'de> Deserialize<'de> for RecentEvents {
         let bytes = BASE64_STANDARD_NO_PAD.decode(text.as_bytes()).map_err(D::Error::custom)?;
         let (events, rest) = bytes.as_chunks::<EACH>();
         if !rest.is_empty() {
-            return Err(D::Error::custom("recent events: a part of one"));
+            return Err(D::Error::custom("recent events: the last one is incomplete"));
         }
         let event = |event: &[u8; EACH]| {
-            let mut mark = [0; MARK];
-            mark.iter_mut().zip(event).for_each(|(byte, of)| *byte = *of);
-            let time = event.iter().skip(MARK).fold(0_i64, |time, byte| time << 8 | i64::from(*byte));
-            Ok((EventHash(mark), Timestamp::from_millisecond(time).map_err(D::Error::custom)?))
+            let mut hash = [0; HASH];
+            hash.iter_mut().zip(event).for_each(|(byte, of)| *byte = *of);
+            let time = event.iter().skip(HASH).fold(0_i64, |time, byte| time << 8 | i64::from(*byte));
+            Ok((EventHash(hash), Timestamp::from_millisecond(time).map_err(D::Error::custom)?))
         };
         events.iter().map(event).collect::<Result<_, _>>().map(Self)
     }
@@ -117,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn where_a_part_ends_is_part_of_the_mark() {
+    fn the_hash_depends_on_where_a_part_ends() {
         assert_ne!(EventHash::of(&["a", "b"]), EventHash::of(&["ab", ""]));
         assert_eq!(EventHash::of(&["a"]).hex().len(), 20);
     }

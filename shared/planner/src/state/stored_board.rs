@@ -1,16 +1,21 @@
-//! board.json as it was read: it is a board once the release that it names is at hand.
+//! A board as it is stored. It becomes a [`Board`] with the release that it names.
 
 use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::{BOARD_VERSION, Board, PendingNodes, Release, ReleaseId, Trigger};
 
-/// board.json, read. A backlog entry of a dataset's whole selection names no nodes in it, so what it has pending is known only [with](Self::with) the release.
+/// A board as it was read from board.json. A backlog entry of a dataset's whole selection lists no nodes there, so
+/// its pending nodes are known only [with](Self::with) the release.
 #[derive(Debug, Clone)]
 pub struct StoredBoard(Board);
 
 impl StoredBoard {
-    /// From JSON; a board of another version is refused rather than half understood.
+    /// Reads board.json.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the JSON is not a board, or a board of another version.
     pub fn from_json(bytes: &[u8]) -> Result<Self, BoardError> {
         #[derive(Deserialize)]
         struct Version {
@@ -23,17 +28,21 @@ impl StoredBoard {
         serde_json::from_slice(bytes).map(Self).map_err(BoardError::Unreadable)
     }
 
-    /// The release in place, if there is one.
+    /// Returns the release in place, if there is one.
     pub fn release(&self) -> Option<&ReleaseId> {
         self.0.release.as_ref()
     }
 
-    /// Its number, and the latest time that any writer of it saw.
+    /// Returns the number of the board, and the latest time that any writer saw.
     pub fn written(&self) -> (u64, Timestamp) {
         (self.0.seq, self.0.now)
     }
 
-    /// The board, with [that release](Self::release).
+    /// Returns the board, given [the release that it names](Self::release).
+    ///
+    /// # Errors
+    ///
+    /// Fails if an entry stands for the whole selection of a dataset that the release does not have.
     pub fn with(self, release: Option<&Release>) -> Result<Board, BoardError> {
         let mut board = self.0;
         let release = release.filter(|release| board.release.as_ref() == Some(release.id()));
@@ -49,7 +58,7 @@ impl StoredBoard {
     }
 }
 
-/// A board that was never JSON lists its nodes.
+/// Every entry of a board that was never stored has its nodes.
 impl From<Board> for StoredBoard {
     fn from(mut board: Board) -> Self {
         board.backlog.values_mut().for_each(|entry| entry.nodes.whole = false);
@@ -58,17 +67,17 @@ impl From<Board> for StoredBoard {
 }
 
 impl Board {
-    /// The JSON of the board, as board.json holds it.
+    /// Returns the JSON of board.json.
     ///
     /// # Errors
     ///
-    /// If a value cannot be written as JSON.
+    /// Fails if a value cannot be written as JSON.
     pub fn to_json(&self) -> Result<Vec<u8>, BoardError> {
         serde_json::to_vec(self).map_err(BoardError::Unreadable)
     }
 
-    /// Marks what need not be listed, as far as the release tells.
-    pub(crate) fn shorten(&mut self, release: Option<&Release>) {
+    /// Marks the entries whose nodes are their dataset's whole selection, so that the stored board does not list them.
+    pub(crate) fn omit_whole_selections(&mut self, release: Option<&Release>) {
         let release = release.filter(|release| self.release.as_ref() == Some(release.id()));
         for (trigger, entry) in &mut self.backlog {
             let dataset = match trigger {
@@ -80,23 +89,23 @@ impl Board {
     }
 }
 
-/// A board that cannot be used.
+/// Why a stored board cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum BoardError {
-    /// Not the JSON of a board.
+    /// The JSON is not that of a board.
     #[error("board.json is not a board: {0}")]
     Unreadable(#[source] serde_json::Error),
-    /// Another version.
+    /// The board has another version.
     #[error(
-        "board.json has version {0}, this landfall reads version {BOARD_VERSION}: update the stack's functions together"
+        "board.json has version {0}, but this Landfall reads version {BOARD_VERSION}: update all functions of the stack together"
     )]
     Version(u32),
-    /// It has pending a selection that nobody can look up.
+    /// A whole selection is pending that the release does not have.
     #[error(
-        "board.json has pending the whole selection of {trigger}, which the release that it names does not have: restore board.json and the release's files from the bucket's versions"
+        "the whole selection of {trigger} is pending in board.json, but its release does not have it: restore board.json and the release's files from the bucket's versions"
     )]
     Whole {
-        /// Who has pending.
+        /// The trigger of the entry.
         trigger: Trigger,
     },
 }

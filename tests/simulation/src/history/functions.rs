@@ -1,4 +1,4 @@
-//! The functions' handlers, as their crates have them, and what a release is made of.
+//! The handlers of the functions as in their crates, and the parts of a release.
 
 use std::{collections::BTreeSet, rc::Rc};
 
@@ -17,7 +17,7 @@ use crate::{
     world::{Function, Happening, World},
 };
 
-/// A function's handler, as its crate has it.
+/// Calls the handler of a function as its crate does.
 pub(super) async fn invoke(
     engine: &Engine<SimPorts>,
     function: Function,
@@ -64,11 +64,11 @@ pub(super) async fn invoke(
     Ok(())
 }
 
-/// `landfall recover`.
+/// Does what `landfall recover` does.
 async fn recover(engine: &Engine<SimPorts>, back: usize, world: &Shared) -> Result<(), EngineError> {
     let (old, over) = {
         let world = world.borrow();
-        // The first version that has a release: before it there was nothing to lose.
+        // At the earliest the first version with a release: before it there was nothing to lose.
         let old = world.versions.iter().rev().filter(|board| board.release.is_some()).nth(back);
         let old = old.or(world.versions.get(1)).map(|board| Board::clone(board));
         (old, world.board.is_some().then(|| world.board_etag()))
@@ -84,12 +84,12 @@ async fn recover(engine: &Engine<SimPorts>, back: usize, world: &Shared) -> Resu
     Ok(())
 }
 
-/// The id of a version's release.
+/// The id of the release of a version.
 pub(super) fn release_id(version: usize) -> ReleaseId {
     ReleaseId::parse(format!("r{version}")).unwrap_or_else(|error| unreachable!("{error}"))
 }
 
-/// The release of a version of the project.
+/// The parts of the release of a version of the project.
 fn parts(world: &World, version: usize) -> ReleaseParts {
     let id = release_id(version);
     let scenario = Rc::clone(&world.scenario);

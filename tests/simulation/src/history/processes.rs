@@ -1,4 +1,4 @@
-//! What becomes of processes: a task's and a function's, from their start to their end, and of each call between.
+//! Processes of tasks and functions, from their start to their end, and the fates of their calls.
 
 use std::{
     rc::Rc,
@@ -8,7 +8,7 @@ use std::{
 use landfall_engine::{Deadline, Engine};
 use landfall_planner::RunId;
 
-use super::{Ended, History, Process, Running, What, functions::invoke};
+use super::{Ended, History, Process, ProcessKind, Running, functions::invoke};
 use crate::{
     container,
     exec::{Call, Fate},
@@ -43,7 +43,11 @@ impl History {
         let (shared, name) = (Rc::clone(&self.world), arn.to_owned());
         let future: Running = Box::pin(async move { Ended::Exited(container::run(shared, name, run, attempt).await) });
         drop(world);
-        self.processes.push(Process { future: Some(future), what: What::Task(arn.to_owned()), fate: Fate::Done });
+        self.processes.push(Process {
+            future: Some(future),
+            kind: ProcessKind::Task(arn.to_owned()),
+            fate: Fate::Done,
+        });
         self.poll(process);
     }
 
@@ -52,11 +56,11 @@ impl History {
         let Some(process) = process else { return };
         let alive = self.processes.get_mut(process).and_then(|process| process.future.take()).is_some();
         if alive {
-            self.task_over(arn, "EssentialContainerExited", "OutOfMemoryError: killed", Some(137));
+            self.task_ended(arn, "EssentialContainerExited", "OutOfMemoryError: killed", Some(137));
         }
     }
 
-    fn task_over(&mut self, arn: &str, code: &str, reason: &str, exit_code: Option<i32>) {
+    fn task_ended(&mut self, arn: &str, code: &str, reason: &str, exit_code: Option<i32>) {
         let mut world = self.world.borrow_mut();
         let now = world.now;
         if let Some(hold) = world.tasks.get(arn).and_then(|task| task.hold)
@@ -90,22 +94,22 @@ impl History {
             Ended::Called(result.is_ok())
         });
         let process = self.processes.len();
-        let what = What::Call { function, before, deadline: now + 60 * SECOND };
-        self.processes.push(Process { future: Some(future), what, fate: Fate::Done });
+        let kind = ProcessKind::Call { function, before, deadline: now + 60 * SECOND };
+        self.processes.push(Process { future: Some(future), kind, fate: Fate::Done });
         self.poll(process);
     }
 
-    /// A process's call comes back: it dies, or its call's fate is drawn and it goes on.
+    /// The call of a process returns. The process crashes or continues.
     pub(super) fn resume(&mut self, process: usize) {
         let Some(there) = self.processes.get(process).filter(|process| process.future.is_some()) else { return };
-        let over = match &there.what {
-            What::Call { deadline, .. } => self.world.borrow().now > *deadline,
-            What::Task(_) => false,
+        let over = match &there.kind {
+            ProcessKind::Call { deadline, .. } => self.world.borrow().now > *deadline,
+            ProcessKind::Task(_) => false,
         };
         let rates = self.world.borrow().scenario.rates;
-        let function = matches!(there.what, What::Call { .. });
+        let function = matches!(there.kind, ProcessKind::Call { .. });
         if over || (function && self.world.borrow_mut().strikes(rates.crash_before, "a function dies before a call")) {
-            self.dead(process);
+            self.crash(process);
             return;
         }
         self.poll(process);
@@ -124,17 +128,18 @@ impl History {
             std::task::Poll::Pending => {
                 let command = self.world.borrow_mut().command.take();
                 match command {
-                    Some(call) => self.waits(process, call),
-                    None => self.dead(process),
+                    Some(call) => self.wait_for_call(process, call),
+                    None => self.crash(process),
                 }
             }
         }
-        self.take_up();
+        self.schedule_outbox();
     }
 
-    /// A call is under way: when it comes back, and what becomes of it, is drawn now and done then.
-    fn waits(&mut self, process: usize, call: Call) {
-        let function = self.processes.get(process).is_some_and(|process| matches!(process.what, What::Call { .. }));
+    /// A process makes a call. The time at which it returns and its fate are drawn now.
+    fn wait_for_call(&mut self, process: usize, call: Call) {
+        let function =
+            self.processes.get(process).is_some_and(|process| matches!(process.kind, ProcessKind::Call { .. }));
         let mut world = self.world.borrow_mut();
         let rates = world.scenario.rates;
         let time = match call {
@@ -161,27 +166,27 @@ impl History {
         }
     }
 
-    fn dead(&mut self, process: usize) {
+    fn crash(&mut self, process: usize) {
         if let Some(there) = self.processes.get_mut(process) {
             there.future = None;
         }
-        let ended = match self.processes.get(process).map(|process| &process.what) {
-            Some(What::Task(_)) => Ended::Exited(137),
-            Some(What::Call { .. }) | None => Ended::Called(false),
+        let ended = match self.processes.get(process).map(|process| &process.kind) {
+            Some(ProcessKind::Task(_)) => Ended::Exited(137),
+            Some(ProcessKind::Call { .. }) | None => Ended::Called(false),
         };
         self.ended(process, &ended);
     }
 
     fn ended(&mut self, process: usize, ended: &Ended) {
         let Some(there) = self.processes.get(process) else { return };
-        match (&there.what, ended) {
-            (What::Task(arn), Ended::Exited(code)) => {
+        match (&there.kind, ended) {
+            (ProcessKind::Task(arn), Ended::Exited(code)) => {
                 let arn = arn.clone();
-                let told = self.world.borrow().tasks.get(&arn).is_some_and(|task| task.told_to_stop);
-                let stop_code = if told { "SpotInterruption" } else { "EssentialContainerExited" };
-                self.task_over(&arn, stop_code, "its container exited", Some(*code));
+                let interrupted = self.world.borrow().tasks.get(&arn).is_some_and(|task| task.told_to_stop);
+                let stop_code = if interrupted { "SpotInterruption" } else { "EssentialContainerExited" };
+                self.task_ended(&arn, stop_code, "its container exited", Some(*code));
             }
-            (What::Call { function, before, .. }, Ended::Called(well)) => {
+            (ProcessKind::Call { function, before, .. }, Ended::Called(well)) => {
                 let (function, before, well) = (function.clone(), *before, *well);
                 let mut world = self.world.borrow_mut();
                 match &function {
@@ -196,17 +201,17 @@ impl History {
                         }
                     }
                     Function::Sweep => {}
-                    // Somebody who was told that it failed says it again, and takes a newer version.
+                    // The operator sees the failure and tries again with a newer version.
                     Function::Recover(back) if !well => {
                         let back = back.saturating_sub(1);
                         world.later(MINUTE, Happening::Invoke(Function::Recover(back), 0));
                     }
-                    // Lambda calls again, twice; then it is a dead letter, and the sweep's or an operator's.
+                    // Lambda retries twice. Then the event is a dead letter, which the sweep or an operator repairs.
                     _ if !well && before < 2 => {
                         let after = if before == 0 { MINUTE } else { 2 * MINUTE };
                         world.later(after, Happening::Invoke(function, before + 1));
                     }
-                    // The dead letter is moved back once the trouble is over.
+                    // An operator moves the dead letter back later.
                     Function::OnRelease(_) | Function::Job(_) if !well => {
                         let after = 10 * MINUTE;
                         world.later(after, Happening::Invoke(function, 0));
@@ -216,6 +221,6 @@ impl History {
             }
             _ => {}
         }
-        self.take_up();
+        self.schedule_outbox();
     }
 }

@@ -1,4 +1,4 @@
-//! What the loop relies on.
+//! What the engine relies on.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ fn is_new(answer: &PutNew) -> bool {
     matches!(answer, PutNew::Created { .. })
 }
 
-/// A board is made once, and replaced only by whoever saw the last one.
+/// A board is created once, and replaced only by a writer that saw the last one.
 async fn board(ports: &impl Ports) {
     assert!(matches!(ports.board().await, Err(EngineError::NoBoard { .. })));
     let mut board = Board::new(ports.now());
@@ -48,7 +48,7 @@ async fn board(ports: &impl Ports) {
     assert_eq!(ports.restore_board(Some(&second), &board).await.unwrap(), CompareAndSwap::Conflict);
 }
 
-/// Pages are written once, listed in the order of their keys, and gone once deleted.
+/// Ledger objects are written once, listed in the order of their keys, and gone once deleted.
 async fn ledger(ports: &impl Ports) {
     let at = ports.now();
     let page = |seq: u64, previous: Option<&str>| {
@@ -98,7 +98,7 @@ fn plan(ports: &impl Ports, run: &RunId, at: Timestamp) -> Plan {
     }
 }
 
-/// A plan is written once and for ever, and found by its time.
+/// A plan is written once, never changed, and found by its time.
 async fn plans(ports: &impl Ports) {
     let at = ports.now();
     let run = RunId::new(at, &Nonce::parse("a1").unwrap(), 0);
@@ -113,7 +113,7 @@ async fn plans(ports: &impl Ports) {
     assert_eq!(ports.runs_since(at + SignedDuration::from_secs(2)).await.unwrap(), []);
 }
 
-/// Whoever claims first has claimed for ever, and S3 says when.
+/// The first claim of an attempt stays, and has S3's time.
 async fn claims(ports: &impl Ports) {
     let run = RunId::parse("claimed").unwrap();
     assert_eq!(ports.claim(&run, 1).await.unwrap(), None);
@@ -129,7 +129,7 @@ async fn claims(ports: &impl Ports) {
     assert_eq!(ports.result(&run, 1).await.unwrap(), None);
 }
 
-/// The same call starts one task; another with its token starts none; ECS knows it, if not at once.
+/// The same call starts one task, another call with its token starts none, and ECS knows the task after a while.
 async fn tasks(ports: &impl Ports) {
     let run = RunId::parse("run-1").unwrap();
     let plan = plan(ports, &run, ports.now());
@@ -144,11 +144,11 @@ async fn tasks(ports: &impl Ports) {
     assert!(matches!(&second, RunTaskOutcome::Started { task_arn: next } if next != task_arn), "{second:?}");
 
     let (head, _) = task_arn.rsplit_once('/').unwrap();
-    let nobody = format!("{head}/00000000000000000000000000000000");
-    let both = [task_arn.clone(), nobody.clone()];
+    let unknown = format!("{head}/00000000000000000000000000000000");
+    let both = [task_arn.clone(), unknown.clone()];
     for tries in 0.. {
         let described = ports.describe_tasks(&both).await.unwrap();
-        assert!(described.missing.contains(&nobody), "{described:?}");
+        assert!(described.missing.contains(&unknown), "{described:?}");
         if let [facts] = described.tasks.as_slice() {
             assert_eq!((facts.started_by.as_deref(), facts.attempt), (Some("run-1"), Some(1)));
             break;
@@ -156,10 +156,10 @@ async fn tasks(ports: &impl Ports) {
         assert!(tries < 100, "{described:?}");
         ports.pause(Duration::from_secs(2)).await;
     }
-    ports.stop_task(TaskStop { task_arn: &nobody, reason: "no such task" }).await.unwrap();
+    ports.stop_task(TaskStop { task_arn: &unknown, reason: "no such task" }).await.unwrap();
 }
 
-/// The docs' pointer is made once, and moved only by whoever saw where it was.
+/// The docs' pointer is created once, and moved only by a writer that saw it.
 async fn pointer(files: &impl Files) {
     assert_eq!(files.get("notes.json").await.unwrap(), None);
     assert!(is_new(&files.put_new("notes.json", b"1", MediaType::Json).await.unwrap()));

@@ -1,7 +1,7 @@
-//! The simulated services do what the emulator does: the same assertions of both, through the loop's own ports. What is of AWS alone (throttling,
-//! eventual consistency, lost replies) no emulator can answer for.
+//! The simulated services behave as the emulator does: the same assertions of both, through the ports of the engine.
+//! Behaviour that only AWS has (throttling, eventual consistency, lost replies) cannot be tested here.
 
-// Tells clippy that helpers are tests too.
+// Makes clippy treat the helper functions as tests.
 #![cfg(test)]
 
 mod assertions;

@@ -1,5 +1,6 @@
-//! The board's size in a large project's worst hour: 100,000 nodes, 2,000 datasets that all owe, 20 live runs of half of the project.
-//! `benches/decide` has the same by way of real events and a real release.
+//! The size of the board in the worst hour of a large project: 100,000 nodes, 2,000 datasets with pending loads, and
+//! 20 live runs of half of the project.
+//! `benches/decide` reaches the same with real events and a real release.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -107,7 +108,7 @@ fn worst_hour(now: Timestamp) -> Board {
 }
 
 #[test]
-fn the_board_keeps_within_its_budget_in_the_worst_hour() {
+fn the_board_stays_within_its_budget_in_the_worst_hour() {
     let bytes = worst_hour("2026-11-22T10:00:00.123Z".parse().unwrap()).to_json().unwrap().len();
     assert!(bytes <= BUDGET, "{bytes} bytes");
     assert!(bytes > BUDGET / 2, "{bytes} bytes: is this still the worst hour?");

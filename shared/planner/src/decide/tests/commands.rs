@@ -12,7 +12,7 @@ fn pause_all() -> OperatorAction {
 }
 
 #[test]
-fn a_pause_keeps_what_lands_and_a_resume_runs_it_once() {
+fn new_data_of_a_pause_stays_pending_and_runs_once_after_the_resume() {
     let mut world = World::new();
     world.action(pause_all());
     assert!(world.board.paused_all);
@@ -28,7 +28,7 @@ fn a_pause_keeps_what_lands_and_a_resume_runs_it_once() {
 }
 
 #[test]
-fn a_pause_of_one_dataset_leaves_the_others_alone() {
+fn a_pause_of_one_dataset_does_not_affect_others() {
     let mut world = World::new();
     world.action(OperatorAction::Pause { dataset: Some(orders()) });
     world.load("customers/a.csv");
@@ -36,13 +36,13 @@ fn a_pause_of_one_dataset_leaves_the_others_alone() {
     world.wait(60);
     assert_eq!(world.plans.len(), 1);
     world.action(OperatorAction::Resume { dataset: None });
-    assert_eq!(world.plans.len(), 1, "what was paused by its own name stays paused");
+    assert_eq!(world.plans.len(), 1, "a dataset that was paused by name stays paused");
     world.action(OperatorAction::Resume { dataset: Some(orders()) });
     assert_eq!(world.plans.len(), 2);
 }
 
 #[test]
-fn a_live_run_goes_on_through_a_pause_with_its_retries() {
+fn a_live_run_continues_through_a_pause_with_its_retries() {
     let mut world = World::new();
     world.land("orders/a.csv");
     world.wait(2);
@@ -54,22 +54,22 @@ fn a_live_run_goes_on_through_a_pause_with_its_retries() {
 }
 
 #[test]
-fn of_two_words_the_later_said_holds_in_whatever_order_they_come() {
+fn of_two_commands_the_later_sent_holds_in_any_order_of_arrival() {
     let mut world = World::new();
     let at = world.now;
-    let word = |id: &str, seconds, action| {
+    let command = |id: &str, seconds, action| {
         let time = at + jiff::SignedDuration::from_secs(seconds);
         InboundEvent::Command(OperatorCommand { event_id: id.to_owned(), time, action })
     };
-    let pause = word("pause", 0, pause_all());
-    world.tell(&Input::Events(&[word("resume", 5, OperatorAction::Resume { dataset: None }), pause.clone()]));
+    let pause = command("pause", 0, pause_all());
+    world.decide(&Input::Events(&[command("resume", 5, OperatorAction::Resume { dataset: None }), pause.clone()]));
     assert!(!world.board.paused_all);
     assert!(world.last_outcome().starts_with("Covered"), "{}", world.last_outcome());
-    world.tell(&Input::Events(&[word("again", 9, pause_all())]));
+    world.decide(&Input::Events(&[command("again", 9, pause_all())]));
     assert!(world.board.paused_all);
-    world.tell(&Input::Events(&[
-        word("resume 2", 10, OperatorAction::Resume { dataset: None }),
-        word("again", 9, pause_all()),
+    world.decide(&Input::Events(&[
+        command("resume 2", 10, OperatorAction::Resume { dataset: None }),
+        command("again", 9, pause_all()),
     ]));
     assert_eq!(world.last_outcome(), "Covered: delivered before");
     assert!(!world.board.paused_all);
@@ -79,12 +79,12 @@ fn of_two_words_the_later_said_holds_in_whatever_order_they_come() {
 fn a_pause_of_an_unknown_dataset_is_refused_by_name() {
     let mut world = World::new();
     world.action(OperatorAction::Pause { dataset: Some("crm.accountz".parse().unwrap()) });
-    assert!(world.last_outcome().contains("no such dataset; it has crm.accounts"), "{}", world.last_outcome());
+    assert!(world.last_outcome().contains("it has crm.accounts"), "{}", world.last_outcome());
     assert!(world.board.datasets.keys().all(|name| name.as_str() != "crm.accountz"));
 }
 
 #[test]
-fn what_failed_is_tried_again_when_a_person_asks() {
+fn quarantined_nodes_run_again_after_a_retry_command() {
     let mut world = World::with(&PROJECT.replace("docs:", "retry: [relaunch]\ndocs:"));
     world.land("orders/a.csv");
     world.wait(2);
@@ -94,17 +94,17 @@ fn what_failed_is_tried_again_when_a_person_asks() {
     world.wait(3600);
     assert_eq!(world.plans.len(), 1);
     world.action(OperatorAction::Retry { trigger: Some(Trigger::Release) });
-    assert_eq!(world.last_outcome(), "Refused: nothing of release is left to an operator");
+    assert_eq!(world.last_outcome(), "Refused: no node of release is quarantined");
     assert_eq!(world.plans.len(), 1);
     world.action(OperatorAction::Retry { trigger: Some(Trigger::Load(orders())) });
     assert_eq!(world.plans.len(), 2);
     world.succeed();
     world.action(OperatorAction::Retry { trigger: None });
-    assert_eq!(world.last_outcome(), "Refused: nothing is left to an operator");
+    assert_eq!(world.last_outcome(), "Refused: no node is quarantined");
 }
 
 #[test]
-fn an_operation_that_failed_is_done_again_before_anything_is_built_on_it() {
+fn a_failed_operation_is_repeated_before_anything_is_built_on_it() {
     let mut world = World::with(&PROJECT.replace("docs:", "retry: [relaunch]\ndocs:"));
     world.loaded("crm.accounts", "b1");
     world.succeed();
@@ -119,11 +119,11 @@ fn an_operation_that_failed_is_done_again_before_anything_is_built_on_it() {
     assert!(matches!(&plan.steps[0], crate::Step::RunOperation { operation, .. } if operation == "load_accounts"));
     world.succeed();
     let stays = world.board.backlog[&"load:crm.accounts".parse().unwrap()].clone();
-    assert!(stays.before_done, "what still waits is not loaded for again");
+    assert!(stays.before_done, "the operations are done once for a generation");
 }
 
 #[test]
-fn a_release_above_max_nodes_waits_until_a_person_approves() {
+fn a_release_above_max_nodes_waits_for_approval() {
     let mut world = World::with(&PROJECT.replace("runs:", "release: { first: build, max_nodes: 3 }\nruns:"));
     world.wait(1);
     let yaml = PROJECT.replace("runs:", "release: { select: '*', max_nodes: 3 }\nruns:");
@@ -135,12 +135,12 @@ fn a_release_above_max_nodes_waits_until_a_person_approves() {
     assert!(quarantine.approval && quarantine.reason.contains("landfall retry --approve"), "{}", quarantine.reason);
     world.action(OperatorAction::Retry { trigger: None });
     assert!(world.last_outcome().contains("--approve"), "{}", world.last_outcome());
-    assert_eq!(world.plans.len(), plans, "to try again is not to approve");
+    assert_eq!(world.plans.len(), plans, "a retry is no approval");
     world.action(OperatorAction::Approve);
     assert!(
         world.lines.iter().any(|line| line.outcome == LedgerOutcome::Accepted && line.detail.contains("may build"))
     );
     assert_eq!(world.plans.len(), plans + 1);
     world.action(OperatorAction::Approve);
-    assert_eq!(world.last_outcome(), "Refused: no release waits for an approval");
+    assert_eq!(world.last_outcome(), "Refused: no release waits for approval");
 }

@@ -1,14 +1,14 @@
 use super::world::{Edit, PROJECT, World, models, release, release_of};
 use crate::{Input, NodeId, NodeStatus, Outcome, RunId, Step};
 
-const RUNG: &str = "retry: [relaunch, { full_refresh: { select: daily_sales } }]\ndocs:";
+const RETRY: &str = "retry: [relaunch, { full_refresh: { select: daily_sales } }]\ndocs:";
 
 fn incremental(manifest: &mut serde_json::Value) {
     manifest["nodes"]["model.jaffle.daily_sales"]["config"]["materialized"] = "incremental".into();
 }
 
 fn world_of(edit: Edit<'_>) -> World {
-    let yaml = PROJECT.replace("docs:", RUNG);
+    let yaml = PROJECT.replace("docs:", RETRY);
     let mut world = World::on(release_of("r1", &yaml, None, edit));
     world.load("customers/a.csv");
     world.now += jiff::SignedDuration::from_secs(60);
@@ -44,13 +44,13 @@ fn refreshed(world: &World) -> Vec<(bool, Vec<String>)> {
 }
 
 #[test]
-fn an_incremental_that_failed_is_built_again_once_and_what_follows_it_after_it() {
+fn a_failed_incremental_model_is_refreshed_once_and_its_children_build_after_it() {
     let mut world = world_of(&incremental);
     world.land("orders/a.csv");
     world.wait(2);
     assert!(models(&world.last_plan()).contains(&"daily_sales"), "{:?}", models(&world.last_plan()));
     let run = fail(&mut world, sales_fail, "column x is missing");
-    assert!(!world.board.runs.contains_key(&run), "its plan is frozen: it ends");
+    assert!(!world.board.runs.contains_key(&run), "its plan is frozen, so the run ends");
     let settled = world.lines.iter().find(|line| line.event == format!("run/{run}/settled")).unwrap();
     assert!(settled.detail.contains("full refresh of model.jaffle.daily_sales"), "{}", settled.detail);
     let steps = refreshed(&world);
@@ -60,16 +60,16 @@ fn an_incremental_that_failed_is_built_again_once_and_what_follows_it_after_it()
     assert!(!tests.is_empty() && tests.iter().all(|id| id.starts_with("test.")), "{steps:?}");
     let plans = world.plans.len();
     fail(&mut world, sales_fail, "column x is missing");
-    assert_eq!(world.plans.len(), plans, "not for ever");
+    assert_eq!(world.plans.len(), plans, "not forever");
     let entry = &world.board.backlog[&"load:jaffle.raw_orders".parse().unwrap()];
-    assert!(entry.quarantine.is_some(), "then it is left to an operator");
+    assert!(entry.quarantine.is_some(), "after that the nodes are quarantined");
     world.land("orders/b.csv");
     world.wait(2);
-    assert!(refreshed(&world).iter().all(|(full, _)| !full), "new data begins at the first rung");
+    assert!(refreshed(&world).iter().all(|(full, _)| !full), "new data starts without a full refresh");
 }
 
 #[test]
-fn a_full_refresh_that_succeeds_completes() {
+fn a_successful_full_refresh_completes_its_nodes() {
     let mut world = world_of(&incremental);
     world.land("orders/a.csv");
     world.wait(2);
@@ -81,7 +81,7 @@ fn a_full_refresh_that_succeeds_completes() {
 }
 
 #[test]
-fn nothing_is_built_again_after_a_failing_test_a_denied_right_or_a_timeout() {
+fn a_failed_test_a_missing_permission_and_a_timeout_cause_no_full_refresh() {
     let with_test = |id: &NodeId| {
         let status = sales_fail(id);
         if id.as_str().starts_with("test.jaffle.unique_stg_orders") { NodeStatus::Fail } else { status }
@@ -103,14 +103,14 @@ fn nothing_is_built_again_after_a_failing_test_a_denied_right_or_a_timeout() {
 }
 
 #[test]
-fn what_is_no_incremental_or_protected_cannot_be_named_for_it() {
+fn only_unprotected_incremental_models_can_be_selected_for_a_full_refresh() {
     let protect = |key: &'static str, value: serde_json::Value| {
         move |manifest: &mut serde_json::Value| {
             incremental(manifest);
             manifest["nodes"]["model.jaffle.daily_sales"]["config"][key] = value.clone();
         }
     };
-    let yaml = PROJECT.replace("docs:", RUNG);
+    let yaml = PROJECT.replace("docs:", RETRY);
     let refused = |edit: Edit<'_>| {
         let index = super::world::index_of(edit);
         let input = crate::CompileInput {
@@ -130,7 +130,7 @@ fn what_is_no_incremental_or_protected_cannot_be_named_for_it() {
 }
 
 #[test]
-fn a_new_release_begins_at_the_first_rung() {
+fn a_new_release_starts_without_a_full_refresh() {
     let mut world = world_of(&incremental);
     world.land("orders/a.csv");
     world.wait(2);
@@ -138,6 +138,6 @@ fn a_new_release_begins_at_the_first_rung() {
     let run = world.board.runs.keys().next().unwrap().clone();
     let next = release("r2", PROJECT, Some(&world.release));
     world.offer(next, false);
-    world.tell(&Input::Revoked { run, attempt: 1 });
+    world.decide(&Input::Revoked { run, attempt: 1 });
     assert!(refreshed(&world).iter().all(|(full, _)| !full));
 }

@@ -1,4 +1,4 @@
-//! What is looked at quickly is what is looked at exactly.
+//! The lease index agrees with the exact checks.
 
 use std::collections::BTreeSet;
 
@@ -6,13 +6,13 @@ use super::world::{PROJECT, World, release_of};
 use crate::{
     Board, OrdinalSet, ProtocolRules, Release, Trigger,
     decide::{
-        lease_index::{LeaseIndex, Unready},
+        lease_index::{LeaseIndex, UnbuiltInputs},
         leases::Leases,
         runnable_nodes::split,
     },
 };
 
-/// Numbers that look random, the same each time.
+/// Pseudo-random numbers, the same in each run.
 struct Numbers(u64);
 
 impl Numbers {
@@ -26,7 +26,7 @@ impl Numbers {
     }
 }
 
-fn with_leases_of_their_own() -> Release {
+fn release_with_extra_leases() -> Release {
     let yaml = PROJECT.replace("max_parallel: 2,", "max_parallel: 2, warehouse: shared,");
     release_of("r1", &yaml, None, &|manifest| {
         for (node, lease) in [("stg_orders", "one"), ("fct_orders", "two"), ("stg_customers", "one")] {
@@ -37,8 +37,8 @@ fn with_leases_of_their_own() -> Release {
 }
 
 #[test]
-fn nodes_that_meet_what_is_held_are_found_as_leases_find_them() {
-    let release = with_leases_of_their_own();
+fn the_index_finds_the_same_conflicts_as_the_leases() {
+    let release = release_with_extra_leases();
     let all = release.graph().present().clone();
     let mut numbers = Numbers(1);
     let trigger: Trigger = "release".parse().unwrap();
@@ -53,15 +53,15 @@ fn nodes_that_meet_what_is_held_are_found_as_leases_find_them() {
             held.hold(&Leases::of(&release, nodes, [&trigger]), false);
             reserved.reserve(nodes, &trigger);
         }
-        assert_eq!(held.keeps(&waiting, &trigger), exactly, "{holders:?} and {waiting:?}");
-        assert_eq!(reserved.keeps(&waiting, &trigger), exactly, "{holders:?} and {waiting:?}");
+        assert_eq!(held.conflicts(&waiting, &trigger), exactly, "{holders:?} and {waiting:?}");
+        assert_eq!(reserved.conflicts(&waiting, &trigger), exactly, "{holders:?} and {waiting:?}");
         *(if exactly { &mut meet } else { &mut clear }) += 1;
     }
-    assert!(meet > 200 && clear > 200, "{meet} meet, {clear} do not: both are tried");
+    assert!(meet > 200 && clear > 200, "{meet} conflict, {clear} do not: both occur");
 }
 
 #[test]
-fn nodes_that_all_can_run_are_found_as_splitting_finds_them() {
+fn the_index_finds_the_same_missing_parents_as_the_split() {
     let world = World::new();
     let release = &world.release;
     let all = release.graph().present().clone();
@@ -70,18 +70,18 @@ fn nodes_that_all_can_run_are_found_as_splitting_finds_them() {
     for _ in 0..2_000 {
         let mut board = Board::new(world.now);
         let missing = numbers.some_of(&all, 20);
-        board.built = all.minus(&missing);
+        board.built = all.difference(&missing);
         for name in release.compiled.datasets.keys() {
             board.datasets.entry(name.clone()).or_default().loaded = !numbers.next().is_multiple_of(4);
         }
         let nodes = numbers.some_of(&all, 4);
         let exactly = split(release, &board, &nodes, &BTreeSet::new(), &ProtocolRules);
-        if Unready::of(&board, release).lets_all(release, &nodes) {
+        if UnbuiltInputs::of(&board, release).allows_all(release, &nodes) {
             assert_eq!((&exactly.run, exactly.waiting.len()), (&nodes, 0), "{missing:?}");
             quick += 1;
         } else {
             slow += 1;
         }
     }
-    assert!(quick > 100 && slow > 100, "{quick} at once, {slow} looked at closely: both are tried");
+    assert!(quick > 100 && slow > 100, "{quick} quick answers, {slow} exact ones: both occur");
 }

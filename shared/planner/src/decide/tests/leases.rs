@@ -8,7 +8,7 @@ use crate::{
     compile, effects, next_due,
 };
 
-/// DuckDB's file has one writer; these are about warehouses that have many.
+/// The project for a warehouse with many writers. DuckDB's file has one.
 fn shared(runs: &str) -> String {
     PROJECT
         .replace("max_parallel: 2,", &format!("max_parallel: 2, warehouse: shared, {runs}"))
@@ -23,7 +23,7 @@ fn meta(node: &str, landfall: serde_json::Value) -> impl Fn(&mut serde_json::Val
 }
 
 #[test]
-fn runs_that_meet_in_no_relation_live_at_once() {
+fn runs_without_a_common_relation_are_live_at_the_same_time() {
     let mut world = World::with(&shared(""));
     world.land("orders/a.csv");
     world.wait(2);
@@ -33,7 +33,7 @@ fn runs_that_meet_in_no_relation_live_at_once() {
 }
 
 #[test]
-fn on_run_hooks_that_write_tables_let_one_run_live() {
+fn on_run_hooks_that_write_tables_allow_one_live_run() {
     let mut world = World::with(&shared("hooks: exclusive,"));
     world.land("orders/a.csv");
     world.wait(2);
@@ -45,7 +45,7 @@ fn on_run_hooks_that_write_tables_let_one_run_live() {
 }
 
 #[test]
-fn a_lease_of_ones_own_keeps_two_runs_apart() {
+fn a_common_extra_lease_keeps_two_runs_apart() {
     let yaml = shared("");
     let edit = |manifest: &mut serde_json::Value| {
         meta("model.jaffle.stg_orders", serde_json::json!({ "lease": "the export" }))(manifest);
@@ -63,7 +63,7 @@ fn a_lease_of_ones_own_keeps_two_runs_apart() {
 }
 
 #[test]
-fn a_lease_that_is_no_name_is_refused() {
+fn an_extra_lease_that_is_no_name_is_refused() {
     let index = super::world::index_of(&meta("model.jaffle.stg_orders", serde_json::json!({ "lease": 3 })));
     let problems = compile(&CompileInput {
         id: &ReleaseId::parse("r").unwrap(),
@@ -96,7 +96,7 @@ fn a_test_that_stores_its_failures_writes_a_relation() {
 }
 
 #[test]
-fn what_a_run_held_is_held_for_a_while_after_its_task_stopped() {
+fn relations_stay_held_for_the_drain_after_a_run() {
     let mut world = World::with(&shared("drain: 5m,"));
     world.land("orders/a.csv");
     world.wait(2);
@@ -110,9 +110,9 @@ fn what_a_run_held_is_held_for_a_while_after_its_task_stopped() {
     assert_eq!(next_due(&world.board, Some(&world.release), world.now), Some(until));
     world.land("customers/a.csv");
     world.wait(2);
-    assert_eq!(world.plans.len(), 2, "others are not kept, and no place is taken");
+    assert_eq!(world.plans.len(), 2, "a drain keeps no other relations and no place");
     world.now = until;
-    world.tell(&Input::Tick);
+    world.decide(&Input::Tick);
     assert_eq!(world.plans.len(), 3);
     assert!(world.board.draining.is_empty());
 }
@@ -132,7 +132,7 @@ fn a_retry_waits_for_the_drain_too() {
 }
 
 #[test]
-fn who_waited_too_long_reserves_its_relations_and_a_place() {
+fn an_entry_past_the_fairness_limit_reserves_its_relations_and_a_place() {
     let yaml = shared("").replace("select: stg_orders", "select: 'stg_orders stg_customers'").replace(
         "crm.accounts:",
         "payments: { location: \"s3://landing-bucket/pay/\", select: stg_payments }\n  crm.accounts:",
@@ -149,13 +149,13 @@ fn who_waited_too_long_reserves_its_relations_and_a_place() {
     world.now += SignedDuration::from_mins(11);
     world.land("pay/a.csv");
     world.wait(2);
-    assert_eq!(world.board.runs.len(), 1, "the last place is kept for who waited longer");
+    assert_eq!(world.board.runs.len(), 1, "the last place is reserved for the older entry");
     world.succeed();
     assert_eq!(world.last_plan().triggers.len(), 2, "then both run, as one");
 }
 
 #[test]
-fn no_one_skips_ahead_of_who_waited_too_long_because_of_a_run_that_was_planned_a_moment_ago() {
+fn no_entry_skips_ahead_because_of_a_run_planned_in_the_same_decision() {
     let yaml = shared("").replace("max_parallel: 2", "max_parallel: 3").replace(
         "crm.accounts: { location: \"s3://landing-bucket/accounts/\",",
         "jaffle.raw_payments: { ready: { every_object: true }, before: [{ run-operation: load_payments }], select: 'stg_orders stg_customers' }\n  \
@@ -173,7 +173,11 @@ fn no_one_skips_ahead_of_who_waited_too_long_because_of_a_run_that_was_planned_a
     world.now += SignedDuration::from_mins(11);
     world.action(OperatorAction::Resume { dataset: None });
     let plan = world.last_plan();
-    assert_eq!((world.plans.len(), models(&plan)), (1, vec!["stg_orders"]), "the youngest would keep the second");
+    assert_eq!(
+        (world.plans.len(), models(&plan)),
+        (1, vec!["stg_orders"]),
+        "the youngest would take the relation of the second"
+    );
     world.succeed();
     assert_eq!(models(&world.last_plan()), ["stg_customers", "stg_orders"]);
     world.succeed();
@@ -181,7 +185,7 @@ fn no_one_skips_ahead_of_who_waited_too_long_because_of_a_run_that_was_planned_a
 }
 
 #[test]
-fn of_which_nothing_can_run_reserves_nothing() {
+fn an_entry_of_which_no_node_can_run_reserves_nothing() {
     let yaml = shared("").replace("select: stg_orders", "select: 'account_revenue stg_customers,resource_type:test'");
     let mut world = World::with(&yaml);
     world.land("orders/a.csv");
@@ -190,11 +194,11 @@ fn of_which_nothing_can_run_reserves_nothing() {
     world.now += SignedDuration::from_mins(11);
     world.land("customers/a.csv");
     world.wait(2);
-    assert_eq!(world.plans.len(), 1, "which goes first, however long the other waits");
+    assert_eq!(world.plans.len(), 1, "the younger entry goes first");
 }
 
 #[test]
-fn a_task_far_beyond_its_time_is_stopped_and_keeps_its_leases_until_it_is() {
+fn an_overdue_task_is_stopped_and_keeps_its_leases_until_it_stopped() {
     let mut world = World::new();
     world.land("orders/a.csv");
     world.wait(2);
@@ -205,7 +209,7 @@ fn a_task_far_beyond_its_time_is_stopped_and_keeps_its_leases_until_it_is() {
         wanted.into_iter().filter(|effect| matches!(effect, Effect::StopTask { .. })).count()
     };
     world.wait(20 * 60);
-    assert_eq!(stops(&world), 0, "ten minutes of run, ten of grace");
+    assert_eq!(stops(&world), 0, "the limit is 10 minutes for the run and 10 more");
     world.wait(1);
     assert_eq!(stops(&world), 1);
     world.land("orders/b.csv");

@@ -36,45 +36,42 @@ fn each_object_extends_the_quiet_time_but_not_beyond_at_most() {
     let trigger = &world.last_plan().triggers[0];
     assert_eq!(
         (trigger.generation, trigger.reason.as_str()),
-        (
-            1,
-            "10 events of it came, the last s3://landing-bucket/orders/9.csv (warning: objects went on coming for 10s (at_most))"
-        )
+        (1, "10 events, the last s3://landing-bucket/orders/9.csv (warning: objects kept arriving for 10s (at_most))")
     );
 }
 
 #[test]
-fn the_same_event_five_times_gives_one_run() {
+fn an_event_delivered_five_times_starts_one_run() {
     let mut world = World::new();
     let event = InboundEvent::ObjectCreated(world.object("orders/a.csv"));
-    world.tell(&Input::Events(&[event.clone(), event.clone()]));
+    world.decide(&Input::Events(&[event.clone(), event.clone()]));
     world.wait(2);
-    world.tell(&Input::Events(std::slice::from_ref(&event)));
+    world.decide(&Input::Events(std::slice::from_ref(&event)));
     assert_eq!(world.last_outcome(), "Covered: delivered before");
     world.succeed();
-    world.tell(&Input::Events(std::slice::from_ref(&event)));
+    world.decide(&Input::Events(std::slice::from_ref(&event)));
     world.wait(30);
-    world.tell(&Input::Events(&[event]));
+    world.decide(&Input::Events(&[event]));
     world.wait(30);
     assert_eq!(world.plans.len(), 1);
 }
 
 #[test]
-fn what_waits_runs_when_the_other_dataset_lands_and_both_entries_are_completed() {
+fn waiting_nodes_run_with_the_load_of_the_other_dataset_and_complete_both_entries() {
     let mut world = World::new();
     world.load("orders/a.csv");
     assert!(world.backlog("load:jaffle.raw_orders") > 0, "what waits is pending");
-    assert_eq!(world.plans.len(), 1, "and starts nothing by itself");
+    assert_eq!(world.plans.len(), 1, "it starts no run by itself");
     world.now += jiff::SignedDuration::from_secs(60);
     let plan = world.load("customers/a.csv");
     let names = models(&plan);
     assert!(names.contains(&"customer_orders") && names.contains(&"stg_customers"), "{names:?}");
-    assert!(!names.contains(&"stg_orders"), "what is completed is not built again: {names:?}");
+    assert!(!names.contains(&"stg_orders"), "completed nodes are not built again: {names:?}");
     assert!(plan.triggers.iter().any(|trigger| trigger.trigger == Trigger::Load("jaffle.raw_orders".parse().unwrap())));
 }
 
 #[test]
-fn a_trigger_of_which_nothing_can_run_is_not_in_the_plan() {
+fn a_trigger_of_which_no_node_can_run_is_not_in_the_plan() {
     let mut world = World::new();
     world.load("orders/a.csv");
     world.now += jiff::SignedDuration::from_secs(60);
@@ -97,7 +94,7 @@ fn a_load_during_a_run_is_followed_by_one_more_run() {
         world.land(&format!("orders/late{n}.csv"));
         world.wait(3);
     }
-    assert_eq!(world.plans.len(), 1, "the warehouse is one run's");
+    assert_eq!(world.plans.len(), 1, "one run has the whole warehouse");
     let mut stop = world.stop_of(&run, attempt, crate::Outcome::Succeeded, |_| Some(crate::NodeStatus::Success));
     stop.claim.as_mut().unwrap().1 = world.board.runs[&run].planned_at;
     world.stop(stop);
@@ -108,27 +105,27 @@ fn a_load_during_a_run_is_followed_by_one_more_run() {
 }
 
 #[test]
-fn an_object_written_before_the_run_began_to_read_is_covered_however_late_its_event_comes() {
+fn an_object_written_before_the_read_point_is_covered_however_late_its_event_arrives() {
     let mut world = World::new();
     let late = world.object("orders/late.csv");
     world.land("orders/a.csv");
     world.wait(2);
     world.now += jiff::SignedDuration::from_secs(60);
     world.succeed();
-    world.tell(&Input::Events(&[InboundEvent::ObjectCreated(late)]));
-    assert_eq!(world.last_outcome(), "Covered: a run that began to read after it has read it");
+    world.decide(&Input::Events(&[InboundEvent::ObjectCreated(late)]));
+    assert_eq!(world.last_outcome(), "Covered: a run that began to read later has read its data");
 }
 
 #[test]
-fn an_event_that_comes_during_the_run_but_was_read_by_it_needs_no_run() {
+fn an_event_that_arrives_during_the_run_that_read_its_data_needs_no_run() {
     let mut world = World::new();
     let late = world.object("orders/late.csv");
     world.land("orders/a.csv");
     world.wait(2);
     let (run, attempt) = world.start();
     world.now += jiff::SignedDuration::from_secs(60);
-    world.tell(&Input::Events(&[InboundEvent::ObjectCreated(late)]));
-    assert!(world.last_outcome().starts_with("Mapped"), "nobody knows yet when the run began to read");
+    world.decide(&Input::Events(&[InboundEvent::ObjectCreated(late)]));
+    assert!(world.last_outcome().starts_with("Mapped"), "the read point is not known yet");
     let stop = world.stop_of(&run, attempt, crate::Outcome::Succeeded, |_| Some(crate::NodeStatus::Success));
     world.stop(stop);
     world.wait(60);
@@ -140,7 +137,7 @@ fn an_unmapped_object_names_the_nearest_location_and_starts_nothing() {
     let mut world = World::new();
     world.land("order/a.csv");
     let detail = world.last_outcome();
-    assert_eq!(detail, "Unmapped: under no dataset's location; the nearest is s3://landing-bucket/orders/");
+    assert_eq!(detail, "Unmapped: the key is under no dataset's location; the nearest is s3://landing-bucket/orders/");
     world.land("orders/_SUCCESS");
     assert!(world.last_outcome().starts_with("Ignored"));
     world.wait(60);
@@ -161,7 +158,7 @@ fn a_hostile_key_is_data_and_reaches_no_command() {
 }
 
 #[test]
-fn a_dataset_loaded_on_a_word_ignores_its_objects_and_loads_itself_first() {
+fn a_dataset_with_loader_events_ignores_its_objects_and_does_its_operations_first() {
     let mut world = World::new();
     world.land("accounts/a.csv");
     assert!(world.last_outcome().starts_with("Ignored"), "{}", world.last_outcome());
@@ -171,7 +168,7 @@ fn a_dataset_loaded_on_a_word_ignores_its_objects_and_loads_itself_first() {
     assert_eq!(models(&plan), ["stg_accounts"]);
     world.succeed();
     assert!(world.backlog("load:crm.accounts") > 0, "account_revenue waits");
-    assert_eq!(world.plans.len(), 1, "and nothing is loaded again for it");
+    assert_eq!(world.plans.len(), 1, "the operations are not repeated for it");
     world.wait(60);
     assert_eq!(world.plans.len(), 1);
     world.loaded("crm.accounts", "b1");
@@ -183,7 +180,7 @@ fn a_dataset_loaded_on_a_word_ignores_its_objects_and_loads_itself_first() {
     assert!(plan.steps.iter().all(|step| !matches!(step, Step::RunOperation { .. })), "loaded already");
     assert_eq!(world.backlog("load:crm.accounts"), 0);
     world.loaded("crm.accountz", "b2");
-    assert!(world.last_outcome().contains("no such dataset; it has crm.accounts"), "{}", world.last_outcome());
+    assert!(world.last_outcome().contains("it has crm.accounts"), "{}", world.last_outcome());
 }
 
 #[test]
@@ -193,7 +190,7 @@ fn two_datasets_that_become_ready_together_share_one_run() {
         InboundEvent::ObjectCreated(world.object("orders/a.csv")),
         InboundEvent::ObjectCreated(world.object("customers/a.csv")),
     ];
-    world.tell(&Input::Events(&batch));
+    world.decide(&Input::Events(&batch));
     world.wait(2);
     assert_eq!(world.plans.len(), 1);
     assert_eq!(world.last_plan().triggers.len(), 2);

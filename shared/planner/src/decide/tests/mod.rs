@@ -1,4 +1,4 @@
-//! The planner tried on the example project's own manifest.
+//! Tests of the planner with the manifest of the example project.
 
 mod board_size;
 mod commands;

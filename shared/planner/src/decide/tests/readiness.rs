@@ -10,7 +10,7 @@ fn reason(world: &World) -> String {
 }
 
 #[test]
-fn a_marker_ends_the_wait_and_is_no_stray_file() {
+fn a_marker_completes_the_load_and_is_mapped() {
     let mut world = with("marker: _SUCCESS, at_most: 1h");
     world.land("orders/dt=1/a.csv");
     world.wait(600);
@@ -30,10 +30,14 @@ fn a_run_without_its_marker_starts_with_a_warning_after_at_most() {
     world.wait(3599);
     assert!(world.plans.is_empty());
     world.wait(1);
-    assert!(reason(&world).contains("no _SUCCESS came within 1h (at_most)"), "{}", reason(&world));
+    assert!(reason(&world).contains("no _SUCCESS arrived within 1h (at_most)"), "{}", reason(&world));
     let planned = world.lines.iter().find(|line| line.event.ends_with("/planned")).unwrap();
     assert!(planned.detail.contains("no _SUCCESS came"), "{}", planned.detail);
-    assert_eq!(world.board.backlog[&"load:jaffle.raw_orders".parse().unwrap()].warning, None, "it is told once");
+    assert_eq!(
+        world.board.backlog[&"load:jaffle.raw_orders".parse().unwrap()].warning,
+        None,
+        "the warning is in one plan only"
+    );
 }
 
 #[test]
@@ -54,7 +58,7 @@ fn a_group_is_ready_when_it_is_complete_and_a_duplicate_does_not_count() {
 }
 
 #[test]
-fn what_comes_late_to_a_complete_group_reopens_the_entry_and_not_the_count() {
+fn a_late_object_of_a_complete_group_opens_an_entry_but_no_count() {
     let mut world = with("count: 1, per: 'dt=*', at_most: 1h");
     world.land("orders/dt=1/a.csv");
     world.succeed();
@@ -68,12 +72,12 @@ fn what_comes_late_to_a_complete_group_reopens_the_entry_and_not_the_count() {
 }
 
 #[test]
-fn an_incomplete_group_is_run_for_after_at_most_and_is_late_from_then_on() {
+fn an_incomplete_group_runs_after_at_most_and_its_further_objects_are_late() {
     let mut world = with("count: 3, per: 'dt=*', at_most: 1h");
     world.land("orders/dt=1/a.csv");
     world.land("orders/dt=1/b.csv");
     world.wait(3600);
-    assert!(reason(&world).contains("only 2 of 3 of dt=1 came within 1h"), "{}", reason(&world));
+    assert!(reason(&world).contains("only 2 of 3 of dt=1 arrived within 1h"), "{}", reason(&world));
     world.succeed();
     world.wait(60);
     world.land("orders/dt=1/c.csv");
@@ -81,25 +85,25 @@ fn an_incomplete_group_is_run_for_after_at_most_and_is_late_from_then_on() {
 }
 
 #[test]
-fn open_groups_are_bounded_and_the_oldest_is_run_for() {
+fn open_groups_are_bounded_and_the_oldest_runs_incomplete() {
     let mut world = with("count: 2, per: 'dt=*', at_most: 1h");
     for n in 0..=8 {
         world.wait(1);
         world.land(&format!("orders/dt={n}/a.csv"));
     }
     world.wait(1);
-    assert!(reason(&world).contains("dt=0 is run for incomplete"), "{}", reason(&world));
+    assert!(reason(&world).contains("the run starts although dt=0 is incomplete"), "{}", reason(&world));
     let groups = &world.board.datasets[&"jaffle.raw_orders".parse().unwrap()].groups;
     assert_eq!(groups.open.len(), super::super::GROUPS_OPEN);
 }
 
 #[test]
-fn a_delay_counts_from_the_last_object_and_its_rows_are_not_taken_for_read_before() {
+fn a_delay_counts_from_the_last_object_and_shifts_the_covered_time() {
     let mut world = with("delay: 15m, at_most: 2h");
     world.land("orders/a.csv");
     world.wait(600);
     let early = world.object("orders/b.csv");
-    world.tell(&Input::Events(&[InboundEvent::ObjectCreated(early)]));
+    world.decide(&Input::Events(&[InboundEvent::ObjectCreated(early)]));
     world.wait(600);
     assert!(world.plans.is_empty());
     let during = world.object("orders/c.csv");
@@ -107,19 +111,19 @@ fn a_delay_counts_from_the_last_object_and_its_rows_are_not_taken_for_read_befor
     assert_eq!(world.plans.len(), 1);
     world.wait(60);
     world.succeed();
-    world.tell(&Input::Events(&[InboundEvent::ObjectCreated(during)]));
+    world.decide(&Input::Events(&[InboundEvent::ObjectCreated(during)]));
     assert!(world.last_outcome().starts_with("Mapped"), "its rows came later: {}", world.last_outcome());
 }
 
 #[test]
-fn a_delay_that_at_most_ended_is_followed_by_a_run_for_what_came_last() {
+fn a_delay_ended_by_at_most_is_followed_by_a_run_for_the_last_objects() {
     let mut world = with("delay: 15m, at_most: 20m");
     for n in 0..4 {
         world.land(&format!("orders/{n}.csv"));
         world.wait(300);
     }
     assert_eq!(world.plans.len(), 1);
-    assert!(reason(&world).contains("went on coming"), "{}", reason(&world));
+    assert!(reason(&world).contains("kept arriving"), "{}", reason(&world));
     world.succeed();
     let entry = &world.board.backlog[&"load:jaffle.raw_orders".parse().unwrap()];
     assert_eq!((entry.generation, entry.is_planned()), (2, false));
@@ -135,9 +139,9 @@ fn a_delay_that_at_most_ended_is_followed_by_a_run_for_what_came_last() {
 fn a_covered_duplicate_extends_no_quiet_time() {
     let mut world = World::new();
     let event = InboundEvent::ObjectCreated(world.object("orders/a.csv"));
-    world.tell(&Input::Events(std::slice::from_ref(&event)));
+    world.decide(&Input::Events(std::slice::from_ref(&event)));
     world.wait(1);
-    world.tell(&Input::Events(&[event]));
+    world.decide(&Input::Events(&[event]));
     world.wait(1);
     assert_eq!(world.plans.len(), 1);
 }
@@ -146,13 +150,13 @@ fn a_covered_duplicate_extends_no_quiet_time() {
 fn a_deletion_is_a_load_only_where_landfall_yml_says_so() {
     let mut world = World::new();
     let gone = InboundEvent::ObjectDeleted(world.object("orders/a.csv"));
-    world.tell(&Input::Events(std::slice::from_ref(&gone)));
+    world.decide(&Input::Events(std::slice::from_ref(&gone)));
     assert!(world.last_outcome().starts_with("Ignored") && world.last_outcome().contains("on_delete"));
     let mut world = World::with(&PROJECT.replace("by_tag: true,", "by_tag: true, on_delete: load,"));
     world.load("orders/a.csv");
     world.now += jiff::SignedDuration::from_secs(60);
     let gone = InboundEvent::ObjectDeleted(world.object("orders/a.csv"));
-    world.tell(&Input::Events(&[gone.clone(), gone]));
+    world.decide(&Input::Events(&[gone.clone(), gone]));
     assert_eq!(world.last_outcome(), "Covered: delivered before");
     world.wait(2);
     assert!(reason(&world).contains("deleted"), "{}", reason(&world));

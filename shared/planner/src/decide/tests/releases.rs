@@ -18,7 +18,7 @@ fn problems(yaml: &str) -> String {
 }
 
 #[test]
-fn a_source_that_says_where_it_lands_needs_no_line_in_landfall_yml() {
+fn a_source_with_a_location_in_its_meta_needs_no_entry_in_landfall_yml() {
     let release = release("r1", PROJECT, None);
     let payments = release.dataset(&"jaffle.raw_payments".parse().unwrap()).unwrap();
     assert_eq!(payments.locations[0].to_string(), "s3://landing-bucket/payments/");
@@ -27,7 +27,7 @@ fn a_source_that_says_where_it_lands_needs_no_line_in_landfall_yml() {
 
 #[test]
 fn what_does_not_fit_the_manifest_is_refused_by_name() {
-    for (yaml, words) in [
+    for (yaml, text) in [
         ("version: 1\ndatasets: { jaffle.raw_orderz: { location: x/ } }", "did you mean jaffle.raw_orders?"),
         (
             "version: 1\ndatasets: { jaffle.raw_orders: { location: elsewhere/ } }",
@@ -41,7 +41,7 @@ fn what_does_not_fit_the_manifest_is_refused_by_name() {
         ("version: 1\njobs: { x: { schedule: 'rate(1 day)', test: { select: 'tag:nothing' } } }", "selects nothing"),
     ] {
         let problems = problems(yaml);
-        assert!(problems.contains(words), "{yaml}\n{problems}");
+        assert!(problems.contains(text), "{yaml}\n{problems}");
     }
 }
 
@@ -62,12 +62,12 @@ fn a_release_compiled_against_another_base_decides_nothing() {
     let mut world = World::new();
     let stray = release("r2", PROJECT, None);
     let before = world.board.clone();
-    world.tell(&Input::Offer { release: &stray, force: false });
+    world.decide(&Input::Offer { release: &stray, force: false });
     assert_eq!(world.board, before);
 }
 
 #[test]
-fn what_failed_is_tried_again_on_a_new_release() {
+fn quarantined_nodes_run_again_with_a_new_release() {
     let mut world = World::with(&PROJECT.replace("docs:", "retry: [relaunch]\ndocs:"));
     world.load("customers/a.csv");
     world.land("orders/a.csv");
@@ -91,14 +91,14 @@ fn a_run_that_was_not_started_yet_moves_to_the_new_release() {
     let run = world.board.runs.keys().next().unwrap().clone();
     let next = release("r2", PROJECT, Some(&world.release));
     world.offer(next, false);
-    world.tell(&Input::Revoked { run: run.clone(), attempt: 1 });
+    world.decide(&Input::Revoked { run: run.clone(), attempt: 1 });
     assert!(!world.board.runs.contains_key(&run));
     assert_eq!(world.last_plan().release.as_str(), "r2");
     assert!(models(&world.last_plan()).contains(&"stg_orders"));
 }
 
 #[test]
-fn a_run_of_a_release_completes_nothing_of_one_that_came_a_moment_later() {
+fn a_run_completes_nothing_of_a_later_release() {
     let mut world = World::new();
     world.load("orders/a.csv");
     world.load("customers/a.csv");
@@ -117,7 +117,7 @@ fn a_run_of_a_release_completes_nothing_of_one_that_came_a_moment_later() {
     }
     let plan = world.last_plan();
     assert_eq!((plan.release.as_str(), models(&plan).contains(&"stg_orders")), ("r2", true));
-    // Its task begins to read long after the second came, but has the first one's code.
+    // Its task begins to read after the second release was put in place, but has the code of the first.
     world.now += SignedDuration::from_secs(60);
     world.succeed();
     let plan = world.last_plan();
@@ -125,7 +125,7 @@ fn a_run_of_a_release_completes_nothing_of_one_that_came_a_moment_later() {
 }
 
 #[test]
-fn a_first_release_that_builds_has_pending_everything_and_builds_what_it_can() {
+fn with_first_build_every_node_is_pending_and_those_with_parents_run() {
     let world = World::with(&PROJECT.replace("runs:", "release: { first: build }\nruns:"));
     let mut world = world;
     world.wait(1);
@@ -138,7 +138,7 @@ fn a_job_tests_what_is_built_once_for_each_scheduled_time() {
     let mut world = World::new();
     let due = |world: &mut World, time: &str| {
         let input = Input::Schedule { job: "nightly-qa".parse().unwrap(), scheduled_time: time.to_owned() };
-        world.tell(&input);
+        world.decide(&input);
     };
     due(&mut world, "2026-11-21T04:00:00Z");
     assert_eq!(world.lines.last().unwrap().outcome, LedgerOutcome::Dropped, "{}", world.last_outcome());
@@ -150,7 +150,7 @@ fn a_job_tests_what_is_built_once_for_each_scheduled_time() {
     assert!(selection.nodes.iter().all(|id| id.as_str().starts_with("test.")));
     let plans = world.plans.len();
     due(&mut world, "2026-11-22T04:00:00Z");
-    assert_eq!(world.last_outcome(), "Covered: delivered before, or older than what was");
+    assert_eq!(world.last_outcome(), "Covered: delivered before, or older than the last scheduled time");
     world.succeed();
     assert_eq!(world.plans.len(), plans);
     assert!(world.board.backlog.keys().all(|trigger| trigger.to_string() != "job:nightly-qa"));

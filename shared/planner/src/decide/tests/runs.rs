@@ -8,7 +8,7 @@ fn fail_on(name: &str) -> impl Fn(&NodeId) -> Option<NodeStatus> {
 }
 
 #[test]
-fn the_board_asks_for_the_task_until_it_is_started_and_then_not_again() {
+fn the_board_asks_to_start_the_task_until_it_is_started() {
     let mut world = World::new();
     world.land("orders/a.csv");
     let wakes = effects(&world.board, Some(&world.release), world.now);
@@ -21,7 +21,7 @@ fn the_board_asks_for_the_task_until_it_is_started_and_then_not_again() {
 }
 
 #[test]
-fn what_succeeded_is_completed_and_what_failed_waits_for_new_data() {
+fn succeeded_nodes_are_completed_and_failed_ones_wait_for_new_data() {
     let mut world = World::with(&super::world::PROJECT.replace("docs:", "retry: [relaunch]\ndocs:"));
     world.load("customers/a.csv");
     world.land("orders/a.csv");
@@ -36,7 +36,7 @@ fn what_succeeded_is_completed_and_what_failed_waits_for_new_data() {
     assert_eq!(world.lines.last().unwrap().outcome, LedgerOutcome::Failed);
     let plans = world.plans.len();
     world.wait(3600);
-    assert_eq!(world.plans.len(), plans, "not tried before new data");
+    assert_eq!(world.plans.len(), plans, "quarantined nodes wait for new data");
     world.now += jiff::SignedDuration::from_secs(60);
     let plan = world.load("orders/a.csv");
     assert!(models(&plan).contains(&"daily_sales") && models(&plan).contains(&"stg_orders"));
@@ -47,7 +47,7 @@ fn what_succeeded_is_completed_and_what_failed_waits_for_new_data() {
 }
 
 #[test]
-fn what_is_built_before_its_failed_parent_is_not_completed_for_the_parents_load() {
+fn a_node_built_before_its_failed_parent_is_not_completed_for_the_load_of_the_parent() {
     let mut world = World::with(&super::world::PROJECT.replace("docs:", "retry: [relaunch]\ndocs:"));
     world.load("orders/a.csv");
     world.now += jiff::SignedDuration::from_secs(60);
@@ -60,20 +60,20 @@ fn what_is_built_before_its_failed_parent_is_not_completed_for_the_parents_load(
     world.stop(stop);
     world.now += jiff::SignedDuration::from_secs(60);
     let plan = world.load("customers/a.csv");
-    assert!(models(&plan).contains(&"account_revenue"), "the other loads need it: {:?}", models(&plan));
+    assert!(models(&plan).contains(&"account_revenue"), "the other load needs it: {:?}", models(&plan));
     let entry = &world.board.backlog[&"load:crm.accounts".parse().unwrap()];
     let backlog: Vec<String> = world.release.ids(&entry.nodes).iter().map(ToString::to_string).collect();
     assert!(backlog.contains(&"model.jaffle.account_revenue".to_owned()), "{backlog:?}");
     let plans = world.plans.len();
     world.wait(3600);
-    assert_eq!(world.plans.len(), plans, "and nothing is tried for it before new data");
+    assert_eq!(world.plans.len(), plans, "it waits for new data");
     world.loaded("crm.accounts", "b3");
     world.succeed();
     assert_eq!(world.backlog("load:crm.accounts"), 0);
 }
 
 #[test]
-fn a_model_that_failed_is_tried_once_more_and_a_test_is_not() {
+fn a_failed_model_is_tried_once_more_and_a_failed_test_is_not() {
     let mut world = World::new();
     world.load("customers/a.csv");
     world.land("orders/a.csv");
@@ -100,7 +100,7 @@ fn a_model_that_failed_is_tried_once_more_and_a_test_is_not() {
 }
 
 #[test]
-fn an_interrupted_run_goes_on_with_what_remains() {
+fn an_interrupted_run_continues_with_the_remaining_nodes() {
     let mut world = World::new();
     world.land("orders/a.csv");
     world.wait(2);
@@ -119,7 +119,7 @@ fn an_interrupted_run_goes_on_with_what_remains() {
 }
 
 #[test]
-fn a_task_that_never_claimed_is_made_revoked_before_another_is_started() {
+fn an_unclaimed_attempt_is_revoked_before_the_next_starts() {
     let mut world = World::new();
     world.land("orders/a.csv");
     world.wait(2);
@@ -131,24 +131,24 @@ fn a_task_that_never_claimed_is_made_revoked_before_another_is_started() {
     assert!(matches!(world.board.runs[&run].attempt.state, AttemptState::Revoking { .. }));
     let wanted = effects(&world.board, Some(&world.release), world.now);
     assert!(matches!(wanted.as_slice(), [Effect::Revoke { attempt: 1, .. }]), "{wanted:?}");
-    world.tell(&Input::Revoked { run: run.clone(), attempt: 1 });
+    world.decide(&Input::Revoked { run: run.clone(), attempt: 1 });
     assert_eq!(world.board.runs[&run].attempt.number, 2);
     for number in 2..=4 {
-        world.tell(&Input::NotStarted {
+        world.decide(&Input::NotStarted {
             run: run.clone(),
             attempt: number,
             reason: "RESOURCE:ENI".into(),
             retryable: true,
         });
-        world.tell(&Input::Revoked { run: run.clone(), attempt: number });
+        world.decide(&Input::Revoked { run: run.clone(), attempt: number });
     }
-    assert!(world.board.runs.is_empty(), "not for ever (L4)");
+    assert!(world.board.runs.is_empty(), "not forever (L4)");
     let quarantine = world.board.backlog[&"load:jaffle.raw_orders".parse().unwrap()].quarantine.clone().unwrap();
     assert!(quarantine.reason.contains("RESOURCE:ENI"), "{}", quarantine.reason);
 }
 
 #[test]
-fn a_task_that_lost_the_claim_settles_nothing() {
+fn a_task_without_the_claim_settles_nothing() {
     let mut world = World::new();
     world.land("orders/a.csv");
     world.wait(2);
@@ -164,17 +164,17 @@ fn a_task_that_lost_the_claim_settles_nothing() {
     assert!(world.board.runs.is_empty());
     let board = world.board.clone();
     world.stop(stop);
-    assert_eq!(world.board.backlog, board.backlog, "an event delivered twice settles once");
+    assert_eq!(world.board.backlog, board.backlog, "a duplicate event settles nothing");
 }
 
 #[test]
-fn a_claim_that_was_there_first_is_taken_up() {
+fn an_attempt_claimed_before_it_was_revoked_is_running() {
     let mut world = World::new();
     world.land("orders/a.csv");
     world.wait(2);
     let run = world.board.runs.keys().next().unwrap().clone();
-    world.tell(&Input::NotStarted { run: run.clone(), attempt: 1, reason: "no answer".into(), retryable: true });
-    world.tell(&Input::Claimed { run: run.clone(), attempt: 1, task_arn: World::arn(&run, 1) });
+    world.decide(&Input::NotStarted { run: run.clone(), attempt: 1, reason: "no answer".into(), retryable: true });
+    world.decide(&Input::Claimed { run: run.clone(), attempt: 1, task_arn: World::arn(&run, 1) });
     assert!(world.board.runs[&run].attempt.is_running());
     let mut stop = world.stop_of(&run, 1, Outcome::Succeeded, |_| Some(NodeStatus::Success));
     stop.claim = Some((Claim::Task { task_arn: World::arn(&run, 1) }, world.now));
@@ -188,20 +188,20 @@ fn docs_are_pending_until_they_are_published() {
     let plan = world.load("orders/a.csv");
     let wanted = effects(&world.board, Some(&world.release), world.now);
     assert!(wanted.contains(&Effect::PublishDocs) && wanted.contains(&Effect::Announce), "{wanted:?}");
-    world.tell(&Input::Announced { runs: vec![plan.run_id.clone()] });
-    // Published by somebody who looked when an earlier attempt's were pending.
+    world.decide(&Input::Announced { runs: vec![plan.run_id.clone()] });
+    // The publisher read the board when the docs of an earlier attempt were pending.
     let mut docs = world.board.docs.pending.clone();
     for backlog in &mut docs {
         backlog.attempt = 0;
     }
-    world.tell(&Input::Published { docs });
-    assert_eq!(world.board.docs.pending.len(), 1, "what a later attempt left is pending all the same");
-    world.tell(&Input::Published { docs: world.board.docs.pending.clone() });
+    world.decide(&Input::Published { docs });
+    assert_eq!(world.board.docs.pending.len(), 1, "the docs of the later attempt stay pending");
+    world.decide(&Input::Published { docs: world.board.docs.pending.clone() });
     assert!(effects(&world.board, Some(&world.release), world.now).is_empty());
 }
 
 #[test]
-fn a_runaway_is_stopped_by_the_runs_of_a_day() {
+fn runs_per_day_stops_a_runaway() {
     let mut world = World::with(&super::world::PROJECT.replace("docs:", "limits: { runs_per_day: 2 }\ndocs:"));
     for n in 0..2 {
         world.now += jiff::SignedDuration::from_secs(60);
@@ -212,22 +212,22 @@ fn a_runaway_is_stopped_by_the_runs_of_a_day() {
     world.wait(2);
     assert_eq!(world.plans.len(), 2);
     let limit = world.board.limit_reached.unwrap();
-    assert_eq!((limit.runs, limit.told), (2, false));
+    assert_eq!((limit.runs, limit.announced), (2, false));
     assert!(effects(&world.board, Some(&world.release), world.now).contains(&Effect::AnnounceLimit));
-    world.tell(&Input::LimitAnnounced);
+    world.decide(&Input::LimitAnnounced);
     assert!(!effects(&world.board, Some(&world.release), world.now).contains(&Effect::AnnounceLimit));
     world.land("customers/x.csv");
     world.wait(60);
     assert_eq!(next_due(&world.board, Some(&world.release), world.now), Some(limit.until));
-    let told = world.lines.iter().filter(|line| matches!(line.about, LedgerSubject::Limit { .. })).count();
-    assert_eq!(told, 1, "once a window");
+    let recorded = world.lines.iter().filter(|line| matches!(line.about, LedgerSubject::Limit { .. })).count();
+    assert_eq!(recorded, 1, "once a window");
     world.wait(86_400);
     assert_eq!(world.plans.len(), 3, "nothing is lost by it");
     assert_eq!(world.board.limit_reached, None);
 }
 
 #[test]
-fn what_dbt_executed_outside_the_plan_is_marked_and_announced() {
+fn unplanned_nodes_are_recorded_and_announced() {
     let mut world = World::new();
     world.land("orders/a.csv");
     world.wait(2);
@@ -244,16 +244,16 @@ fn what_dbt_executed_outside_the_plan_is_marked_and_announced() {
 }
 
 #[test]
-fn dead_letters_stand_on_the_board_as_long_as_there_are_any() {
+fn the_board_has_dead_letters_while_there_are_any() {
     let mut world = World::new();
-    world.tell(&Input::DeadLetters { loads: 0, functions: 2 });
+    world.decide(&Input::DeadLetters { loads: 0, functions: 2 });
     let since = world.board.dead_letters.unwrap().since;
     world.now += jiff::SignedDuration::from_secs(60);
     let seq = world.board.seq;
-    world.tell(&Input::DeadLetters { loads: 0, functions: 2 });
-    assert_eq!(world.board.seq, seq, "no news is no compare-and-swap");
-    world.tell(&Input::DeadLetters { loads: 1, functions: 2 });
+    world.decide(&Input::DeadLetters { loads: 0, functions: 2 });
+    assert_eq!(world.board.seq, seq, "an unchanged count changes nothing");
+    world.decide(&Input::DeadLetters { loads: 1, functions: 2 });
     assert_eq!(world.board.dead_letters.unwrap().since, since);
-    world.tell(&Input::DeadLetters { loads: 0, functions: 0 });
+    world.decide(&Input::DeadLetters { loads: 0, functions: 0 });
     assert_eq!(world.board.dead_letters, None);
 }

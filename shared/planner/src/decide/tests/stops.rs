@@ -11,7 +11,7 @@ fn planned() -> (World, RunId) {
     (world, run)
 }
 
-/// The live attempt's task stops in this way, having claimed its attempt, and leaves no result.
+/// Stops the task of the live attempt in this way, after its claim and without a result.
 fn lost(world: &mut World, run: &RunId, class: StopClass) {
     world.wait(600);
     let (_, attempt) = world.start();
@@ -19,13 +19,13 @@ fn lost(world: &mut World, run: &RunId, class: StopClass) {
     world.stop(StoppedTask { class, exit_code: None, result: None, ..whole });
 }
 
-/// The live attempt's task stops in this way before it claimed anything, and is revoked.
+/// Stops the task of the live attempt in this way before its claim, and revokes the attempt.
 fn never_ran(world: &mut World, run: &RunId, class: StopClass) {
     world.wait(600);
     let (_, attempt) = world.start();
     let whole = world.stop_of(run, attempt, Outcome::Succeeded, |_| None);
     world.stop(StoppedTask { class, exit_code: None, result: None, claim: None, ..whole });
-    world.tell(&Input::Revoked { run: run.clone(), attempt });
+    world.decide(&Input::Revoked { run: run.clone(), attempt });
 }
 
 fn class_of(line: &LedgerLine) -> Option<StopClass> {
@@ -34,7 +34,7 @@ fn class_of(line: &LedgerLine) -> Option<StopClass> {
 }
 
 #[test]
-fn nothing_but_the_tasks_own_word_is_a_success() {
+fn only_a_result_of_the_task_is_a_success() {
     for (class, exit_code) in [
         (StopClass::Exited, Some(0)),
         (StopClass::NoExitCode, None),
@@ -47,14 +47,14 @@ fn nothing_but_the_tasks_own_word_is_a_success() {
         let before = world.backlog("load:jaffle.raw_orders");
         world.stop(StoppedTask { class, exit_code, result: None, ..whole });
         assert_eq!(world.board.runs[&run].attempt.number, 2, "{class:?}: tried again");
-        assert_eq!(world.backlog("load:jaffle.raw_orders"), before, "{class:?}: and nothing is completed");
+        assert_eq!(world.backlog("load:jaffle.raw_orders"), before, "{class:?}: nothing is completed");
         let line = world.lines.last().unwrap();
         assert_eq!((line.outcome, class_of(line)), (LedgerOutcome::Retried, Some(class)));
     }
 }
 
 #[test]
-fn silence_of_the_last_attempt_is_no_success_though_all_nodes_are_done() {
+fn a_missing_result_of_the_last_attempt_is_no_success_even_if_all_nodes_are_done() {
     let (mut world, run) = planned();
     let (_, attempt) = world.start();
     let before = world.backlog("load:jaffle.raw_orders");
@@ -67,11 +67,7 @@ fn silence_of_the_last_attempt_is_no_success_though_all_nodes_are_done() {
     }
     assert!(world.board.runs.is_empty());
     assert_eq!(world.lines.last().unwrap().outcome, LedgerOutcome::Failed);
-    assert_eq!(
-        world.backlog("load:jaffle.raw_orders"),
-        completed,
-        "what the first attempt did is completed all the same"
-    );
+    assert_eq!(world.backlog("load:jaffle.raw_orders"), completed, "the nodes of the first attempt are completed");
 }
 
 #[test]
@@ -85,7 +81,7 @@ fn a_result_of_another_task_does_not_count() {
 }
 
 #[test]
-fn want_of_memory_is_tried_once_more_and_then_told() {
+fn out_of_memory_is_tried_once_more_and_then_fails() {
     let (mut world, run) = planned();
     lost(&mut world, &run, StopClass::OutOfMemory);
     assert_eq!(world.board.runs[&run].attempt.number, 2);
@@ -98,7 +94,7 @@ fn want_of_memory_is_tried_once_more_and_then_told() {
 }
 
 #[test]
-fn an_interruption_is_tried_again_as_often_as_attempts_go() {
+fn an_interruption_is_tried_again_until_the_last_attempt() {
     for class in [StopClass::SpotInterruption, StopClass::HostLost, StopClass::Gone, StopClass::UserInitiated] {
         let (mut world, run) = planned();
         for _ in 0..3 {
@@ -106,12 +102,12 @@ fn an_interruption_is_tried_again_as_often_as_attempts_go() {
         }
         assert_eq!(world.board.runs[&run].attempt.number, 4);
         lost(&mut world, &run, class);
-        assert!(world.board.runs.is_empty(), "not for ever (L4)");
+        assert!(world.board.runs.is_empty(), "not forever (L4)");
     }
 }
 
 #[test]
-fn an_image_that_is_not_there_is_asked_for_twice_and_a_registry_out_of_reach_oftener() {
+fn a_missing_image_is_tried_twice_and_an_unreachable_registry_more_often() {
     for (class, tasks) in [
         (StopClass::ImageMissing, 2),
         (StopClass::ImageDenied, 2),
@@ -134,19 +130,19 @@ fn an_image_that_is_not_there_is_asked_for_twice_and_a_registry_out_of_reach_oft
 }
 
 #[test]
-fn an_event_told_twice_before_the_attempt_is_revoked_counts_once() {
+fn a_duplicate_stop_event_before_the_revoke_counts_once() {
     let (mut world, run) = planned();
     let (_, attempt) = world.start();
     let whole = world.stop_of(&run, attempt, Outcome::Succeeded, |_| None);
     let stop = StoppedTask { class: StopClass::ImageMissing, exit_code: None, result: None, claim: None, ..whole };
     world.stop(stop.clone());
     world.stop(stop);
-    world.tell(&Input::Revoked { run: run.clone(), attempt });
+    world.decide(&Input::Revoked { run: run.clone(), attempt });
     assert_eq!(world.board.runs[&run].attempt.number, 2);
 }
 
 #[test]
-fn dbt_killed_under_a_supervisor_that_lives_on_is_told_as_killed() {
+fn dbt_killed_under_a_surviving_supervisor_counts_as_killed() {
     let (mut world, run) = planned();
     let (_, attempt) = world.start();
     let mut stop = world.stop_of(&run, attempt, Outcome::Failed, |_| None);
@@ -159,7 +155,7 @@ fn dbt_killed_under_a_supervisor_that_lives_on_is_told_as_killed() {
 }
 
 #[test]
-fn a_spot_run_that_is_interrupted_goes_on_on_demand() {
+fn an_interrupted_spot_run_continues_on_demand() {
     let mut world = World::with(&PROJECT.replace("max_parallel: 2", "max_parallel: 2, capacity: spot"));
     world.land("orders/a.csv");
     world.wait(2);

@@ -3,8 +3,8 @@ use jiff::SignedDuration;
 use super::world::{PROJECT, World, release};
 use crate::{NodeStatus, OperatorAction, OrdinalSet, Outcome, Trigger, WaitReason, WaitingNodes, wait_reasons};
 
-/// Every pending node is told of exactly once.
-fn told(world: &World) -> Vec<WaitingNodes> {
+/// Every pending node is reasons of exactly once.
+fn reasons(world: &World) -> Vec<WaitingNodes> {
     let all = wait_reasons(&world.board, &world.release, world.now);
     for (trigger, entry) in &world.board.backlog {
         let parts: Vec<&OrdinalSet> = all.iter().filter(|w| w.trigger == *trigger).map(|w| &w.nodes).collect();
@@ -15,39 +15,39 @@ fn told(world: &World) -> Vec<WaitingNodes> {
     all
 }
 
-fn whys(world: &World, trigger: &str) -> Vec<WaitReason> {
+fn reasons_of(world: &World, trigger: &str) -> Vec<WaitReason> {
     let trigger: Trigger = trigger.parse().unwrap();
-    told(world).into_iter().filter(|w| w.trigger == trigger).map(|w| w.why).collect()
+    reasons(world).into_iter().filter(|w| w.trigger == trigger).map(|w| w.why).collect()
 }
 
 const ORDERS: &str = "load:jaffle.raw_orders";
 
 #[test]
-fn a_load_tells_what_it_gathers_for_and_until_when() {
-    for (ready, words) in [
-        ("quiet: 2s, at_most: 10s", "until nothing more has come for 2s"),
+fn a_gathering_load_explains_what_it_expects_and_until_when() {
+    for (ready, text) in [
+        ("quiet: 2s, at_most: 10s", "until no object arrives for 2s"),
         ("marker: _SUCCESS", "for the marker _SUCCESS"),
         ("count: 3, per: 'dt=*'", "so far 1 of 3 of dt=1"),
         ("delay: 15m", "for 15m after the last object"),
     ] {
         let mut world = World::with(&PROJECT.replace("quiet: 2s, at_most: 10s", ready));
         world.land("orders/dt=1/a.csv");
-        let why = whys(&world, ORDERS);
+        let why = reasons_of(&world, ORDERS);
         assert!(
-            matches!(why.as_slice(), [WaitReason::Gathering { .. }]) && why[0].to_string().contains(words),
+            matches!(why.as_slice(), [WaitReason::Gathering { .. }]) && why[0].to_string().contains(text),
             "{why:?}"
         );
     }
 }
 
 #[test]
-fn what_runs_and_what_waits_for_the_first_load_of_another_are_told_apart() {
+fn running_nodes_and_nodes_without_parents_have_different_reasons() {
     let mut world = World::new();
     world.land("orders/a.csv");
     world.wait(2);
     let (run, _) = world.start();
-    let why = whys(&world, ORDERS);
-    assert_eq!(why[0], WaitReason::Runs(run));
+    let why = reasons_of(&world, ORDERS);
+    assert_eq!(why[0], WaitReason::InRun(run));
     assert!(
         why[1..].iter().all(|why| matches!(why, WaitReason::Parents(reason) if reason.contains("first load of"))),
         "{why:?}"
@@ -55,51 +55,55 @@ fn what_runs_and_what_waits_for_the_first_load_of_another_are_told_apart() {
     assert!(why.len() > 1);
     world.land("customers/a.csv");
     world.wait(2);
-    let why = whys(&world, "load:jaffle.raw_customers");
+    let why = reasons_of(&world, "load:jaffle.raw_customers");
     assert!(why.iter().any(|why| matches!(why, WaitReason::Held { relation: None, .. })), "{why:?}");
 }
 
 #[test]
-fn a_pause_a_failure_and_an_interval_are_told() {
+fn a_pause_a_failure_and_an_interval_are_explained() {
     let yaml = PROJECT.replace("docs:", "retry: [relaunch]\ndocs:").replace("loads: {", "loads: { min_interval: 1h,");
     let mut world = World::with(&yaml);
     world.land("orders/a.csv");
     world.action(OperatorAction::Pause { dataset: Some("jaffle.raw_orders".parse().unwrap()) });
-    assert_eq!(whys(&world, ORDERS), [WaitReason::Paused(Some("jaffle.raw_orders".parse().unwrap()))]);
+    assert_eq!(reasons_of(&world, ORDERS), [WaitReason::Paused(Some("jaffle.raw_orders".parse().unwrap()))]);
     world.action(OperatorAction::Pause { dataset: None });
-    assert_eq!(whys(&world, ORDERS), [WaitReason::Paused(None)]);
+    assert_eq!(reasons_of(&world, ORDERS), [WaitReason::Paused(None)]);
     world.action(OperatorAction::Resume { dataset: None });
     world.action(OperatorAction::Resume { dataset: Some("jaffle.raw_orders".parse().unwrap()) });
     world.wait(2);
     let (run, attempt) = world.start();
     let stop = world.stop_of(&run, attempt, Outcome::Failed, |_| Some(NodeStatus::Error));
     world.stop(stop);
-    let why = whys(&world, ORDERS);
+    let why = reasons_of(&world, ORDERS);
     assert!(matches!(&why[0], WaitReason::Quarantined { run: Some(failed), .. } if *failed == run), "{why:?}");
     assert!(why[0].to_string().contains("landfall retry"), "{}", why[0]);
     world.now += SignedDuration::from_secs(60);
     world.land("orders/b.csv");
     world.wait(2);
-    assert!(matches!(whys(&world, ORDERS).as_slice(), [WaitReason::MinInterval(_)]));
+    assert!(matches!(reasons_of(&world, ORDERS).as_slice(), [WaitReason::MinInterval(_)]));
 }
 
 #[test]
-fn a_spent_day_and_an_unapproved_release_are_told() {
+fn runs_per_day_and_an_unapproved_release_are_explained() {
     let yaml = PROJECT.replace("docs:", "limits: { runs_per_day: 1 }\ndocs:");
     let mut world = World::with(&yaml);
     world.load("orders/a.csv");
     world.now += SignedDuration::from_secs(60);
     world.land("orders/b.csv");
     world.wait(2);
-    assert!(whys(&world, ORDERS).iter().any(|why| matches!(why, WaitReason::RunsPerDay(_))));
+    assert!(reasons_of(&world, ORDERS).iter().any(|why| matches!(why, WaitReason::RunsPerDay(_))));
     let yaml = PROJECT.replace("runs:", "release: { select: '*', max_nodes: 3 }\nruns:");
     let next = release("r2", &yaml, Some(&world.release));
     world.offer(next, false);
-    assert!(matches!(whys(&world, "release").as_slice(), [WaitReason::Approval(_)]), "{:?}", whys(&world, "release"));
+    assert!(
+        matches!(reasons_of(&world, "release").as_slice(), [WaitReason::Approval(_)]),
+        "{:?}",
+        reasons_of(&world, "release")
+    );
 }
 
 #[test]
-fn leases_a_drain_and_reserved_places_are_told() {
+fn leases_a_drain_and_reservations_are_explained() {
     let yaml = PROJECT
         .replace("max_parallel: 2,", "max_parallel: 2, warehouse: shared, drain: 5m,")
         .replace("select: \"tag:orders+\"", "select: stg_orders")
@@ -112,7 +116,7 @@ fn leases_a_drain_and_reserved_places_are_told() {
     world.wait(2);
     world.land("customers/a.csv");
     world.wait(2);
-    let why = whys(&world, "load:jaffle.raw_customers");
+    let why = reasons_of(&world, "load:jaffle.raw_customers");
     assert!(
         matches!(&why[0], WaitReason::Held { relation: Some(relation), .. } if relation.ends_with("stg_orders")),
         "{why:?}"
@@ -120,9 +124,9 @@ fn leases_a_drain_and_reserved_places_are_told() {
     world.now += SignedDuration::from_mins(11);
     world.land("payments/a.csv");
     world.wait(2);
-    let why = whys(&world, "load:jaffle.raw_payments");
-    assert!(why.contains(&WaitReason::KeyPlacement("load:jaffle.raw_customers".parse().unwrap())), "{why:?}");
+    let why = reasons_of(&world, "load:jaffle.raw_payments");
+    assert!(why.contains(&WaitReason::SlotReserved("load:jaffle.raw_customers".parse().unwrap())), "{why:?}");
     world.succeed();
-    let why = whys(&world, "load:jaffle.raw_customers");
+    let why = reasons_of(&world, "load:jaffle.raw_customers");
     assert!(matches!(why.as_slice(), [WaitReason::Drain { .. }]), "{why:?}");
 }

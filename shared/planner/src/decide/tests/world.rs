@@ -1,4 +1,4 @@
-//! A board, the example release, and hands to push them with.
+//! A board with the example release, and functions that feed it events.
 
 use std::collections::BTreeSet;
 
@@ -25,7 +25,7 @@ runs: { max_parallel: 2, timeout: 10m }
 docs: { every: 0s }
 "#;
 
-/// Something done to the example's manifest.
+/// A change of the example's manifest.
 pub(super) type Edit<'a> = &'a dyn Fn(&mut serde_json::Value);
 
 fn manifest() -> Vec<u8> {
@@ -101,7 +101,8 @@ impl World {
         self.lines.extend(decision.lines);
     }
 
-    pub(super) fn tell(&mut self, input: &Input<'_>) {
+    /// Decides the input at the current time and keeps the decision.
+    pub(super) fn decide(&mut self, input: &Input<'_>) {
         self.writes += 1;
         let nonce = Nonce::parse(format!("{:x}", self.writes)).unwrap();
         let settings = TaskSettings { task_definition: "dbt:1".to_owned(), ..TaskSettings::default() };
@@ -121,9 +122,9 @@ impl World {
         self.keep(decision, offered);
     }
 
-    /// Takes another release as the one in place, after it was offered.
+    /// Offers a release, and keeps it as the one in place if it was accepted.
     pub(super) fn offer(&mut self, next: Release, force: bool) {
-        self.tell(&Input::Offer { release: &next, force });
+        self.decide(&Input::Offer { release: &next, force });
         if self.board.release.as_ref() == Some(next.id()) {
             self.release = next;
         }
@@ -131,7 +132,7 @@ impl World {
 
     pub(super) fn wait(&mut self, seconds: i64) {
         self.now += SignedDuration::from_secs(seconds);
-        self.tell(&Input::Tick);
+        self.decide(&Input::Tick);
     }
 
     pub(super) fn object(&self, key: &str) -> ObjectEvent {
@@ -150,24 +151,24 @@ impl World {
 
     pub(super) fn land(&mut self, key: &str) {
         let event = InboundEvent::ObjectCreated(self.object(key));
-        self.tell(&Input::Events(&[event]));
+        self.decide(&Input::Events(&[event]));
     }
 
     pub(super) fn loaded(&mut self, dataset: &str, batch: &str) {
         let event = DatasetLoaded {
-            event_id: format!("word {batch}"),
+            event_id: format!("batch {batch}"),
             time: self.now,
             dataset: dataset.to_owned(),
             loaded_at: None,
             batch_id: Some(batch.to_owned()),
         };
-        self.tell(&Input::Events(&[InboundEvent::DatasetLoaded(event)]));
+        self.decide(&Input::Events(&[InboundEvent::DatasetLoaded(event)]));
     }
 
-    /// An operator's word, said now.
+    /// Sends an operator command now.
     pub(super) fn action(&mut self, action: OperatorAction) {
-        let command = OperatorCommand { event_id: format!("asked {}", self.writes), time: self.now, action };
-        self.tell(&Input::Events(&[InboundEvent::Command(command)]));
+        let command = OperatorCommand { event_id: format!("command {}", self.writes), time: self.now, action };
+        self.decide(&Input::Events(&[InboundEvent::Command(command)]));
     }
 
     pub(super) fn last_plan(&self) -> Plan {
@@ -186,11 +187,11 @@ impl World {
     pub(super) fn start(&mut self) -> (RunId, u32) {
         let (run, attempt) =
             self.board.runs.iter().map(|(id, run)| (id.clone(), run.attempt.number)).next_back().unwrap();
-        self.tell(&Input::Started { run: run.clone(), attempt, task_arn: Self::arn(&run, attempt) });
+        self.decide(&Input::Started { run: run.clone(), attempt, task_arn: Self::arn(&run, attempt) });
         (run, attempt)
     }
 
-    /// A task's end: every planned node has the status that `status` gives it; none leaves it out.
+    /// The stop of a task. Every planned node has the status that `status` returns. A node without one is left out.
     pub(super) fn stop_of(
         &self,
         run: &RunId,
@@ -204,7 +205,7 @@ impl World {
             id: id.clone(),
             status,
             seconds: 0.1,
-            message: Some("what dbt says".to_owned()),
+            message: Some("dbt's message".to_owned()),
             failures: None,
         };
         let result = RunResult {
@@ -234,10 +235,10 @@ impl World {
     }
 
     pub(super) fn stop(&mut self, stop: StoppedTask) {
-        self.tell(&Input::Stopped(Box::new(stop)));
+        self.decide(&Input::Stopped(Box::new(stop)));
     }
 
-    /// Starts what is planned and lets it succeed.
+    /// Starts the last planned run and lets it succeed.
     pub(super) fn succeed(&mut self) -> Plan {
         let (run, attempt) = self.start();
         let stop = self.stop_of(&run, attempt, Outcome::Succeeded, |_| Some(NodeStatus::Success));
@@ -245,7 +246,7 @@ impl World {
         self.plans.iter().find(|plan| plan.run_id == run).unwrap().clone()
     }
 
-    /// Lands a file, waits until it is quiet, and lets the run succeed.
+    /// Lands an object, waits for the quiet time, and lets the run succeed.
     pub(super) fn load(&mut self, key: &str) -> Plan {
         self.land(key);
         self.wait(2);
@@ -257,7 +258,7 @@ impl World {
     }
 }
 
-/// The models of a plan, by name.
+/// The names of the models and seeds of a plan.
 pub(super) fn models(plan: &Plan) -> Vec<&str> {
     let ids = plan.nodes.iter().map(|node| node.id.as_str());
     ids.filter_map(|id| id.strip_prefix("model.jaffle.").or_else(|| id.strip_prefix("seed.jaffle."))).collect()

@@ -195,7 +195,7 @@ class Ending(unittest.TestCase):
         self.assert_nothing_left()
 
 
-class Stubborn(unittest.TestCase):
+class SlowEnd(unittest.TestCase):
     def test_a_stopping_task_has_its_timeout_and_can_still_call_aws(self):
         emulator = Emulator()
         self.addCleanup(emulator.stop)

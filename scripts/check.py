@@ -76,7 +76,7 @@ def stages() -> list[tuple[str, list[str]]]:
     if {"Cargo.lock", "deny.toml"} & files:
         selected.append(("cargo deny", ["make", "--no-print-directory", "deny"]))
     structure = [CARGO, "nextest", "run", "--locked", "--package", "landfall-structure"]
-    selected.append(("structure", structure + ["--status-level", "fail", "--show-progress", "none"]))
+    selected.append(("structure", [*structure, "--status-level", "fail", "--show-progress", "none"]))
     if tests:
         selected.append(("unit tests", unit_tests))
     return selected

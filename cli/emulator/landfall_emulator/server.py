@@ -60,12 +60,12 @@ async def _serve(
 ) -> None:
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
-    hurry = threading.Event()
+    kill_now = threading.Event()
 
     def stop(reason: str) -> None:
         if stopping.is_set():
             logger.info("second signal (%s): killing all processes that still run", reason)
-            hurry.set()
+            kill_now.set()
         else:
             logger.info("stopping: %s", reason)
             stopping.set()
@@ -80,8 +80,8 @@ async def _serve(
 
     async def stopped() -> None:
         await stopping.wait()
-        await asyncio.to_thread(manager.end_all, hurry)
-        await asyncio.to_thread(processes.end_all, 0.0 if hurry.is_set() else FUNCTION_GRACE_SECONDS)
+        await asyncio.to_thread(manager.end_all, kill_now)
+        await asyncio.to_thread(processes.end_all, 0.0 if kill_now.is_set() else FUNCTION_GRACE_SECONDS)
 
     application = require(module("ministack.app"), "app", ("scope", "receive", "send"))
     configuration = require(module("hypercorn.config"), "Config")()

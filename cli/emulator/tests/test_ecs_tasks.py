@@ -235,7 +235,7 @@ class Stopping(TaskTest):
         self.assertEqual(caught.exception.response["Error"]["Code"], "InvalidParameterException")
 
 
-class Surroundings(TaskTest):
+class TaskEnvironment(TaskTest):
     def test_a_task_gets_declared_variables_and_none_of_the_machine(self):
         code = "import json, os; print(json.dumps(dict(os.environ)))"
         self.emulator.image("env:1", code, env={"A": "image", "B": "image", "C": "image"})

@@ -29,7 +29,7 @@ def apply_all(given: Options, endpoint: str, processes: Processes) -> "Tasks":
     """Applies every patch, or raises IncompatibleEmulatorError. Returns the manager of ECS tasks."""
     from ..tasks.images import Images
     from ..tasks.metadata import Metadata
-    from ..tasks.run import Surroundings
+    from ..tasks.run import TaskHost
     from . import (
         async_invocation,
         ecs_authorization,
@@ -55,5 +55,5 @@ def apply_all(given: Options, endpoint: str, processes: Processes) -> "Tasks":
     ecs_authorization.apply()
     schedule_authorization.apply()
     transport.apply()
-    around = Surroundings(Images(given.images), Metadata(), given.data, endpoint, processes.popen_class(), machine)
-    return ecs_tasks.apply(around)
+    host = TaskHost(Images(given.images), Metadata(), given.data, endpoint, processes.popen_class(), machine)
+    return ecs_tasks.apply(host)

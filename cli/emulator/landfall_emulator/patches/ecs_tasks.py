@@ -8,14 +8,14 @@ Here: both calls use local processes, and ministack never looks for Docker.
 
 from ..assumptions import module, replace, require
 from ..tasks.manager import Tasks
-from ..tasks.run import Surroundings
+from ..tasks.run import TaskHost
 
 
-def apply(around: Surroundings) -> Tasks:
+def apply(host: TaskHost) -> Tasks:
     """Installs the manager of local tasks and returns it."""
     ecs = module("ministack.services.ecs")
     actions = require(ecs, "_ACTION_MAP")
-    tasks = Tasks(around)
+    tasks = Tasks(host)
     replace(ecs, "_get_docker", lambda: None, ())
     replace(ecs, "_run_task", tasks.run_task, ("data",))
     replace(ecs, "_stop_task", tasks.stop_task, ("data",))

@@ -55,7 +55,7 @@ def apply() -> None:
             del fired[key]
         for key, schedule in known.items():
             try:
-                _look(scheduler, events, fired, key, schedule, now)
+                _evaluate(scheduler, events, fired, key, schedule, now)
             except Exception:
                 logger.exception("schedule %s could not be evaluated", schedule.get("Arn"))
 
@@ -65,7 +65,7 @@ def apply() -> None:
     _complete_cloudformation(scheduler)
 
 
-def _look(scheduler: Any, events: Any, fired: dict, key: tuple, schedule: dict, now: float) -> None:
+def _evaluate(scheduler: Any, events: Any, fired: dict, key: tuple, schedule: dict, now: float) -> None:
     account, region, _ = key
     revision = (
         schedule["ScheduleExpression"],

@@ -62,15 +62,15 @@ class Container:
         self._ended = threading.Event()
         threading.Thread(target=self._wait, daemon=True, name=f"landfall-container-{self.name}").start()
 
-    def stop(self, hurry: threading.Event) -> None:
+    def stop(self, kill_now: threading.Event) -> None:
         """Stops the container and waits for its end.
 
-        Sends SIGTERM only to the first process, as ECS does. Sends SIGKILL after stopTimeout, or as soon as `hurry` is
-        set.
+        Sends SIGTERM only to the first process, as ECS does. Sends SIGKILL after stopTimeout, or as soon as `kill_now`
+        is set.
         """
         self._signal(signal.SIGTERM)
         waited = 0.0
-        while not self._ended.wait(0.1) and waited < self.stop_timeout and not hurry.is_set():
+        while not self._ended.wait(0.1) and waited < self.stop_timeout and not kill_now.is_set():
             waited += 0.1
         if not self._ended.is_set():
             self._signal(signal.SIGKILL)

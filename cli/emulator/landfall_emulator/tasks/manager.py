@@ -10,7 +10,7 @@ from ..assumptions import module, require
 from . import request as run_task_request
 from .idempotency import ClientTokens, Response, TokenConflictError
 from .record import new_task, task_id
-from .run import Surroundings, TaskRun
+from .run import TaskHost, TaskRun
 
 ecs = module("ministack.services.ecs")
 responses = module("ministack.core.responses")
@@ -31,13 +31,13 @@ SWEEP_SECONDS = 60.0
 class Tasks:
     """The tasks of this emulator."""
 
-    def __init__(self, around: Surroundings) -> None:
-        self._around = around
+    def __init__(self, host: TaskHost) -> None:
+        self._host = host
         self._runs: dict[str, TaskRun] = {}
         self._lock = threading.Lock()
         self._closing = False
         self._tokens = ClientTokens(self._stopped_at)
-        around.folder.mkdir(parents=True, exist_ok=True)
+        host.folder.mkdir(parents=True, exist_ok=True)
         threading.Thread(target=self._sweep_forever, daemon=True, name="landfall-task-sweep").start()
 
     def run_task(self, request: dict[str, Any]) -> Response:
@@ -71,25 +71,25 @@ class Tasks:
             run.stop("UserInitiated", request.get("reason") or "Task stopped by user")
         return responses.json_response({"task": ecs._sanitize(task)}, 200)
 
-    def end_all(self, hurry: threading.Event) -> None:
-        """Stops every task, starts no more, and waits for them. Setting `hurry` ends their stop timeouts at once."""
+    def end_all(self, kill_now: threading.Event) -> None:
+        """Stops every task, starts no more, and waits for them. Setting `kill_now` ends their stop timeouts at once."""
         with self._lock:
             self._closing = True
             runs = list(self._runs.values())
         for run in runs:
             run.stop("UserInitiated", "The local emulator is being stopped")
         while not all(run.wait(0) for run in runs):
-            if hurry.wait(0.05):
+            if kill_now.wait(0.05):
                 for run in runs:
-                    run.hurry.set()
-                hurry = threading.Event()  # once is enough; keep waiting
+                    run.kill_now.set()
+                kill_now = threading.Event()  # once is enough; keep waiting
 
     def reset(self) -> None:
         """Kills and removes every task, for ministack's own reset."""
         with self._lock:
             runs, self._runs = list(self._runs.values()), {}
         for run in runs:
-            run.hurry.set()
+            run.kill_now.set()
             run.stop("UserInitiated", "The local emulator is being reset")
         for run in runs:
             run.wait()
@@ -100,7 +100,7 @@ class Tasks:
         run_task_request.check(request, definition, cluster)
         answers = []
         for _ in range(request.get("count", 1)):
-            run = TaskRun(new_task(request, definition, cluster, time.time()), definition, self._around)
+            run = TaskRun(new_task(request, definition, cluster, time.time()), definition, self._host)
             with self._lock:
                 if self._closing:
                     raise run_task_request.RefusedError("ServerException", "The local emulator is being stopped.")
@@ -138,5 +138,5 @@ class Tasks:
             arn = run.task["taskArn"]
             with run._scope():
                 ecs._tasks.pop(arn, None)
-            self._around.metadata.forget(arn)
-            shutil.rmtree(self._around.folder / task_id(run.task), ignore_errors=True)
+            self._host.metadata.forget(arn)
+            shutil.rmtree(self._host.folder / task_id(run.task), ignore_errors=True)

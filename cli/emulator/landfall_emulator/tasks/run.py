@@ -44,7 +44,7 @@ class StartFailedError(Exception):
         self.container = container
 
 
-class Surroundings:
+class TaskHost:
     """The parts of the emulator that every task uses."""
 
     def __init__(
@@ -58,15 +58,15 @@ class Surroundings:
 class TaskRun:
     """A task from PROVISIONING on. `task` is its record in ministack's store, which only this class changes."""
 
-    def __init__(self, task: dict[str, Any], definition: dict[str, Any], around: Surroundings) -> None:
+    def __init__(self, task: dict[str, Any], definition: dict[str, Any], host: TaskHost) -> None:
         self.task = task
-        self._definition, self._around = definition, around
+        self._definition, self._host = definition, host
         self._account, self._region = responses.get_account_id(), responses.get_region()
         self._containers: list[Container] = []
         self._lock = threading.RLock()
         self._stopping = threading.Event()
         self._stopped = threading.Event()
-        self.hurry = threading.Event()
+        self.kill_now = threading.Event()
 
     def start(self) -> None:
         """Publishes PROVISIONING and continues in a thread."""
@@ -127,7 +127,7 @@ class TaskRun:
         overrides = self.task["overrides"]
         override = ecs._container_override_for(overrides["containerOverrides"], name)
         try:
-            image = self._around.images.find(definition["image"])
+            image = self._host.images.find(definition["image"])
         except ImageUnavailableError as error:
             raise StartFailedError(
                 f"CannotPullContainerError: pull image manifest has been retried 1 time(s): {error}", name
@@ -152,7 +152,7 @@ class TaskRun:
                 f"ResourceInitializationError: unable to pull secrets or registry auth: {error}", name
             ) from error
         environment = self._environment(name, {**variables(definition, override, image), **secrets})
-        log_file = self._around.folder / f"{task_id(self.task)}.log"
+        log_file = self._host.folder / f"{task_id(self.task)}.log"
 
         def start() -> Container:
             try:
@@ -161,7 +161,7 @@ class TaskRun:
                     argv,
                     environment,
                     self._workdir(image),
-                    self._around.popen,
+                    self._host.popen,
                     lambda stream: Output(stream, log_file, logs, self._scope),
                     self._exited,
                 )
@@ -173,26 +173,26 @@ class TaskRun:
         return start
 
     def _environment(self, container: str, declared: dict[str, str]) -> dict[str, str]:
-        around, folder = self._around, self._around.folder / task_id(self.task)
+        host, folder = self._host, self._host.folder / task_id(self.task)
         role = run_task_request.task_role(self.task["overrides"], self._definition)
         for made in (folder / "home", folder / "tmp"):
             made.mkdir(parents=True, exist_ok=True)
         return {
-            **around.machine,
+            **host.machine,
             "HOME": str(folder / "home"),
             "TMPDIR": str(folder / "tmp"),
             "HOSTNAME": f"ip-127-0-0-1.{self._region}.compute.internal",
             "AWS_REGION": self._region,
             "AWS_DEFAULT_REGION": self._region,
             "AWS_EXECUTION_ENV": f"AWS_ECS_{self.task['launchType']}",
-            "AWS_ENDPOINT_URL": around.endpoint,
-            **around.metadata.container(self.task, container),
-            **(around.metadata.credentials(role, task_id(self.task), self._account) if role else {}),
+            "AWS_ENDPOINT_URL": host.endpoint,
+            **host.metadata.container(self.task, container),
+            **(host.metadata.credentials(role, task_id(self.task), self._account) if role else {}),
             **declared,
         }
 
     def _workdir(self, image: LocalImage) -> Path:
-        workdir = Path(image.workdir) if image.workdir else self._around.folder / task_id(self.task) / "work"
+        workdir = Path(image.workdir) if image.workdir else self._host.folder / task_id(self.task) / "work"
         if image.workdir is None:
             workdir.mkdir(parents=True, exist_ok=True)
         return workdir
@@ -217,7 +217,7 @@ class TaskRun:
                 self._change()
 
     def _end(self) -> None:
-        stops = [threading.Thread(target=container.stop, args=(self.hurry,)) for container in self._containers]
+        stops = [threading.Thread(target=container.stop, args=(self.kill_now,)) for container in self._containers]
         for stop in stops:
             stop.start()
         for stop in stops:

@@ -45,7 +45,7 @@ pub fn decide(board: &Board, input: &Input<'_>, context: &Context<'_>) -> Decisi
         Input::Stopped(stop) => state.stopped(stop),
         Input::Recover(recovered) => state.recover(recovered),
         Input::LedgerCleaned { ledger } => {
-            state.board.ledger_cleaned_to = state.board.ledger_cleaned_to.take().max(Some(ledger.clone()))
+            state.board.ledger_cleaned_to = state.board.ledger_cleaned_to.take().max(Some(ledger.clone()));
         }
         Input::DeadLetters { loads, functions } => state.dead_letters(*loads, *functions),
         Input::LimitAnnounced => {

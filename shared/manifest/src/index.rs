@@ -54,6 +54,16 @@ impl Index {
 
     /// Reads a `manifest.json` that is in memory.
     ///
+    /// ```
+    /// let manifest = br#"{
+    ///     "metadata": {"dbt_schema_version": "https://schemas.getdbt.com/dbt/manifest/v12.json"},
+    ///     "sources": {"source.shop.raw.orders": {"source_name": "raw", "name": "orders"}}
+    /// }"#;
+    /// let index = landfall_manifest::Index::from_slice(manifest)?;
+    /// assert_eq!(index.get("source.shop.raw.orders").and_then(|source| source.source_name()), Some("raw"));
+    /// # Ok::<(), landfall_manifest::ManifestError>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// If the bytes are no complete manifest of schema v9 to v12.

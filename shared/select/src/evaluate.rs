@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use landfall_manifest::{NodeIx, ResourceType};
 
 use crate::error::SelectError;
-use crate::graph::{NodeSet, SelectableGraph, Way};
+use crate::graph::{Direction, NodeSet, SelectableGraph};
 use crate::method::Method;
 use crate::methods::{Names, Search, text_of};
 use crate::request::{Command, Request};
@@ -174,10 +174,12 @@ impl<'a> Evaluation<'a> {
         if criteria.childrens_parents {
             selected.union_with(&self.graph.childrens_parents(&matched));
         }
-        for (reach, way) in [(criteria.parents, Way::Parents), (criteria.children, Way::Children)] {
+        for (reach, direction) in [(criteria.parents, Direction::Parents), (criteria.children, Direction::Children)] {
             match reach {
-                Some(Reach::All) => selected.union_with(&self.graph.reached(&matched, way, None)),
-                Some(Reach::Layers(layers)) => selected.union_with(&self.graph.reached(&matched, way, Some(layers))),
+                Some(Reach::All) => selected.union_with(&self.graph.reached(&matched, direction, None)),
+                Some(Reach::Layers(layers)) => {
+                    selected.union_with(&self.graph.reached(&matched, direction, Some(layers)));
+                }
                 None => {}
             }
         }
@@ -200,9 +202,10 @@ impl<'a> Evaluation<'a> {
         if mode == IndirectSelection::Empty {
             return found;
         }
-        let ancestors = (mode == IndirectSelection::Buildable).then(|| graph.reached(selected, Way::Parents, None));
+        let ancestors =
+            (mode == IndirectSelection::Buildable).then(|| graph.reached(selected, Direction::Parents, None));
         for position in selected.ones() {
-            for test in graph.neighbours(position, Way::Children).filter(|ix| graph.index.kind(*ix).is_test()) {
+            for test in graph.neighbours(position, Direction::Children).filter(|ix| graph.index.kind(*ix).is_test()) {
                 let eager = mode == IndirectSelection::Eager;
                 let buildable = || {
                     // Sources are not built, so they count as selected. As in dbt, this does not hold when sets are
@@ -232,7 +235,7 @@ impl<'a> Evaluation<'a> {
         }
         let graph = &self.graph;
         let ancestors =
-            (mode == IndirectSelection::Buildable).then(|| graph.reached(&found.direct, Way::Parents, None));
+            (mode == IndirectSelection::Buildable).then(|| graph.reached(&found.direct, Direction::Parents, None));
         let added: Vec<usize> = found
             .indirect
             .difference(&found.direct)

@@ -14,7 +14,7 @@ pub(crate) struct SelectableGraph<'i> {
 
 /// The direction in which edges are followed.
 #[derive(Clone, Copy)]
-pub(crate) enum Way {
+pub(crate) enum Direction {
     Parents,
     Children,
 }
@@ -36,25 +36,25 @@ impl<'i> SelectableGraph<'i> {
     }
 
     /// The direct neighbours that can be selected.
-    pub(crate) fn neighbours(&self, position: usize, way: Way) -> impl Iterator<Item = NodeIx> + '_ {
+    pub(crate) fn neighbours(&self, position: usize, direction: Direction) -> impl Iterator<Item = NodeIx> + '_ {
         let ix = NodeIx(position as u32);
-        let all = match way {
-            Way::Parents => self.index.parents(ix),
-            Way::Children => self.index.children(ix),
+        let all = match direction {
+            Direction::Parents => self.index.parents(ix),
+            Direction::Children => self.index.children(ix),
         };
         all.iter().copied().filter(|ix| self.members.contains(ix.position()))
     }
 
     /// The nodes within at most that many layers of `from`. A node of `from` is among them only if it is reached from
     /// another node of `from`.
-    pub(crate) fn reached(&self, from: &NodeSet, way: Way, layers: Option<u64>) -> NodeSet {
+    pub(crate) fn reached(&self, from: &NodeSet, direction: Direction, layers: Option<u64>) -> NodeSet {
         let mut seen = self.empty();
         let mut layer: Vec<usize> = from.ones().collect();
         let mut left = layers;
         while !layer.is_empty() && left != Some(0) {
             let mut next = Vec::new();
             for position in layer {
-                for ix in self.neighbours(position, way) {
+                for ix in self.neighbours(position, direction) {
                     if !seen.put(ix.position()) {
                         next.push(ix.position());
                     }
@@ -68,9 +68,9 @@ impl<'i> SelectableGraph<'i> {
 
     /// The nodes that `@` selects: `from`, its descendants, and the ancestors of both.
     pub(crate) fn childrens_parents(&self, from: &NodeSet) -> NodeSet {
-        let mut all = self.reached(from, Way::Children, None);
+        let mut all = self.reached(from, Direction::Children, None);
         all.union_with(from);
-        let parents = self.reached(&all, Way::Parents, None);
+        let parents = self.reached(&all, Direction::Parents, None);
         all.union_with(&parents);
         all
     }

@@ -45,11 +45,15 @@ impl JsonRequest {
     pub fn select(&self, index: &Index, state: Option<&State>, dialect: Dialect) -> Result<Selected, SelectError> {
         let mode = self.indirect.as_deref().unwrap_or("eager");
         let Some(indirect) = IndirectSelection::from_name(mode) else {
-            return Err(SelectError::Usage(format!("'{mode}' is not one of eager, cautious, buildable, empty")));
+            return Err(SelectError::Usage(format!(
+                "'{mode}' is not a mode of indirect selection; modes are eager, cautious, buildable and empty"
+            )));
         };
         let name = self.command.as_deref().unwrap_or("ls");
         let Some(command) = Command::from_name(name) else {
-            return Err(SelectError::Usage(format!("'{name}' is not one of ls, run, test, seed, snapshot, build")));
+            return Err(SelectError::Usage(format!(
+                "'{name}' is not a command; commands are ls, run, test, seed, snapshot and build"
+            )));
         };
         let given = |values: &Option<Vec<String>>| values.clone().unwrap_or_default();
         let request = Request {

@@ -21,6 +21,7 @@ mod json_request;
 mod method;
 mod methods;
 mod parse;
+mod pyyaml;
 mod request;
 mod select;
 mod selectors_yml;

@@ -45,7 +45,9 @@ pub(crate) fn union<T: AsRef<str>>(texts: &[T], warn: bool, dialect: Dialect) ->
 /// Parses one expression: `[@][n+][method[.argument...]:]value[+n]`.
 pub(crate) fn criteria(text: &str, dialect: Dialect) -> Result<Criteria, SelectError> {
     if text.contains('\n') {
-        return Err(SelectError::Runtime(format!("invalid selector spec {text:?}: it has a line break")));
+        return Err(SelectError::Runtime(format!(
+            "invalid selector spec {text:?}: it has a line break; use a space instead"
+        )));
     }
     let (childrens_parents, rest) = text.strip_prefix('@').map_or((false, text), |rest| (true, rest));
     let (parents, rest) = leading_reach(rest);

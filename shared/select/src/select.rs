@@ -36,6 +36,19 @@ impl Selected {
 
 /// Selects the nodes that dbt would select.
 ///
+/// ```
+/// use landfall_manifest::Index;
+/// use landfall_select::{Request, select};
+///
+/// let index = Index::from_slice(br#"{
+///     "metadata": {"dbt_schema_version": "https://schemas.getdbt.com/dbt/manifest/v12.json"},
+///     "sources": {"source.shop.raw.orders": {"source_name": "raw", "name": "orders", "package_name": "shop"}}
+/// }"#)?;
+/// let selected = select(&index, &Request::select("source:raw"))?;
+/// assert_eq!(selected.unique_ids(&index), ["source.shop.raw.orders"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 ///
 /// If dbt would refuse the selection. An expression that matches nothing is only a warning.

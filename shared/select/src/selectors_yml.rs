@@ -11,6 +11,7 @@ use crate::error::SelectError;
 use crate::glob::Glob;
 use crate::method::Method;
 use crate::parse::{criteria, named_method};
+use crate::pyyaml;
 use crate::spec::{Combination, Criteria, IndirectSelection, MAX_SIZE, Reach, Spec};
 
 /// The selectors of a project, by name.
@@ -35,13 +36,13 @@ impl Selectors {
     ///
     /// If the text is no YAML or a definition is invalid.
     pub fn from_yaml(text: &str, dialect: Dialect) -> Result<Self, SelectError> {
-        let value = load(text)?;
+        let value = pyyaml::load(text)?;
         if !truthy(&value) {
             return Ok(Self::default());
         }
         known_keys(&value, &["selectors", "version"])?;
         if value.get("version").is_some_and(|version| version.as_f64().is_none_or(|number| number.fract() != 0.0)) {
-            return Err(malformed("version must be a whole number"));
+            return Err(malformed("\"version\" must be a whole number"));
         }
         let Some(selectors) = value.get("selectors").and_then(Value::as_array) else {
             return Err(malformed("the list \"selectors\" is missing"));
@@ -49,7 +50,7 @@ impl Selectors {
         for entry in selectors {
             known_keys(entry, &["name", "definition", "description", "default"])?;
             if entry.get("description").is_some_and(|description| !description.is_string()) {
-                return Err(malformed("a description must be text"));
+                return Err(malformed("every description must be text"));
             }
         }
         let (read, first_error) = Self::read(selectors.iter().map(definition).collect::<Result<_, _>>()?, dialect)?;
@@ -78,7 +79,7 @@ impl Selectors {
         let found = self.named.get(name).ok_or_else(|| {
             let mut known: Vec<&str> = self.named.keys().map(String::as_str).collect();
             known.sort_unstable();
-            SelectError::Runtime(format!("could not find selector named {name}, expected one of {}", known.join(", ")))
+            SelectError::Runtime(format!("could not find a selector named {name}; selectors are {}", known.join(", ")))
         })?;
         found.as_ref().map_err(Clone::clone)
     }
@@ -129,38 +130,6 @@ impl Selectors {
     }
 }
 
-/// Reads YAML as `PyYAML` does: of the booleans of YAML 1.1, it accepts yes, no, on, off, true and false, but not y
-/// and n.
-///
-/// The parser accepts either all of them or only true and false, and does not report whether a scalar was quoted. So
-/// the text is read twice. Where the results differ, the scalar was not quoted.
-fn load(text: &str) -> Result<Value, SelectError> {
-    use serde_saphyr::DuplicateKeyPolicy::LastWins;
-    let read = |options| -> Result<Value, SelectError> {
-        serde_saphyr::from_str_with_options(text, options).map_err(|error| SelectError::Validation(error.to_string()))
-    };
-    let strict = read(serde_saphyr::options! { duplicate_keys: LastWins, strict_booleans: true })?;
-    let lax = read(serde_saphyr::options! { duplicate_keys: LastWins, strict_booleans: false })?;
-    Ok(merge(strict, lax))
-}
-
-fn merge(strict: Value, lax: Value) -> Value {
-    match (strict, lax) {
-        (Value::String(text), Value::Bool(_)) if text.len() == 1 => Value::String(text),
-        (Value::Array(strict), Value::Array(lax)) => {
-            strict.into_iter().zip(lax).map(|(strict, lax)| merge(strict, lax)).collect()
-        }
-        (Value::Object(strict), Value::Object(mut lax)) => strict
-            .into_iter()
-            .map(|(key, strict)| {
-                let lax = lax.remove(&key).unwrap_or_else(|| strict.clone());
-                (key, merge(strict, lax))
-            })
-            .collect(),
-        (_, lax) => lax,
-    }
-}
-
 /// Refuses unknown keys. dbt checks them everywhere but within definitions.
 fn known_keys(value: &Value, known: &[&str]) -> Result<(), SelectError> {
     match value.as_object().and_then(|entries| entries.keys().find(|key| !known.contains(&key.as_str()))) {
@@ -184,7 +153,9 @@ fn definition(entry: &Value) -> Result<Definition, SelectError> {
     let default = match entry.get("default") {
         None => false,
         Some(Value::Bool(default)) => *default,
-        Some(other) => return Err(malformed(&format!("default of {name} must be true or false, found {other}"))),
+        Some(other) => {
+            return Err(malformed(&format!("the \"default\" of {name} must be true or false, found {other}")));
+        }
     };
     Ok(Definition { name: name.to_owned(), body, default })
 }
@@ -204,7 +175,7 @@ impl Reader {
             if is_set && entries.len() > 1 {
                 let keys: Vec<&str> = entries.keys().map(String::as_str).collect();
                 return Err(SelectError::Runtime(format!(
-                    "only a single union or intersection key is allowed at the root of a definition, found {}",
+                    "a union or intersection must be the only key at the root of a definition, found {}",
                     keys.join(", ")
                 )));
             }
@@ -238,7 +209,9 @@ impl Reader {
             match part.get("exclude") {
                 None => included.push(self.any(part)?),
                 Some(_) if excluded.is_some() => {
-                    return Err(SelectError::Runtime(format!("a {key} takes only one exclude")));
+                    return Err(SelectError::Runtime(format!(
+                        "a {key} may have only one exclude; move its items into one list"
+                    )));
                 }
                 Some(list) => excluded = self.exclusions(list)?,
             }
@@ -261,12 +234,14 @@ impl Reader {
     fn inherited(&self, name: &Value) -> Result<Spec, SelectError> {
         let known = name.as_str().and_then(|name| self.known.get(name)?.as_ref().ok());
         let Some(spec) = known else {
-            return Err(SelectError::Runtime(format!("existing selector definition for {name} not found")));
+            return Err(SelectError::Runtime(format!(
+                "selector {name} is unknown here; define it before the selector that refers to it"
+            )));
         };
         self.copied.set(self.copied.get().saturating_add(spec.size()));
         if self.copied.get() > MAX_SIZE {
             return Err(SelectError::Runtime(format!(
-                "the selectors inherit more than {MAX_SIZE} expressions from each other; inherit less often"
+                "the selectors inherit more than {MAX_SIZE} expressions from each other; inherit from fewer selectors"
             )));
         }
         Ok(spec.clone())
@@ -345,7 +320,9 @@ fn criterion(
     let indirect = match entries.get("indirect_selection") {
         None => None,
         Some(mode) => Some(mode.as_str().and_then(IndirectSelection::from_name).ok_or_else(|| {
-            SelectError::Value(format!("{mode} is not a valid indirect selection: eager, cautious, buildable or empty"))
+            SelectError::Value(format!(
+                "{mode} is not a mode of indirect selection; modes are eager, cautious, buildable and empty"
+            ))
         })?),
     };
     Criteria {
@@ -380,7 +357,7 @@ fn layers(depth: Option<&Value>) -> Result<Reach, SelectError> {
             let layers = number.max(0.0) as u64;
             Ok(Reach::Layers(layers))
         }
-        None => Err(SelectError::Runtime(format!("invalid node spec: could not handle the depth {depth}"))),
+        None => Err(SelectError::Runtime(format!("invalid node spec: the depth {depth} is not a whole number"))),
     }
 }
 

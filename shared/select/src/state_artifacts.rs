@@ -57,8 +57,9 @@ impl State {
         struct RunResults {
             results: Vec<PreviousResult>,
         }
-        let read: RunResults = serde_json::from_slice(json)
-            .map_err(|error| SelectError::Artifact(format!("run_results.json cannot be read: {error}")))?;
+        let read: RunResults = serde_json::from_slice(json).map_err(|error| {
+            SelectError::Artifact(format!("cannot read run_results.json: {error}; run dbt again to write it"))
+        })?;
         self.results = Some(read.results);
         Ok(self)
     }
@@ -95,8 +96,9 @@ fn freshness(json: &[u8]) -> Result<Freshness, SelectError> {
         unique_id: String,
         max_loaded_at: Option<Value>,
     }
-    let read: Sources = serde_json::from_slice(json)
-        .map_err(|error| SelectError::Artifact(format!("sources.json cannot be read: {error}")))?;
+    let read: Sources = serde_json::from_slice(json).map_err(|error| {
+        SelectError::Artifact(format!("cannot read sources.json: {error}; run `dbt source freshness` to write it"))
+    })?;
     Ok(read.results.into_iter().map(|source| (source.unique_id, source.max_loaded_at.map(|at| loaded(&at)))).collect())
 }
 

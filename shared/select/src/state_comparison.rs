@@ -48,9 +48,7 @@ pub(crate) fn search(
 ) -> Result<NodeSet, SelectError> {
     let Some(check) = CHECKS.iter().find(|(name, _)| *name == value).map(|(_, check)| *check) else {
         let known = CHECKS.map(|(name, _)| name).join(", ");
-        return Err(SelectError::Runtime(format!(
-            "got an invalid state selector \"{value}\", expected one of {known}"
-        )));
+        return Err(SelectError::Runtime(format!("invalid state selector \"{value}\"; expected one of {known}")));
     };
     let comparison = Comparison {
         index,
@@ -275,7 +273,7 @@ impl<'a> MacroChanges<'a> {
                 Some(more) => stack.extend(more.iter().rev()),
                 None => {
                     return Err(SelectError::Key(format!(
-                        "node {} depends on macro {id}, which is in neither manifest",
+                        "node {} depends on macro {id}, which is in neither manifest; run `dbt parse` again",
                         node.unique_id()
                     )));
                 }

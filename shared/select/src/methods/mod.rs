@@ -96,7 +96,7 @@ impl<'a> Search<'a> {
             Method::State => {
                 let Some(previous) = self.request.state.and_then(|state| state.manifest.as_ref()) else {
                     return Err(SelectError::Runtime(
-                        "got a state selector method, but no comparison manifest; pass the folder of one as the state"
+                        "the method \"state:\" needs an earlier manifest; pass the folder that has one as the state"
                             .to_owned(),
                     ));
                 };
@@ -138,7 +138,7 @@ impl<'a> Search<'a> {
             [package, source, table] => (*package, *source, *table),
             _ => {
                 return Err(SelectError::Runtime(format!(
-                    "invalid source selector value \"{value}\": sources are written as source, source.table or \
+                    "invalid source selector value \"{value}\": write it as source, source.table or \
                      package.source.table; a dot within a name can only be matched by \"?\" or \"*\""
                 )));
             }
@@ -161,7 +161,7 @@ impl<'a> Search<'a> {
             [package, name] => (*package, *name),
             _ => {
                 return Err(SelectError::Runtime(format!(
-                    "invalid {noun} selector value \"{value}\": it is written as name or package.name"
+                    "invalid {noun} selector value \"{value}\": write it as name or package.name"
                 )));
             }
         };
@@ -248,7 +248,9 @@ impl<'a> Search<'a> {
 
     fn result(&self, value: &Value) -> Result<NodeSet, SelectError> {
         let Some(results) = self.request.state.and_then(|state| state.results.as_ref()) else {
-            return Err(SelectError::Internal("no comparison run_results.json in the state".to_owned()));
+            return Err(SelectError::Internal(
+                "the state has no run_results.json, which the method \"result:\" needs".to_owned(),
+            ));
         };
         let ids =
             results.iter().filter(|result| value == result.status.as_str()).map(|result| result.unique_id.as_str());
@@ -259,12 +261,12 @@ impl<'a> Search<'a> {
         let state = self.request.state;
         let Some(previous) = state.and_then(|state| state.sources.as_ref()) else {
             return Err(SelectError::Internal(
-                "no previous freshness results: the state has no sources.json".to_owned(),
+                "the state has no sources.json, which the method \"source_status:\" needs".to_owned(),
             ));
         };
         let Some(current) = state.and_then(|state| state.sources_current.as_ref()) else {
             return Err(SelectError::Internal(
-                "no current freshness results: run `dbt source freshness` first".to_owned(),
+                "there is no current sources.json; run `dbt source freshness` first".to_owned(),
             ));
         };
         if value != "fresher" {

@@ -120,7 +120,7 @@ enum Part {
 impl Pattern {
     fn new(pattern: &str) -> Result<Self, SelectError> {
         if pattern.is_empty() {
-            return Err(SelectError::Value("unacceptable path pattern: it is empty".to_owned()));
+            return Err(SelectError::Value("invalid path pattern: it is empty; use \"*\" for all".to_owned()));
         }
         if pattern.starts_with('/') {
             return Err(SelectError::NotImplemented(format!(
@@ -129,7 +129,7 @@ impl Pattern {
         }
         let cleaned = clean(pattern);
         if cleaned.is_empty() && pattern.ends_with('/') {
-            return Err(SelectError::Attribute(format!("the path {pattern} is no pattern; use \"*\" for all")));
+            return Err(SelectError::Attribute(format!("the path {pattern} is no valid pattern; use \"*\" for all")));
         }
         if cleaned.is_empty() {
             return Err(SelectError::Index(format!("the path {pattern} names no file or folder; use \"*\" for all")));

@@ -204,7 +204,7 @@ docs:    { publish: true, every: 10m }
             ("version: 1\njobs: { x: { schedule: 'daily', test: { select: 'a' } } }", "schedule"),
             ("version: 1\nruns: { max_parallel: 0 }", "runs.max_parallel"),
             ("version: 1\nruns: { drain: 31m }", "runs.drain"),
-            ("version: 2\n", "version 2"),
+            ("version: 2\n", "version is 2"),
         ] {
             let error = LandfallYml::from_yaml(yaml).unwrap_err().to_string();
             assert!(error.contains(word), "{error}");

@@ -10,7 +10,7 @@ use crate::{ConfigDuration, SelectionConfig};
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct RunsConfig {
-    /// How many runs may be live at the same time: 1 or more. Default: 2.
+    /// How many runs may execute at the same time: 1 or more. Default: 2.
     pub max_parallel: usize,
     /// The Fargate capacity of the tasks: `on_demand` or `spot`. Default: `on_demand`.
     pub capacity: Capacity,

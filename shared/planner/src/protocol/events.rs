@@ -59,7 +59,7 @@ pub struct OperatorCommand {
     pub event_id: String,
     /// The time at which the command was sent, in whole seconds.
     pub time: Timestamp,
-    /// The instruction.
+    /// What the operator asks the stack to do.
     pub action: OperatorAction,
 }
 

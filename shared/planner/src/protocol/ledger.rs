@@ -131,7 +131,7 @@ pub enum LedgerSubject {
     },
     /// An operator sent a command.
     OperatorCommand {
-        /// The command.
+        /// What the operator asked the stack to do.
         command: OperatorAction,
         /// The time at which the command was sent.
         sent_at: Timestamp,
@@ -170,9 +170,9 @@ pub struct RunTrigger {
 pub struct FailedNode {
     /// The node's unique id.
     pub id: NodeId,
-    /// dbt's status.
+    /// The status that dbt reported.
     pub status: NodeStatus,
-    /// dbt's message.
+    /// The message that dbt reported. Empty if it reported none.
     #[serde(default)]
     pub message: String,
 }

@@ -98,7 +98,7 @@ pub struct StepResult {
 pub struct NodeResult {
     /// dbt's unique id.
     pub id: NodeId,
-    /// dbt's status.
+    /// The status that dbt reported.
     pub status: NodeStatus,
     /// The wall time in seconds.
     pub seconds: f64,

@@ -104,7 +104,7 @@ pub struct Job {
 }
 
 impl Compiled {
-    /// Reads compiled.json.
+    /// Reads the bytes of compiled.json.
     ///
     /// # Errors
     ///

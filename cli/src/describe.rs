@@ -66,6 +66,14 @@ fn describe_command(action: &OperatorAction) -> String {
     }
 }
 
+/// Names a generation of a trigger: `load:shop.orders, load 3` or `release, generation 2`.
+pub fn describe_generation(trigger: &Trigger, generation: u64) -> String {
+    match trigger {
+        Trigger::Load(_) => format!("{trigger}, load {generation}"),
+        _ => format!("{trigger}, generation {generation}"),
+    }
+}
+
 /// The number of lines of dbt's message in a run's line; `landfall why` shows more.
 const MESSAGE_LINES: usize = 5;
 
@@ -217,5 +225,11 @@ mod tests {
         let ids: Vec<NodeId> =
             ["model.a.b", "model.a.c", "test.a.d.1", "seed.a.e"].iter().map(|id| NodeId::parse(*id).unwrap()).collect();
         assert_eq!(describe_nodes(&ids.iter().collect::<Vec<_>>()), "1 seed, 2 models, 1 test");
+    }
+
+    #[test]
+    fn a_generation_is_called_a_load_only_for_loads() {
+        assert_eq!(describe_generation(&"load:shop.orders".parse().unwrap(), 3), "load:shop.orders, load 3");
+        assert_eq!(describe_generation(&Trigger::Release, 2), "release, generation 2");
     }
 }

@@ -112,7 +112,7 @@ async fn current(store: &Store) -> Response<Full<Bytes>> {
         Ok(Some(pointer)) => {
             let mut response = text(StatusCode::FOUND, "");
             match HeaderValue::from_str(&format!("/versions/{}/index.html", pointer.version)) {
-                Ok(there) => response.headers_mut().insert(LOCATION, there),
+                Ok(location) => response.headers_mut().insert(LOCATION, location),
                 Err(_) => return text(StatusCode::BAD_GATEWAY, "current.json names no valid version"),
             };
             response
@@ -135,8 +135,8 @@ pub async fn pointer(store: &Store) -> Result<Option<DocsPointer>, String> {
 
 async fn object(store: &Store, key: &str) -> Response<Full<Bytes>> {
     match store.get(key).await {
-        Ok(Some(there)) => {
-            let mut response = Response::new(Full::from(there.bytes));
+        Ok(Some(stored)) => {
+            let mut response = Response::new(Full::from(stored.bytes));
             let headers = response.headers_mut();
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type(key)));
             headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));

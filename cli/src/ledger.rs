@@ -61,8 +61,8 @@ pub async fn board(state: &Store) -> Result<Board, StateError> {
 ///
 /// The board is missing, board or release are not valid, or S3 fails.
 pub async fn snapshot(state: &Store) -> Result<(Board, Option<Release>), StateError> {
-    let there = state.get(BOARD_KEY).await?.ok_or_else(|| StateError::NoBoard(state.address(BOARD_KEY)))?;
-    let stored = StoredBoard::from_json(&there.bytes)?;
+    let stored = state.get(BOARD_KEY).await?.ok_or_else(|| StateError::NoBoard(state.address(BOARD_KEY)))?;
+    let stored = StoredBoard::from_json(&stored.bytes)?;
     let release = match stored.release() {
         Some(id) => release(state, id).await?,
         None => None,
@@ -85,8 +85,8 @@ async fn release(state: &Store, id: &ReleaseId) -> Result<Option<Release>, State
 ///
 /// The document is not valid, or S3 fails.
 pub async fn document<T: serde::de::DeserializeOwned>(state: &Store, key: &str) -> Result<Option<T>, StateError> {
-    let Some(there) = state.get(key).await? else { return Ok(None) };
-    serde_json::from_slice(&there.bytes)
+    let Some(stored) = state.get(key).await? else { return Ok(None) };
+    serde_json::from_slice(&stored.bytes)
         .map(Some)
         .map_err(|source| StateError::Unreadable { address: state.address(key), source })
 }
@@ -118,8 +118,8 @@ impl<'a> Chain<'a> {
 }
 
 async fn object(state: &Store, key: &str) -> Result<LedgerObject, StateError> {
-    let there = state.get(key).await?.ok_or_else(|| StateError::Broken(state.address(key)))?;
-    LedgerObject::from_jsonl(&String::from_utf8_lossy(&there.bytes))
+    let stored = state.get(key).await?.ok_or_else(|| StateError::Broken(state.address(key)))?;
+    LedgerObject::from_jsonl(&String::from_utf8_lossy(&stored.bytes))
         .map_err(|source| StateError::Unreadable { address: state.address(key), source })
 }
 

@@ -9,7 +9,7 @@ use super::CommandError;
 use crate::{
     activity::ActivityError,
     args::StatusArgs,
-    describe::describe_nodes,
+    describe::{describe_generation, describe_nodes},
     docs_server,
     ledger::{self, StateError},
     stack::Stack,
@@ -132,7 +132,7 @@ fn describe_backlog_entry(
     release: Option<&Release>,
 ) -> String {
     let parts = describe_entry(waiting, trigger, entry, |_| true);
-    let mut text = format!("  {trigger}, load {}: {}", entry.generation, parts.join("\n    "));
+    let mut text = format!("  {}: {}", describe_generation(trigger, entry.generation), parts.join("\n    "));
     if let Some(release) = release {
         let ids = release.ids(&entry.nodes);
         let models: Vec<&str> =

@@ -107,21 +107,21 @@ async fn image(report: &mut DoctorReport, stack: &Stack, image: &str) {
             "release with --image REPOSITORY@sha256:..., with the digest that `docker push` prints",
         );
     }
-    let Some(there) = in_ecr(image) else {
+    let Some(in_ecr) = parse_ecr_image(image) else {
         return report.note(IMAGE, format!("{image} is not in ECR, so only a run shows whether it can be pulled"));
     };
     let pulled = stack.outputs.get("Repository").filter(|uri| !uri.is_empty());
-    if let Some(uri) = pulled.filter(|uri| **uri != there.uri) {
+    if let Some(uri) = pulled.filter(|uri| **uri != in_ecr.uri) {
         report.warning(
             IMAGE,
             format!("{image} is not in {uri}, the only ECR repository from which the task's execution role may pull"),
-            format!("push it to {uri}, or deploy with EcrRepositoryUri={}", there.uri),
+            format!("push it to {uri}, or deploy with EcrRepositoryUri={}", in_ecr.uri),
         );
     }
-    let region = aws_sdk_ecr::config::Region::new(there.region.clone());
+    let region = aws_sdk_ecr::config::Region::new(in_ecr.region.clone());
     let ecr = aws_sdk_ecr::Client::from_conf(aws_sdk_ecr::config::Builder::from(stack.sdk()).region(region).build());
-    let asked = ecr.describe_images().registry_id(&there.account).repository_name(&there.repository);
-    match asked.image_ids(there.id).send().await {
+    let request = ecr.describe_images().registry_id(&in_ecr.account).repository_name(&in_ecr.repository);
+    match request.image_ids(in_ecr.id).send().await {
         Ok(_) => report.good(IMAGE, format!("{image} is in its repository")),
         Err(error) => match error.as_service_error().and_then(|error| error.code()) {
             Some("ImageNotFoundException" | "RepositoryNotFoundException") => report.broken(
@@ -129,13 +129,13 @@ async fn image(report: &mut DoctorReport, stack: &Stack, image: &str) {
                 format!("{image} does not exist, so no task can start"),
                 "push the image, or release with an image that exists; make sure that lifecycle rules of the repository keep the images of releases",
             ),
-            _ => report.not_checked(IMAGE, "ecr:DescribeImages", &there.repository, &error),
+            _ => report.not_checked(IMAGE, "ecr:DescribeImages", &in_ecr.repository, &error),
         },
     }
 }
 
 /// Parses `111122223333.dkr.ecr.eu-west-1.amazonaws.com/dbt@sha256:...` or `:tag`; `None` for other registries.
-fn in_ecr(image: &str) -> Option<EcrImage> {
+fn parse_ecr_image(image: &str) -> Option<EcrImage> {
     let (host, rest) = image.split_once('/')?;
     let mut parts = host.split('.');
     let account = parts.next().filter(|text| text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()))?;
@@ -166,16 +166,16 @@ mod tests {
 
     #[test]
     fn an_image_in_ecr_is_recognized() {
-        let image = in_ecr("111122223333.dkr.ecr.eu-west-1.amazonaws.com/team/dbt@sha256:0a").unwrap();
+        let image = parse_ecr_image("111122223333.dkr.ecr.eu-west-1.amazonaws.com/team/dbt@sha256:0a").unwrap();
         assert_eq!((image.account.as_str(), image.region.as_str()), ("111122223333", "eu-west-1"));
         assert_eq!((image.repository.as_str(), image.id.image_digest()), ("team/dbt", Some("sha256:0a")));
-        let tagged = in_ecr("111122223333.dkr.ecr.cn-north-1.amazonaws.com.cn/dbt:v7").unwrap();
+        let tagged = parse_ecr_image("111122223333.dkr.ecr.cn-north-1.amazonaws.com.cn/dbt:v7").unwrap();
         assert_eq!((tagged.repository.as_str(), tagged.id.image_tag()), ("dbt", Some("v7")));
-        let both = in_ecr("111122223333.dkr.ecr.eu-west-1.amazonaws.com/dbt:v7@sha256:0a").unwrap();
+        let both = parse_ecr_image("111122223333.dkr.ecr.eu-west-1.amazonaws.com/dbt:v7@sha256:0a").unwrap();
         assert_eq!((both.repository.as_str(), both.id.image_digest()), ("dbt", Some("sha256:0a")));
         assert_eq!(both.uri, "111122223333.dkr.ecr.eu-west-1.amazonaws.com/dbt");
-        assert_eq!(in_ecr("ghcr.io/acme/dbt@sha256:0a"), None);
-        assert_eq!(in_ecr("dbt:latest"), None);
+        assert_eq!(parse_ecr_image("ghcr.io/acme/dbt@sha256:0a"), None);
+        assert_eq!(parse_ecr_image("dbt:latest"), None);
     }
 
     #[test]

@@ -255,8 +255,9 @@ impl Drop for LocalStack {
     fn drop(&mut self) {
         if let Some(file) = &self.published {
             // Another stack may have written the file since.
-            let ours = std::fs::read(file).ok().and_then(|text| serde_json::from_slice::<LocalState>(&text).ok());
-            if ours.is_some_and(|there| there.endpoint == self.state.endpoint) {
+            let state_in_file =
+                std::fs::read(file).ok().and_then(|text| serde_json::from_slice::<LocalState>(&text).ok());
+            if state_in_file.is_some_and(|state| state.endpoint == self.state.endpoint) {
                 let _ = std::fs::remove_file(file);
             }
         }

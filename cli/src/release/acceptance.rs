@@ -33,7 +33,7 @@ pub(super) async fn wait(stack: &Stack, state: &Store, id: &ReleaseId) -> Result
         if let Some(board) = state.get(BOARD_KEY).await? {
             let board = StoredBoard::from_json(&board.bytes)?;
             // A newer release may be in place already.
-            if board.release().is_some_and(|there| there >= id) {
+            if board.release().is_some_and(|in_place| in_place >= id) {
                 return Ok(());
             }
         }

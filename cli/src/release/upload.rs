@@ -12,8 +12,8 @@ use crate::text;
 /// Only this command makes a board. The functions stop when the board is missing, so that a deleted board is restored
 /// and not replaced by an empty one.
 pub(super) async fn ensure_board(state: &Store) -> Result<bool, ReleaseCommandError> {
-    if let Some(there) = state.get(BOARD_KEY).await? {
-        return Ok(StoredBoard::from_json(&there.bytes)?.release().is_none());
+    if let Some(stored) = state.get(BOARD_KEY).await? {
+        return Ok(StoredBoard::from_json(&stored.bytes)?.release().is_none());
     }
     // A new board would lose the backlog of the deleted one.
     if !state.versions(BOARD_KEY).await?.is_empty() {
@@ -23,9 +23,9 @@ pub(super) async fn ensure_board(state: &Store) -> Result<bool, ReleaseCommandEr
     match state.put_new(BOARD_KEY, &board.to_json()?, "application/json").await? {
         PutNew::Created { .. } => Ok(true),
         PutNew::Exists => {
-            let there = state.get(BOARD_KEY).await?;
-            let there = there.map(|there| StoredBoard::from_json(&there.bytes)).transpose()?;
-            Ok(there.is_none_or(|board| board.release().is_none()))
+            let stored = state.get(BOARD_KEY).await?;
+            let stored = stored.map(|stored| StoredBoard::from_json(&stored.bytes)).transpose()?;
+            Ok(stored.is_none_or(|board| board.release().is_none()))
         }
     }
 }

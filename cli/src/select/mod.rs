@@ -30,7 +30,7 @@ pub struct SelectArgs {
     /// manifest.json, which `dbt parse` writes to target/; may be compressed with zstd
     #[arg(long, value_name = "FILE", default_value = "target/manifest.json")]
     pub manifest: PathBuf,
-    /// Folder of the artifacts to compare with, for state:, result: and source_status:
+    /// Folder of the artifacts to compare with, for `state:`, `result:` and `source_status:`
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
     /// Folder of the newest sources.json [default: the manifest's folder]

@@ -34,6 +34,6 @@ mod tests {
     fn too_little_disk_space_is_an_error() {
         require_disk_space(Path::new("."), 1).unwrap();
         let error = require_disk_space(Path::new("."), u64::MAX).unwrap_err().to_string();
-        assert!(error.contains("of free disk space") && error.contains("delete files"), "{error}");
+        assert!(error.contains("too little disk space") && error.contains("delete files"), "{error}");
     }
 }

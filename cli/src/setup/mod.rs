@@ -24,7 +24,7 @@ pub enum SetupError {
         found: String,
     },
     /// Too little disk space is free.
-    #[error("{} has {free} of free disk space, and {needed} are needed: delete files there", folder.display())]
+    #[error("too little disk space in {}: {free} are free, and {needed} are needed; delete files or move the checkout to a larger disk", folder.display())]
     DiskSpace {
         /// A folder of the file system.
         folder: PathBuf,

@@ -10,7 +10,7 @@ use landfall_planner::{
 
 use super::{StackView, WhyError, describe_entry, is_run_end, search};
 use crate::{
-    describe::first_lines,
+    describe::{describe_generation, first_lines},
     ledger::document,
     text::{date_time, list, node_name, printable},
 };
@@ -68,8 +68,8 @@ pub(super) async fn explain(view: &StackView, what: &str) -> Result<String, WhyE
     for (trigger, entry) in view.board.backlog.iter().filter(|(_, entry)| entry.nodes.contains(ordinal)) {
         let _ = write!(
             text,
-            "\n  it is pending for {trigger}, load {}, in a group of {}",
-            entry.generation,
+            "\n  it is pending for {}, in a group of {}",
+            describe_generation(trigger, entry.generation),
             describe_entry(&view.waiting, trigger, entry, |group| group.nodes.contains(ordinal)).join("; ")
         );
     }
@@ -157,8 +157,12 @@ async fn describe_build(
         node.seconds
     );
     for trigger in &built.plan.triggers {
-        let _ =
-            write!(text, "\n    for {}, load {}: {}", trigger.trigger, trigger.generation, printable(&trigger.reason));
+        let _ = write!(
+            text,
+            "\n    for {}: {}",
+            describe_generation(&trigger.trigger, trigger.generation),
+            printable(&trigger.reason)
+        );
     }
     // The claim of the first attempt is the run's read point: data that landed before it was read.
     let Some(read_point) = view.state.head_last_modified(&Claim::key(&built.run, 1)).await? else {

@@ -20,7 +20,7 @@ pub fn of(seed: u64, mutant: Option<&'static Mutant>) -> (Omitted, Report) {
         let mut tried = omitted.clone();
         tried.rates.insert(name);
         if still(&tried) {
-            less = tried;
+            omitted = tried;
         }
     }
     let count = Scenario::any(&mut fastrand::Rng::with_seed(seed)).outside.len();
@@ -28,7 +28,7 @@ pub fn of(seed: u64, mutant: Option<&'static Mutant>) -> (Omitted, Report) {
         let mut tried = omitted.clone();
         tried.outside.insert(number);
         if still(&tried) {
-            less = tried;
+            omitted = tried;
         }
     }
     let report = run(seed, mutant, &omitted, true);

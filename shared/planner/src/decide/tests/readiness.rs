@@ -32,7 +32,7 @@ fn a_run_without_its_marker_starts_with_a_warning_after_at_most() {
     world.wait(1);
     assert!(reason(&world).contains("no _SUCCESS arrived within 1h (at_most)"), "{}", reason(&world));
     let planned = world.lines.iter().find(|line| line.event.ends_with("/planned")).unwrap();
-    assert!(planned.detail.contains("no _SUCCESS came"), "{}", planned.detail);
+    assert!(planned.detail.contains("no _SUCCESS arrived"), "{}", planned.detail);
     assert_eq!(
         world.board.backlog[&"load:jaffle.raw_orders".parse().unwrap()].warning,
         None,

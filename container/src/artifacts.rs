@@ -1,4 +1,4 @@
-//! What is kept of an attempt under its prefix, uploaded as it appears.
+//! The artifacts of an attempt, uploaded under its prefix as they appear.
 
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
@@ -10,9 +10,9 @@ use crate::{
     supervise::{self, Stop},
 };
 
-/// How often a growing dbt.log is uploaded.
+/// The interval at which a growing dbt.log is uploaded.
 const LOG_EVERY: Duration = Duration::from_secs(30);
-/// Once we are told to stop, ECS's time limit is nearly used up by dbt: an upload gets this much more, so that result.json comes through.
+/// The time for an upload after the task was told to stop: dbt uses most of ECS's time limit, and result.json must still be written.
 const STOP_ALLOWANCE: Duration = Duration::from_secs(2);
 
 /// The name of dbt's log among the artifacts: its JSON log at debug level, all steps in order, then whatever it wrote on standard error.
@@ -47,26 +47,26 @@ pub fn kept(step: &Step, number: usize, taken: &BTreeSet<String>) -> Vec<(&'stat
     }
 }
 
-/// The attempt's prefix, and what has been put there.
+/// The artifacts under the attempt's prefix.
 #[derive(Debug)]
-pub struct Shelf<'a, S> {
+pub struct Artifacts<'a, S> {
     store: &'a S,
     prefix: String,
     names: BTreeSet<String>,
 }
 
-impl<'a, S: Store> Shelf<'a, S> {
-    /// An empty one.
+impl<'a, S: Store> Artifacts<'a, S> {
+    /// Creates an empty set of artifacts.
     pub fn new(store: &'a S, prefix: String) -> Self {
         Self { store, prefix, names: BTreeSet::new() }
     }
 
-    /// What is there.
+    /// Returns the names of the uploaded artifacts.
     pub fn names(&self) -> &BTreeSet<String> {
         &self.names
     }
 
-    /// Uploads a file. A failure is told and leaves the name out: the artifacts are for people, the result is what counts.
+    /// Uploads a file. A failure is printed and leaves the name out: the artifacts are for operators, the planner needs only the result.
     pub async fn put(&mut self, file: &Path, name: &str, stop: &mut Stop, console: &mut Console) {
         let key = format!("{}{name}", self.prefix);
         let uploaded = tokio::select! {
@@ -77,11 +77,11 @@ impl<'a, S: Store> Shelf<'a, S> {
             Ok(()) => {
                 self.names.insert(name.to_owned());
             }
-            Err(reason) => console.say(&format!("{name} could not be kept: {reason}")),
+            Err(reason) => console.say(&format!("{name} could not be uploaded: {reason}")),
         }
     }
 
-    /// Uploads dbt.log now and then as it grows, for ever: to be raced against what makes it grow. What fails here is put again at the step's end.
+    /// Uploads the growing dbt.log at each interval and never returns: the caller races it against dbt. The step's end uploads it again.
     pub async fn keep_log(&self, file: &Path) -> std::convert::Infallible {
         let mut kept = 0;
         loop {

@@ -1,4 +1,4 @@
-//! An attempt that is ours: its steps in order, and what they come to.
+//! A claimed attempt: its steps in order, and its result.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,7 +14,7 @@ use tokio::{process::Command, time::Instant};
 
 use crate::{
     Config,
-    artifacts::{self, Shelf},
+    artifacts::{self, Artifacts},
     command::{self, Folders},
     progress::{self, Console, Progress},
     reap::Own,
@@ -31,7 +31,7 @@ mod workspace;
 use listener::Listener;
 use workspace::Workspace;
 
-/// The run cannot be begun or gone on with, whatever dbt would say.
+/// The attempt cannot start or continue, for a reason outside of dbt.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Broken(pub String);
@@ -39,22 +39,22 @@ pub struct Broken(pub String);
 /// What result.json says of the attempt.
 #[derive(Debug)]
 pub struct Report {
-    /// How it ended.
+    /// The outcome of the attempt.
     pub outcome: Outcome,
-    /// Why it did not succeed.
+    /// Why the attempt did not succeed.
     pub message: Option<String>,
-    /// Each step that was begun.
+    /// The steps that were started.
     pub steps: Vec<StepResult>,
-    /// Each planned node that dbt spoke of.
+    /// The planned nodes that dbt reported.
     pub nodes: Vec<NodeResult>,
-    /// Executed and not planned.
+    /// The nodes that dbt executed although the plan does not name them.
     pub unplanned_nodes: Vec<NodeId>,
-    /// What lies beside result.json.
+    /// The names of the files beside result.json.
     pub artifacts: Vec<String>,
 }
 
 impl Report {
-    /// Of an attempt that could not begin.
+    /// Returns the report of an attempt that could not start.
     pub fn broken(broken: &Broken) -> Self {
         let message = Some(broken.to_string());
         Self {
@@ -68,7 +68,7 @@ impl Report {
     }
 }
 
-/// Runs the plan to its end, however it ends. A panic of our own is an end as well: what was known by then is reported.
+/// Runs the plan and reports how it ended. After a panic of landfall-task the report has what was known by then.
 pub async fn run(
     config: &Config,
     store: &impl Store,
@@ -88,7 +88,7 @@ pub async fn run(
         own,
         console,
         stop,
-        shelf: Shelf::new(store, Plan::attempt_prefix(&plan.run_id, config.attempt)),
+        artifacts_of_attempt: Artifacts::new(store, Plan::attempt_prefix(&plan.run_id, config.attempt)),
         deadline: Instant::now() + Duration::from_secs(plan.timeout_seconds.into()),
         planned: plan.nodes.iter().map(|node| &node.id).chain(freshness).cloned().collect(),
         done: BTreeSet::new(),
@@ -106,7 +106,7 @@ pub async fn run(
     attempt.report(broken)
 }
 
-/// The future's result, or the words of its panic.
+/// Awaits the future, and returns the message of its panic as an error.
 async fn caught<T>(future: impl Future<Output = T>) -> Result<T, String> {
     let mut future = pin!(future);
     std::future::poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
@@ -114,7 +114,7 @@ async fn caught<T>(future: impl Future<Output = T>) -> Result<T, String> {
         Err(panic) => {
             let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
             let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-            Poll::Ready(Err(text.unwrap_or_else(|| "a panic without words".to_owned())))
+            Poll::Ready(Err(text.unwrap_or_else(|| "a panic without a message".to_owned())))
         }
     })
     .await
@@ -127,17 +127,17 @@ struct Attempt<'a, S> {
     own: &'a Own,
     console: &'a mut Console,
     stop: Stop,
-    shelf: Shelf<'a, S>,
+    artifacts_of_attempt: Artifacts<'a, S>,
     deadline: Instant,
     planned: BTreeSet<NodeId>,
     /// What succeeded, in earlier attempts and so far in this one.
     done: BTreeSet<NodeId>,
     steps: Vec<StepResult>,
-    /// One for each of `steps`; true for docs.
+    /// The verdicts of `steps`; true marks the docs step.
     verdicts: Vec<(bool, Verdict)>,
     nodes: BTreeMap<NodeId, NodeResult>,
     unplanned_nodes: BTreeSet<NodeId>,
-    /// A stop that came between two steps.
+    /// A stop between two steps.
     stopped: Option<Stopped>,
 }
 
@@ -173,7 +173,7 @@ impl<S: Store> Attempt<'_, S> {
                 continue;
             }
             if let Some(stopped) = self.stopped_now() {
-                // Docs that are not made any more change nothing of what was built.
+                // Missing docs do not change what was built.
                 self.stopped = self.stopped.or(Some(stopped).filter(|_| !is_docs));
                 continue;
             }
@@ -200,7 +200,7 @@ impl<S: Store> Attempt<'_, S> {
         }
     }
 
-    /// What earlier attempts finished, as their results tell; of one without a result nothing is known, so its nodes run again.
+    /// Returns the nodes that earlier attempts finished, by their results. The nodes of an attempt without a result run again.
     async fn succeeded_before(&mut self) -> BTreeSet<NodeId> {
         let mut done = BTreeSet::new();
         for earlier in 1..self.config.attempt {
@@ -221,7 +221,7 @@ impl<S: Store> Attempt<'_, S> {
         done
     }
 
-    /// The release's saved parse, which spares dbt minutes in a large project. dbt itself checks that it fits.
+    /// Fetches the release's saved parse, which saves dbt minutes in a large project. dbt checks that it fits.
     async fn fetch_parse(&mut self, work: &Path) -> Option<PathBuf> {
         let key = format!("releases/{}/partial_parse.msgpack", self.plan.release);
         let saved = match self.store.get(&key).await {
@@ -237,7 +237,7 @@ impl<S: Store> Attempt<'_, S> {
             .ok()
     }
 
-    /// Runs one step and takes note of what came of it; gives the parse that dbt left behind, for the next one.
+    /// Runs one step and records its result. Returns the parse that dbt left, for the next step.
     async fn step(
         &mut self,
         (number, of): (usize, usize),
@@ -275,7 +275,7 @@ impl<S: Store> Attempt<'_, S> {
         let limits = Limits { deadline: self.deadline, grace: self.config.stop_after };
         let ended = tokio::select! {
             ended = supervise(dbt, self.own, &mut self.stop, limits, |heard| listener.hear(heard)) => ended,
-            never = self.shelf.keep_log(&log) => match never {},
+            never = self.artifacts_of_attempt.keep_log(&log) => match never {},
         };
         let told = listener.told();
         let program = self.config.dbt.display();
@@ -284,12 +284,12 @@ impl<S: Store> Attempt<'_, S> {
         })?;
         let seconds = begun.elapsed().as_secs_f64();
 
-        for (file, artifact) in artifacts::kept(step, number, self.shelf.names()) {
+        for (file, artifact) in artifacts::kept(step, number, self.artifacts_of_attempt.names()) {
             if target.join(file).is_file() {
-                self.shelf.put(&target.join(file), &artifact, &mut self.stop, self.console).await;
+                self.artifacts_of_attempt.put(&target.join(file), &artifact, &mut self.stop, self.console).await;
             }
         }
-        self.shelf.put(&log, artifacts::LOG, &mut self.stop, self.console).await;
+        self.artifacts_of_attempt.put(&log, artifacts::LOG, &mut self.stop, self.console).await;
 
         let found = self.read_results(step, &target, told.invocation.as_deref()).await;
         let sorted = match step {
@@ -325,14 +325,14 @@ impl<S: Store> Attempt<'_, S> {
         Ok(parse.is_file().then_some(parse))
     }
 
-    /// The step's `run_results.json` or sources.json, if dbt wrote one in this very invocation.
+    /// Reads the step's `run_results.json` or sources.json, if dbt wrote one in this invocation.
     async fn read_results(&mut self, step: &Step, target: &Path, invocation: Option<&str>) -> Option<Artifact> {
         let file = match step {
             Step::Build(_) | Step::Test(_) => "run_results.json",
             Step::Freshness { .. } => "sources.json",
             Step::RunOperation { .. } | Step::Docs => return None,
         };
-        // Absent if dbt gave up early or was killed: then its log is all there is.
+        // Absent if dbt ended early or was killed. Then only the log has results.
         let bytes = tokio::fs::read(target.join(file)).await.ok()?;
         match results::read(&bytes) {
             Ok(found) if invocation.is_none_or(|invocation| invocation == found.invocation) => Some(found),
@@ -365,12 +365,12 @@ impl<S: Store> Attempt<'_, S> {
             steps: self.steps,
             nodes,
             unplanned_nodes: self.unplanned_nodes.into_iter().collect(),
-            artifacts: self.shelf.names().iter().cloned().collect(),
+            artifacts: self.artifacts_of_attempt.names().iter().cloned().collect(),
         }
     }
 }
 
-/// To the millisecond: more is noise.
+/// Rounds to milliseconds.
 fn rounded(seconds: f64) -> f64 {
     (seconds * 1000.0).round() / 1000.0
 }
@@ -380,7 +380,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_panic_of_our_own_becomes_words() {
+    async fn a_panic_becomes_an_error_message() {
         let caught = caught(async {
             tokio::task::yield_now().await;
             assert_eq!(1, 2, "no way");

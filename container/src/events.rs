@@ -10,9 +10,9 @@ use serde_json::value::RawValue;
 /// A line of dbt's log.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LogEvent {
-    /// Such as `NodeFinished`.
+    /// The name of the event, such as `NodeFinished`.
     pub name: String,
-    /// Such as `debug`.
+    /// The log level, such as `debug`.
     pub level: String,
     /// For people.
     pub message: String,
@@ -20,30 +20,30 @@ pub struct LogEvent {
     pub invocation: String,
     /// `HH:MM:SS`, UTC.
     pub time: String,
-    /// What it means to us.
+    /// The meaning of the line.
     pub meaning: Meaning,
 }
 
-/// What an event means to us.
+/// The meaning of an event.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Meaning {
-    /// dbt began with a node.
+    /// dbt started a node.
     Started(Node),
-    /// dbt is done with a node.
+    /// dbt finished a node.
     Finished(Finished),
-    /// dbt began with a batch of a microbatch model.
+    /// dbt started a batch of a microbatch model.
     BatchStarted(Node),
-    /// dbt is done with a batch; the model is not done for that.
+    /// dbt finished a batch, but not the model.
     BatchFinished(Finished),
     /// dbt tells of a model as a whole. Of a microbatch model only what comes after this is about the model.
     Whole(Node),
-    /// dbt's own words on why it gave up.
+    /// The reason why dbt gave up.
     GaveUp(String),
-    /// The project's own words: `log(..., info=True)` and `print()`.
+    /// Output of the project: `log(..., info=True)` and `print()`.
     Said,
-    /// Something that an operator should see.
+    /// A message for operators.
     Warned,
-    /// Anything else.
+    /// Any other event.
     Other,
 }
 
@@ -59,15 +59,15 @@ pub struct Node {
 /// A node's end.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finished {
-    /// Which.
+    /// The node.
     pub node: Node,
-    /// dbt's status, in its words.
+    /// The status as dbt names it.
     pub status: String,
     /// dbt's message; empty if it has none.
     pub message: String,
-    /// Wall time.
+    /// The wall time in seconds.
     pub seconds: f64,
-    /// Failing rows of a test.
+    /// The failing rows of a test.
     pub failures: Option<u64>,
     /// Rows written, where the adapter tells.
     pub rows: Option<u64>,

@@ -19,12 +19,12 @@ pub fn start(own: &Own) {
     let _ = own;
 }
 
-/// The pid of the child that is somebody else's to wait for: 0 if there is none.
+/// The pid of the child that the supervisor waits for; 0 if there is none.
 #[derive(Debug, Clone, Default)]
 pub struct Own(std::sync::Arc<std::sync::atomic::AtomicI32>);
 
 impl Own {
-    /// This child is waited for elsewhere.
+    /// Sets the child that the supervisor waits for.
     pub fn set(&self, pid: i32) {
         self.0.store(pid, std::sync::atomic::Ordering::SeqCst);
     }

@@ -1,11 +1,11 @@
-//! What an attempt has left to do: the plan without what earlier attempts finished.
+//! The remaining steps of an attempt: the plan without the nodes that earlier attempts finished.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use landfall_planner::{NodeId, Plan, Selection, Step};
 
-/// The plan's steps, narrowed to what is not `done`. A step with nothing left is left out; an operation (which usually loads what the build reads)
-/// is repeated as long as any node is left, and [`Step::Docs`] always stays: it shows what all attempts built.
+/// Returns the plan's steps without the nodes that are `done`. A step without nodes is left out. An operation, which usually loads what the build reads,
+/// is repeated as long as a node is left. [`Step::Docs`] always stays, because it shows what all attempts built.
 pub fn steps(plan: &Plan, done: &BTreeSet<NodeId>) -> Vec<Step> {
     let expressions: BTreeMap<&NodeId, &str> = plan.nodes.iter().map(|node| (&node.id, node.select.as_str())).collect();
     let narrowed = |selection: &Selection| narrow(selection, done, &expressions);
@@ -26,8 +26,8 @@ pub fn steps(plan: &Plan, done: &BTreeSet<NodeId>) -> Vec<Step> {
         .collect()
 }
 
-/// The selection without what is done; untouched if nothing is. A node that the plan gives no expression for (which the planner never
-/// writes) keeps the whole selection: running too much of the plan is safe, running too little loses it.
+/// Returns the selection without the nodes that are done. If the plan has no expression for a node, which the planner never writes, the selection stays
+/// as it is: building a node twice is safe, skipping one loses it.
 fn narrow(selection: &Selection, done: &BTreeSet<NodeId>, expressions: &BTreeMap<&NodeId, &str>) -> Option<Selection> {
     let left: Vec<NodeId> = selection.nodes.iter().filter(|id| !done.contains(*id)).cloned().collect();
     if left.is_empty() {
@@ -43,19 +43,19 @@ fn narrow(selection: &Selection, done: &BTreeSet<NodeId>, expressions: &BTreeMap
     }
 }
 
-/// What `dbt docs generate` is narrowed to.
+/// The selection of `dbt docs generate`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Docs {
-    /// Nothing was built: nothing to show.
+    /// Nothing was built, so there are no docs.
     Nothing,
-    /// The plan builds nothing at all, it is about docs only.
+    /// The plan has only docs.
     Everything,
     /// The relations that the run built, as expressions.
     Built(Vec<String>),
 }
 
-/// What the docs of this run show, given all that succeeded in this attempt and before. Tests have no place in the catalog, and compiling them may
-/// query the warehouse for nothing.
+/// Returns the docs of this run, from all nodes that succeeded in this attempt and earlier ones. Tests are not in the catalog, and compiling them may
+/// query the warehouse without need.
 pub fn docs(plan: &Plan, succeeded: &BTreeSet<NodeId>) -> Docs {
     if plan.nodes.is_empty() {
         return Docs::Everything;

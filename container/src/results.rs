@@ -1,4 +1,4 @@
-//! What dbt says of nodes: `run_results.json` and sources.json, and the log where those have nothing.
+//! dbt's results of nodes: from `run_results.json` and sources.json, and from the log where those have none.
 //! <https://docs.getdbt.com/reference/artifacts/run-results-json>, <https://docs.getdbt.com/reference/artifacts/sources-json>
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,24 +14,24 @@ use crate::{
 /// An artifact of one invocation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Artifact {
-    /// dbt's mark of the invocation that wrote it.
+    /// The id of dbt's invocation that wrote the artifact.
     pub invocation: String,
-    /// In dbt's order.
+    /// The rows in dbt's order.
     pub rows: Vec<Row>,
 }
 
-/// One node.
+/// The result of one node.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
     /// dbt's unique id.
     pub id: String,
-    /// In our words.
+    /// The status, as Landfall names it.
     pub status: NodeStatus,
-    /// dbt's message.
+    /// The message of dbt.
     pub message: Option<String>,
-    /// Wall time.
+    /// The wall time in seconds.
     pub seconds: f64,
-    /// Failing rows of a test.
+    /// The failing rows of a test.
     pub failures: Option<u64>,
 }
 
@@ -83,9 +83,9 @@ fn failures(id: &str, count: Option<f64>) -> Option<u64> {
     count.filter(|_| is_test).map(|count| count as u64)
 }
 
-/// dbt's word for a status, in ours.
-pub fn status(word: &str) -> NodeStatus {
-    match word {
+/// Converts dbt's name of a status.
+pub fn status(name: &str) -> NodeStatus {
+    match name {
         "success" => NodeStatus::Success,
         "pass" => NodeStatus::Pass,
         "warn" => NodeStatus::Warn,
@@ -99,14 +99,14 @@ pub fn status(word: &str) -> NodeStatus {
     }
 }
 
-/// What the log said of nodes in one step.
+/// The results that the log of one step has.
 #[derive(Debug, Clone, Default)]
-pub struct Heard {
+pub struct LoggedResults {
     rows: BTreeMap<String, Row>,
 }
 
-impl Heard {
-    /// Takes note of a node's end. After dbt was told to stop, an error is the stop's doing and no word on the node.
+impl LoggedResults {
+    /// Records a node's end. An error after dbt was told to stop comes from the stop, not from the node, so it is left out.
     pub fn finished(&mut self, end: &Finished, stopping: bool) {
         let status = status(&end.status);
         if stopping && !status.is_success() {
@@ -122,8 +122,8 @@ impl Heard {
         self.rows.insert(row.id.clone(), row);
     }
 
-    /// The artifact's rows, and the log's of nodes that the artifact does not mention: ephemeral models, sources whose query failed, and
-    /// everything if dbt was killed before it wrote the artifact.
+    /// Returns the artifact's rows, and the log's rows of nodes that the artifact lacks: ephemeral models, sources whose query failed, and all
+    /// nodes if dbt was killed before it wrote the artifact.
     pub fn completed_by(mut self, artifact: Option<Artifact>) -> Vec<Row> {
         for row in artifact.into_iter().flat_map(|artifact| artifact.rows) {
             self.rows.insert(row.id.clone(), row);
@@ -132,16 +132,16 @@ impl Heard {
     }
 }
 
-/// A step's rows, held against the plan.
+/// A step's rows, compared with the plan.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Sorted {
-    /// Of planned nodes.
+    /// The results of planned nodes.
     pub nodes: Vec<NodeResult>,
-    /// Executed and not planned.
+    /// The nodes that were executed and not planned.
     pub unplanned_nodes: Vec<NodeId>,
 }
 
-/// Holds rows against the plan. Hooks (`operation.`) and the operation's own row (`macro.`) are no nodes, and what dbt skipped it did not execute.
+/// Compares rows with the plan. Hooks (`operation.`) and the operation's own row (`macro.`) are no nodes. dbt does not execute nodes that it skips.
 pub fn sort(rows: Vec<Row>, planned: &BTreeSet<NodeId>) -> Sorted {
     let mut sorted = Sorted::default();
     for row in rows {
@@ -200,7 +200,7 @@ mod tests {
         assert_eq!(artifact.invocation, "i-1");
         let planned =
             BTreeSet::from([id("model.shop.a"), id("model.shop.b"), id("test.shop.t"), id("model.shop.silent")]);
-        let sorted = sort(Heard::default().completed_by(Some(artifact)), &planned);
+        let sorted = sort(LoggedResults::default().completed_by(Some(artifact)), &planned);
         let seen: Vec<_> = sorted
             .nodes
             .iter()
@@ -219,22 +219,22 @@ mod tests {
 
     #[test]
     fn the_log_fills_in_what_the_artifact_leaves_out() {
-        let mut heard = Heard::default();
-        heard.finished(&end("model.shop.ephemeral", "success"), false);
-        heard.finished(&end("model.shop.a", "error"), false);
-        let rows = heard.completed_by(Some(read(RUN_RESULTS.as_bytes()).unwrap()));
+        let mut logged = LoggedResults::default();
+        logged.finished(&end("model.shop.ephemeral", "success"), false);
+        logged.finished(&end("model.shop.a", "error"), false);
+        let rows = logged.completed_by(Some(read(RUN_RESULTS.as_bytes()).unwrap()));
         let status = |id: &str| rows.iter().find(|row| row.id == id).map(|row| row.status);
         assert_eq!(status("model.shop.ephemeral"), Some(NodeStatus::Success));
-        assert_eq!(status("model.shop.a"), Some(NodeStatus::Success), "the artifact's word goes before the log's");
+        assert_eq!(status("model.shop.a"), Some(NodeStatus::Success), "the artifact takes precedence over the log");
     }
 
     #[test]
     fn a_node_that_was_cancelled_did_not_fail() {
-        let mut heard = Heard::default();
-        heard.finished(&end("model.shop.before", "error"), false);
-        heard.finished(&end("model.shop.cancelled", "error"), true);
-        heard.finished(&end("model.shop.just_in_time", "success"), true);
-        let ids: Vec<String> = heard.completed_by(None).into_iter().map(|row| row.id).collect();
+        let mut logged = LoggedResults::default();
+        logged.finished(&end("model.shop.before", "error"), false);
+        logged.finished(&end("model.shop.cancelled", "error"), true);
+        logged.finished(&end("model.shop.just_in_time", "success"), true);
+        let ids: Vec<String> = logged.completed_by(None).into_iter().map(|row| row.id).collect();
         assert_eq!(ids, ["model.shop.before", "model.shop.just_in_time"]);
     }
 

@@ -1,9 +1,9 @@
-//! dbt's process: spawned in a process group of its own, heard line by line, stopped by the signal that it understands.
+//! dbt's process: spawned in its own process group, read line by line, stopped by SIGINT.
 //!
-//! dbt has no handler for SIGTERM: it dies at once and leaves no results, and its queries run on in the warehouse. SIGINT is what it
-//! understands: it cancels its queries and writes `run_results.json` with what is finished. So whoever stops us (ECS sends SIGTERM, a terminal
-//! SIGINT) makes us send SIGINT to dbt; what outlives the grace period is killed. Its own process group keeps a terminal's Ctrl-C from reaching
-//! dbt a second time, which would end it in the middle of its cancelling.
+//! dbt has no handler for SIGTERM: it ends at once and leaves no results, and its queries run on in the warehouse. On SIGINT it cancels its
+//! queries and writes `run_results.json` with the finished nodes. So on SIGTERM (from ECS) or SIGINT (from a terminal) landfall-task sends SIGINT
+//! to dbt, and kills it after the grace period. In its own process group dbt does not receive a terminal's Ctrl-C a second time, which would
+//! end it while it cancels.
 
 use std::{io, process::Stdio, time::Duration};
 
@@ -23,14 +23,14 @@ use crate::reap::Own;
 
 /// After dbt's end a process that it left behind may hold its output open.
 const DRAIN: Duration = Duration::from_secs(3);
-/// How often [`Heard::Tick`] comes.
+/// The interval of [`Heard::Tick`].
 const TICK: Duration = Duration::from_secs(5);
 
-/// Turns true when somebody wants us to stop, and never false again.
+/// Whether landfall-task was told to stop. Once true it stays true.
 pub type Stop = watch::Receiver<bool>;
 
-/// Listens to SIGTERM, SIGINT and SIGHUP from now on. As PID 1 a process without handlers is not even told. A handler also makes sure that
-/// dbt does not inherit an ignored SIGINT (as background jobs of a shell do): Python would leave it ignored.
+/// Listens for SIGTERM, SIGINT and SIGHUP from now on. As PID 1 a process without handlers does not receive them. A handler also ensures that dbt
+/// does not inherit an ignored SIGINT, as background jobs of a shell do: Python would leave it ignored.
 pub fn listen() -> io::Result<Stop> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -49,59 +49,63 @@ pub fn listen() -> io::Result<Stop> {
     Ok(receiver)
 }
 
-/// Resolves when somebody wants us to stop; at once if that was so before.
+/// Waits until landfall-task is told to stop; returns at once if it was told before.
 pub async fn stopped(stop: &mut Stop) {
     if stop.wait_for(|stop| *stop).await.is_err() {
-        // Nobody can say stop any more.
+        // The sender is gone, so no stop can come.
         std::future::pending::<()>().await;
     }
 }
 
-/// Until when, and how patiently.
+/// The time limits of a process.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// dbt is stopped then.
+    /// When dbt is stopped.
     pub deadline: Instant,
-    /// From SIGINT to SIGKILL.
+    /// The time from SIGINT to SIGKILL.
     pub grace: Duration,
 }
 
-/// What reaches the supervisor's ear.
+/// What the supervisor observes.
 #[derive(Debug)]
 pub enum Heard {
     /// A line of standard output, without its end.
     Output(Vec<u8>),
     /// A line of standard error, without its end.
     Error(Vec<u8>),
-    /// Some seconds went by.
+    /// One interval passed.
     Tick,
     /// dbt was told to stop.
     Stopping(Stopped),
-    /// It did not, so it was killed.
+    /// dbt did not stop, so it was killed.
     Killing,
 }
 
 /// Why a process was stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stopped {
-    /// By a signal to us.
+    /// A signal to landfall-task.
     Signal,
-    /// By the plan's time limit.
+    /// The plan's time limit.
     Deadline,
 }
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ended {
-    /// Its exit code, unless a signal ended it.
+    /// The exit code, unless a signal ended the process.
     pub code: Option<i32>,
-    /// The signal that ended it.
+    /// The signal that ended the process.
     pub signal: Option<i32>,
-    /// Whether and why it was told to stop.
+    /// Why the process was told to stop, if it was.
     pub stopped: Option<Stopped>,
 }
 
-/// Runs the command to its end and tells what is heard, in order. Errors only if it cannot be spawned or waited for.
+/// Runs the command to its end and passes on what it observes, in order.
+///
+/// # Errors
+///
+/// Fails if the process cannot be spawned or waited for.
 pub async fn supervise(
     mut command: Command,
     own: &Own,
@@ -166,7 +170,7 @@ pub async fn supervise(
             hear(line);
         }
     });
-    // What a stopped dbt leaves behind must not write on, and neither may what holds its output open.
+    // Processes that a stopped dbt leaves behind must not write to the warehouse, nor hold its output open.
     if drained.await.is_err() || stopped_by.is_some() {
         send(Signal::SIGKILL);
     }

@@ -1,4 +1,4 @@
-//! What the steps come to.
+//! The verdict of each step, and the outcome of the run.
 
 use std::collections::BTreeSet;
 
@@ -9,35 +9,36 @@ use crate::{
     text::{count, cut, one_line},
 };
 
-/// Of how many failing nodes the run's message speaks.
+/// The number of failing nodes that the run's message names.
 const NAMED: usize = 3;
-/// How long each of them may be.
+/// The length of each of them, in characters.
 const LONGEST: usize = 300;
 
-/// How a step came out.
+/// The verdict of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It did all that it should.
+    /// The step did all that the plan says.
     Passed,
-    /// It went wrong.
+    /// The step failed.
     Failed,
-    /// It was stopped before its end.
+    /// The step was stopped before its end.
     Stopped(Stopped),
 }
 
-/// The nodes of a step that dbt should have spoken of, had it come to its end.
+/// Returns the nodes of a step that dbt reports if it reaches its end.
 pub fn expected(step: &Step) -> Vec<NodeId> {
     match step {
         Step::Build(selection) | Step::Test(selection) => selection.nodes.clone(),
-        // A source without a freshness policy is passed over by dbt, as it should be.
+        // dbt skips a source without a freshness policy.
         Step::Freshness { .. } | Step::RunOperation { .. } | Step::Docs => Vec::new(),
     }
 }
 
-/// A step's verdict. dbt's exit codes: 0 fine (even if nothing matched), 1 a node or test failed, 2 it could not work, or was interrupted.
+/// Returns a step's verdict. dbt exits with 0 after success (even if nothing matched), 1 if a node or test failed, and 2 if it could not run or was
+/// interrupted.
 /// <https://docs.getdbt.com/reference/exit-codes>
 ///
-/// A stop that came too late to matter does not: whoever answered for all its nodes and ended by itself was not stopped.
+/// A stop is ignored if it came too late: dbt reported all of its nodes and ended by itself.
 pub fn verdict(ended: Ended, missing: &[NodeId]) -> Verdict {
     match (ended.code, ended.stopped) {
         (Some(0 | 1), Some(stopped)) if !missing.is_empty() => Verdict::Stopped(stopped),
@@ -47,13 +48,13 @@ pub fn verdict(ended: Ended, missing: &[NodeId]) -> Verdict {
     }
 }
 
-/// Nodes that dbt should have spoken of and did not.
+/// Returns the expected nodes that dbt did not report.
 pub fn missing(expected: &[NodeId], nodes: &[NodeResult]) -> Vec<NodeId> {
     let spoken: BTreeSet<&NodeId> = nodes.iter().map(|node| &node.id).collect();
     expected.iter().filter(|id| !spoken.contains(id)).cloned().collect()
 }
 
-/// Words for a step that went wrong without any node saying so; `said` is what dbt itself gave as a reason.
+/// Returns the message of a step that failed without a failed node. `said` is the reason that dbt gave.
 pub fn step_message(
     ended: Ended,
     verdict: Verdict,
@@ -100,8 +101,8 @@ fn names(ids: &[NodeId]) -> String {
     if ids.len() > NAMED { format!("{named} and {} more", ids.len() - NAMED) } else { named }
 }
 
-/// The run's outcome from its steps' verdicts, in order. The docs step's counts only if it is all that the run is about: data that is
-/// built stays built, and the step's own result says what went wrong. `stop` is a stop that came between two steps.
+/// Returns the run's outcome from its steps' verdicts, in order. The docs step counts only if the run has no other: its failure does not change what
+/// was built, and its own result has the reason. `stop` is a stop between two steps.
 pub fn outcome(verdicts: &[(bool, Verdict)], stop: Option<Stopped>) -> Outcome {
     let docs_only = verdicts.iter().all(|(is_docs, _)| *is_docs);
     let counted = verdicts.iter().filter(|(is_docs, _)| docs_only || !is_docs).map(|(_, verdict)| *verdict);
@@ -114,7 +115,7 @@ pub fn outcome(verdicts: &[(bool, Verdict)], stop: Option<Stopped>) -> Outcome {
     }
 }
 
-/// For people: why the run did not succeed.
+/// Returns why the run did not succeed.
 pub fn message(
     outcome: Outcome,
     planned: usize,

@@ -29,7 +29,7 @@ pub(super) struct Listener<'a> {
     console: &'a mut Console,
     reader: Reader,
     invocation: Option<String>,
-    heard: results::Heard,
+    heard: results::LoggedResults,
     gave_up: Option<String>,
     errors: VecDeque<String>,
     stopping: bool,
@@ -40,7 +40,7 @@ pub(super) struct Told {
     /// dbt's mark of the invocation.
     pub(super) invocation: Option<String>,
     /// What the log said of nodes.
-    pub(super) heard: results::Heard,
+    pub(super) heard: results::LoggedResults,
     /// Why dbt gave up, in its own words.
     pub(super) said: Option<String>,
 }
@@ -61,7 +61,7 @@ impl<'a> Listener<'a> {
             console,
             reader: Reader::default(),
             invocation: None,
-            heard: results::Heard::default(),
+            heard: results::LoggedResults::default(),
             gave_up: None,
             errors: VecDeque::new(),
             stopping: false,

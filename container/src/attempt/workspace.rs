@@ -13,7 +13,7 @@ use crate::Config;
 #[derive(Debug)]
 pub(super) struct Workspace {
     path: PathBuf,
-    /// Removes the folder at the end, where nobody asked to see it.
+    /// Removes the folder at the end, unless the environment names it.
     _temporary: Option<TempDir>,
 }
 

@@ -114,7 +114,7 @@ fn a_container_that_is_restarted_after_its_result_runs_nothing_again() {
 #[test]
 fn a_plan_of_another_version_is_refused_with_a_result_that_says_so() {
     let world = World::with_script("exit 0");
-    world.bucket.put("runs/r-1/plan.json", r#"{"version": 99, "steps": "as nobody knows"}"#);
+    world.bucket.put("runs/r-1/plan.json", r#"{"version": 99, "steps": "of a later format"}"#);
     assert_eq!(world.run(1, "t1").code, Some(2));
     let result = world.result(1);
     assert_eq!((result.outcome, result.task_arn), (Outcome::Broken, arn("t1")));

@@ -1,11 +1,11 @@
-//! The environment of a function: read once, at start-up, and complained about as a whole.
+//! The environment of a function, read once at start-up. All problems are reported together.
 
 use std::fmt;
 
 use landfall_planner::TaskSettings;
 
-/// What the template tells a function. A function gets only what it needs, so most of it may be absent: the methods that hand it out name the
-/// variable that is missing.
+/// The settings that the template passes to a function. A function gets only those that it needs. A method that returns a missing one fails with the
+/// name of its variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     stack: String,
@@ -26,34 +26,34 @@ pub struct Config {
     path_style: bool,
 }
 
-/// Where job schedules live and whom they call.
+/// The group of the job schedules, and the function that they call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScheduleSettings {
     /// The group that holds the job schedules and nothing else.
     pub group: String,
     /// The ARN of the function `on-schedule`.
     pub target_arn: String,
-    /// The role that the scheduler takes to call it.
+    /// The role with which the scheduler calls the function.
     pub role_arn: String,
 }
 
-/// One thing wrong with the environment.
+/// One problem of the environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Problem {
-    /// Not set, or empty.
+    /// A variable is not set, or empty.
     Missing {
-        /// The variable.
+        /// The name of the variable.
         variable: &'static str,
-        /// What it should hold.
+        /// What the variable should hold.
         meaning: &'static str,
     },
-    /// Set to something else than it should hold.
+    /// A variable has a value of another form.
     Malformed {
-        /// The variable.
+        /// The name of the variable.
         variable: &'static str,
-        /// What it holds.
+        /// The value of the variable.
         text: String,
-        /// What it should hold.
+        /// What the variable should hold.
         meaning: &'static str,
     },
 }
@@ -67,7 +67,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Everything that is wrong with the environment, at once: the template sets it, so an operator must look there.
+/// All problems of the environment. The template sets it, so an operator must check the template.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the function's environment is not as template.yaml makes it: {}", self.0.iter().map(Problem::to_string).collect::<Vec<_>>().join("; "))]
 pub struct ConfigError(pub Vec<Problem>);
@@ -90,16 +90,23 @@ const SUBNETS: &str = "subnet ids, separated by commas";
 const GROUP: &str = "the name of the group of job schedules";
 const ON_SCHEDULE: &str = "the ARN of the function on-schedule";
 const SCHEDULER_ROLE: &str = "the ARN of the role by which the scheduler calls on-schedule";
-const TRUTH: &str = "true or false";
+const BOOLEAN: &str = "true or false";
 
 impl Config {
-    /// From the process's environment.
+    /// Reads the process's environment.
+    ///
+    /// # Errors
+    ///
+    /// Fails with all problems of the environment.
     pub fn from_env() -> Result<Self, ConfigError> {
         Self::read(variable)
     }
 
-    /// From any source of variables; all that is wrong is told at once. An empty value counts as absent, since a template cannot leave a
-    /// variable out.
+    /// Reads any source of variables. An empty value counts as absent, because a template cannot omit a variable.
+    ///
+    /// # Errors
+    ///
+    /// Fails with all problems of the environment.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let mut reader = Reader { lookup, problems: Vec::new() };
         let endpoint = reader.text("AWS_ENDPOINT_URL").or_else(|| reader.text("AWS_ENDPOINT_URL_S3"));
@@ -108,7 +115,7 @@ impl Config {
             state_bucket: reader.required("LANDFALL_STATE_BUCKET", STATE_BUCKET),
             landing_buckets: reader.list("LANDFALL_LANDING_BUCKETS"),
             docs_bucket: reader.text("LANDFALL_DOCS_BUCKET"),
-            loads_queue_url: reader.shaped("LANDFALL_LOADS_QUEUE_URL", QUEUE, |text| text.starts_with("http")),
+            loads_queue_url: reader.checked("LANDFALL_LOADS_QUEUE_URL", QUEUE, |text| text.starts_with("http")),
             dead_letter_queue_urls: reader.list("LANDFALL_DEAD_LETTER_QUEUE_URLS"),
             cluster: reader.arn("LANDFALL_CLUSTER", CLUSTER),
             task_definition: reader.arn("LANDFALL_TASK_DEFINITION", TASK_DEFINITION),
@@ -124,17 +131,21 @@ impl Config {
         if reader.problems.is_empty() { Ok(config) } else { Err(ConfigError(reader.problems)) }
     }
 
-    /// The stack's name.
+    /// Returns the stack's name.
     pub fn stack(&self) -> &str {
         &self.stack
     }
 
-    /// The bucket that holds the board, the plans, the releases and the ledger.
+    /// Returns the bucket that holds the board, the plans, the releases and the ledger.
     pub fn state_bucket(&self) -> &str {
         &self.state_bucket
     }
 
-    /// The buckets in which data lands; the first is the one that relative locations of landfall.yml are in. At least one.
+    /// Returns the buckets in which data lands, at least one. Relative locations in landfall.yml are in the first.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the variable is not set.
     pub fn landing_buckets(&self) -> Result<&[String], ConfigError> {
         if self.landing_buckets.is_empty() {
             return Err(ConfigError::missing("LANDFALL_LANDING_BUCKETS", BUCKETS));
@@ -142,37 +153,61 @@ impl Config {
         Ok(&self.landing_buckets)
     }
 
-    /// The bucket that holds the docs site.
+    /// Returns the bucket that holds the docs site.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the variable is not set.
     pub fn docs_bucket(&self) -> Result<&str, ConfigError> {
-        given(self.docs_bucket.as_ref(), "LANDFALL_DOCS_BUCKET", DOCS_BUCKET)
+        require(self.docs_bucket.as_ref(), "LANDFALL_DOCS_BUCKET", DOCS_BUCKET)
     }
 
-    /// The queue of loads.
+    /// Returns the URL of the queue of loads.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the variable is not set.
     pub fn loads_queue_url(&self) -> Result<&str, ConfigError> {
-        given(self.loads_queue_url.as_ref(), "LANDFALL_LOADS_QUEUE_URL", QUEUE)
+        require(self.loads_queue_url.as_ref(), "LANDFALL_LOADS_QUEUE_URL", QUEUE)
     }
 
-    /// The queues in which messages and calls end that no function could take. Only `on-schedule` watches them; elsewhere there are none.
+    /// Returns the URLs of the dead-letter queues. Only `on-schedule` has them.
     pub fn dead_letter_queue_urls(&self) -> &[String] {
         &self.dead_letter_queue_urls
     }
 
-    /// The cluster in which tasks run.
+    /// Returns the cluster in which tasks run.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the variable is not set.
     pub fn cluster(&self) -> Result<&str, ConfigError> {
-        given(self.cluster.as_ref(), "LANDFALL_CLUSTER", CLUSTER)
+        require(self.cluster.as_ref(), "LANDFALL_CLUSTER", CLUSTER)
     }
 
-    /// The template's own revision of the task definition: the base of the revisions that releases pin.
+    /// Returns the template's own revision of the task definition, the base of the revisions that releases pin.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the variable is not set.
     pub fn task_definition(&self) -> Result<&str, ConfigError> {
-        given(self.task_definition.as_ref(), "LANDFALL_TASK_DEFINITION", TASK_DEFINITION)
+        require(self.task_definition.as_ref(), "LANDFALL_TASK_DEFINITION", TASK_DEFINITION)
     }
 
-    /// The container whose exit code counts.
+    /// Returns the name of the container whose exit code counts.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the variable is not set.
     pub fn container(&self) -> Result<&str, ConfigError> {
-        given(self.container.as_ref(), "LANDFALL_CONTAINER", CONTAINER)
+        require(self.container.as_ref(), "LANDFALL_CONTAINER", CONTAINER)
     }
 
-    /// All that a plan says about its task, with the template's own revision; a release's pinned one takes its place.
+    /// Returns what a plan says about its task, with the template's own revision. A release's pinned revision replaces it.
+    ///
+    /// # Errors
+    ///
+    /// Fails with all missing variables.
     pub fn task_settings(&self) -> Result<TaskSettings, ConfigError> {
         let subnets = match self.subnets.as_slice() {
             [] => Err(ConfigError::missing("LANDFALL_SUBNETS", SUBNETS)),
@@ -189,41 +224,49 @@ impl Config {
                 state_bucket: self.state_bucket.clone(),
             }),
             (cluster, task_definition, container, subnets) => {
-                Err(together([cluster.err(), task_definition.err(), container.err(), subnets.err()]))
+                Err(combine([cluster.err(), task_definition.err(), container.err(), subnets.err()]))
             }
         }
     }
 
-    /// Where job schedules live and whom they call.
+    /// Returns the group of the job schedules, and the function that they call.
+    ///
+    /// # Errors
+    ///
+    /// Fails with all missing variables.
     pub fn schedule_settings(&self) -> Result<ScheduleSettings, ConfigError> {
-        let group = given(self.schedule_group.as_ref(), "LANDFALL_SCHEDULE_GROUP", GROUP);
-        let target = given(self.on_schedule_arn.as_ref(), "LANDFALL_ON_SCHEDULE_ARN", ON_SCHEDULE);
-        let role = given(self.scheduler_role_arn.as_ref(), "LANDFALL_SCHEDULER_ROLE_ARN", SCHEDULER_ROLE);
+        let group = require(self.schedule_group.as_ref(), "LANDFALL_SCHEDULE_GROUP", GROUP);
+        let target = require(self.on_schedule_arn.as_ref(), "LANDFALL_ON_SCHEDULE_ARN", ON_SCHEDULE);
+        let role = require(self.scheduler_role_arn.as_ref(), "LANDFALL_SCHEDULER_ROLE_ARN", SCHEDULER_ROLE);
         match (group, target, role) {
             (Ok(group), Ok(target), Ok(role)) => Ok(ScheduleSettings {
                 group: group.to_owned(),
                 target_arn: target.to_owned(),
                 role_arn: role.to_owned(),
             }),
-            (group, target, role) => Err(together([group.err(), target.err(), role.err()])),
+            (group, target, role) => Err(combine([group.err(), target.err(), role.err()])),
         }
     }
 
-    /// Whether S3 is spoken to as `endpoint/bucket/key`: emulators and most other stores have no name for each bucket.
+    /// Whether S3 is addressed as `endpoint/bucket/key`: emulators and most other stores have no host name for each bucket.
     pub fn path_style(&self) -> bool {
         self.path_style
     }
 }
 
-fn given<'a>(value: Option<&'a String>, variable: &'static str, meaning: &'static str) -> Result<&'a str, ConfigError> {
+fn require<'a>(
+    value: Option<&'a String>,
+    variable: &'static str,
+    meaning: &'static str,
+) -> Result<&'a str, ConfigError> {
     value.map(String::as_str).ok_or_else(|| ConfigError::missing(variable, meaning))
 }
 
-fn together<const N: usize>(errors: [Option<ConfigError>; N]) -> ConfigError {
+fn combine<const N: usize>(errors: [Option<ConfigError>; N]) -> ConfigError {
     ConfigError(errors.into_iter().flatten().flat_map(|error| error.0).collect())
 }
 
-/// A variable of the process's environment, unless it is empty or not Unicode.
+/// Returns a variable of the process's environment, unless it is empty or not Unicode.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|text| !text.is_empty())
@@ -251,7 +294,7 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
     }
 
-    fn shaped(&mut self, variable: &'static str, meaning: &'static str, ok: fn(&str) -> bool) -> Option<String> {
+    fn checked(&mut self, variable: &'static str, meaning: &'static str, ok: fn(&str) -> bool) -> Option<String> {
         let text = self.text(variable)?;
         if ok(&text) {
             return Some(text);
@@ -261,11 +304,11 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
     }
 
     fn arn(&mut self, variable: &'static str, meaning: &'static str) -> Option<String> {
-        self.shaped(variable, meaning, |text| text.starts_with("arn:"))
+        self.checked(variable, meaning, |text| text.starts_with("arn:"))
     }
 
     fn flag(&mut self, variable: &'static str) -> bool {
-        self.shaped(variable, TRUTH, |text| matches!(text, "true" | "false")).is_some_and(|text| text == "true")
+        self.checked(variable, BOOLEAN, |text| matches!(text, "true" | "false")).is_some_and(|text| text == "true")
     }
 }
 
@@ -293,7 +336,7 @@ mod tests {
     ];
 
     #[test]
-    fn a_whole_environment_gives_the_settings_of_a_task() {
+    fn a_complete_environment_gives_the_settings_of_a_task() {
         let config = Config::read(lookup(&WHOLE)).unwrap();
         let task = config.task_settings().unwrap();
         assert_eq!(task.subnets, ["subnet-1", "subnet-2"]);
@@ -306,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_is_wrong_is_told_at_once() {
+    fn all_problems_are_reported_together() {
         let wrong = [("LANDFALL_STACK", " "), ("LANDFALL_ASSIGN_PUBLIC_IP", "yes"), ("LANDFALL_CLUSTER", "shop")];
         let error = Config::read(lookup(&wrong)).unwrap_err().to_string();
         for part in
@@ -317,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_function_lacks_is_named_when_it_is_asked_for() {
+    fn a_missing_variable_is_named_when_its_value_is_needed() {
         let config = Config::read(lookup(&WHOLE[..2])).unwrap();
         assert_eq!(
             config.docs_bucket().unwrap_err().to_string(),
@@ -329,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn another_endpoint_means_path_style() {
+    fn a_custom_endpoint_means_path_style() {
         let mut pairs = WHOLE.to_vec();
         pairs.push(("AWS_ENDPOINT_URL", "http://127.0.0.1:4566"));
         assert!(Config::read(lookup(&pairs)).unwrap().path_style());

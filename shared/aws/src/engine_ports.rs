@@ -27,35 +27,43 @@ use crate::{
 
 pub use landfall_engine::{Deadline, EngineError, Offered, ReleaseParts, log_board_metrics};
 
-/// The loop over AWS.
+/// The engine over AWS.
 pub type AwsEngine = landfall_engine::Engine<Aws>;
 
-/// The loop of a function that starts tasks, from the function's environment. Calls nothing yet.
+/// Creates the engine of a function that starts tasks, from the function's environment. Calls nothing yet.
+///
+/// # Errors
+///
+/// Fails if the environment is incomplete.
 pub async fn from_env() -> Result<AwsEngine, EngineError> {
     let config = Config::from_env()?;
     let clients = Clients::connect(&config).await?;
     Ok(AwsEngine::new(Aws::new(clients, config)?))
 }
 
-/// Like [`from_env`], for a function that only puts on the board what it did.
+/// Like [`from_env`], for a function that only records what it did.
+///
+/// # Errors
+///
+/// Fails if the environment is incomplete.
 pub async fn recording_from_env() -> Result<AwsEngine, EngineError> {
     let config = Config::from_env()?;
     let clients = Clients::connect(&config).await?;
     Ok(AwsEngine::new(Aws::recording(clients, config)))
 }
 
-/// AWS, as a function's environment names its parts.
+/// The services that a function's environment names.
 #[derive(Debug)]
 pub struct Aws {
     clients: Clients,
     config: Config,
     store: Store,
     bus: Bus,
-    /// publish-docs has no queue and starts no tasks: its environment lacks what that needs.
+    /// None for publish-docs, whose environment names neither a queue nor a cluster.
     acting: Option<Acting>,
 }
 
-/// What it takes to start tasks and to be woken.
+/// What starting tasks and waking on-load needs.
 #[derive(Debug)]
 struct Acting {
     tasks: Tasks,
@@ -64,7 +72,11 @@ struct Acting {
 }
 
 impl Aws {
-    /// For a function that starts tasks. Calls nothing yet.
+    /// Creates the ports of a function that starts tasks. Calls nothing yet.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the environment is incomplete.
     pub fn new(clients: Clients, config: Config) -> Result<Self, EngineError> {
         let acting = Acting {
             tasks: clients.tasks(&config)?,
@@ -74,22 +86,22 @@ impl Aws {
         Ok(Self { acting: Some(acting), ..Self::recording(clients, config) })
     }
 
-    /// For a function that only puts on the board what it did.
+    /// Creates the ports of a function that only records what it did.
     pub fn recording(clients: Clients, config: Config) -> Self {
         Self { store: clients.store(config.state_bucket()), bus: clients.bus(), acting: None, clients, config }
     }
 
-    /// The state bucket.
+    /// Returns the state bucket.
     pub fn store(&self) -> &Store {
         &self.store
     }
 
-    /// The clients.
+    /// Returns the clients.
     pub fn clients(&self) -> &Clients {
         &self.clients
     }
 
-    /// The environment.
+    /// Returns the environment.
     pub fn config(&self) -> &Config {
         &self.config
     }

@@ -5,24 +5,24 @@ use tracing_subscriber::{filter::Targets, layer::SubscriberExt as _, util::Subsc
 
 use crate::config;
 
-/// Sets up the log, once; a second call changes nothing.
+/// Sets up the log. A second call changes nothing.
 ///
-/// The level comes from `LANDFALL_LOG`, else `RUST_LOG`: `debug`, or by crates, `landfall_aws=debug,warn`; else `info`. Words that
-/// cannot be read fall back to `info` and say so in the log: a misspelt level must not stop a load. Filtering by spans and fields as well, as
-/// `EnvFilter` can, needs a library of regular expressions, which weighs a twentieth of a function.
+/// The level comes from `LANDFALL_LOG`, else from `RUST_LOG`, else it is `info`. The value is a level such as `debug`, or levels by crate such as
+/// `landfall_aws=debug,warn`. An invalid value is logged and counts as `info`: a misspelt level must not stop a load. `EnvFilter` could also filter
+/// by spans and fields, but it needs a library of regular expressions, which is a twentieth of a function's size.
 pub fn init() {
-    let asked = config::variable("LANDFALL_LOG").or_else(|| config::variable("RUST_LOG"));
-    let (filter, problem) = filter(asked.as_deref());
+    let requested = config::variable("LANDFALL_LOG").or_else(|| config::variable("RUST_LOG"));
+    let (filter, problem) = filter(requested.as_deref());
     let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_span_list(false);
     let set = tracing_subscriber::registry().with(lines).with(filter).try_init();
     if let (Ok(()), Some(problem)) = (set, problem) {
-        tracing::warn!(problem, "the log level cannot be read: using info");
+        tracing::warn!(problem, "the log level is invalid: using info");
     }
 }
 
-fn filter(asked: Option<&str>) -> (Targets, Option<String>) {
+fn filter(requested: Option<&str>) -> (Targets, Option<String>) {
     let info = || Targets::new().with_default(Level::INFO);
-    match asked.map(str::parse::<Targets>) {
+    match requested.map(str::parse::<Targets>) {
         Some(Ok(filter)) => (filter, None),
         Some(Err(error)) => (info(), Some(error.to_string())),
         None => (info(), None),

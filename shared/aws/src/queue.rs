@@ -1,11 +1,11 @@
-//! The queue of loads: waking the function later, and how much waits.
+//! The queue of loads: waking on-load later, and counting messages.
 
 use aws_sdk_sqs::types::QueueAttributeName;
 use jiff::Timestamp;
 
 use crate::CallError;
 
-/// The longest that SQS keeps a message back: 15 minutes. A later wake comes early, finds nothing due and sends the next one.
+/// The longest delay of SQS, 15 minutes. A later wake arrives early, finds nothing due and sends the next one.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
 const LONGEST_DELAY_SECONDS: i64 = 900;
 
@@ -16,14 +16,14 @@ pub struct Queue {
     url: String,
 }
 
-/// How many messages a queue holds: SQS's own estimate, a minute old at worst.
+/// The number of messages in a queue, by SQS's estimate, which is at most a minute old.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Depth {
-    /// Waiting to be received.
+    /// Messages that wait to be received.
     pub waiting: u64,
-    /// Received and not yet deleted.
+    /// Messages that are received and not yet deleted.
     pub in_flight: u64,
-    /// Kept back.
+    /// Messages that are still delayed.
     pub delayed: u64,
 }
 
@@ -32,9 +32,12 @@ impl Queue {
         Self { sqs, url: url.to_owned() }
     }
 
-    /// Sends the message that wakes `on-load` at `at`, or in 15 minutes if that is sooner; at once if `at` is past. The message is
-    /// [`LoadMessage::Wake`](crate::events::LoadMessage::Wake). A queue with messages of other delays loses nothing: the minute sweep is the
-    /// safety net. Needs `sqs:SendMessage`.
+    /// Sends the message that wakes `on-load` at `at`, or in 15 minutes if that is sooner, or immediately if `at` is past. The message is
+    /// [`LoadMessage::Wake`](crate::events::LoadMessage::Wake). If it is lost, the next sweep does the same. Needs `sqs:SendMessage`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the call fails.
     pub async fn wake(&self, at: Timestamp, now: Timestamp) -> Result<(), CallError> {
         let body = serde_json::json!({ "source": "landfall", "detail-type": "Wake", "detail": { "at": at } });
         let sent = self
@@ -48,8 +51,11 @@ impl Queue {
         sent.map(|_| ()).map_err(|error| CallError::of("sqs:SendMessage", &self.url, &error))
     }
 
-    /// Makes a message that was received visible again at once, instead of after the queue's visibility time-out. Needs
-    /// `sqs:ChangeMessageVisibility`.
+    /// Makes a received message visible again immediately, instead of after the queue's visibility timeout. Needs `sqs:ChangeMessageVisibility`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the call fails.
     pub async fn show_again(&self, receipt_handle: &str) -> Result<(), CallError> {
         let sent = self
             .sqs
@@ -62,7 +68,11 @@ impl Queue {
         sent.map(|_| ()).map_err(|error| CallError::of("sqs:ChangeMessageVisibility", &self.url, &error))
     }
 
-    /// How much waits in a queue: this one, or its dead-letter queue. Needs `sqs:GetQueueAttributes` on it.
+    /// Counts the messages of a queue: this one, or its dead-letter queue. Needs `sqs:GetQueueAttributes` on it.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the call fails.
     pub async fn depth(&self, queue_url: &str) -> Result<Depth, CallError> {
         use QueueAttributeName as Name;
         const WAITING: Name = Name::ApproximateNumberOfMessages;
@@ -84,7 +94,7 @@ impl Queue {
     }
 }
 
-/// Whole seconds, rounded up: a wake that comes early finds nothing due.
+/// Returns the delay in seconds, rounded up: a wake that arrives early finds nothing due.
 fn delay(at: Timestamp, now: Timestamp) -> i32 {
     let milliseconds = at.as_millisecond().saturating_sub(now.as_millisecond()).max(0);
     let seconds = milliseconds.saturating_add(999) / 1000;

@@ -1,4 +1,4 @@
-//! Job schedules: what landfall.yml asks for, and nothing else, in one group of `EventBridge` Scheduler.
+//! Job schedules: exactly those of landfall.yml, in one group of EventBridge Scheduler.
 
 use std::collections::BTreeSet;
 
@@ -25,33 +25,33 @@ pub struct WantedSchedule {
     pub expression: String,
     /// An IANA name, such as `Australia/Sydney`; none means UTC.
     pub timezone: Option<String>,
-    /// What the target is given. A text `<aws.scheduler.scheduled-time>` in it is filled in at each call.
+    /// The input of the target. A text `<aws.scheduler.scheduled-time>` in it is filled in at each call.
     pub input: Value,
 }
 
-/// What [`Schedules::reconcile`] did, by name.
+/// The names of the schedules that [`Schedules::reconcile`] changed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Changes {
-    /// New.
+    /// The new schedules.
     pub created: Vec<String>,
-    /// Differed.
+    /// The schedules that differed.
     pub updated: Vec<String>,
-    /// Not wanted.
+    /// The schedules that are not in landfall.yml any more.
     pub deleted: Vec<String>,
 }
 
-/// A group's schedules could not be brought to what is wanted; what was done before stays, and the same call goes on from there.
+/// The schedules of a group could not be reconciled. Changes made before the error stay, and the same call continues from there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ScheduleError {
-    /// The scheduler did not do it.
+    /// A call to the scheduler failed.
     #[error(transparent)]
     Call(#[from] CallError),
-    /// The call could not be made of what is wanted.
-    #[error("schedule {name} cannot be asked for: {reason}")]
+    /// The schedule cannot be expressed as a call.
+    #[error("schedule {name} is invalid: {reason}")]
     Unfit {
-        /// The schedule.
+        /// The name of the schedule.
         name: String,
-        /// Why.
+        /// What is wrong with it.
         reason: String,
     },
 }
@@ -61,10 +61,14 @@ impl Schedules {
         Self { scheduler }
     }
 
-    /// Makes the group hold the wanted schedules and no others; a second call with the same does nothing. Every schedule in the group is taken
-    /// for Landfall's own: nothing else may live there. One that somebody disabled is kept up to date and stays disabled.
+    /// Creates, updates and deletes schedules until the group contains exactly the wanted ones. A second call does nothing. Every schedule in the group
+    /// counts as Landfall's. A schedule that an operator disabled is updated and stays disabled.
     ///
     /// Needs `scheduler:ListSchedules`, `GetSchedule`, `CreateSchedule`, `UpdateSchedule`, `DeleteSchedule`, and `iam:PassRole` for the role.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a call fails, or if a schedule is invalid.
     pub async fn reconcile(
         &self,
         settings: &ScheduleSettings,
@@ -136,20 +140,20 @@ impl Schedules {
             .name(&wanted.name)
             .schedule_expression(&wanted.expression)
             .set_schedule_expression_timezone(wanted.timezone.clone())
-            .flexible_time_window(exactly(&wanted.name)?)
+            .flexible_time_window(no_flexibility(&wanted.name)?)
             .target(target(wanted, settings)?)
             .send()
             .await;
         let Err(error) = sent else { return Ok(()) };
         let fault = Fault::of(&error);
         if fault.code.as_deref() == Some("ConflictException") {
-            // Another function made it in between.
+            // Another invocation created it meanwhile.
             return self.update(settings, wanted, None).await;
         }
         Err(CallError::new("scheduler:CreateSchedule", address(settings, &wanted.name), fault).into())
     }
 
-    /// Replaces the whole schedule: what is left out falls back to the scheduler's defaults, so the state is handed on.
+    /// Replaces the whole schedule. An omitted field returns to the scheduler's default, so the state is passed on.
     async fn update(
         &self,
         settings: &ScheduleSettings,
@@ -164,7 +168,7 @@ impl Schedules {
             .schedule_expression(&wanted.expression)
             .set_schedule_expression_timezone(wanted.timezone.clone())
             .set_state(state)
-            .flexible_time_window(exactly(&wanted.name)?)
+            .flexible_time_window(no_flexibility(&wanted.name)?)
             .target(target(wanted, settings)?)
             .send()
             .await;
@@ -187,12 +191,12 @@ fn address(settings: &ScheduleSettings, name: &str) -> String {
     format!("{}/{name}", settings.group)
 }
 
-/// The schedule is missing, or its group is: the call that follows tells which.
+/// Whether the schedule or its group is missing. The next call tells which.
 fn is_missing(fault: &Fault) -> bool {
     fault.code.as_deref() == Some("ResourceNotFoundException")
 }
 
-fn exactly(name: &str) -> Result<FlexibleTimeWindow, ScheduleError> {
+fn no_flexibility(name: &str) -> Result<FlexibleTimeWindow, ScheduleError> {
     let built = FlexibleTimeWindow::builder().mode(FlexibleTimeWindowMode::Off).build();
     built.map_err(|error| ScheduleError::Unfit { name: name.to_owned(), reason: error.to_string() })
 }
@@ -206,7 +210,7 @@ fn target(wanted: &WantedSchedule, settings: &ScheduleSettings) -> Result<Target
     built.map_err(|error| ScheduleError::Unfit { name: wanted.name.clone(), reason: error.to_string() })
 }
 
-/// Compares only what is set here; the rest is the scheduler's defaults (retries for a day among them, which is as it should be).
+/// Compares only the fields that Landfall sets. The others have the scheduler's defaults, such as retries for a day.
 fn is_as_wanted(there: &GetScheduleOutput, wanted: &WantedSchedule, settings: &ScheduleSettings) -> bool {
     let same_target = there.target().is_some_and(|target| {
         let input = target.input().and_then(|text| serde_json::from_str::<Value>(text).ok());

@@ -13,26 +13,26 @@ pub struct TaskDefinitions {
     ecs: aws_sdk_ecs::Client,
 }
 
-/// An image could not be pinned.
+/// An image could not be pinned in a task definition.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PinError {
-    /// ECS did not do it.
+    /// A call to ECS failed.
     #[error(transparent)]
     Call(#[from] CallError),
-    /// The stack's own revision and its parameter for the container's name do not fit.
+    /// The stack's own revision has no container of the configured name.
     #[error("task definition {base} has no container {container:?}: check LANDFALL_CONTAINER against template.yaml")]
     NoContainer {
-        /// The revision.
+        /// The revision's name.
         base: String,
         /// The container's name.
         container: String,
     },
-    /// ECS answered without something that it always gives.
+    /// A field is missing in the answer that ECS always sends.
     #[error("the answer of ECS about task definition {base} lacks its {what}: is this endpoint ECS?")]
     Incomplete {
-        /// The revision.
+        /// The revision's name.
         base: String,
-        /// What is lacking.
+        /// The missing field.
         what: &'static str,
     },
 }
@@ -42,11 +42,15 @@ impl TaskDefinitions {
         Self { ecs }
     }
 
-    /// The ARN of a revision that is the base in everything but the container's image. The family's newest revision if it is just that, else
-    /// a new one. Two callers at once may register two equal revisions; that harms nothing.
+    /// Returns the ARN of a revision that equals the base except for the container's image: the family's newest revision if it does, else a new one.
+    /// Two callers at once may register two equal revisions, which is harmless.
     ///
     /// Needs `ecs:DescribeTaskDefinition`, `ecs:RegisterTaskDefinition`, `ecs:TagResource`, and `iam:PassRole` for the task's two roles.
     /// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RegisterTaskDefinition.html>
+    ///
+    /// # Errors
+    ///
+    /// Fails if a call fails, or if the base has no container of that name.
     pub async fn pin(&self, base_arn: &str, container: &str, image: &str) -> Result<String, PinError> {
         let incomplete = |what| PinError::Incomplete { base: base_arn.to_owned(), what };
         let (base, tags) = self.describe(base_arn).await?;
@@ -87,8 +91,8 @@ impl TaskDefinitions {
     }
 }
 
-/// The call that would register the revision again: all of it but what ECS itself makes (ARN, number, status, times, attributes).
-/// Inference accelerators are left out: AWS ended them. Tags that begin with `aws:` are `CloudFormation`'s, and nobody else may set them.
+/// Returns the call that would register the revision again: all of its fields except those that ECS sets (ARN, number, status, times, attributes).
+/// AWS ended inference accelerators, so they are left out. Only CloudFormation may set tags that begin with `aws:`.
 fn registration(
     definition: &TaskDefinition,
     containers: Vec<ContainerDefinition>,
@@ -116,7 +120,7 @@ fn registration(
         .set_enable_fault_injection(definition.enable_fault_injection)
 }
 
-/// ECS refuses some lists that are there but empty.
+/// Returns none for an empty list, because ECS refuses some empty lists.
 fn unless_empty<T: Clone>(list: &[T]) -> Option<Vec<T>> {
     (!list.is_empty()).then(|| list.to_vec())
 }

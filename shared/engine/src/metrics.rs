@@ -1,18 +1,18 @@
-//! How much there is: one log line a sweep, which template.yaml's metric filters turn into metrics and alarms.
+//! The metrics of the board: one log line in each sweep, which the metric filters of template.yaml turn into metrics and alarms.
 
 use jiff::Timestamp;
 use landfall_planner::{BacklogEntry, Board, Trigger};
 
-/// The numbers of a board that are worth an alarm or a curve.
+/// The numbers of a board that have a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct BoardMetrics {
-    /// Backlog entries of any trigger.
+    /// The number of backlog entries of all triggers.
     backlog_entries: usize,
-    /// How long the oldest load has been pending that is not merely waiting for others' data; 0: there is none.
+    /// The age in seconds of the oldest pending load that does not wait for the data of another dataset; 0 if there is none.
     oldest_pending_seconds: i64,
-    /// Runs that hold leases.
+    /// The number of runs that hold leases.
     live_runs: usize,
-    /// Runs planned in the window of `limits.runs_per_day`.
+    /// The number of runs planned in the window of `limits.runs_per_day`.
     runs_in_window: u32,
 }
 
@@ -25,19 +25,19 @@ impl BoardMetrics {
             backlog_entries: board.backlog.len(),
             oldest_pending_seconds: oldest.map_or(0, |since| now.duration_since(since).as_secs().max(0)),
             live_runs: board.runs.len(),
-            // The window begins anew only with the next run that is planned.
+            // A window that has ended is replaced only when the next run is planned.
             runs_in_window: if now.duration_since(board.budget.since).as_hours() < 24 { board.budget.runs } else { 0 },
         }
     }
 }
 
-/// What was planned and is not quarantined either runs, which its time-out bounds, or waits for the first load of another dataset: nobody's fault, and
-/// it may take months. What an operator has paused counts: a pause that was forgotten is what the alarm is for.
+/// Whether the alarm counts an entry. A planned entry without quarantine either runs, bounded by its timeout, or waits for the first load of another
+/// dataset, which may take months, so it does not count. A paused entry counts: the alarm finds forgotten pauses.
 fn is_late(entry: &BacklogEntry) -> bool {
     !entry.is_planned() || entry.quarantine.is_some()
 }
 
-/// Logs the line `board`. The names of its fields are those of the metric filters in template.yaml.
+/// Logs the line `board`. The metric filters in template.yaml read its fields.
 pub fn log_board_metrics(board: &Board, now: Timestamp) {
     let BoardMetrics { backlog_entries, oldest_pending_seconds, live_runs, runs_in_window } =
         BoardMetrics::of(board, now);
@@ -77,14 +77,14 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_board_has_nothing_to_tell() {
+    fn an_empty_board_has_zero_metrics() {
         let now = noon();
         let expected = BoardMetrics { backlog_entries: 0, oldest_pending_seconds: 0, live_runs: 0, runs_in_window: 0 };
         assert_eq!(BoardMetrics::of(&Board::new(now), now), expected);
     }
 
     #[test]
-    fn what_waits_for_the_first_load_of_another_dataset_is_pending_but_not_late() {
+    fn an_entry_that_waits_for_the_first_load_of_another_dataset_is_pending_but_not_late() {
         let now = noon();
         let mut board = Board::new(now);
         board.backlog.insert(load("shop.orders"), entry(hours_ago(now, 50), true, false));
@@ -96,12 +96,12 @@ mod tests {
         assert_eq!(
             (metrics.backlog_entries, metrics.oldest_pending_seconds),
             (3, 3 * 3600),
-            "what failed is late until somebody acts"
+            "a quarantined entry is late until an operator acts"
         );
     }
 
     #[test]
-    fn runs_of_a_window_that_is_over_do_not_count() {
+    fn runs_of_an_ended_window_do_not_count() {
         let now = noon();
         let mut board = Board::new(now);
         board.budget = Budget { since: hours_ago(now, 23), runs: 7 };
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn the_template_filters_for_these_very_fields() {
+    fn the_template_filters_for_the_same_fields() {
         let template = include_str!("../../../template.yaml");
         for field in ["backlog_entries", "oldest_pending_seconds", "live_runs", "runs_in_window"] {
             let pattern = format!(r#"{{ $.message = "board" && $.{field} = * }}"#);

@@ -1,18 +1,18 @@
-//! Why a task stopped, from ECS's words about it.
+//! Why a task stopped, from the code and the texts that ECS gives.
 //!
-//! The stop code says who ended it, the texts say why. Their wording is for people and changes over the years, so each is known by the
-//! few words that carry it, and what is not known is no class that would give up on a run.
+//! The stop code says what ended the task, the texts say why. Their wording changes over the years, so each is recognised by a short phrase. A text
+//! that is not recognised never leads to a class that ends a run for good.
 //! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html>
 
 use landfall_planner::StopClass;
 
 use crate::TaskState;
 
-/// SIGKILL; and SIGSEGV, SIGBUS and SIGABRT, by which programs die that get no memory.
-const DEADLY: [i32; 4] = [128 + 9, 128 + 11, 128 + 7, 128 + 6];
+/// The exit codes of SIGKILL, and of SIGSEGV, SIGBUS and SIGABRT, which end programs that get no memory.
+const KILLED: [i32; 4] = [128 + 9, 128 + 11, 128 + 7, 128 + 6];
 
 impl TaskState {
-    /// Why it stopped, told apart by what can be done about it.
+    /// Classifies the stop by what can be done about it.
     pub fn class(&self) -> StopClass {
         let texts = [self.container_reason.as_deref(), self.stopped_reason.as_deref()];
         let text = texts.into_iter().flatten().collect::<Vec<_>>().join("\n").to_lowercase();
@@ -23,12 +23,12 @@ impl TaskState {
             Some("SpotInterruption") => StopClass::SpotInterruption,
             Some("TerminationNotice") => StopClass::HostLost,
             Some("UserInitiated" | "ServiceSchedulerInitiated") if !is_start_failure(&text) => {
-                // ECS says the same of what it ends itself when a host goes.
-                if speaks_of_host(&text) { StopClass::HostLost } else { StopClass::UserInitiated }
+                // ECS uses the same code for tasks that it ends itself when it loses a host.
+                if names_host(&text) { StopClass::HostLost } else { StopClass::UserInitiated }
             }
             Some("TaskFailedToStart") => of_start(&text),
             Some("EssentialContainerExited") => match self.exit_code {
-                Some(code) if DEADLY.contains(&code) => StopClass::Killed,
+                Some(code) if KILLED.contains(&code) => StopClass::Killed,
                 Some(_) => StopClass::Exited,
                 None if is_start_failure(&text) => of_start(&text),
                 None => StopClass::NoExitCode,
@@ -37,8 +37,8 @@ impl TaskState {
             _ if text.contains("spot task was interrupted") || text.contains("spotinterruption") => {
                 StopClass::SpotInterruption
             }
-            _ if speaks_of_host(&text) => StopClass::HostLost,
-            None if self.exit_code.is_some_and(|code| DEADLY.contains(&code)) => StopClass::Killed,
+            _ if names_host(&text) => StopClass::HostLost,
+            None if self.exit_code.is_some_and(|code| KILLED.contains(&code)) => StopClass::Killed,
             None if self.exit_code.is_some() => StopClass::Exited,
             None => StopClass::NoExitCode,
             Some(_) => StopClass::Other,
@@ -46,15 +46,15 @@ impl TaskState {
     }
 }
 
-fn has(text: &str, words: &[&str]) -> bool {
-    words.iter().any(|word| text.contains(word))
+fn has(text: &str, phrases: &[&str]) -> bool {
+    phrases.iter().any(|phrase| text.contains(phrase))
 }
 
-fn speaks_of_host(text: &str) -> bool {
+fn names_host(text: &str) -> bool {
     has(text, &["host ec2", "host issue", "underlying infrastructure", "underlying hardware", "task retirement"])
 }
 
-/// Errors that ECS names when a container never ran, whatever the stop code.
+/// Whether the text names an error after which the container never ran. ECS reports these with several stop codes.
 fn is_start_failure(text: &str) -> bool {
     has(
         text,
@@ -97,7 +97,7 @@ const DENIED: [&str; 8] = [
 ];
 const ABSENT: [&str; 5] = ["not found", "notfound", "manifest unknown", "does not exist", "can't find the specified"];
 
-/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-errors.html>
+/// Classifies a failed start. <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-errors.html>
 fn of_start(text: &str) -> StopClass {
     if text.contains("cannotpull") {
         return of_pull(text);
@@ -111,7 +111,7 @@ fn of_start(text: &str) -> StopClass {
         return StopClass::Network;
     }
     if text.contains("resourceinitializationerror") {
-        // Secrets and the registry's password are fetched by the same step; a way that leads nowhere is neither's fault.
+        // The same step fetches the secrets and the registry's password. If it cannot reach them, the network is the cause.
         return if has(text, &UNREACHABLE) && !has(text, &DENIED) && !has(text, &ABSENT) {
             StopClass::Network
         } else if has(text, &["logger", "logging driver", "log driver", "log group", "log stream", "cloudwatch"]) {
@@ -127,9 +127,9 @@ fn of_start(text: &str) -> StopClass {
     StopClass::StartFailed
 }
 
-/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_cannot_pull_image.html>
+/// Classifies a failed pull. <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_cannot_pull_image.html>
 fn of_pull(text: &str) -> StopClass {
-    // A registry that does not know us often says both "denied" and "does not exist"; the first is the more useful.
+    // Without permission a registry often reports both "denied" and "does not exist". The permission must be fixed first.
     if has(text, &["toomanyrequests", "too many requests", "no space left", "pull rate limit"]) {
         StopClass::ImageUnreachable
     } else if has(text, &DENIED) {

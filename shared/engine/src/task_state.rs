@@ -1,4 +1,4 @@
-//! What is known of one ECS task, be it told by an event or by `DescribeTasks`.
+//! The state of an ECS task, from an event or from `DescribeTasks`.
 
 use jiff::Timestamp;
 
@@ -15,11 +15,11 @@ pub struct TaskState {
     pub desired_status: Option<String>,
     /// `TaskFailedToStart`, `EssentialContainerExited`, `UserInitiated`, `SpotInterruption` and others.
     pub stop_code: Option<String>,
-    /// For people.
+    /// The reason in ECS's text.
     pub stopped_reason: Option<String>,
-    /// Of the container that runs dbt. Absent while it runs, if it never started, and sometimes when its host was lost.
+    /// The exit code of the container that runs dbt. Absent while it runs, if it never started, and sometimes when its host was lost.
     pub exit_code: Option<i32>,
-    /// ECS's word about that container, such as `CannotPullContainerError: ...` or `OutOfMemoryError: ...`.
+    /// ECS's error about that container, such as `CannotPullContainerError: ...` or `OutOfMemoryError: ...`.
     pub container_reason: Option<String>,
     /// The run id, if Landfall started it.
     pub started_by: Option<String>,
@@ -27,16 +27,16 @@ pub struct TaskState {
     pub attempt: Option<u32>,
     /// The plan's address, from the task's overrides.
     pub plan: Option<String>,
-    /// When ECS took the task up.
+    /// When ECS accepted the task.
     pub created_at: Option<Timestamp>,
-    /// When it was over.
+    /// When the task stopped.
     pub stopped_at: Option<Timestamp>,
-    /// One more at each change: events come in any order, and the highest version is the newest.
+    /// The version of this state. Events arrive in any order, and the highest version is the newest.
     pub version: i64,
 }
 
 impl TaskState {
-    /// Whether the task is over for good.
+    /// Whether the task has stopped.
     pub fn is_stopped(&self) -> bool {
         self.last_status == "STOPPED"
     }

@@ -1,4 +1,4 @@
-//! What a call to AWS came to when it did not succeed, by what the caller can do next.
+//! The errors of calls to AWS, by what the caller can do next.
 
 use std::{error::Error, fmt};
 
@@ -7,19 +7,19 @@ use aws_sdk_s3::{
     error::{ProvideErrorMetadata, SdkError},
 };
 
-/// What AWS, or the way to it, said.
+/// The error of one call, as AWS or the connection reported it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// The HTTP status; absent if no answer came, or none that could be read.
+    /// The HTTP status; none if no readable answer came.
     pub status: Option<u16>,
-    /// AWS's own name of the error, such as `AccessDenied`.
+    /// The error code, such as `AccessDenied`.
     pub code: Option<String>,
-    /// In words.
+    /// The message.
     pub message: String,
 }
 
 impl Fault {
-    /// From an SDK's error of any service.
+    /// Reads the SDK's error of any service.
     pub fn of<E>(error: &SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + Error + 'static,
@@ -42,7 +42,7 @@ impl Fault {
         self.status == Some(403) || self.code.as_deref().is_some_and(|code| code.starts_with("AccessDenied"))
     }
 
-    /// Whether AWS's own name of the error is one for too many calls: nothing was done, whatever the status.
+    /// Whether the error code is one for too many calls: the call had no effect, even if the status is 5xx.
     pub fn is_named_throttling(&self) -> bool {
         const CODES: [&str; 8] = [
             "Throttling",
@@ -57,14 +57,14 @@ impl Fault {
         self.status == Some(429) || self.code.as_deref().is_some_and(|code| CODES.contains(&code))
     }
 
-    /// Whether AWS asks for fairness limit and has done nothing. ECS and EC2 also say so in the words of another error.
+    /// Whether the call was throttled and had no effect. ECS and EC2 also report throttling in the message of another error code.
     pub fn is_throttled(&self) -> bool {
-        const WORDS: [&str; 4] = ["rate exceeded", "request limit exceeded", "throttl", "too many requests"];
+        const PHRASES: [&str; 4] = ["rate exceeded", "request limit exceeded", "throttl", "too many requests"];
         let message = self.message.to_lowercase();
-        self.is_named_throttling() || (self.status.is_some() && WORDS.iter().any(|words| message.contains(words)))
+        self.is_named_throttling() || (self.status.is_some() && PHRASES.iter().any(|phrase| message.contains(phrase)))
     }
 
-    /// Whether the call may have had its effect all the same: no answer, an answer cut short, or a fault on AWS's side.
+    /// Whether the call may have had its effect: no answer came, the answer was cut short, or the status is 5xx.
     pub fn is_ambiguous(&self) -> bool {
         self.status.is_none_or(|status| status >= 500 || (200..300).contains(&status))
     }
@@ -83,67 +83,67 @@ impl fmt::Display for Fault {
     }
 }
 
-/// The words of an error and of all its sources, without repetitions.
+/// Joins the messages of an error and of its sources, without repetitions.
 fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut words: Vec<String> = Vec::new();
+    let mut messages: Vec<String> = Vec::new();
     let mut next = Some(error);
     while let Some(error) = next {
         let text = error.to_string();
-        if !text.is_empty() && words.last().is_none_or(|last| !last.contains(&text)) {
-            words.push(text);
+        if !text.is_empty() && messages.last().is_none_or(|last| !last.contains(&text)) {
+            messages.push(text);
         }
         next = error.source();
     }
-    words.join(": ")
+    messages.join(": ")
 }
 
-/// A call that did not succeed.
+/// A call to AWS failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
-    /// The role may not do that: an operator must add the permission.
-    #[error("{action} on {on} is not allowed: add it to the role, or check that the thing exists ({fault})")]
+    /// The role lacks a permission, which an operator must add.
+    #[error("{action} on {on} is not allowed: add it to the role, or check that the resource exists ({fault})")]
     PermissionDenied {
         /// The IAM action, such as `ecs:RunTask`.
         action: &'static str,
-        /// What it was tried on.
+        /// The resource; an object as `s3://bucket/key`.
         on: String,
-        /// What AWS said.
+        /// The error that AWS reported.
         fault: Fault,
     },
-    /// Nothing was done: the same call may succeed later.
+    /// Too many calls. The call had no effect, and may succeed later.
     #[error("{action} on {on} was throttled: call again later ({fault})")]
     Throttled {
         /// The IAM action.
         action: &'static str,
-        /// What it was tried on.
+        /// The resource; an object as `s3://bucket/key`.
         on: String,
-        /// What AWS said.
+        /// The error that AWS reported.
         fault: Fault,
     },
-    /// It may or may not have been done: look, or repeat what may be repeated.
-    #[error("{action} on {on} got no good answer: look whether it was done, or call again ({fault})")]
+    /// The outcome is unknown. Read the state, or repeat a call that may be repeated.
+    #[error("the outcome of {action} on {on} is unknown: check it, or call again ({fault})")]
     Unavailable {
         /// The IAM action.
         action: &'static str,
-        /// What it was tried on.
+        /// The resource; an object as `s3://bucket/key`.
         on: String,
-        /// What came instead of an answer.
+        /// The error that came instead of an answer.
         fault: Fault,
     },
-    /// AWS will not do that, however often it is asked: an operator must look.
+    /// AWS refuses the call each time. An operator must fix the cause.
     #[error("{action} on {on} was refused: {fault}")]
     Refused {
         /// The IAM action.
         action: &'static str,
-        /// What it was tried on.
+        /// The resource; an object as `s3://bucket/key`.
         on: String,
-        /// What AWS said.
+        /// The error that AWS reported.
         fault: Fault,
     },
 }
 
 impl CallError {
-    /// By what the caller can do next.
+    /// Classifies a fault by what the caller can do next.
     pub fn new(action: &'static str, on: impl Into<String>, fault: Fault) -> Self {
         let on = on.into();
         if fault.is_throttled() {
@@ -157,7 +157,7 @@ impl CallError {
         }
     }
 
-    /// From an SDK's error of any service.
+    /// Classifies the SDK's error of any service.
     pub fn of<E>(action: &'static str, on: impl Into<String>, error: &SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + Error + 'static,
@@ -165,12 +165,12 @@ impl CallError {
         Self::new(action, on, Fault::of(error))
     }
 
-    /// Whether the same call may succeed later without anybody doing anything.
+    /// Whether the same call may succeed later without a change by an operator.
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::Throttled { .. } | Self::Unavailable { .. })
     }
 
-    /// What AWS said.
+    /// Returns the error that AWS reported.
     pub fn fault(&self) -> &Fault {
         match self {
             Self::PermissionDenied { fault, .. }
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn throttling_is_seen_in_the_words_of_another_error() {
+    fn throttling_is_recognised_in_the_message_of_another_error() {
         let hidden = fault(
             Some(400),
             Some("InvalidParameterException"),
@@ -205,7 +205,7 @@ mod tests {
         assert!(lost.is_retryable());
         assert_eq!(
             lost.to_string(),
-            "s3:PutObject on s3://b/k got no good answer: look whether it was done, or call again (timed out (no answer))"
+            "the outcome of s3:PutObject on s3://b/k is unknown: check it, or call again (timed out (no answer))"
         );
         let denied = CallError::new("s3:PutObject", "s3://b/k", fault(Some(403), Some("AccessDenied"), "no"));
         assert!(matches!(denied, CallError::PermissionDenied { .. }) && !denied.is_retryable());

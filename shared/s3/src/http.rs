@@ -1,9 +1,9 @@
 //! One HTTP client for all services, whose TLS is set up once.
 //!
-//! Left alone, each of the SDK's clients makes an HTTP client of its own and, to fail early, sets up TLS when it is built: the system's
-//! certificates are read once for all, but parsed anew each time, and the result is thrown away. Five clients did so before a function had asked for
-//! its first event: two thirds of what starting took (see `functions/README.md`). Here the first client does it for all, still before the first
-//! event, where Lambda grants a whole CPU, and connections are shared.
+//! By default each of the SDK's clients creates an HTTP client and, to fail early, sets up TLS when it is built: the system's certificates are
+//! parsed each time, and the result is discarded. Five clients did so before the first event, which was two thirds of the start-up time (see
+//! `functions/README.md`). Here the first client does it for all, before the first event, where Lambda grants a whole CPU. Connections are
+//! shared.
 
 use std::sync::Once;
 
@@ -21,10 +21,10 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::config_bag::ConfigBag;
 
-/// A client for all of a process's services and credentials: make one and give it to whatever builds an `SdkConfig`.
+/// Creates the HTTP client for all services and credentials of a process. Pass it to every `SdkConfig`.
 ///
-/// The SDK is built without a client of its own, so whoever forgets this is told so with the first call. It is the SDK's default but for the library
-/// of ciphers, which is ring: smaller than aws-lc, but without key exchange that withstands quantum computers.
+/// The SDK is built without a client of its own, so a missing one fails with the first call. The client is the SDK's default except for the
+/// library of ciphers, which is ring: smaller than aws-lc, but without post-quantum key exchange.
 pub fn http_client() -> SharedHttpClient {
     let inner = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     SharedHttpClient::new(Shared { inner, validated: Once::new() })

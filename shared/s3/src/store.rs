@@ -1,8 +1,8 @@
-//! One S3 bucket: plain reads and writes, and the two conditional writes on which everything else rests.
+//! One S3 bucket: plain reads and writes, and the two conditional writes on which the protocol rests.
 //!
-//! A conditional write whose reply is lost may have won. The SDK would repeat it and be told 412 by its own success, so its retries are off
-//! here and each lost reply is looked into: [`Store::put_new`] reads back what is there, [`Store::swap`] says [`CompareAndSwap::Unknown`] and the caller
-//! looks for its own mark. <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>
+//! A conditional write whose reply is lost may have succeeded. The SDK would repeat it and get 412 because of its own success, so its retries
+//! are off here. After a lost reply [`Store::put_new`] reads the object back, and [`Store::swap`] returns [`CompareAndSwap::Unknown`], so that the
+//! caller looks for its own nonce. <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>
 
 use std::{
     path::{Path, PathBuf},
@@ -49,44 +49,44 @@ impl Default for Retries {
 pub struct Stored {
     /// The content.
     pub bytes: Vec<u8>,
-    /// What [`Store::swap`] takes, quotes and all.
+    /// The ETag for [`Store::swap`].
     pub etag: Etag,
-    /// By S3's clock, to the whole second.
+    /// The time of the write by S3's clock, to the whole second.
     pub last_modified: Timestamp,
-    /// Present in a versioned bucket.
+    /// The version's id, in a versioned bucket.
     pub version_id: Option<String>,
 }
 
 /// A version of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version {
-    /// As S3 names it.
+    /// The version's id.
     pub id: String,
-    /// S3's time of its write.
+    /// The time of the write by S3's clock.
     pub at: Timestamp,
 }
 
 /// An object as a listing shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
-    /// The whole key.
+    /// The full key.
     pub key: String,
-    /// Bytes.
+    /// The size in bytes.
     pub size: u64,
-    /// By S3's clock.
+    /// The time of the last write by S3's clock.
     pub last_modified: Timestamp,
 }
 
-/// A call to S3 that did not succeed.
+/// An operation on a bucket failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// There is no such object. A compare-and-swap does not create it again, because that would hide its loss.
     #[error("{address} is missing: restore it from the bucket's versions")]
     NotFound {
-        /// `s3://bucket/key`.
+        /// The address, `s3://bucket/key`.
         address: String,
     },
-    /// S3 did not do it. For a key that does not exist S3 answers 403 unless the role has `s3:ListBucket` on the bucket.
+    /// The call failed. For a missing key S3 answers 403 unless the role has `s3:ListBucket` on the bucket.
     #[error(transparent)]
     Call(#[from] CallError),
     /// A file to upload cannot be read.
@@ -97,12 +97,12 @@ pub enum StoreError {
         /// The error of the operating system.
         reason: String,
     },
-    /// S3 answered without something that it always gives.
+    /// A field is missing in the answer that S3 always sends.
     #[error("the answer of S3 about {address} lacks its {what}: is this endpoint S3?")]
     Incomplete {
-        /// `s3://bucket/key`.
+        /// The address, `s3://bucket/key`.
         address: String,
-        /// What is lacking.
+        /// The missing field.
         what: &'static str,
     },
 }
@@ -115,7 +115,7 @@ impl StoreError {
 }
 
 impl Store {
-    /// `s3` retries by the SDK's rules; `once` must not retry at all.
+    /// Creates a bucket from two clients: `s3` retries by the SDK's rules, `once` must not retry.
     pub fn new(s3: aws_sdk_s3::Client, once: aws_sdk_s3::Client, bucket: impl Into<String>) -> Self {
         Self { s3, once, bucket: bucket.into(), retries: Retries::default() }
     }
@@ -129,31 +129,35 @@ impl Store {
         Self::new(s3, once, bucket)
     }
 
-    /// The same bucket with other retries of [`Self::put_new`].
+    /// Returns the same bucket with other retries of [`Self::put_new`].
     #[must_use]
     pub fn with_retries(mut self, retries: Retries) -> Self {
         self.retries = retries;
         self
     }
 
-    /// The bucket's name.
+    /// Returns the bucket's name.
     pub fn bucket(&self) -> &str {
         &self.bucket
     }
 
-    /// `s3://bucket/key`.
+    /// Returns the address of an object, `s3://bucket/key`.
     pub fn address(&self, key: &str) -> String {
         format!("s3://{}/{key}", self.bucket)
     }
 
-    /// The whole object, or none if there is none. Needs `s3:GetObject`, and `s3:ListBucket` for S3 to tell "none" from "not allowed".
+    /// Reads an object; none if it does not exist. Needs `s3:GetObject`, and `s3:ListBucket` for S3 to tell a missing object from a denied one.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the call fails, if the bucket does not exist, or if the role may not read the object.
     pub async fn get(&self, key: &str) -> Result<Option<Stored>, StoreError> {
         let answer = match self.s3.get_object().bucket(&self.bucket).key(key).send().await {
             Ok(answer) => answer,
             Err(error) => return absent(self.failed("s3:GetObject", key, &error)),
         };
         let (etag, modified) = (answer.e_tag, answer.last_modified);
-        let body = answer.body.collect().await.map_err(|error| self.broke_off(key, &error))?;
+        let body = answer.body.collect().await.map_err(|error| self.incomplete_body(key, &error))?;
         Ok(Some(Stored {
             bytes: body.to_vec(),
             etag: self.etag(key, etag)?,
@@ -165,18 +169,26 @@ impl Store {
         }))
     }
 
-    /// The first bytes of an object, at most so many; none if there is no object. Needs what [`Self::get`] needs.
+    /// Reads at most the first `bytes` bytes of an object; none if it does not exist. Needs the permissions of [`Self::get`].
+    ///
+    /// # Errors
+    ///
+    /// Fails like [`Self::get`].
     pub async fn get_start(&self, key: &str, bytes: usize) -> Result<Option<Vec<u8>>, StoreError> {
         let range = format!("bytes=0-{}", bytes.saturating_sub(1));
         let answer = match self.s3.get_object().bucket(&self.bucket).key(key).range(range).send().await {
             Ok(answer) => answer,
             Err(error) => return absent(self.failed("s3:GetObject", key, &error)),
         };
-        let body = answer.body.collect().await.map_err(|error| self.broke_off(key, &error))?;
+        let body = answer.body.collect().await.map_err(|error| self.incomplete_body(key, &error))?;
         Ok(Some(body.to_vec()))
     }
 
-    /// S3's time of the object's last write, or none if there is none. Needs what [`Self::get`] needs.
+    /// Returns the time of the object's last write; none if it does not exist. Needs the permissions of [`Self::get`].
+    ///
+    /// # Errors
+    ///
+    /// Fails like [`Self::get`].
     pub async fn head_last_modified(&self, key: &str) -> Result<Option<Timestamp>, StoreError> {
         match self.s3.head_object().bucket(&self.bucket).key(key).send().await {
             Ok(answer) => answer
@@ -189,10 +201,14 @@ impl Store {
         }
     }
 
-    /// Creates the object unless one is there (`If-None-Match: *`), for a claim, a plan, a ledger object.
+    /// Creates an object unless one exists (`If-None-Match: *`): a claim, a plan, a ledger page.
     ///
-    /// After a lost reply it reads back: equal bytes count as its own. So bytes that must tell two writers apart bear a mark of the writer.
-    /// Needs `s3:PutObject` and what [`Self::get`] needs.
+    /// After a lost reply the object is read back, and equal bytes count as this write. So an object that must tell two writers apart contains
+    /// the writer's nonce. Needs `s3:PutObject` and the permissions of [`Self::get`].
+    ///
+    /// # Errors
+    ///
+    /// Fails if the call fails in each try, or with an error that cannot be retried.
     pub async fn put_new(&self, key: &str, bytes: &[u8], content_type: &str) -> Result<PutNew, StoreError> {
         let (mut lost_a_reply, mut tried) = (false, 0);
         loop {
@@ -215,8 +231,8 @@ impl Store {
             };
             match fault.status {
                 Some(412) if !lost_a_reply => return Ok(PutNew::Exists),
-                Some(412) => return self.whose(key, bytes).await,
-                // 409: another conditional write or a delete of this key was under way.
+                Some(412) => return self.winner(key, bytes).await,
+                // 409: another conditional write or a delete of this key is in progress.
                 _ if fault.is_ambiguous() || fault.status == Some(409) => {
                     lost_a_reply = true;
                     match self.get(key).await {
@@ -229,16 +245,20 @@ impl Store {
                 _ if fault.is_throttled() => {}
                 _ => return Err(CallError::new("s3:PutObject", self.address(key), fault).into()),
             }
-            tracing::debug!(address = self.address(key), tried, %fault, "a conditional write got no good answer");
+            tracing::debug!(address = self.address(key), tried, %fault, "the reply to a conditional write was lost, or it was throttled");
             if tried >= self.retries.tries {
-                return Err(lasting("s3:PutObject", self.address(key), fault).into());
+                return Err(after_last_try("s3:PutObject", self.address(key), fault).into());
             }
             sleep_up_to(self.retries.backoff.limit(tried)).await;
         }
     }
 
-    /// Replaces the object if it still is the one with this `etag` (`If-Match`). Tried once: the caller's own mark in the bytes tells, after
-    /// [`CompareAndSwap::Unknown`], who won. The object is stored as JSON that no cache may keep. Needs `s3:PutObject` and `s3:GetObject`.
+    /// Replaces the object if it still has this `etag` (`If-Match`). The call is made once: after [`CompareAndSwap::Unknown`] the nonce in the object
+    /// tells which writer won. The object is stored as JSON that caches must not keep. Needs `s3:PutObject` and `s3:GetObject`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NotFound`] if there is no object to replace; [`StoreError::Call`] if S3 refuses the call.
     pub async fn swap(&self, key: &str, etag: &Etag, bytes: &[u8]) -> Result<CompareAndSwap, StoreError> {
         let sent = self
             .once
@@ -269,7 +289,11 @@ impl Store {
         }
     }
 
-    /// Writes the object, whatever was there. For what has one writer, or the same content from all. Needs `s3:PutObject`.
+    /// Writes the object over any that exists. For objects with one writer, or with the same content from each writer. Needs `s3:PutObject`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the call fails.
     pub async fn put(&self, key: &str, bytes: &[u8], content_type: &str) -> Result<Etag, StoreError> {
         let sent = self
             .s3
@@ -312,7 +336,11 @@ impl Store {
         Ok(())
     }
 
-    /// Versions of an object in a versioned bucket, newest first; marks of its deletion are none. Needs `s3:ListBucketVersions`.
+    /// Lists the versions of an object in a versioned bucket, newest first, without delete markers. Needs `s3:ListBucketVersions`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the call fails.
     pub async fn versions(&self, key: &str) -> Result<Vec<Version>, StoreError> {
         let answer = self
             .s3
@@ -332,23 +360,35 @@ impl Store {
         Ok(versions)
     }
 
-    /// The whole of one version of an object. Needs `s3:GetObjectVersion`.
+    /// Reads one version of an object. Needs `s3:GetObjectVersion`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the call fails, or if the version does not exist.
     pub async fn get_version(&self, key: &str, version: &str) -> Result<Vec<u8>, StoreError> {
         let sent = self.s3.get_object().bucket(&self.bucket).key(key).version_id(version).send().await;
         let answer = sent.map_err(|error| self.failed("s3:GetObjectVersion", key, &error))?;
-        let body = answer.body.collect().await.map_err(|error| self.broke_off(key, &error))?;
+        let body = answer.body.collect().await.map_err(|error| self.incomplete_body(key, &error))?;
         Ok(body.to_vec())
     }
 
-    /// Deletes the object; none being there is a success too. Needs `s3:DeleteObject`.
+    /// Deletes an object. Succeeds if it does not exist. Needs `s3:DeleteObject`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the call fails.
     pub async fn delete(&self, key: &str) -> Result<(), StoreError> {
         let sent = self.s3.delete_object().bucket(&self.bucket).key(key).send().await;
         sent.map(|_| ()).map_err(|error| self.failed("s3:DeleteObject", key, &error).into())
     }
 
-    /// The first `limit` objects under the prefix in the order of their keys' bytes, after the key `start_after`. Needs `s3:ListBucket`.
+    /// Lists the first `limit` objects under the prefix after the key `start_after`, in the byte order of their keys. Needs `s3:ListBucket`.
     ///
-    /// For keys of our own making: a key with control characters cannot be told in S3's XML.
+    /// Only for keys that Landfall itself writes: S3's XML cannot represent a key with control characters.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a call fails.
     pub async fn list(&self, prefix: &str, start_after: Option<&str>, limit: usize) -> Result<Vec<Listed>, StoreError> {
         let mut found = Vec::new();
         let mut token = None;
@@ -383,7 +423,11 @@ impl Store {
         Ok(found)
     }
 
-    /// The "folders" right under the prefix, each whole and with the delimiter at its end. Needs `s3:ListBucket`.
+    /// Lists the common prefixes right under the prefix, each in full and with the delimiter at its end. Needs `s3:ListBucket`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a call fails.
     pub async fn list_prefixes(&self, prefix: &str, delimiter: &str) -> Result<Vec<String>, StoreError> {
         let mut found = Vec::new();
         let mut token = None;
@@ -406,8 +450,8 @@ impl Store {
         }
     }
 
-    /// After a 412 that may be our own success.
-    async fn whose(&self, key: &str, bytes: &[u8]) -> Result<PutNew, StoreError> {
+    /// Tells, after a 412 that may come from this writer's own success, which writer won.
+    async fn winner(&self, key: &str, bytes: &[u8]) -> Result<PutNew, StoreError> {
         Ok(self.get(key).await?.map_or(PutNew::Exists, |there| compare(there, bytes)))
     }
 
@@ -418,8 +462,9 @@ impl Store {
         CallError::of(action, self.address(key), error)
     }
 
-    fn broke_off(&self, key: &str, error: &aws_sdk_s3::primitives::ByteStreamError) -> CallError {
-        let fault = Fault { status: None, code: None, message: format!("the content broke off: {error}") };
+    fn incomplete_body(&self, key: &str, error: &aws_sdk_s3::primitives::ByteStreamError) -> CallError {
+        let fault =
+            Fault { status: None, code: None, message: format!("the connection ended within the content: {error}") };
         CallError::new("s3:GetObject", self.address(key), fault)
     }
 
@@ -432,7 +477,7 @@ impl Store {
     }
 }
 
-/// HEAD's answer has no body to say what is missing; where S3 does say, a missing bucket is not "no such object".
+/// Converts a 404 to none, unless the bucket is missing. The answer to HEAD has no body, so it cannot tell the two apart.
 fn absent<T>(error: CallError) -> Result<Option<T>, StoreError> {
     let fault = error.fault();
     let no_object = fault.status == Some(404) && fault.code.as_deref() != Some("NoSuchBucket");
@@ -443,8 +488,8 @@ fn compare(there: Stored, ours: &[u8]) -> PutNew {
     if there.bytes == ours { PutNew::Created { etag: there.etag } } else { PutNew::Exists }
 }
 
-/// The error of a write that was tried often enough; a 409 is no refusal.
-fn lasting(action: &'static str, on: String, fault: Fault) -> CallError {
+/// Returns the error after the last try. A 409 can be retried later, so it is no refusal.
+fn after_last_try(action: &'static str, on: String, fault: Fault) -> CallError {
     if fault.status == Some(409) {
         CallError::Unavailable { action, on, fault }
     } else {
@@ -452,7 +497,7 @@ fn lasting(action: &'static str, on: String, fault: Fault) -> CallError {
     }
 }
 
-/// Ten seconds for the call and as long for the bytes as a slow line needs (about 100 kB a second).
+/// Returns the time limit of an upload: 10 s for the call, and 1 s for each 100 kB.
 fn time_limit(bytes: usize) -> TimeoutConfig {
     let seconds = 10 + u64::try_from(bytes / 100_000).unwrap_or(0);
     TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(seconds)).build()

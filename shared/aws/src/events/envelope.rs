@@ -1,17 +1,17 @@
-//! `EventBridge`'s envelope, which most events come in.
+//! The envelope of EventBridge events.
 
 use jiff::Timestamp;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
-/// How much of a malformed text is kept.
+/// The length of a malformed text that is kept, in characters.
 const KEPT_CHARACTERS: usize = 512;
 
-/// A text that is not the event it should be. An operator must look at its sender; the text itself never becomes right.
+/// A text that is not the expected event. An operator must fix its sender; retrying cannot help.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not an event that Landfall can read: {reason}")]
 pub struct Malformed {
-    /// What is wrong, naming the field.
+    /// What is wrong, with the name of the field.
     pub reason: String,
     /// The text's first characters.
     pub text: String,
@@ -34,7 +34,7 @@ pub(super) struct Envelope {
     pub(super) detail: Value,
 }
 
-/// One part of an event as a type; an error names the part.
+/// Parses one part of an event. An error names the part.
 pub(super) fn part<T: DeserializeOwned>(what: &str, value: &Value) -> Result<T, String> {
     T::deserialize(value).map_err(|error| format!("{what}: {error}"))
 }

@@ -10,24 +10,24 @@ use super::{
     s3::{self, Told},
 };
 
-/// What a message of the queue tells.
+/// A message of the queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LoadMessage {
     /// An object was written.
     Object(ObjectEvent),
     /// An object was deleted.
     Deleted(ObjectEvent),
-    /// A loader says "loaded", to this stack or to all.
+    /// A loader loaded a dataset, for this stack or for all.
     Loaded(DatasetLoaded),
-    /// An operator wants something of this stack, or of all.
+    /// An operator command for this stack, or for all.
     OperatorCommand(OperatorCommand),
-    /// Our own message: look what is due.
+    /// Landfall's own message: perform what is due.
     Wake,
-    /// Well formed, and no load.
+    /// A well-formed event that is no load.
     Ignored {
-        /// The event's own id.
+        /// The event's id.
         event_id: String,
-        /// What it is, for people.
+        /// What the event is, for the log.
         what: String,
     },
 }
@@ -73,7 +73,7 @@ fn of_records(records: &Value) -> Result<Vec<LoadMessage>, String> {
         .collect()
 }
 
-/// S3 sends one when a notification is configured.
+/// Whether this is the test message that S3 sends when a notification is configured.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/how-to-enable-disable-notification-intro.html>
 fn test_event(value: &Value) -> Result<LoadMessage, String> {
     #[derive(Deserialize)]
@@ -90,7 +90,7 @@ fn test_event(value: &Value) -> Result<LoadMessage, String> {
 }
 
 fn of_event(value: &Value, stack: &str) -> Result<LoadMessage, String> {
-    // A message of our own bears neither an id nor a time.
+    // Landfall's own message has neither an id nor a time.
     if value.get("source").and_then(Value::as_str) == Some("landfall")
         && value.get("detail-type").and_then(Value::as_str) == Some("Wake")
     {
@@ -128,7 +128,7 @@ fn loaded(envelope: Envelope, stack: &str) -> Result<LoadMessage, String> {
     if let Some(other) = detail.stack.filter(|other| other != stack) {
         return Ok(ignored(envelope, &format!(" for stack {other}")));
     }
-    // Loaders number their batches as often as they name them.
+    // Some loaders send the batch id as a number.
     let batch_id = match detail.batch_id {
         Value::Null => None,
         Value::String(text) => Some(text),

@@ -1,7 +1,7 @@
-//! What comes in, each event as a small type with only the fields that are used.
+//! The events that functions receive, each as a small type with only the fields that are used.
 //!
-//! Nothing here panics, and nothing is thrown away in silence: a text is understood, [ignored by name](LoadMessage::Ignored), or
-//! [`Malformed`] with the reason and its beginning, for the dead-letter queue and the ledger.
+//! Parsing never panics and never drops a text silently. A text is parsed, [ignored by name](LoadMessage::Ignored), or [`Malformed`] with the
+//! reason and its first characters, for the dead-letter queue and the ledger.
 
 mod envelope;
 mod load;

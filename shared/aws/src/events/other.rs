@@ -16,10 +16,10 @@ use crate::{
     task_state::{self, TaskDetail},
 };
 
-/// What the scheduler wants.
+/// An event of the scheduler.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ScheduleEvent {
-    /// Look for what any lost event left undone.
+    /// Sweep: perform what a lost event left undone.
     Sweep,
     /// A job is due.
     Job {
@@ -31,19 +31,19 @@ pub enum ScheduleEvent {
     },
 }
 
-/// A release lies complete in the state bucket.
+/// A release is complete in the state bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReleaseOffered {
-    /// The event's own id.
+    /// The event's id.
     pub event_id: String,
     /// The release.
     pub release: ReleaseId,
 }
 
-/// The docs site is behind.
+/// The docs of the stack are pending.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct PendingDocs {
-    /// Whose.
+    /// The stack's name.
     pub stack: String,
 }
 
@@ -72,7 +72,7 @@ pub fn parse_schedule(input: &Value) -> Result<ScheduleEvent, Malformed> {
     }
 }
 
-/// Reads an `ECS Task State Change`, of whatever status; `container` is the one whose exit code counts.
+/// Reads an `ECS Task State Change` of any status; `container` is the one whose exit code counts.
 /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_task_events.html>
 pub fn parse_task_stopped(event: &Value, container: &str) -> Result<TaskState, Malformed> {
     read(event, &[("aws.ecs", "ECS Task State Change")], |envelope| {
@@ -81,7 +81,7 @@ pub fn parse_task_stopped(event: &Value, container: &str) -> Result<TaskState, M
     })
 }
 
-/// Reads the event of `releases/<release>/release.json`: S3's own, or the sweep's where that one was lost.
+/// Reads the event of `releases/<release>/release.json`: S3's own, or the sweep's if that one was lost.
 pub fn parse_release_offered(event: &Value) -> Result<ReleaseOffered, Malformed> {
     read(event, &[("aws.s3", "Object Created"), (event_bus::SOURCE, event_bus::RELEASE_OFFERED)], |envelope| {
         let object = s3::of_envelope(&envelope)?;
@@ -92,7 +92,7 @@ pub fn parse_release_offered(event: &Value) -> Result<ReleaseOffered, Malformed>
     })
 }
 
-/// Reads our own event `Docs Pending`.
+/// Reads Landfall's own event `Docs Pending`.
 pub fn parse_docs_pending(event: &Value) -> Result<PendingDocs, Malformed> {
     read(event, &[(event_bus::SOURCE, "Docs Pending")], |envelope| part("detail", &envelope.detail))
 }

@@ -1,4 +1,4 @@
-//! S3's two ways to tell of an object: by `EventBridge`, and straight to a queue. They write keys differently, so each has its own decoder.
+//! S3's two kinds of notification: through EventBridge, and directly to a queue. They encode keys differently, so each has its own decoder.
 
 use jiff::Timestamp;
 use landfall_planner::ObjectEvent;
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::envelope::{Envelope, part};
 
-/// The `detail` of `Object Created` and `Object Deleted`. The key stands there as it is.
+/// The `detail` of `Object Created` and `Object Deleted`. The key is not encoded.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html>
 #[derive(Debug, Deserialize)]
 struct Detail {
@@ -34,7 +34,7 @@ struct Object {
     sequencer: Option<String>,
 }
 
-/// From `EventBridge`.
+/// Converts an event of EventBridge.
 pub(super) fn of_envelope(envelope: &Envelope) -> Result<ObjectEvent, String> {
     let Detail { bucket, object, reason } = part("detail", &envelope.detail)?;
     event(envelope.id.clone(), envelope.time, bucket, object, reason)
@@ -64,7 +64,7 @@ struct Entity {
     object: Object,
 }
 
-/// What one record tells.
+/// The meaning of one record.
 #[derive(Debug)]
 pub(super) enum Told {
     Created(ObjectEvent),
@@ -72,7 +72,7 @@ pub(super) enum Told {
     Other { event_id: String, what: String },
 }
 
-/// From one record of a notification that S3 sent to the queue itself. Its key is form-encoded.
+/// Converts one record of a notification that S3 sent to the queue directly. Its key is form-encoded.
 pub(super) fn of_record(record: &Value) -> Result<Told, String> {
     let Record { event_source, event_name, event_time, response_elements, s3 } = part("Records", record)?;
     let Entity { bucket, mut object } = s3;
@@ -82,7 +82,7 @@ pub(super) fn of_record(record: &Value) -> Result<Told, String> {
     if event_source != "aws:s3" {
         return Ok(Told::Other { event_id, what: format!("{event_source} {event_name}") });
     }
-    // Configured as `s3:ObjectCreated:Put`, told as `ObjectCreated:Put`.
+    // The configuration says `s3:ObjectCreated:Put`, the record `ObjectCreated:Put`.
     let name = event_name.strip_prefix("s3:").unwrap_or(&event_name);
     let (told, reason): (fn(ObjectEvent) -> Told, &str) = match name.split_once(':') {
         Some(("ObjectCreated", reason)) => (Told::Created, reason),
@@ -92,7 +92,7 @@ pub(super) fn of_record(record: &Value) -> Result<Told, String> {
     event(event_id, event_time, bucket, object, Some(reason.to_owned())).map(told)
 }
 
-/// A record bears no id; this one is the same whenever the record is delivered again.
+/// Returns an id for a record, which has none. A repeated delivery gets the same id.
 fn record_id(name: &str, time: Timestamp, request: Option<String>, bucket: &Bucket, object: &Object) -> String {
     let order = object.sequencer.as_deref().unwrap_or_default();
     match request {
@@ -129,7 +129,7 @@ fn event(
     })
 }
 
-/// Form decoding: `+` is a space, `%2B` a plus.
+/// Decodes form encoding: `+` is a space, `%2B` a plus.
 fn form_decoded(key: &str) -> Result<String, String> {
     let spaced = key.replace('+', " ");
     let decoded = percent_decode_str(&spaced).decode_utf8();

@@ -71,9 +71,9 @@ async fn a_task_of_a_pinned_image_is_started_once_and_seen_to_its_end() {
     assert_eq!((facts.started_by.as_deref(), facts.attempt), (Some("run-1"), Some(2)));
     assert_eq!(facts.plan.as_deref(), Some("s3://state/runs/run-1/plan.json"));
 
-    let nobody = format!("{}/00000000000000000000000000000000", cluster.replace(":cluster/", ":task/"));
-    assert_eq!(tasks.describe(std::slice::from_ref(&nobody)).await.unwrap().missing, [nobody.as_str()]);
-    assert_eq!(tasks.stop(TaskStop { task_arn: &nobody, reason: "no reason" }).await, Ok(StopOutcome::NotFound));
+    let unknown = format!("{}/00000000000000000000000000000000", cluster.replace(":cluster/", ":task/"));
+    assert_eq!(tasks.describe(std::slice::from_ref(&unknown)).await.unwrap().missing, [unknown.as_str()]);
+    assert_eq!(tasks.stop(TaskStop { task_arn: &unknown, reason: "no reason" }).await, Ok(StopOutcome::NotFound));
 
     let mut nowhere = RunTaskCall { client_token: "run-3".to_owned(), ..call };
     nowhere.settings.task_definition = "shop:99".to_owned();

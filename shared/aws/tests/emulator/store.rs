@@ -47,7 +47,7 @@ async fn a_compare_and_swap_needs_the_newest_etag(store: &Store) {
     let first = store.put("board.json", b"{\"seq\":1}", "application/json").await.unwrap();
     let CompareAndSwap::Written { etag: second } = store.swap("board.json", &first, b"{\"seq\":2}").await.unwrap()
     else {
-        panic!("nobody else wrote")
+        panic!("there is one writer")
     };
     assert_eq!(store.swap("board.json", &first, b"{\"seq\":3}").await, Ok(CompareAndSwap::Conflict));
     assert!(matches!(store.swap("board.json", &second, b"{\"seq\":3}").await, Ok(CompareAndSwap::Written { .. })));

@@ -105,7 +105,7 @@ async fn a_missing_permission_is_named_and_not_tried_again() {
     assert!(matches!(error, StoreError::Call(CallError::PermissionDenied { .. })));
     assert_eq!(
         error.to_string(),
-        "s3:PutObject on s3://state/runs/r1/1/claim is not allowed: add it to the role, or check that the thing exists (AccessDenied: says S3 (HTTP 403))"
+        "s3:PutObject on s3://state/runs/r1/1/claim is not allowed: add it to the role, or check that the resource exists (AccessDenied: says S3 (HTTP 403))"
     );
     assert_eq!(seen.len(), 1);
 }

@@ -1,4 +1,4 @@
-//! Merging what runs say about their nodes into one site.
+//! Merging the docs of runs into one site.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use landfall_planner::{PendingDocs, ReleaseId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// What one run left.
+/// The docs that one run left.
 #[derive(Debug, Clone)]
 pub(crate) struct Part {
     pub(crate) pending: PendingDocs,
@@ -17,7 +17,7 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    /// Newer wins: by release, then by read point.
+    /// Returns the order of parts: by release, then by read point. The newer part wins.
     pub(crate) fn age(&self) -> (&ReleaseId, Timestamp) {
         (&self.pending.release, self.pending.read_point)
     }
@@ -37,16 +37,16 @@ pub(crate) struct Site {
 /// Which run a catalog entry is from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct AsOf {
-    /// The release that it ran.
+    /// The release of the run.
     pub release: ReleaseId,
-    /// Its read point.
+    /// The read point of the run.
     pub read_point: Timestamp,
 }
 
 /// The catalog's two lists of relations.
 const LISTS: [&str; 2] = ["nodes", "sources"];
 
-/// Merges the parts, oldest first, into the site before. None if there is neither a site nor a part.
+/// Merges the parts, oldest first, into the site before; none if there is neither a site nor a part.
 pub(crate) fn merge(before: Option<Site>, parts: &[Part]) -> Option<Site> {
     let mut parts = parts.iter();
     let mut site = match before {
@@ -108,7 +108,7 @@ fn add(site: &mut Site, part: &Part) {
     }
 }
 
-/// dbt writes the compiled SQL of only those nodes that it ran; of the others it is carried over, as long as their source is the same.
+/// Copies the compiled SQL of nodes whose source is the same: dbt writes only that of the nodes that it ran.
 fn carry_compiled(to: &mut Value, from: &Value) {
     let Some(nodes) = to.get_mut("nodes").and_then(Value::as_object_mut) else { return };
     for (id, node) in nodes {
@@ -126,7 +126,7 @@ fn carry_compiled(to: &mut Value, from: &Value) {
     }
 }
 
-/// What the newest manifest does not have any more leaves the catalog too: that is a change of the project, not a partial run.
+/// Removes nodes from the catalog that the newest manifest lacks: the project dropped them. A partial run still lists all nodes in its manifest.
 fn prune(site: &mut Site) {
     for list in LISTS {
         let Some(known) = site.manifest.get(list).and_then(Value::as_object) else { continue };

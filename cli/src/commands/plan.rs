@@ -11,8 +11,8 @@ use landfall_aws::{
     events::{LoadMessage, parse_load_message},
 };
 use landfall_planner::{
-    Board, Context, DatasetLoaded, DatasetName, InboundEvent, Input, InvalidName, LedgerLine, LedgerSubject,
-    ObjectEvent, Plan, ProtocolRules, Release, TaskSettings, Trigger, decide,
+    Board, Context, DatasetLoaded, DatasetName, InboundEvent, Input, InvalidName, LedgerLine, LedgerOutcome,
+    LedgerSubject, ObjectEvent, Plan, ProtocolRules, Release, TaskSettings, Trigger, decide,
 };
 use serde_json::Value;
 
@@ -94,7 +94,13 @@ pub(super) fn run(terminal: &Terminal, args: &PlanArgs) -> Result<(), CommandErr
         let datasets: Vec<&str> = release.compiled.datasets.keys().map(DatasetName::as_str).collect();
         return Err(PlanError::NoDataset { name, datasets: datasets.join(", ") }.into());
     }
-    print(terminal, &simulate(&release, &loads, args.nothing_built));
+    let simulation = simulate(&release, &loads, args.nothing_built);
+    print(terminal, &simulation);
+    if simulation.lines.iter().any(|line| line.outcome == LedgerOutcome::Unmapped) {
+        terminal.print(format!(
+            "relative locations of landfall.yml are in the bucket {landing}; name another one with --landing-bucket"
+        ));
+    }
     Ok(())
 }
 

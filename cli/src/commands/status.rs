@@ -159,8 +159,8 @@ fn describe_live_run(id: &RunId, run: &Run, release: Option<&Release>) -> String
         run.attempt.since,
         triggers.join(", ")
     );
-    for before in &run.attempt.problems {
-        let _ = write!(text, "\n    earlier attempt: {}", printable(before));
+    for problem in &run.attempt.problems {
+        let _ = write!(text, "\n    earlier attempt: {}", printable(problem));
     }
     text
 }

@@ -28,7 +28,7 @@ pub struct Finding {
     pub verdict: FindingVerdict,
     /// The thing that was checked.
     pub about: String,
-    /// The observation.
+    /// What the check observed.
     pub says: String,
     /// The fix; every finding that is a warning or broken has one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,7 +55,7 @@ impl fmt::Display for Finding {
 /// The findings, in the order of the checks.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DoctorReport {
-    /// The findings.
+    /// The findings, the oldest first.
     pub findings: Vec<Finding>,
 }
 

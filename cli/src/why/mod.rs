@@ -41,7 +41,7 @@ pub enum WhyError {
     /// The argument names nothing that exists.
     #[error("{what} is no object (s3://bucket/key), no run, and no node of the release in place{hint}")]
     Unknown {
-        /// The argument.
+        /// The argument of the command.
         what: String,
         /// The next step, or names that are similar.
         hint: String,

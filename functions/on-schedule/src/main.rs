@@ -4,5 +4,5 @@ use landfall_aws::engine_ports;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    landfall_function_runtime::serve(engine_ports::from_env(), landfall_on_schedule::handle).await
+    Box::pin(landfall_function_runtime::serve(engine_ports::from_env(), landfall_on_schedule::handle)).await
 }

@@ -17,7 +17,7 @@ use crate::{
 /// Whether nothing is in progress, and by the board nothing will be.
 pub fn is_at_rest(world: &World) -> bool {
     let Some((board, _)) = &world.board else { return false };
-    let gathering = board.backlog.values().any(|entry| entry.is_gathering());
+    let gathering = board.backlog.values().any(landfall_planner::BacklogEntry::is_gathering);
     let alive = world.tasks.values().any(|task| task.stopped.is_none());
     board.runs.is_empty()
         && board.announce.is_empty()

@@ -157,7 +157,7 @@ impl World {
     pub(crate) async fn settled(&self, runs: usize) -> Vec<LedgerLine> {
         self.until(&format!("{runs} runs settled"), async || {
             let board = self.board().await;
-            let gathering = board.backlog.values().any(|entry| entry.is_gathering());
+            let gathering = board.backlog.values().any(landfall_planner::BacklogEntry::is_gathering);
             let quiet =
                 board.runs.is_empty() && board.docs.pending.is_empty() && board.announce.is_empty() && !gathering;
             let ends = ends(&self.lines().await);

@@ -215,8 +215,7 @@ fn reason(trigger: &Trigger, entry: &BacklogEntry) -> String {
         Trigger::Load(_) if entry.events > 1 => {
             format!("{} events, the last {}{again}", entry.events, entry.last)
         }
-        Trigger::Load(_) => format!("{}{again}", entry.last),
-        Trigger::Release | Trigger::Operator => format!("{}{again}", entry.last),
+        Trigger::Load(_) | Trigger::Release | Trigger::Operator => format!("{}{again}", entry.last),
         Trigger::Job(_) => format!("scheduled for {}", entry.last),
     }
 }

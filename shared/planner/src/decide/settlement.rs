@@ -195,7 +195,7 @@ impl DecisionBuilder<'_> {
                 self.end_with(&stop.run, LedgerOutcome::Failed, detail, None, failed);
             }
             Some(RetryRule::Relaunch) => {
-                self.start_next_attempt(&stop.run, &why, RetryCause::Interrupted, self.drain_time())
+                self.start_next_attempt(&stop.run, &why, RetryCause::Interrupted, self.drain_time());
             }
             Some(RetryRule::Failed) => self.start_next_attempt(&stop.run, &why, RetryCause::Failed, self.drain_time()),
             Some(RetryRule::FullRefresh(_)) | None => {

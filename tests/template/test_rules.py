@@ -13,7 +13,7 @@ import rules
 import rules_of_rights
 import translated
 
-RIGHTS = translated.CHECKOUT / "tests" / "tests" / "end_to_end" / "rights.py"
+RIGHTS = translated.CHECKOUT / "tests" / "tests" / "end_to_end" / "permissions.py"
 EVERYTHING = {name: values[-1] for name, values in combinations.CHOICES.items()} | combinations.WITH_DOCS
 
 
@@ -61,7 +61,7 @@ class Rules(unittest.TestCase):
         self.assertEqual({rule.__name__ for rule in rules.RULES} - {rule for _, rule in changes.CHANGES}, set())
 
     def test_each_statement_is_missed_by_a_rule_or_on_the_emulator(self) -> None:
-        """What `rights.py` does not show by taking it away must be held by a rule."""
+        """What `permissions.py` does not show by taking it away must be held by a rule."""
         shown = _keys(RIGHTS.read_text(encoding="utf-8"), "TABLE")
         not_shown = _keys(RIGHTS.read_text(encoding="utf-8"), "NOT_SHOWN")
         for name, statement in reading.role_statements(translated.resolve(self.template, EVERYTHING)):
@@ -88,7 +88,7 @@ class Rules(unittest.TestCase):
 
 
 def _keys(script: str, table: str) -> set[tuple[str, str]]:
-    """The keys of a table of `rights.py`, which cannot be imported: it speaks to an emulator."""
+    """The keys of a table of `permissions.py`, which cannot be imported: it speaks to an emulator."""
     for node in ast.parse(script).body:
         targets = (
             node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []

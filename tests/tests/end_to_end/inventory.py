@@ -1,4 +1,4 @@
-"""What there is in the account, by kind, as far as a stack of Landfall could have made it: JSON. One argument: the stack's name."""
+"""Prints as JSON the resources in the account, by kind, that a stack could have made. The argument is the stack's name."""
 
 import json
 import sys
@@ -6,7 +6,7 @@ import sys
 import boto3
 
 STACK = sys.argv[1]
-# What there is in any account, and what the SAM CLI keeps for itself.
+# Resources of the SAM CLI itself.
 FOREIGN = ("aws-sam-cli-managed-",)
 
 

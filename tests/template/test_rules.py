@@ -13,7 +13,7 @@ import rules
 import template_queries
 import translation
 
-RIGHTS = translation.CHECKOUT / "tests" / "tests" / "end_to_end" / "rights.py"
+RIGHTS = translation.CHECKOUT / "tests" / "tests" / "end_to_end" / "permissions.py"
 EVERYTHING = {
     name: values[-1] for name, values in parameter_combinations.CHOICES.items()
 } | parameter_combinations.WITH_DOCS
@@ -71,7 +71,7 @@ class Rules(unittest.TestCase):
         )
 
     def test_the_removal_of_each_statement_is_found_by_a_rule_or_on_the_emulator(self) -> None:
-        """A rule must miss each statement whose removal `rights.py` does not show."""
+        """A rule must miss each statement whose removal `permissions.py` does not show."""
         shown = _keys(RIGHTS.read_text(encoding="utf-8"), "TABLE")
         not_shown = _keys(RIGHTS.read_text(encoding="utf-8"), "NOT_SHOWN")
         for name, statement in template_queries.role_statements(translation.resolve(self.template, EVERYTHING)):
@@ -98,7 +98,7 @@ class Rules(unittest.TestCase):
 
 
 def _keys(script: str, table: str) -> set[tuple[str, str]]:
-    """Returns the keys of a table in `rights.py`, which cannot be imported because it connects to an emulator."""
+    """Returns the keys of a table in `permissions.py`, which cannot be imported because it connects to an emulator."""
     for node in ast.parse(script).body:
         targets = (
             node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []

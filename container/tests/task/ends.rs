@@ -1,6 +1,6 @@
 //! Ends that real dbt cannot be brought to at will: a stand-in script takes its place. And what goes wrong before dbt.
 
-use crate::support::{Running, World, bucket::arn, build, wait_until};
+use crate::support::{Running, World, bucket::arn, build, skip, wait_until};
 use landfall_planner::{NodeStatus, Outcome};
 use nix::{
     sys::signal::{Signal, kill},
@@ -160,7 +160,7 @@ fn as_pid_1_it_hears_sigterm_and_leaves_no_zombie() {
         .output()
         .is_ok_and(|output| output.status.success());
     if !able {
-        eprintln!("SKIPPED, NOTHING WAS TESTED: a PID namespace of one's own takes Linux and root");
+        skip("the task as PID 1: a new PID namespace needs Linux and root");
         return;
     }
     // An orphan that ends at once; the script then looks for zombies until it is interrupted.

@@ -1,10 +1,10 @@
-//! The functions and what the template tells them.
+//! The functions, and the environment variables that the template sets.
 
 use std::path::Path;
 
 use tokio::process::Command;
 
-/// The crates, and the binaries' names.
+/// The names of the functions' crates and binaries.
 pub const FUNCTIONS: [&str; 5] = [
     "landfall-on-load",
     "landfall-on-schedule",
@@ -13,7 +13,7 @@ pub const FUNCTIONS: [&str; 5] = [
     "landfall-publish-docs",
 ];
 
-/// What Lambda sets, as far as a function reads it, and what template.yaml sets, with the names of the samples in `events/`.
+/// The variables of Lambda and of template.yaml that a function reads, with the names of the samples in `events/`.
 const ENVIRONMENT: [(&str, &str); 23] = [
     ("AWS_ACCESS_KEY_ID", "test"),
     ("AWS_SECRET_ACCESS_KEY", "test"),
@@ -40,7 +40,8 @@ const ENVIRONMENT: [(&str, &str); 23] = [
     ("LANDFALL_SCHEDULER_ROLE_ARN", "arn:aws:iam::111122223333:role/shop-SchedulerRole"),
 ];
 
-/// A function as Lambda starts it, with nothing of this process's environment; it is killed when it is dropped.
+/// Returns the command of a function as Lambda starts it, without this process's environment. Dropping the child
+/// kills it.
 pub fn command(program: &Path, runtime_api: &str) -> Command {
     let mut command = Command::new(program);
     command.env_clear().envs(ENVIRONMENT).env("AWS_LAMBDA_RUNTIME_API", runtime_api).kill_on_drop(true);

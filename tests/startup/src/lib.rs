@@ -1,9 +1,10 @@
-//! What starting a function costs, measured on the real binaries: time, CPU and memory from exec to the first request for work, the files that
-//! are opened on the way, and the size that is uploaded.
+//! Measures what starting a function costs, on the real binaries: time, CPU and memory from exec to the first request
+//! for work, the files that are opened until then, and the size of the upload.
 //!
-//! - [`RuntimeApi`]: a stub of the Lambda Runtime API. Tests call functions through it; the benchmark sees when they are ready.
-//! - [`functions`]: the five, and the environment that the template gives them.
-//! - [`measure`]: one start, measured. [`sizes`]: what a function weighs zipped.
+//! - [`RuntimeApi`]: a stub of the Lambda Runtime API. Tests call functions through it, and the benchmark sees when
+//!   they are ready.
+//! - [`functions`]: the five functions and their environment.
+//! - [`measure`]: one start. [`sizes`]: the zipped size of a function.
 
 pub mod functions;
 pub mod measure;

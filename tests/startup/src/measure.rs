@@ -1,4 +1,4 @@
-//! One start of a function, measured from outside. Time is measured everywhere; CPU, memory and open files come from `/proc`, so on Linux alone.
+//! Measures one start of a function from outside. CPU, memory and open files come from `/proc`, which only Linux has.
 
 use std::{
     path::{Path, PathBuf},
@@ -10,68 +10,81 @@ use serde_json::json;
 
 use crate::{RuntimeApi, RuntimeApiError, functions};
 
-/// A start took this long when something is wrong, not when the machine is busy.
-const FAIRNESS_LIMIT: Duration = Duration::from_secs(30);
+/// The longest start, generous for a busy machine.
+const DEADLINE: Duration = Duration::from_secs(30);
 
-/// A start could not be measured.
+/// The reason why a start could not be measured.
 #[derive(Debug, thiserror::Error)]
 pub enum MeasureError {
-    /// The stub.
+    /// The stub of the Runtime API failed.
     #[error("{}: {source}", program.display())]
     Function {
-        /// Which.
+        /// The function's program.
         program: PathBuf,
-        /// Why.
+        /// The cause.
         source: RuntimeApiError,
     },
-    /// The program.
+    /// The program could not be started.
     #[error("cannot start {}: {source}", program.display())]
     Start {
-        /// Which.
+        /// The function's program.
         program: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
 }
 
-/// From exec to the first request for work.
+/// The cost of a start, from exec to the first request for work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Started {
-    /// By the clock on the wall, the making of the process included.
+    /// The elapsed time, with the creation of the process.
     pub time: Duration,
-    /// Of all its threads.
+    /// The CPU time of all threads. `None` where there is no `/proc`.
     pub cpu: Option<Duration>,
-    /// Resident, in bytes.
+    /// The resident memory in bytes. `None` where there is no `/proc`.
     pub memory: Option<u64>,
 }
 
-/// One start.
+/// Starts a function, waits until it asks for work, and kills it.
+///
+/// # Errors
+///
+/// Fails if the program cannot be started or does not ask for work within 30 s.
 pub async fn start(program: &Path) -> Result<Started, MeasureError> {
     let of = |source| MeasureError::Function { program: program.to_owned(), source };
     let mut api = RuntimeApi::start().await.map_err(of)?;
     let began = Instant::now();
     let child = spawn(program, &mut functions::command(program, api.address()))?;
-    let ready = api.ready(FAIRNESS_LIMIT).await.map_err(of)?;
+    let ready = api.ready(DEADLINE).await.map_err(of)?;
     let id = child.id().unwrap_or_default();
     Ok(Started { time: ready - began, cpu: cpu(id), memory: memory(id) })
 }
 
-/// The CPU of the first event on top, up to the first call of AWS, which nobody answers: making the HTTP connector and signing a request. `endpoint` is
-/// one at which nothing listens. Only for `on-load`, whose empty batch makes it read the board.
+/// Returns the CPU time of the first event up to the first call of AWS: the HTTP connector is made and a request is
+/// signed. Nothing listens at
+/// `endpoint`. For `on-load` only, whose empty batch makes it read the board. `None` where there is no `/proc`.
+///
+/// # Errors
+///
+/// Fails if the program cannot be started or does not answer within 30 s.
 pub async fn first_call(program: &Path, endpoint: &str) -> Result<Option<Duration>, MeasureError> {
     let of = |source| MeasureError::Function { program: program.to_owned(), source };
     let mut api = RuntimeApi::start().await.map_err(of)?;
     let mut command = functions::command(program, api.address());
     command.env("AWS_ENDPOINT_URL", endpoint).env("AWS_MAX_ATTEMPTS", "1");
     let child = spawn(program, &mut command)?;
-    api.ready(FAIRNESS_LIMIT).await.map_err(of)?;
+    api.ready(DEADLINE).await.map_err(of)?;
     let id = child.id().unwrap_or_default();
     let before = cpu(id);
-    api.invoke(&json!({ "Records": [] }), FAIRNESS_LIMIT).await.map_err(of)?;
+    api.invoke(&json!({ "Records": [] }), DEADLINE).await.map_err(of)?;
     Ok(before.zip(cpu(id)).map(|(before, after)| after.saturating_sub(before)))
 }
 
-/// The files that are opened up to the first request for work, by `strace`; none where that is not installed.
+/// Returns the files that are opened up to the first request for work. `None` where `strace` is not installed.
+///
+/// # Errors
+///
+/// Fails if the function does not ask for work within 30 s, or if the log of `strace` cannot be read.
 pub async fn files(program: &Path, folder: &Path) -> Result<Option<Vec<String>>, MeasureError> {
     let of = |source| MeasureError::Function { program: program.to_owned(), source };
     let mut api = RuntimeApi::start().await.map_err(of)?;
@@ -85,10 +98,10 @@ pub async fn files(program: &Path, folder: &Path) -> Result<Option<Vec<String>>,
             command.env(name, value);
         }
     }
-    // To find strace; the function reads no PATH.
+    // For strace: the function reads no PATH.
     command.env("PATH", "/usr/local/bin:/usr/bin:/bin");
     let Ok(child) = spawn(Path::new("strace"), &mut command) else { return Ok(None) };
-    let ready = api.ready(FAIRNESS_LIMIT).await;
+    let ready = api.ready(DEADLINE).await;
     drop(child);
     ready.map_err(of)?;
     let text = std::fs::read_to_string(&log)
@@ -96,7 +109,8 @@ pub async fn files(program: &Path, folder: &Path) -> Result<Option<Vec<String>>,
     Ok(Some(text.lines().filter_map(opened).collect()))
 }
 
-/// The file of a line such as `12 openat(AT_FDCWD, "/etc/ld.so.cache", O_RDONLY|O_CLOEXEC) = 3`; none if there was no such file.
+/// Returns the file of a line such as `12 openat(AT_FDCWD, "/etc/ld.so.cache", O_RDONLY|O_CLOEXEC) = 3`. `None` if it
+/// was not opened.
 fn opened(line: &str) -> Option<String> {
     let (call, result) = line.rsplit_once(" = ")?;
     let file = call.split('"').nth(1)?;
@@ -104,12 +118,12 @@ fn opened(line: &str) -> Option<String> {
 }
 
 fn spawn(program: &Path, command: &mut tokio::process::Command) -> Result<tokio::process::Child, MeasureError> {
-    // What it logs would stand among the figures.
+    // Its logs would mix with the table.
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.spawn().map_err(|source| MeasureError::Start { program: program.to_owned(), source })
 }
 
-/// Nanoseconds on a CPU, of all threads. <https://docs.kernel.org/scheduler/sched-stats.html>
+/// Returns the CPU time of all threads of a process. <https://docs.kernel.org/scheduler/sched-stats.html>
 fn cpu(id: u32) -> Option<Duration> {
     let mut sum = 0_u64;
     for thread in std::fs::read_dir(format!("/proc/{id}/task")).ok()? {
@@ -130,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_counts_that_was_there() {
+    fn only_files_that_were_opened_count() {
         let line = r#"12 openat(AT_FDCWD, "/etc/ld.so.cache", O_RDONLY|O_CLOEXEC) = 3"#;
         assert_eq!(opened(line).as_deref(), Some("/etc/ld.so.cache"));
         assert_eq!(opened(r#"12 openat(AT_FDCWD, "/x", O_RDONLY) = -1 ENOENT (No such file or directory)"#), None);

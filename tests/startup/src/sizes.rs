@@ -1,4 +1,4 @@
-//! What a function weighs zipped: that is what is uploaded, and what Lambda fetches before a cold start.
+//! The zipped size of a function: `sam deploy` uploads it, and Lambda fetches it before a cold start.
 
 use std::{
     fs::File,
@@ -8,13 +8,18 @@ use std::{
 
 use flate2::{Compression, write::DeflateEncoder};
 
-/// Each function at most so much: 4 MB.
+/// The largest zipped size of a function in bytes: 4 MB.
 pub const MOST_ZIPPED: u64 = 4_000_000;
 
-/// A zip's own words about one file, generously.
+/// The bytes that a zip adds to one file, rounded up.
 const FRAME: u64 = 256;
 
-/// Bytes of a zip that holds the program alone, compressed as `sam build` and `sam deploy` do it (deflate, the usual level).
+/// Returns the bytes of a zip that holds the program alone, compressed as `sam deploy` does it: deflate at the
+/// default level.
+///
+/// # Errors
+///
+/// Fails if the program cannot be read.
 pub fn zipped(program: &Path) -> io::Result<u64> {
     let mut encoder = DeflateEncoder::new(Counted(0), Compression::default());
     io::copy(&mut BufReader::new(File::open(program)?), &mut encoder)?;
@@ -39,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_size_is_that_of_the_compressed_bytes() {
+    fn the_size_is_that_of_the_compressed_bytes() {
         let file = std::env::temp_dir().join(format!("landfall-sizes-{}", std::process::id()));
         std::fs::write(&file, vec![7_u8; 1_000_000]).unwrap();
         let size = zipped(&file).unwrap();

@@ -1,4 +1,5 @@
-//! Guards of what the functions weigh: always of what they depend on, and of their sizes where the release was built.
+//! Guards of the functions' size: the crates that they link, and the check of `make size`, which needs the release
+//! build that tests do not make.
 
 // Tells clippy that helpers are tests too.
 #![cfg(test)]
@@ -10,6 +11,7 @@ use std::{
 };
 
 use landfall_startup::{functions::FUNCTIONS, sizes};
+use sha2::{Digest as _, Sha256};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
@@ -43,7 +45,7 @@ fn names(crates: &BTreeSet<String>) -> BTreeSet<&str> {
     crates.iter().filter_map(|text| text.split(' ').next()).collect()
 }
 
-/// Each with what it would cost.
+/// Crates that no function may link, with what each would cost.
 const UNWANTED: [(&str, &str); 13] = [
     ("native-tls", "a second TLS stack"),
     ("openssl", "a second TLS stack"),
@@ -51,21 +53,21 @@ const UNWANTED: [(&str, &str); 13] = [
     ("aws-lc-rs", "a second library of ciphers, larger than ring"),
     ("webpki-roots", "a second certificate store"),
     ("regex", "its tables are half a megabyte"),
-    ("regex-automata", "the same"),
+    ("regex-automata", "its tables are half a megabyte"),
     ("reqwest", "a second HTTP client"),
     ("ureq", "a second HTTP client"),
-    ("clap", "the command line's"),
-    ("minijinja", "the command line's"),
-    ("aws-sdk-sso", "sign-in of people"),
-    ("aws-sdk-ssooidc", "sign-in of people"),
+    ("clap", "the command line alone needs it"),
+    ("minijinja", "the command line alone needs it"),
+    ("aws-sdk-sso", "the sign-in of the command line alone"),
+    ("aws-sdk-ssooidc", "the sign-in of the command line alone"),
 ];
 
-/// What the functions speak to; the last for credentials.
+/// The services that the functions call. STS is for credentials.
 const SERVICES: [&str; 6] =
     ["aws-sdk-ecs", "aws-sdk-eventbridge", "aws-sdk-s3", "aws-sdk-scheduler", "aws-sdk-sqs", "aws-sdk-sts"];
 
 #[test]
-fn a_function_links_one_tls_stack_one_http_client_and_the_services_it_speaks_to() {
+fn a_function_links_one_tls_stack_one_http_client_and_only_the_services_that_it_calls() {
     for function in FUNCTIONS {
         let crates = crates(function);
         let names = names(&crates);
@@ -78,7 +80,7 @@ fn a_function_links_one_tls_stack_one_http_client_and_the_services_it_speaks_to(
         }
         let services: Vec<&str> =
             names.iter().filter(|name| name.starts_with("aws-sdk-") && !SERVICES.contains(name)).copied().collect();
-        assert!(services.is_empty(), "{function} depends on {services:?}, which it does not speak to");
+        assert!(services.is_empty(), "{function} depends on {services:?}, which it does not call");
         for once in ["hyper", "http", "rustls", "tokio", "h2"] {
             let versions: Vec<&String> = crates.iter().filter(|text| text.starts_with(&format!("{once} "))).collect();
             let versions: BTreeSet<&str> = versions.iter().filter_map(|text| text.split(' ').nth(1)).collect();
@@ -87,30 +89,48 @@ fn a_function_links_one_tls_stack_one_http_client_and_the_services_it_speaks_to(
     }
 }
 
-/// With two libraries of ciphers rustls finds no default, and whoever relies on one panics: not in the functions alone, and in no feature either, for
-/// the lock file knows those that are off, too.
+/// With two libraries of ciphers rustls finds no default, and code that relies on one panics. The lock file also
+/// lists crates of features that are off.
 #[test]
-fn nothing_here_knows_a_library_of_ciphers_but_ring() {
+fn ring_is_the_only_library_of_ciphers() {
     let lock = std::fs::read_to_string(root().join("Cargo.lock")).unwrap();
     let names: BTreeSet<&str> = lock.lines().filter_map(|line| line.strip_prefix("name = ")).collect();
     assert!(names.contains("\"ring\"") && names.contains("\"rustls\""), "is this the right file?");
     for other in ["aws-lc-rs", "aws-lc-sys", "aws-lc-fips-sys", "native-tls", "openssl", "openssl-sys", "s2n-tls"] {
-        assert!(!names.contains(format!("\"{other}\"").as_str()), "Cargo.lock knows {other}");
+        assert!(!names.contains(format!("\"{other}\"").as_str()), "Cargo.lock lists {other}");
     }
 }
 
+/// Runs the check of `make size` on a folder of files in place of the functions.
+fn check_sizes(folder: &Path) -> (bool, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_startup")).arg(folder).arg("--sizes").output().unwrap();
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    (output.status.success(), text)
+}
+
 #[test]
-fn a_release_build_is_small_enough_to_ship() {
-    let folder = root().join("target/release");
-    let (there, missing): (Vec<&str>, Vec<&str>) = FUNCTIONS.into_iter().partition(|name| folder.join(name).is_file());
-    if !missing.is_empty() {
-        eprintln!(
-            "SKIPPED for {missing:?}: nothing is said about their size, for {} has no release build of them; `make size` builds and weighs all",
-            folder.display()
-        );
+fn the_size_check_fails_for_a_function_that_is_too_large_or_not_built() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in FUNCTIONS.into_iter().chain(["no-sdk"]) {
+        std::fs::write(folder.path().join(name), "small").unwrap();
     }
-    for name in there {
-        let size = sizes::zipped(&folder.join(name)).unwrap();
-        assert!(size <= sizes::MOST_ZIPPED, "{name} is {size} bytes zipped, more than {}", sizes::MOST_ZIPPED);
+    let (good, text) = check_sizes(folder.path());
+    assert!(good, "{text}");
+
+    // Each SHA-256 is of the one before, so deflate finds nothing to compress.
+    let mut block = Sha256::digest(b"seed");
+    let mut bytes = Vec::new();
+    while u64::try_from(bytes.len()).unwrap() <= sizes::MOST_ZIPPED {
+        bytes.extend_from_slice(&block);
+        block = Sha256::digest(block);
     }
+    let first = folder.path().join(FUNCTIONS[0]);
+    std::fs::write(&first, bytes).unwrap();
+    let (good, text) = check_sizes(folder.path());
+    let line = text.lines().find(|line| line.starts_with(FUNCTIONS[0])).unwrap();
+    assert!(!good && line.ends_with("more than 4.0 MB"), "{text}");
+
+    std::fs::remove_file(first).unwrap();
+    let (good, text) = check_sizes(folder.path());
+    assert!(!good && text.contains("`make release`"), "{text}");
 }

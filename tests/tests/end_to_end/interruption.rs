@@ -2,29 +2,24 @@ use landfall_planner::{LedgerOutcome, Outcome};
 
 use crate::world::{World, models, run_of};
 
-/// Slow for as long as a file in the landing bucket says so.
-const SLOW: &str = r#"{{ config(materialized='table', tags=['orders']) }}
+/// A model that runs for hours in the first attempt and for a moment in the second.
+const SLOW_AT_FIRST: &str = r#"{{ config(materialized='table', tags=['orders']) }}
 -- depends_on: {{ ref('stg_orders') }}
-with pace as (
-    select max(n) as n
-    from read_csv('s3://{{ env_var("LANDING_BUCKET") }}/pace.csv', header=true, columns={'n': 'bigint'})
-)
 select count(*) as n
-from range((select n from pace)) as a(i), range(1000000) as b(j)
+from range({{ 100000000 if env_var('LANDFALL_ATTEMPT', '1') == '1' else 1 }}) as a(i), range(1000000) as b(j)
 where a.i * b.j % 7 = 3
 "#;
 
 #[tokio::test]
-async fn a_task_that_is_told_to_stop_keeps_what_it_did_and_the_rest_is_done_by_another() {
+async fn a_stopped_task_keeps_its_finished_nodes_and_a_second_attempt_builds_the_rest() {
     let world = World::start("interruption", |project| {
-        std::fs::write(project.join("models/marts/slow.sql"), SLOW).unwrap();
+        std::fs::write(project.join("models/marts/slow.sql"), SLOW_AT_FIRST).unwrap();
     })
     .await;
-    world.put("pace.csv", b"n\n100000000\n").await;
-    world.land("landing/orders/2026-11-01.csv", "orders/2026-11-01.csv").await;
+    world.upload("landing/orders/2026-11-01.csv", "orders/2026-11-01.csv").await;
 
     let (run, arn) = world
-        .until("the task in the middle of its run", async || {
+        .wait_for("the task in the middle of its run", async || {
             let board = world.board().await;
             let (run, live) = board.runs.iter().next()?;
             let arn = live.attempt.task_arn()?.to_owned();
@@ -32,7 +27,6 @@ async fn a_task_that_is_told_to_stop_keeps_what_it_did_and_the_rest_is_done_by_a
             log.contains("model stg_orders").then_some((run.clone(), arn))
         })
         .await;
-    world.put("pace.csv", b"n\n1\n").await;
     let cluster = world.stack.stack.output("Cluster").unwrap();
     let ecs = aws_sdk_ecs::Client::new(world.stack.stack.sdk());
     ecs.stop_task().cluster(cluster).task(&arn).reason("a test stops it").send().await.unwrap();
@@ -49,8 +43,8 @@ async fn a_task_that_is_told_to_stop_keeps_what_it_did_and_the_rest_is_done_by_a
     assert_eq!(second.outcome, Outcome::Succeeded);
     let again: Vec<&str> = second.nodes.iter().map(|node| node.id.as_str()).collect();
     assert!(again.contains(&"model.jaffle.slow") && !again.contains(&"model.jaffle.stg_orders"), "{again:?}");
-    let lines = world.lines().await;
+    let lines = world.ledger_lines().await;
     assert!(lines.iter().any(|line| line.outcome == LedgerOutcome::Retried && line.detail.contains("a test stops it")));
     assert!(models(&world.plan(&run).await).contains(&"slow"));
-    assert_eq!(world.ask("select count(*) from analytics.slow"), "1");
+    assert_eq!(world.query("select count(*) from analytics.slow"), "1");
 }

@@ -1,11 +1,11 @@
-//! Leases seen from outside: by S3's time of each claim and ECS's times of each task, not by what the board says.
+//! Leases seen from outside: from S3's time of each claim and ECS's times of each task, not from the board.
 
 use jiff::Timestamp;
 use landfall_planner::{Claim, LedgerOutcome, Plan, RunId};
 
 use crate::world::{World, run_of};
 
-/// From when to when a task may have written what its plan writes.
+/// The time during which a task may have used the relations of its plan.
 #[derive(Debug)]
 struct Held {
     run: RunId,
@@ -20,7 +20,7 @@ impl Held {
         self.from < other.to && other.from < self.to
     }
 
-    fn meets(&self, other: &Self) -> bool {
+    fn conflicts(&self, other: &Self) -> bool {
         let touches = |relation: &String| other.writes.contains(relation) || other.reads.contains(relation);
         self.writes.iter().any(touches) || other.writes.iter().any(|relation| self.reads.contains(relation))
     }
@@ -34,16 +34,16 @@ async fn held(world: &World, run: &RunId) -> Held {
     let ecs = aws_sdk_ecs::Client::new(world.stack.stack.sdk());
     let cluster = world.stack.stack.output("Cluster").unwrap();
     let tasks = ecs.describe_tasks().cluster(cluster).tasks(arn).send().await.unwrap().tasks.unwrap_or_default();
-    // S3's time has whole seconds; a task cannot have claimed anything before ECS made it.
-    let made = Timestamp::from_nanosecond(tasks[0].created_at().unwrap().as_nanos()).unwrap();
-    let from = from.max(made);
+    // S3's time has whole seconds, and no task claims before ECS has created it.
+    let created = Timestamp::from_nanosecond(tasks[0].created_at().unwrap().as_nanos()).unwrap();
+    let from = from.max(created);
     let stopped = tasks[0].stopped_at().unwrap();
     let to = Timestamp::from_nanosecond(stopped.as_nanos()).unwrap();
     Held { run: run.clone(), writes, reads, from, to }
 }
 
 #[tokio::test]
-async fn two_datasets_that_share_a_mart_never_hold_it_together_and_others_run_meanwhile() {
+async fn runs_that_share_a_mart_never_overlap_and_other_runs_do() {
     let lake = tempfile::tempdir().unwrap();
     let closed = lake.path().join("closed");
     let world = World::start_with("shared-mart", "tests/lake", |project, variables| {
@@ -54,24 +54,24 @@ async fn two_datasets_that_share_a_mart_never_hold_it_together_and_others_run_me
     })
     .await;
 
-    // All is built once, so that nothing waits for a first load.
+    // Every model is built once, so that none waits for a first load.
     for dataset in ["a", "b", "c"] {
         world.put(&format!("{dataset}/1.csv"), b"id\n1\n").await;
     }
     world
-        .until("everything built once", async || {
+        .wait_for("everything built once", async || {
             let board = world.board().await;
             (board.built.len() == 5 && board.runs.is_empty() && board.backlog.is_empty()).then_some(())
         })
         .await;
-    let before = crate::world::ends(&world.lines().await).len();
+    let before = crate::world::ends(&world.ledger_lines().await).len();
 
-    // Nobody gets into the warehouse: each run holds what it holds until the door is opened.
+    // While the warehouse is closed, no run ends, and each keeps its leases.
     std::fs::write(&closed, b"").unwrap();
     let live = async |dataset: &str, runs: usize| {
         world.put(&format!("{dataset}/2.csv"), b"id\n2\n").await;
         world
-            .until(&format!("the run of {dataset} beside the others"), async || {
+            .wait_for(&format!("the run of {dataset} beside the others"), async || {
                 let board = world.board().await;
                 let running = board.runs.values().filter(|run| run.attempt.task_arn().is_some()).count();
                 (running == runs).then_some(())
@@ -81,7 +81,7 @@ async fn two_datasets_that_share_a_mart_never_hold_it_together_and_others_run_me
     live("a", 1).await;
     world.put("b/2.csv", b"id\n2\n").await;
     world
-        .until("the load of b, ready and waiting", async || {
+        .wait_for("the load of b, ready and waiting", async || {
             let board = world.board().await;
             board
                 .backlog
@@ -100,16 +100,11 @@ async fn two_datasets_that_share_a_mart_never_hold_it_together_and_others_run_me
     std::fs::remove_file(&closed).unwrap();
     let ends = world.settled(before + 3).await;
 
-    // And whatever comes while what runs.
+    // Loads that arrive during runs, in an order of their own.
     for n in 3..=4 {
         for dataset in ["b", "a", "c"] {
             world.put(&format!("{dataset}/{n}.csv"), b"id\n3\n").await;
-            world
-                .until("the load on the board", async || {
-                    let key = format!("{dataset}/{n}.csv");
-                    (!crate::world::outcomes(&world.lines().await, &key).is_empty()).then_some(())
-                })
-                .await;
+            world.recorded(&[&format!("{dataset}/{n}.csv")]).await;
         }
     }
     let ends = world.settled(ends.len() + 2).await;
@@ -123,13 +118,13 @@ async fn two_datasets_that_share_a_mart_never_hold_it_together_and_others_run_me
     let mut together = 0;
     for (n, one) in all.iter().enumerate() {
         for other in &all[n + 1..] {
-            assert!(!(one.overlaps(other) && one.meets(other)), "held together:\n{one:#?}\n{other:#?}");
+            assert!(!(one.overlaps(other) && one.conflicts(other)), "both at once:\n{one:#?}\n{other:#?}");
             together += usize::from(one.overlaps(other));
         }
     }
-    assert!(together > 0, "runs that share nothing run beside each other: {all:#?}");
+    assert!(together > 0, "runs that share no relation overlap: {all:#?}");
     let of_mart = all.iter().filter(|held| held.writes.iter().any(|relation| relation.contains("mart_ab"))).count();
-    assert!(of_mart >= 3, "several wrote the mart: {:?}", all.iter().map(|held| &held.run).collect::<Vec<_>>());
+    assert!(of_mart >= 3, "several runs wrote the mart: {:?}", all.iter().map(|held| &held.run).collect::<Vec<_>>());
     let rows = format!("select count(*) from read_parquet('{}/mart_ab.parquet')", lake.path().display());
-    assert_eq!(world.ask_files(&rows), "8", "four files of two datasets, and the last load is in it");
+    assert_eq!(world.query_files(&rows), "8", "four files of two datasets");
 }

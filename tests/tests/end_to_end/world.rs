@@ -1,4 +1,5 @@
-//! A whole stack on this machine, with the example project released: the emulator, the deployed template, the real binaries, real dbt.
+//! A whole stack on this machine, with the example project released: the emulator, the deployed template, the real
+//! binaries, real dbt.
 
 use std::{
     collections::BTreeMap,
@@ -7,6 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use aws_sdk_scheduler::types::ScheduleState;
+use aws_sdk_sqs::types::QueueAttributeName;
 use landfall::{
     dbt::Dbt,
     home::Home,
@@ -17,8 +20,8 @@ use landfall::{
 };
 use landfall_planner::{Board, LedgerLine, LedgerOutcome, LedgerSubject, Plan, RunId, RunResult};
 
-/// How long anything may take on a machine that is busy with other tests.
-const FAIRNESS_LIMIT: Duration = Duration::from_mins(4);
+/// The longest wait for one thing, on a machine that is busy with other tests.
+const DEADLINE: Duration = Duration::from_mins(4);
 const INTERVAL: Duration = Duration::from_millis(200);
 
 pub(crate) struct World {
@@ -29,7 +32,7 @@ pub(crate) struct World {
     pub(crate) environments: Environments,
     python: PathBuf,
     sam_python: PathBuf,
-    /// After the stack: fields are dropped in their order.
+    /// Declared after the stack, because fields are dropped in their order.
     _folder: Folder,
 }
 
@@ -45,12 +48,12 @@ impl Drop for Folder {
 }
 
 impl World {
-    /// Deploys under a name of its own and releases a copy of the example, to which `edit` may do what it likes.
+    /// Deploys a stack of this name and releases a copy of the example, which `edit` may change first.
     pub(crate) async fn start(name: &str, edit: impl FnOnce(&Path)) -> Self {
         Self::start_with(name, "example", |project, _| edit(project)).await
     }
 
-    /// The same with any project of this repository. `edit` may set variables of the project too.
+    /// [`World::start`] with any project of this repository. `edit` may set variables of the project too.
     pub(crate) async fn start_with(
         name: &str,
         from: &str,
@@ -63,7 +66,7 @@ impl World {
         world
     }
 
-    /// What the project is told of where it is.
+    /// The environment variables by which the project finds the emulated services and its warehouse.
     pub(crate) fn variables(&self) -> BTreeMap<String, String> {
         let mut variables = self.stack.project_variables();
         variables.insert("DUCKDB_PATH".to_owned(), self.warehouse.to_string_lossy().into_owned());
@@ -72,16 +75,18 @@ impl World {
 
     /// Releases the project as it is now.
     pub(crate) async fn release(&self, variables: BTreeMap<String, String>) {
-        self.tries_to_release(variables).await.unwrap();
+        self.try_release(variables).await.unwrap();
+        // on-release has made the schedules of the project's jobs.
+        self.set_schedules("", &ScheduleState::Disabled).await;
     }
 
-    pub(crate) async fn tries_to_release(&self, variables: BTreeMap<String, String>) -> Result<Released, LocalError> {
+    pub(crate) async fn try_release(&self, variables: BTreeMap<String, String>) -> Result<Released, LocalError> {
         let program = self.python.with_file_name("dbt");
         let dbt = Dbt { program, profiles: None, target: Some("local".to_owned()), variables };
         self.stack.release(&Terminal::silent(), self.project.path(), &dbt).await
     }
 
-    /// Deploys under a name of its own, with a copy of a project of this repository, and releases nothing.
+    /// Deploys a stack of this name, with a copy of a project of this repository, and releases nothing.
     pub(crate) async fn deployed(name: &str, from: &str) -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
         let home = Home::at(root);
@@ -105,11 +110,38 @@ impl World {
         let python = venv.program("python");
         let sam_python = environments.sam.program("python");
         let folder = Folder(stack.state.folder.clone());
-        Self { stack, project, warehouse, options, environments, python, sam_python, _folder: folder }
+        let world = Self { stack, project, warehouse, options, environments, python, sam_python, _folder: folder };
+        world.set_schedules("", &ScheduleState::Disabled).await;
+        world
     }
 
-    /// Puts a file of the example into the landing bucket.
-    pub(crate) async fn land(&self, file: &str, key: &str) {
+    /// Enables or disables every schedule of the groups whose name contains this part.
+    pub(crate) async fn set_schedules(&self, group_part: &str, state: &ScheduleState) {
+        let scheduler = aws_sdk_scheduler::Client::new(self.stack.stack.sdk());
+        let listed = scheduler.list_schedules().send().await.unwrap();
+        for summary in listed.schedules {
+            let (name, group) = (summary.name().unwrap(), summary.group_name().unwrap());
+            if !group.contains(group_part) {
+                continue;
+            }
+            let found = scheduler.get_schedule().group_name(group).name(name).send().await.unwrap();
+            scheduler
+                .update_schedule()
+                .group_name(group)
+                .name(name)
+                .set_schedule_expression(found.schedule_expression)
+                .set_schedule_expression_timezone(found.schedule_expression_timezone)
+                .set_flexible_time_window(found.flexible_time_window)
+                .set_target(found.target)
+                .state(state.clone())
+                .send()
+                .await
+                .unwrap();
+        }
+    }
+
+    /// Uploads a file of the example to the landing bucket.
+    pub(crate) async fn upload(&self, file: &str, key: &str) {
         let bytes = std::fs::read(self.project.path().join(file)).unwrap();
         self.put(key, &bytes).await;
     }
@@ -118,12 +150,43 @@ impl World {
         self.stack.stack.landing().unwrap().put(key, bytes, "text/csv").await.unwrap();
     }
 
+    /// Keeps the events of new objects in the queue until [`World::deliver_loads`].
+    pub(crate) fn hold_loads(&self) {
+        self.enable_loads(false);
+    }
+
+    /// Waits until the queue holds this many events, at most 10, and gives them to on-load as one batch.
+    pub(crate) async fn deliver_loads(&self, events: usize) {
+        let queue = self.stack.stack.output("LoadsQueueUrl").unwrap();
+        self.wait_for(&format!("{events} events in the queue"), async || {
+            let waiting = self.queue_count(queue, &QueueAttributeName::ApproximateNumberOfMessages).await;
+            (waiting == events).then_some(())
+        })
+        .await;
+        self.enable_loads(true);
+    }
+
+    fn enable_loads(&self, enabled: bool) {
+        let code = "import boto3, sys\n\
+            client = boto3.client('lambda')\n\
+            mapping, = client.list_event_source_mappings()['EventSourceMappings']\n\
+            client.update_event_source_mapping(UUID=mapping['UUID'], Enabled=sys.argv[1] == 'true')";
+        self.boto3(code, &[&enabled.to_string()]);
+    }
+
+    /// One of the counts that SQS gives of a queue.
+    pub(crate) async fn queue_count(&self, queue: &str, name: &QueueAttributeName) -> usize {
+        let sqs = aws_sdk_sqs::Client::new(self.stack.stack.sdk());
+        let answer = sqs.get_queue_attributes().queue_url(queue).attribute_names(name.clone()).send().await.unwrap();
+        answer.attributes.unwrap_or_default().get(name).map_or(0, |count| count.parse().unwrap())
+    }
+
     pub(crate) async fn board(&self) -> Board {
         ledger::board(&self.stack.stack.state().unwrap()).await.unwrap()
     }
 
     /// Every line of the ledger, oldest first, read along its chain.
-    pub(crate) async fn lines(&self) -> Vec<LedgerLine> {
+    pub(crate) async fn ledger_lines(&self) -> Vec<LedgerLine> {
         let store = self.stack.stack.state().unwrap();
         let board = ledger::board(&store).await.unwrap();
         let mut chain = Chain::new(&store, &board);
@@ -134,18 +197,18 @@ impl World {
         objects.into_iter().rev().flat_map(|object| object.lines).collect()
     }
 
-    /// Waits until the look gives something.
-    pub(crate) async fn until<T>(&self, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    /// Waits until `look` returns a value. The message of a failure names `what`.
+    pub(crate) async fn wait_for<T>(&self, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
         let began = Instant::now();
         loop {
             if let Some(seen) = look().await {
                 return seen;
             }
-            if began.elapsed() > FAIRNESS_LIMIT {
-                let lines = self.lines().await;
+            if began.elapsed() > DEADLINE {
+                let lines = self.ledger_lines().await;
                 let board = serde_json::to_string_pretty(&self.board().await).unwrap();
                 panic!(
-                    "not seen in {FAIRNESS_LIMIT:?}: {what}\n{lines:#?}\n{board}\nlogs: {}",
+                    "not seen in {DEADLINE:?}: {what}\n{lines:#?}\n{board}\nlogs: {}",
                     self.stack.state.folder.display()
                 );
             }
@@ -153,14 +216,24 @@ impl World {
         }
     }
 
-    /// Waits until so many runs are over and nothing lives or is about to, and gives the ends.
+    /// Waits until every one of these keys has a line in the ledger.
+    pub(crate) async fn recorded(&self, keys: &[&str]) {
+        self.wait_for(&format!("{keys:?} in the ledger"), async || {
+            let lines = self.ledger_lines().await;
+            keys.iter().all(|key| !outcomes(&lines, key).is_empty()).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until at least this many runs have ended and no more work is in progress or about to start. Returns the
+    /// lines of their ends.
     pub(crate) async fn settled(&self, runs: usize) -> Vec<LedgerLine> {
-        self.until(&format!("{runs} runs settled"), async || {
+        self.wait_for(&format!("{runs} runs settled"), async || {
             let board = self.board().await;
             let gathering = board.backlog.values().any(landfall_planner::BacklogEntry::is_gathering);
             let quiet =
                 board.runs.is_empty() && board.docs.pending.is_empty() && board.announce.is_empty() && !gathering;
-            let ends = ends(&self.lines().await);
+            let ends = ends(&self.ledger_lines().await);
             (quiet && ends.len() >= runs).then_some(ends)
         })
         .await
@@ -176,12 +249,12 @@ impl World {
         ledger::document(&store, &RunResult::key(run, attempt)).await.unwrap().unwrap()
     }
 
-    /// What a script prints: boto3 comes with the SAM CLI, and saves one more SDK crate.
+    /// Runs Python code with boto3, which the SAM CLI brings, and returns its output. Saves one more SDK crate.
     pub(crate) fn boto3(&self, code: &str, arguments: &[&str]) -> String {
-        self.python_of_sam(&[&["-c", code], arguments].concat()).trim().to_owned()
+        self.sam_python(&[&["-c", code], arguments].concat()).trim().to_owned()
     }
 
-    /// Calls a function of the stack and waits for its answer.
+    /// Calls a function of the stack and waits for its answer, which must be no error.
     pub(crate) fn invoke(&self, function: &str, payload: &str) {
         let code = "import boto3, sys\n\
             client = boto3.client('lambda')\n\
@@ -192,14 +265,14 @@ impl World {
         self.boto3(code, &[function, payload]);
     }
 
-    /// Lets time pass for the stack, as its schedule does each minute.
+    /// Calls the sweep, which the stack's disabled schedule does not call.
     pub(crate) fn sweep(&self) {
         self.invoke("OnSchedule", r#"{"sweep":true}"#);
     }
 
-    /// The processes of this stack whose program has this name and whose environment holds these words.
-    pub(crate) fn processes(&self, program: &str, words: &[&str]) -> Vec<u32> {
-        // With the environment of each: the words of a task or a function that nothing else has.
+    /// The processes of this stack whose program has this name and whose environment contains all of these texts.
+    pub(crate) fn processes(&self, program: &str, variables: &[&str]) -> Vec<u32> {
+        // `e` adds the environment of each process, which tells tasks and functions apart.
         let output = Command::new("ps").args(["axeww", "-o", "pid=,command="]).output().unwrap();
         let endpoint = format!("AWS_ENDPOINT_URL={} ", self.stack.state.endpoint);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -207,18 +280,18 @@ impl World {
             let (pid, command) = line.trim_start().split_once(' ')?;
             let named = command.split_whitespace().next()?.ends_with(program);
             let all = format!("{command} ");
-            (named && all.contains(&endpoint) && words.iter().all(|word| all.contains(word)))
+            (named && all.contains(&endpoint) && variables.iter().all(|variable| all.contains(variable)))
                 .then(|| pid.parse().unwrap())
         });
         ours.collect()
     }
 
-    /// What a script of boto3's says, given as a file and arguments; its standard output.
+    /// Runs a Python file that uses boto3, and returns its output.
     pub(crate) fn script(&self, script: &Path, arguments: &[&str]) -> String {
-        self.python_of_sam(&[&[&*script.to_string_lossy()], arguments].concat())
+        self.sam_python(&[&[&*script.to_string_lossy()], arguments].concat())
     }
 
-    fn python_of_sam(&self, arguments: &[&str]) -> String {
+    fn sam_python(&self, arguments: &[&str]) -> String {
         let output = Command::new(&self.sam_python)
             .args(arguments)
             .env("AWS_ENDPOINT_URL", &self.stack.state.endpoint)
@@ -232,17 +305,17 @@ impl World {
         out.into_owned()
     }
 
-    /// One number or text from the warehouse, by DuckDB itself.
-    pub(crate) fn ask(&self, sql: &str) -> String {
-        self.ask_of(&self.warehouse, sql)
+    /// The first value that a query of the warehouse returns. DuckDB itself runs it.
+    pub(crate) fn query(&self, sql: &str) -> String {
+        self.query_in(&self.warehouse, sql)
     }
 
-    /// One number or text from files, by DuckDB itself.
-    pub(crate) fn ask_files(&self, sql: &str) -> String {
-        self.ask_of(Path::new(":memory:"), sql)
+    /// The first value that a query of files returns.
+    pub(crate) fn query_files(&self, sql: &str) -> String {
+        self.query_in(Path::new(":memory:"), sql)
     }
 
-    fn ask_of(&self, database: &Path, sql: &str) -> String {
+    fn query_in(&self, database: &Path, sql: &str) -> String {
         let code = "import duckdb, sys\n\
             print(duckdb.connect(sys.argv[1], read_only=sys.argv[1] != ':memory:').execute(sys.argv[2]).fetchone()[0])";
         let output = Command::new(&self.python).args(["-c", code]).arg(database).arg(sql).output().unwrap();
@@ -251,7 +324,7 @@ impl World {
     }
 }
 
-/// A signal to processes that this test's stack started.
+/// Sends a signal to processes that this test's stack started.
 pub(crate) fn signal(name: &str, processes: &[u32]) {
     for pid in processes {
         let sent = Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()).status().unwrap();
@@ -259,32 +332,32 @@ pub(crate) fn signal(name: &str, processes: &[u32]) {
     }
 }
 
-/// The ends of runs in the ledger.
+/// The lines of the ledger that say how a run ended.
 pub(crate) fn ends(lines: &[LedgerLine]) -> Vec<LedgerLine> {
     let over = |line: &&LedgerLine| line.event.starts_with("run/") && line.event.ends_with("/settled");
     lines.iter().filter(over).cloned().collect()
 }
 
-/// The run that a line is about.
+/// The run and the attempt that a line is about.
 pub(crate) fn run_of(line: &LedgerLine) -> (RunId, u32) {
     match &line.about {
         LedgerSubject::Run { run, attempt, .. } => (run.clone(), *attempt),
-        other => panic!("about no run: {other:?}"),
+        other => panic!("a line about no run: {other:?}"),
     }
 }
 
-/// What became of an object, by its key: the outcomes of every line about it.
+/// The outcomes of every line about the object with this key.
 pub(crate) fn outcomes(lines: &[LedgerLine], wanted: &str) -> Vec<LedgerOutcome> {
     let about = |line: &&LedgerLine| matches!(&line.about, LedgerSubject::Object { key, .. } if key == wanted);
     lines.iter().filter(about).map(|line| line.outcome).collect()
 }
 
-/// The models of a plan, by name, sorted.
+/// The names of a plan's models, sorted.
 pub(crate) fn models(plan: &Plan) -> Vec<&str> {
     plan.nodes.iter().filter_map(|node| node.id.as_str().strip_prefix("model.jaffle.")).collect()
 }
 
-/// Beside this test, where cargo put them: `make test` builds them first.
+/// The folder of the binaries, which `make test` builds first: cargo puts them beside this test.
 pub(crate) fn binaries() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     test.ancestors().nth(2).unwrap().to_owned()

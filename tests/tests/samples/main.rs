@@ -1,5 +1,6 @@
-//! Every sample in `events/` is given to the function that its description names: the real binary, by the Lambda Runtime API, on emulated S3, SQS
-//! and Scheduler. A sample that no function gets is not given to any; the template's tests show that no rule sends it.
+//! Every sample in `events/` goes to the function that its README names: the real binary, through the Lambda Runtime
+//! API, on emulated S3, SQS and Scheduler. The template's tests show that no rule sends the samples without a
+//! receiver.
 
 // Tells clippy that helpers are tests too.
 #![cfg(test)]
@@ -23,8 +24,8 @@ use landfall_planner::{Announcement, BOARD_KEY, Board, LedgerLine, LedgerOutcome
 use landfall_startup::{Answer, RuntimeApi, functions};
 use serde_json::{Value, json};
 
-/// A busy machine, and a function built without optimising.
-const FAIRNESS_LIMIT: Duration = Duration::from_mins(1);
+/// The longest call of a function, on a busy machine and built without optimising.
+const DEADLINE: Duration = Duration::from_mins(1);
 const STATE: &str = "shop-statebucket-1a2b3c4d";
 const DOCS: &str = "shop-docsbucket-1a2b3c4d";
 /// The release of release-offered.json.
@@ -38,8 +39,8 @@ fn sample(name: &str) -> Value {
     serde_json::from_slice(&std::fs::read(root().join("events").join(name)).unwrap()).unwrap()
 }
 
-/// File and receiver of each row of the README's table.
-fn described() -> Vec<(String, String)> {
+/// The file and the receiver of each row of the README's table.
+fn samples() -> Vec<(String, String)> {
     let text = std::fs::read_to_string(root().join("events/README.md")).unwrap();
     let rows = text.lines().filter_map(|line| {
         let mut cells = line.strip_prefix("| `")?.split(" | ");
@@ -50,7 +51,7 @@ fn described() -> Vec<(String, String)> {
         .collect()
 }
 
-/// As the queue would hand it over.
+/// The event as the queue delivers it.
 fn as_message(name: &str, event: &Value) -> Value {
     json!({ "Records": [{ "messageId": name, "receiptHandle": "r", "body": event.to_string(), "eventSource": "aws:sqs",
         "attributes": { "ApproximateReceiveCount": "1" }, "awsRegion": "eu-west-1" }] })
@@ -96,7 +97,7 @@ impl World {
         let state = Clients::new(sdk, true).unwrap().store(STATE);
         let manifest = std::fs::read(root().join("shared/planner/fixtures/example-manifest.json.zst")).unwrap();
         let manifest = String::from_utf8(zstd::decode_all(manifest.as_slice()).unwrap()).unwrap();
-        // Whose bucket the samples name.
+        // The bucket of the samples.
         let manifest = manifest.replace("landing-bucket", "shop-landing").into_bytes();
         let settings = std::fs::read(root().join("example/landfall.yml")).unwrap();
         state.put(&format!("{RELEASE}/manifest.json"), &manifest, "application/json").await.unwrap();
@@ -110,7 +111,7 @@ impl World {
         Self { emulator, state, queue, running: BTreeMap::new(), _folder: folder }
     }
 
-    /// What the function says; one that runs already is used again, as Lambda does.
+    /// Calls a function and returns its answer. A function that runs already is used again, as Lambda does.
     async fn call(&mut self, function: &str, event: &Value) -> Answer {
         if !self.running.contains_key(function) {
             let api = RuntimeApi::start().await.unwrap();
@@ -123,15 +124,15 @@ impl World {
             self.running.insert(function.to_owned(), (api, child));
         }
         let (api, _) = self.running.get_mut(function).unwrap();
-        api.invoke(event, FAIRNESS_LIMIT).await.unwrap()
+        api.invoke(event, DEADLINE).await.unwrap()
     }
 
     async fn board(&self) -> Board {
         ledger::board(&self.state).await.unwrap()
     }
 
-    /// Oldest first.
-    async fn lines(&self) -> Vec<LedgerLine> {
+    /// Every line of the ledger, oldest first.
+    async fn ledger_lines(&self) -> Vec<LedgerLine> {
         let board = self.board().await;
         let mut chain = Chain::new(&self.state, &board);
         let mut objects = Vec::new();
@@ -142,14 +143,14 @@ impl World {
     }
 }
 
-/// What became of the object with this key, each time that it was told of.
+/// The outcomes of every line about the object with this key.
 fn outcomes(lines: &[LedgerLine], wanted: &str) -> Vec<LedgerOutcome> {
     let of = |line: &&LedgerLine| matches!(&line.about, LedgerSubject::Object { key, .. } if key == wanted);
     lines.iter().filter(of).map(|line| line.outcome).collect()
 }
 
 #[tokio::test]
-async fn every_sample_is_taken_by_the_function_that_it_goes_to() {
+async fn each_function_accepts_the_samples_that_it_receives() {
     let mut world = World::start().await;
     let offered = world.call("on-release", &sample("release-offered.json")).await;
     assert!(matches!(&offered, Answer::Done(_)), "{offered:?}");
@@ -157,7 +158,7 @@ async fn every_sample_is_taken_by_the_function_that_it_goes_to() {
     assert_eq!(board.release.as_ref().map(|release| format!("releases/{release}")).as_deref(), Some(RELEASE));
 
     let mut called = 0;
-    for (name, receiver) in described() {
+    for (name, receiver) in samples() {
         let event = sample(&name);
         let (function, event) = match receiver.as_str() {
             "none" => continue,
@@ -165,19 +166,19 @@ async fn every_sample_is_taken_by_the_function_that_it_goes_to() {
             function => (function, event),
         };
         let answer = world.call(function, &event).await;
-        let Answer::Done(said) = &answer else { panic!("{name} to {function}: {answer:?}") };
+        let Answer::Done(output) = &answer else { panic!("{name} to {function}: {answer:?}") };
         if function == "on-load" {
-            let said: Value = serde_json::from_str(said).unwrap();
-            let failed = said["batchItemFailures"].as_array().unwrap().len();
-            assert_eq!(failed, if name == "sqs-loads-with-malformed.json" { 3 } else { 0 }, "{name}: {said}");
+            let output: Value = serde_json::from_str(output).unwrap();
+            let failed = output["batchItemFailures"].as_array().unwrap().len();
+            assert_eq!(failed, if name == "sqs-loads-with-malformed.json" { 3 } else { 0 }, "{name}: {output}");
         }
         called += 1;
     }
     assert!(called >= 29, "only {called} samples were found in the README");
 
-    // Each object ended in the ledger under the very key that it has, and the hostile ones were loads like others.
-    let lines = world.lines().await;
-    for (name, _) in described().iter().filter(|(name, _)| name.starts_with("object-created")) {
+    // The ledger has each object under its exact key, hostile keys included.
+    let lines = world.ledger_lines().await;
+    for (name, _) in samples().iter().filter(|(name, _)| name.starts_with("object-created")) {
         let event = sample(name);
         let key = event["detail"]["object"]["key"].as_str().unwrap();
         let outcomes = outcomes(&lines, key);
@@ -185,7 +186,7 @@ async fn every_sample_is_taken_by_the_function_that_it_goes_to() {
         assert_eq!(outcomes.first(), Some(&expected), "{name}: {outcomes:?}");
     }
     let malformed = lines.iter().filter(|line| line.outcome == LedgerOutcome::Malformed).count();
-    assert_eq!(malformed, 2, "of three malformed messages the one at its tenth try was ledgered long ago: {lines:#?}");
+    assert_eq!(malformed, 2, "one of the three malformed messages was recorded at an earlier try: {lines:#?}");
     let board = world.board().await;
     let backlog: Vec<String> = board.backlog.keys().map(ToString::to_string).collect();
     assert!(backlog.iter().any(|trigger| trigger.contains("jaffle.raw_orders")), "{backlog:?}");
@@ -194,19 +195,19 @@ async fn every_sample_is_taken_by_the_function_that_it_goes_to() {
 }
 
 #[test]
-fn what_is_said_of_a_run_that_is_over_is_what_the_sample_shows() {
+fn the_event_about_a_settled_run_is_the_sample() {
     let sample = sample("run-settled.json");
     let triggers: Vec<RunTrigger> = serde_json::from_value(sample["detail"]["triggers"].clone()).unwrap();
     let mut on_the_board = sample["detail"].clone();
     on_the_board["triggers"] = json!([]);
-    let told: Announcement = serde_json::from_value(on_the_board).unwrap();
-    let mut again = Announcement { triggers, ..told }.detail().unwrap();
+    let announcement: Announcement = serde_json::from_value(on_the_board).unwrap();
+    let mut again = Announcement { triggers, ..announcement }.detail().unwrap();
     again["stack"] = "shop".into();
     assert_eq!(again, sample["detail"]);
 }
 
 #[test]
-fn the_policies_for_another_account_name_whom_they_trust_and_what_for() {
+fn the_policies_for_another_account_name_their_principals_and_actions() {
     let folder = root().join("events/cross-account");
     let read = |name: &str| -> Value { serde_json::from_slice(&std::fs::read(folder.join(name)).unwrap()).unwrap() };
     let readme = std::fs::read_to_string(folder.join("README.md")).unwrap();
@@ -222,7 +223,7 @@ fn the_policies_for_another_account_name_whom_they_trust_and_what_for() {
             assert_eq!(statement["Effect"], "Allow", "{name}");
             assert_ne!(statement["Principal"], "*", "{name}");
             assert!(!statement["Action"].to_string().contains('*'), "{name}");
-            // A key policy is of its key alone: there is no other resource that it could mean.
+            // In a key policy `*` means that key alone.
             assert!(statement["Resource"] != "*" || name == "key-policy.json", "{name}");
         }
     }

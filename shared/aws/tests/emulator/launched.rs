@@ -31,7 +31,7 @@ impl Drop for Emulator {
     }
 }
 
-/// Starts one, or says loudly that there is none. Where CI is set its absence is a failure.
+/// Starts an emulator. `None` if it is not installed, which the end of `make test` repeats; a failure where `CI` is set.
 #[expect(clippy::disallowed_methods, reason = "a test that is skipped in silence is no test")]
 pub(crate) fn launch() -> Option<Emulator> {
     // Python finds a venv by the text of its own path, which must have no `..` in it.
@@ -40,7 +40,7 @@ pub(crate) fn launch() -> Option<Emulator> {
     if !python.exists() {
         let advice = format!("{} is missing: `make test` installs it", python.display());
         assert!(std::env::var("CI").is_err(), "{advice}");
-        eprintln!("SKIPPED, nothing was tested: {advice}");
+        println!("SKIPPED: the adapters on the emulator: {advice}");
         return None;
     }
     Some(start(&root, &python))

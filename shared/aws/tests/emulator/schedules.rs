@@ -1,5 +1,7 @@
+use aws_sdk_eventbridge::types::Target;
+use aws_sdk_sqs::types::QueueAttributeName;
 use landfall_aws::{clock, config::ScheduleSettings, queue::Depth, schedules::WantedSchedule};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::launched::launch;
 
@@ -54,7 +56,27 @@ async fn a_wake_waits_in_the_queue_until_its_time() {
 }
 
 #[tokio::test]
-async fn an_event_is_taken_by_the_default_bus() {
+async fn an_event_reaches_the_target_of_a_rule_that_matches_its_type() {
     let Some(emulator) = launch() else { return };
-    emulator.clients().await.bus().put("Docs Pending", &json!({ "stack": "shop" })).await.unwrap();
+    let sdk = emulator.sdk().await;
+    let sqs = aws_sdk_sqs::Client::new(&sdk);
+    let url = sqs.create_queue().queue_name("events").send().await.unwrap().queue_url.unwrap();
+    let arn = QueueAttributeName::QueueArn;
+    let attributes = sqs.get_queue_attributes().queue_url(&url).attribute_names(arn.clone()).send().await.unwrap();
+    let target = Target::builder().id("events").arn(&attributes.attributes.unwrap()[&arn]).build().unwrap();
+    let bus = aws_sdk_eventbridge::Client::new(&sdk);
+    let pattern = json!({ "source": ["landfall"], "detail-type": ["Docs Pending"] });
+    bus.put_rule().name("docs").event_pattern(pattern.to_string()).send().await.unwrap();
+    bus.put_targets().rule("docs").targets(target).send().await.unwrap();
+
+    let ours = emulator.clients().await.bus();
+    ours.put("Run Settled", &json!({ "stack": "another type" })).await.unwrap();
+    ours.put("Docs Pending", &json!({ "stack": "shop" })).await.unwrap();
+
+    let received = sqs.receive_message().queue_url(&url).max_number_of_messages(10).wait_time_seconds(10);
+    let messages = received.send().await.unwrap().messages.unwrap_or_default();
+    assert_eq!(messages.len(), 1, "{messages:?}");
+    let event: Value = serde_json::from_str(messages[0].body().unwrap()).unwrap();
+    assert_eq!((&event["source"], &event["detail-type"]), (&json!("landfall"), &json!("Docs Pending")));
+    assert_eq!(event["detail"], json!({ "stack": "shop" }));
 }

@@ -1,4 +1,4 @@
-//! A function that does nothing and knows no AWS SDK: what the runtime itself costs.
+//! A function that does nothing and links no AWS SDK. It shows the cost of the runtime itself.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;

@@ -1,5 +1,5 @@
-//! `startup DIR`: what starting each function of a folder of release binaries costs, beside one without the SDK; fails beyond the targets.
-//! `startup DIR --sizes`: the zipped sizes alone.
+//! `startup DIR` prints what starting each function of a folder of release binaries costs, beside a function without
+//! the SDK. It fails when a target is exceeded. `startup DIR --sizes` prints the zipped sizes alone.
 
 use std::{
     io::{self, Write as _},
@@ -10,9 +10,9 @@ use std::{
 
 use landfall_startup::{functions::FUNCTIONS, measure, sizes};
 
-/// At most so much CPU to the first request for work, at the median: Lambda bills it, and every cold start waits for it.
+/// The most CPU time to the first request for work, at the median. Lambda bills it, and every cold start waits for it.
 const MOST_CPU: Duration = Duration::from_millis(10);
-/// And so much memory: 16 MB.
+/// The most resident memory in bytes: 16 MB.
 const MOST_MEMORY: u64 = 16_000_000;
 const RUNS: usize = 15;
 const NO_SDK: &str = "no-sdk";
@@ -101,13 +101,13 @@ async fn starts(out: &mut io::Stdout, folder: &Path) -> Result<bool, Box<dyn std
     }
     first_call(out, &folder.join("landfall-on-load")).await?;
     if !cfg!(target_os = "linux") {
-        writeln!(out, "CPU, memory and files are measured on Linux alone: this system has no /proc")?;
+        writeln!(out, "CPU, memory and files are measured on Linux only: this system has no /proc")?;
     }
     std::fs::remove_dir_all(&scratch)?;
     Ok(good)
 }
 
-/// Nothing listens on port 9 of this machine: what is measured is all that comes before a connection.
+/// Prints the CPU time of the first event before a connection. Nothing listens on port 9 of this machine.
 async fn first_call(out: &mut io::Stdout, program: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let mut calls = Vec::new();
     for _ in 0..RUNS {
@@ -125,7 +125,7 @@ fn tempfile() -> io::Result<PathBuf> {
     Ok(folder)
 }
 
-/// Median and worst; none if any could not be measured.
+/// Returns the median and the longest time. `None` if one could not be measured.
 fn spread(times: impl Iterator<Item = Option<Duration>>) -> Option<(Duration, Duration)> {
     let mut times: Vec<Duration> = times.collect::<Option<_>>()?;
     times.sort();

@@ -6,21 +6,21 @@ use serde_json::{Value, json};
 
 use crate::world::{World, models, run_of};
 
-/// What there is in the emulated account, by kind, as far as a stack could have made it.
+/// The resources in the emulated account, by kind, that a stack could have made.
 fn inventory(world: &World) -> Value {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/end_to_end/inventory.py");
     serde_json::from_str(&world.script(&script, &[&world.stack.state.stack])).unwrap()
 }
 
 #[tokio::test]
-async fn a_stack_is_deployed_runs_is_updated_runs_on_and_is_deleted_but_for_its_buckets() {
+async fn an_updated_stack_keeps_running_and_a_deleted_stack_leaves_its_buckets() {
     let mut world = World::start("stack", |_| {}).await;
     let before = inventory(&world);
     assert_eq!(before["functions"].as_array().unwrap().len(), 5, "{before:#}");
     assert_eq!(before["alarms"].as_array().unwrap().len(), 13, "{before:#}");
-    assert_eq!(before["distributions"], json!([]), "docs are private until somebody says otherwise");
+    assert_eq!(before["distributions"], json!([]), "docs are private by default");
     assert_eq!(before["log_groups"].as_object().unwrap().values().collect::<Vec<_>>(), vec![&json!(30); 6]);
-    world.land("landing/orders/2026-11-01.csv", "orders/2026-11-01.csv").await;
+    world.upload("landing/orders/2026-11-01.csv", "orders/2026-11-01.csv").await;
     let ends = world.settled(1).await;
     assert_eq!(ends[0].outcome, LedgerOutcome::Succeeded, "{ends:#?}");
 
@@ -37,11 +37,11 @@ async fn a_stack_is_deployed_runs_is_updated_runs_on_and_is_deleted_but_for_its_
     assert_eq!(after["distributions"].as_array().unwrap().len(), 1, "{after:#}");
     assert_eq!(after["subscriptions"].as_array().unwrap().len(), 1, "{after:#}");
     for kept in ["buckets", "functions", "queues", "clusters", "roles", "repositories"] {
-        assert_eq!(before[kept], after[kept], "an update replaces nothing that it need not");
+        assert_eq!(before[kept], after[kept], "{kept}: an update replaces no resource that it need not");
     }
-    // Not listened to any more, while the others go on where they were.
-    world.land("landing/payments/2026-11-01.csv", "payments/2026-11-01.csv").await;
-    world.land("landing/customers/2026-11-01.csv", "customers/2026-11-01.csv").await;
+    // The prefix `payments/` is no longer a landing prefix. The other datasets continue.
+    world.upload("landing/payments/2026-11-01.csv", "payments/2026-11-01.csv").await;
+    world.upload("landing/customers/2026-11-01.csv", "customers/2026-11-01.csv").await;
     let ends = world.settled(2).await;
     assert_eq!(ends[1].outcome, LedgerOutcome::Succeeded, "{ends:#?}");
     let plan = world.plan(&run_of(&ends[1]).0).await;
@@ -49,7 +49,8 @@ async fn a_stack_is_deployed_runs_is_updated_runs_on_and_is_deleted_but_for_its_
 
     world.stack.delete(&world.environments).await.unwrap();
     let mut left = inventory(&world);
-    // The buckets are kept. Revisions that on-release registered cost nothing; only whoever runs Landfall again in this family needs them.
+    // Buckets are kept. The task definitions that on-release registered cost nothing, and `make destroy` says how to
+    // remove them.
     assert_eq!(left["buckets"], before["buckets"]);
     assert!(!left["task_definitions"].as_array().unwrap().is_empty());
     let fields = left.as_object_mut().unwrap();
@@ -59,5 +60,5 @@ async fn a_stack_is_deployed_runs_is_updated_runs_on_and_is_deleted_but_for_its_
         assert!(of_kind.as_array().is_none_or(Vec::is_empty), "{kind}: {of_kind:#}");
         assert!(of_kind.as_object().is_none_or(serde_json::Map::is_empty), "{kind}: {of_kind:#}");
     }
-    assert_eq!(world.settled(2).await.len(), 2, "the ledger tells it all still");
+    assert_eq!(world.settled(2).await.len(), 2, "the ledger is still complete");
 }

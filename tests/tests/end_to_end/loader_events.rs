@@ -1,13 +1,13 @@
 use landfall_planner::{LedgerOutcome, Step, Trigger};
 use serde_json::json;
 
-use crate::world::{World, models, run_of};
+use crate::world::{World, models, outcomes, run_of};
 
 #[tokio::test]
-async fn a_loaders_word_loads_its_dataset_and_a_schedule_runs_its_tests() {
-    let world = World::start("words", |_| {}).await;
+async fn a_loaders_event_loads_its_dataset_and_a_job_tests_what_is_built() {
+    let world = World::start("loader-events", |_| {}).await;
     let bus = aws_sdk_eventbridge::Client::new(world.stack.stack.sdk());
-    let say = async |dataset: &str, batch: &str| {
+    let dataset_loaded = async |dataset: &str, batch: &str| {
         let entry = aws_sdk_eventbridge::types::PutEventsRequestEntry::builder()
             .source("my.loader")
             .detail_type("Dataset Loaded")
@@ -17,42 +17,38 @@ async fn a_loaders_word_loads_its_dataset_and_a_schedule_runs_its_tests() {
         assert_eq!(answer.failed_entry_count, 0);
     };
 
-    // Objects of a dataset that is loaded on a word are ledgered and not acted on.
-    world.land("landing/accounts/2026-11-01.csv", "accounts/2026-11-01.csv").await;
-    world
-        .until("the object in the ledger", async || {
-            let lines = world.lines().await;
-            lines.into_iter().find(|line| line.outcome == LedgerOutcome::Ignored)
-        })
-        .await;
+    // An object of a dataset with the readiness policy `event` is recorded and starts no run.
+    world.upload("landing/accounts/2026-11-01.csv", "accounts/2026-11-01.csv").await;
+    world.recorded(&["accounts/2026-11-01.csv"]).await;
+    assert_eq!(outcomes(&world.ledger_lines().await, "accounts/2026-11-01.csv"), [LedgerOutcome::Ignored]);
     assert!(world.board().await.runs.is_empty());
 
-    say("crm.accounts", "batch-1").await;
-    say("crm.accounts", "batch-1").await;
+    dataset_loaded("crm.accounts", "batch-1").await;
+    dataset_loaded("crm.accounts", "batch-1").await;
     let ends = world.settled(1).await;
-    assert_eq!(ends.len(), 1, "a word said twice is one load: {ends:#?}");
+    assert_eq!(ends.len(), 1, "an event sent twice is one load: {ends:#?}");
     assert_eq!(ends[0].outcome, LedgerOutcome::Succeeded, "{ends:#?}");
     let (run, attempt) = run_of(&ends[0]);
     let plan = world.plan(&run).await;
     assert!(matches!(&plan.steps[0], Step::RunOperation { operation, .. } if operation == "load_accounts"));
     assert_eq!(models(&plan), ["stg_accounts"]);
-    assert!(world.ask("select count(*) from crm.accounts").parse::<u32>().unwrap() > 0);
+    assert!(world.query("select count(*) from crm.accounts").parse::<u32>().unwrap() > 0);
     let result = world.result(&run, attempt).await;
     assert_eq!(result.steps[0].step, "run_operation");
     assert!(result.unplanned_nodes.is_empty());
 
-    say("crm.acounts", "batch-2").await;
+    dataset_loaded("crm.acounts", "batch-2").await;
     world
-        .until("the unknown dataset told", async || {
-            let lines = world.lines().await;
+        .wait_for("the unknown dataset in the ledger", async || {
+            let lines = world.ledger_lines().await;
             lines
                 .into_iter()
                 .find(|line| line.outcome == LedgerOutcome::Unmapped && line.detail.contains("crm.accounts"))
         })
         .await;
 
-    // QA: data tests only, of what is built.
-    world.land("landing/orders/2026-11-01.csv", "orders/2026-11-01.csv").await;
+    // The job runs data tests of built models, and builds nothing.
+    world.upload("landing/orders/2026-11-01.csv", "orders/2026-11-01.csv").await;
     world.settled(2).await;
     let payload = json!({ "job": "nightly-qa", "scheduled_time": "2026-11-22T04:00:00Z" });
     for _ in 0..2 {

@@ -1,6 +1,6 @@
 """Removes each statement from a deployed stack's roles in turn, runs what needs it, and checks where the refusal shows.
 
-    rights.py STACK FOLDER [SID ...]    the stack's name, its folder under .landfall/local, the Sids (default: all)
+    permissions.py STACK FOLDER [SID ...]    the stack's name, its folder under .landfall/local, the Sids (default: all)
 
 The stack has settled one run. The script calls the functions directly, with earlier boards from the versions in the
 state bucket. So it does not wait for anything, and the loss of one statement does not hide another's. It prints a

@@ -77,13 +77,12 @@ test: preflight lint-tools
 	@$(MAKE) --no-print-directory python-tests
 	@$(STAGES) summary
 
-rust-tests:
+rust-tests: nextest
 	$(STAGE) "lint of Python and shell" $(MAKE) --no-print-directory lint-python-shell
 	$(STAGE) "licences and sources" $(MAKE) --no-print-directory deny
 	$(STAGE) "format" $(CARGO) fmt --all --check
 	$(STAGE) "clippy" $(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	$(STAGE) "documentation" env RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items
-	@$(CARGO) nextest --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-nextest --version $(NEXTEST_VERSION)
 	$(STAGE) "build of the programs" $(CARGO) build --locked $(PACKAGES)
 	$(STAGE) "Python environments" $(TARGET_DIR)/debug/landfall setup
 	$(STAGE) "build of the Rust tests" $(CARGO) nextest run --locked --workspace --no-run

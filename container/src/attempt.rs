@@ -88,7 +88,7 @@ pub async fn run(
         own,
         console,
         stop,
-        artifacts_of_attempt: Artifacts::new(store, Plan::attempt_prefix(&plan.run_id, config.attempt)),
+        attempt_files: Artifacts::new(store, Plan::attempt_prefix(&plan.run_id, config.attempt)),
         deadline: Instant::now() + Duration::from_secs(plan.timeout_seconds.into()),
         planned: plan.nodes.iter().map(|node| &node.id).chain(freshness).cloned().collect(),
         done: BTreeSet::new(),
@@ -127,7 +127,7 @@ struct Attempt<'a, S> {
     own: &'a Own,
     console: &'a mut Console,
     stop: Stop,
-    artifacts_of_attempt: Artifacts<'a, S>,
+    attempt_files: Artifacts<'a, S>,
     deadline: Instant,
     planned: BTreeSet<NodeId>,
     /// What succeeded, in earlier attempts and so far in this one.
@@ -275,7 +275,7 @@ impl<S: Store> Attempt<'_, S> {
         let limits = Limits { deadline: self.deadline, grace: self.config.stop_after };
         let ended = tokio::select! {
             ended = supervise(dbt, self.own, &mut self.stop, limits, |heard| listener.hear(heard)) => ended,
-            never = self.artifacts_of_attempt.keep_log(&log) => match never {},
+            never = self.attempt_files.keep_log(&log) => match never {},
         };
         let told = listener.told();
         let program = self.config.dbt.display();
@@ -284,12 +284,12 @@ impl<S: Store> Attempt<'_, S> {
         })?;
         let seconds = begun.elapsed().as_secs_f64();
 
-        for (file, artifact) in artifacts::kept(step, number, self.artifacts_of_attempt.names()) {
+        for (file, artifact) in artifacts::kept(step, number, self.attempt_files.names()) {
             if target.join(file).is_file() {
-                self.artifacts_of_attempt.put(&target.join(file), &artifact, &mut self.stop, self.console).await;
+                self.attempt_files.put(&target.join(file), &artifact, &mut self.stop, self.console).await;
             }
         }
-        self.artifacts_of_attempt.put(&log, artifacts::LOG, &mut self.stop, self.console).await;
+        self.attempt_files.put(&log, artifacts::LOG, &mut self.stop, self.console).await;
 
         let found = self.read_results(step, &target, told.invocation.as_deref()).await;
         let sorted = match step {
@@ -365,7 +365,7 @@ impl<S: Store> Attempt<'_, S> {
             steps: self.steps,
             nodes,
             unplanned_nodes: self.unplanned_nodes.into_iter().collect(),
-            artifacts: self.artifacts_of_attempt.names().iter().cloned().collect(),
+            artifacts: self.attempt_files.names().iter().cloned().collect(),
         }
     }
 }

@@ -87,11 +87,16 @@ impl SimPorts {
         }
     }
 
-    /// Whether the board in place is a later one than the board on which the attempt was decided.
-    fn decided_before(&self, call: &RunTaskCall) -> bool {
+    /// Whether a mutant leaves the start of the run's attempt to the function that decided it, because the board in
+    /// place is a later one.
+    fn is_left_to_another_function(&self, run: &str) -> bool {
         let world = self.world.borrow();
-        let Some((board, _)) = &world.board else { return true };
-        board.runs.iter().any(|(id, run)| id.as_str() == call.started_by && board.now > run.attempt.since)
+        let attempt = world.board.as_ref().and_then(|(board, _)| {
+            let (_, run) = board.runs.iter().find(|(id, _)| id.as_str() == run)?;
+            Some((board.now, &run.attempt))
+        });
+        world.misbehaves(Misbehaviour::StartedByDecisionOnly)
+            && attempt.is_some_and(|(now, attempt)| attempt.is_starting() && now > attempt.since)
     }
 
     /// A write with `If-None-Match: *` as `Store::put_new` makes it: after a lost reply it reads the object, and
@@ -279,6 +284,9 @@ impl AttemptStore for SimPorts {
         if matches!(claim, Claim::Revoked { .. }) && self.world.borrow().misbehaves(Misbehaviour::RevokeSkipped) {
             return Ok(created(true));
         }
+        if matches!(claim, Claim::Revoked { .. }) && self.is_left_to_another_function(run.as_str()) {
+            return Err(lost("a claim"));
+        }
         let (key, ours) = ((run.clone(), attempt), claim.clone());
         let put = {
             let key = key.clone();
@@ -304,7 +312,7 @@ impl Tasks for SimPorts {
         if self.world.borrow().misbehaves(Misbehaviour::TokenReused) {
             call.client_token.clone_from(&call.started_by);
         }
-        if self.world.borrow().misbehaves(Misbehaviour::StartedByDecisionOnly) && self.decided_before(&call) {
+        if self.is_left_to_another_function(&call.started_by) {
             return RunTaskOutcome::Unknown { error: "another function decided it".to_owned() };
         }
         let refused = {

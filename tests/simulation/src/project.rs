@@ -70,10 +70,6 @@ fn node(kind: Kind, name: &str, parents: &[&str]) -> Node {
     }
 }
 
-fn relation_name(table: &str) -> String {
-    format!("db.main.{table}")
-}
-
 impl Project {
     /// Draws a project: a mart that two datasets share, and perhaps independent chains and a diamond.
     pub fn any(rng: &mut Rng) -> Self {
@@ -154,8 +150,11 @@ impl Project {
 
     /// Returns the table behind a relation that is named after its node.
     pub fn table_named_after_node(&self, relation: &str) -> String {
-        let node = self.nodes.iter().find(|node| relation_name(&node.name) == relation);
-        node.map_or_else(|| relation.to_owned(), |node| relation_name(&node.alias))
+        let renamed = relation.rsplit_once('.').and_then(|(schema, name)| {
+            let node = self.nodes.iter().find(|node| node.name == name)?;
+            Some(format!("{schema}.{}", node.alias))
+        });
+        renamed.unwrap_or_else(|| relation.to_owned())
     }
 
     fn manifest(&self, relations_by_node: bool) -> Value {
@@ -193,15 +192,16 @@ impl Project {
                     Kind::Seed => ("seed", "seed", "main"),
                     Kind::Test => ("test", "test", "dbt_test__audit"),
                 };
+                let table = if relations_by_node { &node.name } else { &node.alias };
                 let value = json!({
                     "database": "db", "schema": schema, "name": node.name, "resource_type": kind, "package_name": "shop",
                     "path": format!("{}.sql", node.name), "original_file_path": format!("models/{}.sql", node.name),
-                    "unique_id": node.id(), "fqn": ["shop", node.name], "alias": node.alias, "tags": [], "meta": {},
+                    "unique_id": node.id(), "fqn": ["shop", node.name], "alias": table, "tags": [], "meta": {},
                     "checksum": { "name": "sha256", "checksum": format!("{}{}", node.alias, node.code) },
                     "config": { "enabled": true, "materialized": materialized, "tags": [], "meta": {} },
                     "raw_code": format!("select {}", node.code), "language": "sql",
                     "depends_on": { "macros": [], "nodes": parents }, "unrendered_config": {},
-                    "relation_name": (node.kind != Kind::Test).then(|| relation_name(if relations_by_node { &node.name } else { &node.alias })),
+                    "relation_name": (node.kind != Kind::Test).then(|| format!("db.main.{table}")),
                 });
                 (node.id(), value)
             })

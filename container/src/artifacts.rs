@@ -1,32 +1,34 @@
-//! The artifacts of an attempt, uploaded under its prefix as they appear.
+//! The dbt artifacts of an attempt, uploaded under the attempt's prefix after each step.
 
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use landfall_planner::Step;
 
 use crate::{
-    progress::Console,
+    console::Console,
     store::Store,
-    supervise::{self, Stop},
+    supervise::{self, StopSignal},
 };
 
-/// The interval at which a growing dbt.log is uploaded.
-const LOG_EVERY: Duration = Duration::from_secs(30);
-/// The time for an upload after the task was told to stop: dbt uses most of ECS's time limit, and result.json must still be written.
+/// The interval between uploads of a growing dbt.log.
+const LOG_INTERVAL: Duration = Duration::from_secs(30);
+/// The time that an upload may take after a stop request. dbt has used up most of ECS's `stopTimeout` by then, and the
+/// rest is needed for result.json.
 const STOP_ALLOWANCE: Duration = Duration::from_secs(2);
 
-/// The name of dbt's log among the artifacts: its JSON log at debug level, all steps in order, then whatever it wrote on standard error.
+/// The name of dbt's log among the artifacts. It contains dbt's JSON log at debug level and dbt's standard error, for
+/// all steps in order.
 pub const LOG: &str = "dbt.log";
 
-/// The files of a step's target folder that are kept: (file, artifact). In the order of their worth, should time run out.
+/// Returns the files of a step's target folder to upload, as (file, artifact), the most important first.
 ///
-/// `manifest.json` is the building step's, because only that one has the compiled code of all nodes that ran; the docs step's knows only what it
-/// compiled itself. Nor is the docs step's `run_results.json` kept: it tells of compiling. A second step that builds or tests keeps its results
-/// under its own number.
-pub fn kept(step: &Step, number: usize, taken: &BTreeSet<String>) -> Vec<(&'static str, String)> {
+/// `manifest.json` comes from the build, which has the compiled code of every node that ran. The docs step compiles
+/// only what it documents, so its `manifest.json` is used only if there is no other, and its `run_results.json` never.
+/// A second build or test step keeps its results under its own number.
+pub fn step_artifacts(step: &Step, number: usize, uploaded: &BTreeSet<String>) -> Vec<(&'static str, String)> {
     let numbered = |file: &'static str| {
         let artifact = match file.split_once('.') {
-            Some((stem, extension)) if taken.contains(file) => format!("{stem}-{number}.{extension}"),
+            Some((stem, extension)) if uploaded.contains(file) => format!("{stem}-{number}.{extension}"),
             _ => file.to_owned(),
         };
         (file, artifact)
@@ -38,7 +40,7 @@ pub fn kept(step: &Step, number: usize, taken: &BTreeSet<String>) -> Vec<(&'stat
         Step::Freshness { .. } => vec![numbered("sources.json")],
         Step::Docs => {
             let mut files = vec![numbered("catalog.json"), numbered("index.html")];
-            if !taken.contains("manifest.json") {
+            if !uploaded.contains("manifest.json") {
                 files.push(numbered("manifest.json"));
             }
             files
@@ -47,55 +49,58 @@ pub fn kept(step: &Step, number: usize, taken: &BTreeSet<String>) -> Vec<(&'stat
     }
 }
 
-/// The artifacts under the attempt's prefix.
+/// Uploads files under an attempt's prefix, and remembers their names.
 #[derive(Debug)]
-pub struct Artifacts<'a, S> {
+pub struct ArtifactUploads<'a, S> {
     store: &'a S,
     prefix: String,
     names: BTreeSet<String>,
 }
 
-impl<'a, S: Store> Artifacts<'a, S> {
-    /// Creates an empty set of artifacts.
+impl<'a, S: Store> ArtifactUploads<'a, S> {
+    /// Starts without any uploaded file.
     pub fn new(store: &'a S, prefix: String) -> Self {
         Self { store, prefix, names: BTreeSet::new() }
     }
 
-    /// Returns the names of the uploaded artifacts.
+    /// Returns the names of the uploaded files.
     pub fn names(&self) -> &BTreeSet<String> {
         &self.names
     }
 
-    /// Uploads a file. A failure is printed and leaves the name out: the artifacts are for operators, the planner needs only the result.
-    pub async fn put(&mut self, file: &Path, name: &str, stop: &mut Stop, console: &mut Console) {
+    /// Uploads a file. A failure is printed and otherwise ignored: the run's outcome does not depend on artifacts.
+    pub async fn upload(&mut self, file: &Path, name: &str, stop: &mut StopSignal, console: &mut Console) {
         let key = format!("{}{name}", self.prefix);
         let uploaded = tokio::select! {
             uploaded = self.store.upload(&key, file) => uploaded.map_err(|error| error.to_string()),
-            () = allowance(stop) => Err("no time left before the end".to_owned()),
+            () = allowance_passed(stop) => {
+                Err(format!("the task is stopping, and the upload took more than {} s", STOP_ALLOWANCE.as_secs()))
+            }
         };
         match uploaded {
             Ok(()) => {
                 self.names.insert(name.to_owned());
             }
-            Err(reason) => console.say(&format!("{name} could not be uploaded: {reason}")),
+            Err(reason) => console.print(&format!("could not upload {name}: {reason}; the run goes on without it")),
         }
     }
 
-    /// Uploads the growing dbt.log at each interval and never returns: the caller races it against dbt. The step's end uploads it again.
-    pub async fn keep_log(&self, file: &Path) -> std::convert::Infallible {
-        let mut kept = 0;
+    /// Uploads dbt.log every 30 s if it has grown. Never returns, so the caller runs it beside dbt. Failures are
+    /// ignored, because the log is uploaded again at the step's end.
+    pub async fn upload_log_periodically(&self, file: &Path) -> std::convert::Infallible {
+        let mut uploaded_bytes = 0;
         loop {
-            tokio::time::sleep(LOG_EVERY).await;
-            let length = tokio::fs::metadata(file).await.map_or(0, |metadata| metadata.len());
-            if length > kept && self.store.upload(&format!("{}{LOG}", self.prefix), file).await.is_ok() {
-                kept = length;
+            tokio::time::sleep(LOG_INTERVAL).await;
+            let bytes = tokio::fs::metadata(file).await.map_or(0, |metadata| metadata.len());
+            if bytes > uploaded_bytes && self.store.upload(&format!("{}{LOG}", self.prefix), file).await.is_ok() {
+                uploaded_bytes = bytes;
             }
         }
     }
 }
 
-async fn allowance(stop: &mut Stop) {
-    supervise::stopped(stop).await;
+async fn allowance_passed(stop: &mut StopSignal) {
+    supervise::stop_requested(stop).await;
     tokio::time::sleep(STOP_ALLOWANCE).await;
 }
 
@@ -106,12 +111,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_docs_step_leaves_the_builds_results_and_manifest_alone() {
-        let taken = BTreeSet::from(["run_results.json".to_owned(), "manifest.json".to_owned()]);
-        let nothing = BTreeSet::new();
-        let names = |step: &Step, taken| kept(step, 2, taken).into_iter().map(|(_, name)| name).collect::<Vec<_>>();
-        assert_eq!(names(&Step::Docs, &taken), ["catalog.json", "index.html"]);
-        assert_eq!(names(&Step::Docs, &nothing), ["catalog.json", "index.html", "manifest.json"]);
-        assert_eq!(names(&Step::Test(Selection::default()), &taken), ["run_results-2.json", "manifest.json"]);
+    fn the_docs_step_replaces_neither_the_results_nor_the_manifest_of_the_build() {
+        let of_build = BTreeSet::from(["run_results.json".to_owned(), "manifest.json".to_owned()]);
+        let none = BTreeSet::new();
+        let names = |step: &Step, uploaded| {
+            step_artifacts(step, 2, uploaded).into_iter().map(|(_, name)| name).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&Step::Docs, &of_build), ["catalog.json", "index.html"]);
+        assert_eq!(names(&Step::Docs, &none), ["catalog.json", "index.html", "manifest.json"]);
+        assert_eq!(names(&Step::Test(Selection::default()), &of_build), ["run_results-2.json", "manifest.json"]);
     }
 }

@@ -1,4 +1,4 @@
-//! The claim: the one object that decides which task may run an attempt (L7, see ARCHITECTURE.md on attempts and claims).
+//! The claim: the object that decides which task may run an attempt (invariant L7 in ARCHITECTURE.md).
 
 use landfall_planner::{Claim, RunId};
 use landfall_s3::{PutNew, StoreError};
@@ -8,20 +8,20 @@ use crate::store::Store;
 /// The outcome of claiming an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claimed {
-    /// The attempt is this task's, by this call or, after a restart of the container, by an earlier one.
+    /// This task owns the attempt: it claimed it now, or before ECS restarted the container.
     Ours,
     /// The attempt was revoked, or another task claimed it. This task must write nothing.
     NotOurs(Claim),
 }
 
-/// The attempt may belong to another task, so this task must write nothing.
+/// The attempt's owner is unknown. Another task may own the attempt, so this task must write nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum ClaimError {
     /// The claim could neither be written nor read.
-    #[error("the attempt could not be claimed: {0}")]
+    #[error("cannot claim the attempt: {0}")]
     Store(#[from] StoreError),
     /// The object at the claim's key is malformed.
-    #[error("{key} is not a claim: {source}")]
+    #[error("{key} is not a valid claim: {source}; this task runs nothing")]
     Malformed {
         /// The object's key.
         key: String,
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_first_task_gets_the_attempt_and_every_other_learns_whose_it_is() {
+    async fn the_first_task_gets_the_attempt_and_every_other_task_gets_the_first_ones_claim() {
         let bucket = Bucket::default();
         assert_eq!(claim(&bucket, &run(), 1, "arn:a").await.unwrap(), Claimed::Ours);
         let theirs = Claim::Task { task_arn: "arn:a".to_owned() };
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_bucket_that_never_answers_makes_no_claim() {
+    async fn an_unreachable_bucket_is_an_error_and_no_claim() {
         let bucket = Bucket { is_down: true, ..Bucket::default() };
         assert!(matches!(claim(&bucket, &run(), 1, "arn:a").await, Err(ClaimError::Store(_))));
     }

@@ -1,7 +1,7 @@
-//! The one place of this crate that reads the wall clock.
+//! The only module of this crate that reads the wall clock.
 
-/// Now.
-#[expect(clippy::disallowed_methods, reason = "the one place of this binary that reads the wall clock")]
+/// Returns the current time.
+#[expect(clippy::disallowed_methods, reason = "the only place of this program that reads the wall clock")]
 pub(crate) fn now() -> jiff::Timestamp {
     jiff::Timestamp::now()
 }

@@ -1,51 +1,53 @@
-//! The environment, read once at the start.
+//! The configuration of the task: environment variables, read once at the start.
 
 use std::{path::PathBuf, time::Duration};
 
 use landfall_planner::{ATTEMPT_VARIABLE, PLAN_VARIABLE, Plan, RunId};
 
-use crate::redact::Redactor;
+use crate::redactor::Redactor;
 
-/// `stopTimeout` of a Fargate task is at most 120 s, and after dbt's end there are uploads to do.
+/// The most seconds that dbt may get to stop. Fargate's `stopTimeout` is at most 120 s, and the uploads after dbt's
+/// end need some of it.
 /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html#container_definition_timeout>
-const LONGEST_STOP: u64 = 110;
+const MAX_STOP_SECONDS: u64 = 110;
 
-/// What the container is told.
+/// The configuration of one task.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// `LANDFALL_PLAN`: where plan.json lies.
+    /// `LANDFALL_PLAN`: the address of plan.json.
     pub plan: PlanAddress,
-    /// `LANDFALL_ATTEMPT`: which attempt this task is for; 1 is the first.
+    /// `LANDFALL_ATTEMPT`: the number of the attempt, from 1.
     pub attempt: u32,
-    /// `ECS_CONTAINER_METADATA_URI_V4`, set by ECS.
+    /// `ECS_CONTAINER_METADATA_URI_V4`: the task metadata endpoint, set by ECS.
     pub metadata_uri: String,
-    /// `LANDFALL_PROJECT_DIR` (default `/project`): where `dbt_project.yml` lies; dbt's working directory.
+    /// `LANDFALL_PROJECT_DIR` (default `/project`): the folder of `dbt_project.yml`, and dbt's working directory.
     pub project_dir: PathBuf,
     /// `LANDFALL_DBT` (default `dbt`): the program to run.
     pub dbt: PathBuf,
-    /// `LANDFALL_WORK_DIR`: an existing folder for working files; each attempt makes a folder of its own in it and leaves it there. Without it a
-    /// temporary one that goes with the task.
+    /// `LANDFALL_WORK_DIR`: an existing folder for working files. Each attempt creates a subfolder and keeps it. The
+    /// default is a temporary folder that is deleted at the end.
     pub work_dir: Option<PathBuf>,
-    /// `LANDFALL_STOP_SECONDS` (default 25, at most 110): how long dbt may take to cancel its queries before it is killed. It must stay some
-    /// seconds below the task definition's `stopTimeout`.
+    /// `LANDFALL_STOP_SECONDS` (1 to 110, default 25): the time in which dbt must cancel its queries before it is
+    /// killed. It must be some seconds less than `stopTimeout` of the task definition.
     pub stop_after: Duration,
-    /// `LANDFALL_S3_PATH_STYLE=true`, or an endpoint of one's own (`AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_S3`).
+    /// Whether S3 addresses have the bucket in the path: with `LANDFALL_S3_PATH_STYLE=true`, `AWS_ENDPOINT_URL` or
+    /// `AWS_ENDPOINT_URL_S3`.
     pub path_style: bool,
-    /// Values of the environment that look like secrets, to be struck out of what is printed and kept.
+    /// Removes the secrets of the environment from printed and stored text.
     pub redactor: Redactor,
 }
 
-/// `s3://bucket/runs/<run_id>/plan.json`.
+/// The address of a plan: `s3://bucket/runs/<run_id>/plan.json`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlanAddress {
     /// The state bucket.
     pub bucket: String,
-    /// The run, as the key names it.
+    /// The run that the key names.
     pub run: RunId,
 }
 
 impl PlanAddress {
-    /// Takes `s3://bucket/runs/<run_id>/plan.json` apart; `None` for anything else.
+    /// Parses `s3://bucket/runs/<run_id>/plan.json`. Returns `None` for any other text.
     pub fn parse(address: &str) -> Option<Self> {
         let (bucket, key) = address.strip_prefix("s3://")?.split_once('/')?;
         let run = RunId::parse(key.strip_prefix("runs/")?.strip_suffix("/plan.json")?).ok()?;
@@ -53,22 +55,30 @@ impl PlanAddress {
     }
 }
 
-/// An environment that does not say what to do; names everything that is wrong with it.
+/// The environment variables are missing or invalid. Names every variable that is wrong.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the environment does not say what to run: {}", .0.join("; "))]
-pub struct BadConfig(Vec<String>);
+#[error("invalid environment: {}", .0.join("; "))]
+pub struct ConfigError(Vec<String>);
 
 impl Config {
     /// Reads the process's environment.
-    pub fn from_env() -> Result<Self, BadConfig> {
+    ///
+    /// # Errors
+    ///
+    /// Fails if a required variable is missing, or a variable is out of its range.
+    pub fn from_env() -> Result<Self, ConfigError> {
         Self::from_variables(std::env::vars_os().filter_map(|(name, value)| {
-            // What is not UTF-8 is none of our names, and dbt gets it all the same.
+            // Landfall's variables are UTF-8. dbt inherits the others all the same.
             Some((name.into_string().ok()?, value.into_string().ok()?))
         }))
     }
 
-    /// Reads these variables; an empty value counts as absent.
-    pub fn from_variables(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, BadConfig> {
+    /// Reads the given variables. An empty value counts as absent.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a required variable is missing, or a variable is out of its range.
+    pub fn from_variables(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
         let variables: std::collections::BTreeMap<String, String> =
             variables.into_iter().filter(|(_, value)| !value.is_empty()).collect();
         let get = |name: &str| variables.get(name).map(String::as_str);
@@ -87,14 +97,14 @@ impl Config {
             wrong.push("ECS_CONTAINER_METADATA_URI_V4 must be an http:// address, as ECS sets it".to_owned());
         }
         let stop_seconds = get("LANDFALL_STOP_SECONDS").map_or(Some(25), |text| text.parse().ok());
-        let stop_seconds = stop_seconds.filter(|seconds| (1..=LONGEST_STOP).contains(seconds));
+        let stop_seconds = stop_seconds.filter(|seconds| (1..=MAX_STOP_SECONDS).contains(seconds));
         if stop_seconds.is_none() {
-            wrong.push(format!("LANDFALL_STOP_SECONDS must be a whole number from 1 to {LONGEST_STOP}"));
+            wrong.push(format!("LANDFALL_STOP_SECONDS must be a whole number from 1 to {MAX_STOP_SECONDS}"));
         }
         let (Some(plan), Some(attempt), Some(metadata_uri), Some(stop_seconds)) =
             (plan, attempt, metadata_uri, stop_seconds)
         else {
-            return Err(BadConfig(wrong));
+            return Err(ConfigError(wrong));
         };
         Ok(Self {
             plan,
@@ -116,12 +126,12 @@ impl Config {
 mod tests {
     use super::*;
 
-    fn read(variables: &[(&str, &str)]) -> Result<Config, BadConfig> {
+    fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
         Config::from_variables(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
     }
 
     #[test]
-    fn an_empty_environment_names_all_that_is_missing() {
+    fn an_empty_environment_is_refused_with_every_missing_variable() {
         let error = read(&[]).unwrap_err().to_string();
         for name in [PLAN_VARIABLE, ATTEMPT_VARIABLE, "ECS_CONTAINER_METADATA_URI_V4"] {
             assert!(error.contains(name), "{error}");
@@ -129,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn defaults_suit_the_image() {
+    fn optional_variables_have_the_defaults_of_the_image() {
         let config = read(&[
             (PLAN_VARIABLE, "s3://state/runs/r-1/plan.json"),
             (ATTEMPT_VARIABLE, "2"),
@@ -143,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_lies_nowhere_but_in_its_runs_folder() {
+    fn an_address_outside_a_runs_folder_is_no_plan() {
         for address in [
             "s3://b/plan.json",
             "s3:///runs/r/plan.json",

@@ -1,34 +1,42 @@
-//! The entrypoint of the container: claims an attempt, runs dbt from its plan, and leaves the result, whatever happens.
+//! The entrypoint of the container: claims an attempt, runs dbt from the run's plan, and writes result.json however the
+//! attempt ends.
 //!
-//! - [`Config`]: the environment, read once. [`Store`]: the state bucket, as three verbs.
-//! - [`claim`]: the one object that decides who may run the attempt. [`remaining`]: what an attempt has left to do.
-//! - [`command`]: dbt's arguments. [`supervise`]: dbt's process, from spawn to the last line, with its signals. [`reap`]: the duty of PID 1.
-//! - [`events`]: dbt's log. [`progress`]: the lines that people read. [`results`]: `run_results.json` and sources.json.
-//! - [`verdict`]: what the steps come to. [`attempt`]: all of it in order. [`run()`]: from the environment to the exit code.
+//! - [`Config`]: the environment variables. [`Store`]: the state bucket.
+//! - [`claim`]: the object that decides which task may run the attempt. [`remaining_steps`]: the steps that an attempt
+//!   still has to run.
+//! - [`dbt_arguments`]: the command line of dbt. [`supervise`]: its process and signals. [`orphans`]: the duty of PID
+//!   1.
+//! - [`dbt_log`]: the events of dbt's log. [`progress`]: the lines of the task's log. [`node_results`]:
+//!   `run_results.json` and `sources.json`.
+//! - [`outcome`]: what the steps' results mean for the attempt. [`attempt`]: the steps of an attempt in order.
+//!   [`run()`]: the whole program, from the environment to the exit code.
 //!
-//! **Architecture invariant:** nothing of a plan, of dbt's output or of an object's name reaches a shell; there is none.
+//! **Architecture invariant:** no shell runs here. Nothing in a plan, in dbt's output or in an object's name is
+//! interpreted by one.
 //!
-//! **Architecture invariant:** nothing is written for an attempt before its claim is ours, and nothing after its result.json.
+//! **Architecture invariant:** the task writes no object of an attempt before it owns the claim, and none after
+//! result.json.
 
 pub mod artifacts;
 pub mod attempt;
 pub mod claim;
 mod clock;
-pub mod command;
 mod config;
-pub mod events;
-mod metadata;
+pub mod console;
+pub mod dbt_arguments;
+pub mod dbt_log;
+pub mod node_results;
+pub mod orphans;
+pub mod outcome;
+pub mod printable_text;
 pub mod progress;
-pub mod reap;
-pub mod redact;
-pub mod remaining;
-pub mod results;
+pub mod redactor;
+pub mod remaining_steps;
 mod run;
 mod store;
 pub mod supervise;
-pub mod text;
-pub mod verdict;
+mod task_metadata;
 
-pub use config::{BadConfig, Config, PlanAddress};
+pub use config::{Config, ConfigError, PlanAddress};
 pub use run::{exit_code, run};
 pub use store::{Store, connect};

@@ -1,88 +1,98 @@
-//! From the environment to the exit code.
+//! The whole program: from the environment to the exit code.
 
-use landfall_planner::{Claim, Outcome, PLAN_VERSION, Plan, RESULT_VERSION, RunResult};
-use serde::Deserialize;
+use landfall_planner::{Claim, DocumentError, Outcome, Plan, RESULT_VERSION, RunResult};
+use landfall_s3::PutNew;
 
 use crate::{
     Config,
-    attempt::{self, Broken, Report},
+    attempt::{self, CannotRun, Report},
     claim::{self, Claimed},
-    clock, metadata,
-    progress::Console,
-    reap::{self, Own},
+    clock,
+    console::Console,
+    orphans::{self, SupervisedChild},
+    printable_text::printable,
     store::Store,
-    supervise,
-    text::printable,
+    supervise, task_metadata,
 };
 
-/// Not ours to run: revoked, or claimed by another task.
+const CANNOT_RUN: u8 = 2;
 const NOT_OURS: u8 = 3;
-const BROKEN: u8 = 2;
 const INTERRUPTED: u8 = 143;
 
-/// The process's exit code for an outcome: 0 succeeded, 1 dbt failed, 2 could not run, 143 interrupted (as a shell says for SIGTERM), 124
-/// timed out (as `timeout` says). 3 says that the attempt was not ours and nothing was touched.
+/// Returns the process's exit code for an outcome.
+///
+/// The codes: 0 succeeded, 1 dbt failed, 2 dbt could not be run, 124 timed out (as `timeout` uses it), 143 interrupted
+/// (as a shell reports SIGTERM). Exit code 3 has no outcome: the attempt belongs to another task or was revoked, and
+/// this task wrote nothing.
 pub fn exit_code(outcome: Outcome) -> u8 {
     match outcome {
         Outcome::Succeeded => 0,
         Outcome::Failed => 1,
-        Outcome::Broken => BROKEN,
+        Outcome::Broken => CANNOT_RUN,
         Outcome::Interrupted => INTERRUPTED,
         Outcome::TimedOut => 124,
     }
 }
 
-/// Runs the attempt that the environment names. Gives the exit code; everything worth telling is on standard output and in result.json.
+/// Runs the attempt that the environment names, and returns the exit code. Every failure is reported on standard
+/// output, and from the claim on in result.json as well.
 pub async fn run(config: &Config, store: &impl Store) -> u8 {
     let mut console = Console::new(config.redactor.clone());
     if cfg!(panic = "abort") {
-        console
-            .say("this landfall-task aborts on a panic and would leave no result.json: build it with `--profile task`");
+        console.print(
+            "warning: this landfall-task aborts on a panic and then leaves no result.json; build it with \
+             `cargo build --profile task`",
+        );
     }
-    let own = Own::default();
-    let stop = match supervise::listen() {
+    let child = SupervisedChild::default();
+    let stop = match supervise::listen_for_signals() {
         Ok(stop) => stop,
-        Err(error) => return give_up(&mut console, BROKEN, &format!("signals cannot be heard: {error}")),
+        Err(error) => {
+            return exit_with(&mut console, CANNOT_RUN, &format!("cannot install the signal handlers: {error}"));
+        }
     };
-    reap::start(&own);
+    orphans::start(&child);
     let started_at = clock::now();
     let (run, attempt) = (&config.plan.run, config.attempt);
 
-    let task_arn = match metadata::task_arn(&config.metadata_uri).await {
+    let task_arn = match task_metadata::task_arn(&config.metadata_uri).await {
         Ok(arn) => arn,
-        Err(error) => return give_up(&mut console, BROKEN, &error.to_string()),
+        Err(error) => return exit_with(&mut console, CANNOT_RUN, &error.to_string()),
     };
+    // The plan comes before the claim: a task that cannot read the bucket leaves the attempt to another task.
     let plan = match store.get(&Plan::key(run)).await {
         Ok(Some(plan)) => plan,
-        Ok(None) => return give_up(&mut console, BROKEN, &format!("{} is missing", Plan::key(run))),
-        Err(error) => return give_up(&mut console, BROKEN, &format!("the plan cannot be read: {error}")),
+        Ok(None) => {
+            let reason = format!("{} does not exist; check {}", Plan::key(run), landfall_planner::PLAN_VARIABLE);
+            return exit_with(&mut console, CANNOT_RUN, &reason);
+        }
+        Err(error) => return exit_with(&mut console, CANNOT_RUN, &format!("cannot read the plan: {error}")),
     };
     if *stop.borrow() {
-        return give_up(&mut console, INTERRUPTED, "interrupted before the attempt was claimed: nothing was touched");
+        let reason = format!("a signal stopped the task before it claimed attempt {attempt} of {run}; nothing was run");
+        return exit_with(&mut console, INTERRUPTED, &reason);
     }
     match claim::claim(store, run, attempt, &task_arn).await {
         Ok(Claimed::Ours) => {
-            if let Some(outcome) = ended_before(store, config).await {
-                return give_up(&mut console, exit_code(outcome), "this attempt has its result already");
+            if let Some(outcome) = earlier_outcome(store, config).await {
+                let reason = format!("attempt {attempt} of {run} has a result.json already; nothing is run again");
+                return exit_with(&mut console, exit_code(outcome), &reason);
             }
         }
         Ok(Claimed::NotOurs(claim)) => {
-            let whose = match claim {
-                Claim::Revoked { reason } => format!("was given up ({reason})"),
+            let reason = match claim {
+                Claim::Revoked { reason } => format!("was revoked ({reason})"),
                 Claim::Task { task_arn } => format!("belongs to {task_arn}"),
             };
-            return give_up(
-                &mut console,
-                NOT_OURS,
-                &format!("attempt {attempt} of {run} {whose}: nothing was touched"),
-            );
+            let reason = format!("attempt {attempt} of {run} {reason}; this task runs nothing");
+            return exit_with(&mut console, NOT_OURS, &reason);
         }
-        Err(error) => return give_up(&mut console, BROKEN, &error.to_string()),
+        Err(error) => return exit_with(&mut console, CANNOT_RUN, &error.to_string()),
     }
 
     let report = match read_plan(&plan, config) {
-        Ok(plan) => attempt::run(config, store, &plan, stop, &own, &mut console).await,
-        Err(broken) => Report::broken(&broken),
+        Ok(plan) => attempt::run(config, store, &plan, stop, &child, &mut console).await,
+        Err(error) => Report::cannot_run(&error),
     };
     let outcome = report.outcome;
     let result = RunResult {
@@ -93,64 +103,69 @@ pub async fn run(config: &Config, store: &impl Store) -> u8 {
         started_at,
         finished_at: clock::now(),
         outcome,
-        message: report.message.map(|message| config.redactor.clean(&printable(&message)).into_owned()),
+        message: report.message.map(|message| config.redactor.redact(&printable(&message)).into_owned()),
         steps: report.steps,
         nodes: report.nodes,
         unplanned_nodes: report.unplanned_nodes,
         artifacts: report.artifacts,
     };
-    let kept = match serde_json::to_vec_pretty(&result) {
-        Ok(body) => {
-            store.put_new(&RunResult::key(run, attempt), &body).await.map(drop).map_err(|error| error.to_string())
-        }
-        Err(error) => Err(error.to_string()),
-    };
-    if let Err(reason) = kept {
-        console.say(&format!("result.json could not be kept: {reason}"));
+    if let Err(reason) = write_result(store, &result).await {
+        console.print(&format!(
+            "result.json could not be written, so Landfall counts no node of this attempt as built: {reason}"
+        ));
     }
-    console.say(&last_line(outcome, result.message.as_deref()));
+    console.print(&last_line(outcome, result.message.as_deref()));
     exit_code(outcome)
 }
 
-fn give_up(console: &mut Console, code: u8, reason: &str) -> u8 {
-    console.say(reason);
+/// Prints why the program ends here, and returns the exit code.
+fn exit_with(console: &mut Console, code: u8, reason: &str) -> u8 {
+    console.print(reason);
     code
 }
 
 fn last_line(outcome: Outcome, message: Option<&str>) -> String {
-    let word = match outcome {
+    let label = match outcome {
         Outcome::Succeeded => "succeeded",
         Outcome::Failed => "failed",
         Outcome::Interrupted => "interrupted",
         Outcome::TimedOut => "timed out",
         Outcome::Broken => "broken",
     };
-    message.map_or_else(|| word.to_owned(), |message| format!("{word}: {message}"))
+    message.map_or_else(|| label.to_owned(), |message| format!("{label}: {message}"))
 }
 
-/// The container may be restarted within its task after the work is done: then the result stands.
-async fn ended_before(store: &impl Store, config: &Config) -> Option<Outcome> {
+async fn write_result(store: &impl Store, result: &RunResult) -> Result<(), String> {
+    let body = serde_json::to_vec_pretty(result).map_err(|error| error.to_string())?;
+    match store.put_new(&RunResult::key(&result.run_id, result.attempt), &body).await {
+        Ok(PutNew::Created { .. }) => Ok(()),
+        Ok(PutNew::Exists) => Err("another result.json exists, and it is never replaced".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Returns the outcome in the attempt's result.json, if the file exists. ECS can restart a container within its task
+/// after the work is done.
+async fn earlier_outcome(store: &impl Store, config: &Config) -> Option<Outcome> {
     let result = store.get(&RunResult::key(&config.plan.run, config.attempt)).await.ok()??;
-    serde_json::from_slice::<RunResult>(&result).ok().map(|result| result.outcome)
+    RunResult::from_json(&result).ok().map(|result| result.outcome)
 }
 
-/// Reads the version before anything else: of another version nothing else may be understood.
-fn read_plan(plan: &[u8], config: &Config) -> Result<Plan, Broken> {
-    #[derive(Deserialize)]
-    struct Versioned {
-        version: u32,
-    }
-    let unreadable = |error: serde_json::Error| Broken(format!("plan.json cannot be understood: {error}"));
-    let Versioned { version } = serde_json::from_slice(plan).map_err(unreadable)?;
-    if version != PLAN_VERSION {
-        return Err(Broken(format!(
-            "plan.json has version {version}, and this landfall-task knows {PLAN_VERSION}: build the image with the landfall-task of the deployed stack"
-        )));
-    }
-    let plan: Plan = serde_json::from_slice(plan).map_err(unreadable)?;
+fn read_plan(plan: &[u8], config: &Config) -> Result<Plan, CannotRun> {
+    let plan = Plan::from_json(plan).map_err(|error| {
+        CannotRun(match error {
+            // The error's own advice is about the whole stack. Seen from a task, the image is the part that is behind.
+            DocumentError::Version { document, found, expected, .. } => format!(
+                "{document} has format version {found}, but this landfall-task reads version {expected}: build the \
+                 image with the landfall-task of the deployed stack"
+            ),
+            unreadable @ DocumentError::Unreadable { .. } => unreadable.to_string(),
+        })
+    })?;
     if plan.run_id == config.plan.run {
         Ok(plan)
     } else {
-        Err(Broken(format!("plan.json is of run {}, and lies where that of {} should", plan.run_id, config.plan.run)))
+        let (key, found) = (Plan::key(&config.plan.run), &plan.run_id);
+        Err(CannotRun(format!("{key} is the plan of another run, {found}: restore it from the bucket's versions")))
     }
 }

@@ -1,4 +1,4 @@
-//! The state bucket, as far as a task needs it: read, write once, and upload a file.
+//! The operations on the state bucket that a task needs.
 
 use std::{path::Path, time::Duration};
 
@@ -6,21 +6,21 @@ use landfall_s3::{Backoff, PutNew, Retries, StoreError};
 
 use crate::Config;
 
-/// Eight tries within half a minute on average: a claim or a result that is given up costs the attempt.
+/// More tries than the functions make (half a minute on average): without its claim or its result an attempt is lost.
 const RETRIES: Retries =
     Retries { tries: 8, backoff: Backoff::new(Duration::from_millis(400), Duration::from_secs(16)) };
 
-/// The operations, one for each permission of the task's role: `s3:GetObject`, and `s3:PutObject` twice. Keys are relative to the state bucket.
+/// The state bucket. The task's role allows `s3:GetObject` and `s3:PutObject`. Keys are relative to the bucket.
 pub trait Store {
-    /// Reads an object; none if it does not exist.
+    /// Reads an object. Returns `None` if it does not exist.
     fn get(&self, key: &str) -> impl Future<Output = Result<Option<Vec<u8>>, StoreError>>;
-    /// Writes a JSON object unless one exists. After a lost reply, equal bytes count as this write.
+    /// Writes a JSON object unless one exists. After a lost reply, an object with equal bytes counts as this write.
     fn put_new(&self, key: &str, body: &[u8]) -> impl Future<Output = Result<PutNew, StoreError>>;
-    /// Uploads a file with its length at the start of the upload, over any object at the key.
+    /// Uploads a file with the length that it has at the start of the upload, and replaces any object at the key.
     fn upload(&self, key: &str, file: &Path) -> impl Future<Output = Result<(), StoreError>>;
 }
 
-/// Connects to the state bucket. Calls nothing yet.
+/// Creates the client of the state bucket. Sends no request.
 pub async fn connect(config: &Config) -> landfall_s3::Store {
     landfall_s3::Store::connect(&config.plan.bucket, config.path_style).await.with_retries(RETRIES)
 }

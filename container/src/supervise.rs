@@ -1,9 +1,9 @@
-//! dbt's process: spawned in its own process group, read line by line, stopped by SIGINT.
+//! dbt's process: started in its own process group, read line by line, and stopped with SIGINT.
 //!
-//! dbt has no handler for SIGTERM: it ends at once and leaves no results, and its queries run on in the warehouse. On SIGINT it cancels its
-//! queries and writes `run_results.json` with the finished nodes. So on SIGTERM (from ECS) or SIGINT (from a terminal) landfall-task sends SIGINT
-//! to dbt, and kills it after the grace period. In its own process group dbt does not receive a terminal's Ctrl-C a second time, which would
-//! end it while it cancels.
+//! dbt has no handler for SIGTERM. It ends at once without results, and its queries go on in the warehouse. On SIGINT
+//! it cancels its queries and writes `run_results.json` with the finished nodes. So every stop request (ECS sends
+//! SIGTERM, a terminal sends SIGINT) becomes a SIGINT to dbt, and a SIGKILL after the grace period. The process group
+//! keeps Ctrl-C in a terminal from reaching dbt a second time, which would end dbt while it cancels its queries.
 
 use std::{io, process::Stdio, time::Duration};
 
@@ -19,19 +19,25 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, sleep_until, timeout},
 };
 
-use crate::reap::Own;
+use crate::orphans::SupervisedChild;
 
-/// After dbt's end a process that it left behind may hold its output open.
+/// The time to read the rest of the output after dbt's end. A process that dbt left behind can hold the output open.
 const DRAIN: Duration = Duration::from_secs(3);
-/// The interval of [`Heard::Tick`].
+/// The interval of [`ProcessEvent::Tick`].
 const TICK: Duration = Duration::from_secs(5);
 
-/// Whether landfall-task was told to stop. Once true it stays true.
-pub type Stop = watch::Receiver<bool>;
+/// Whether this process was asked to stop. It becomes true once and stays true.
+pub type StopSignal = watch::Receiver<bool>;
 
-/// Listens for SIGTERM, SIGINT and SIGHUP from now on. As PID 1 a process without handlers does not receive them. A handler also ensures that dbt
-/// does not inherit an ignored SIGINT, as background jobs of a shell do: Python would leave it ignored.
-pub fn listen() -> io::Result<Stop> {
+/// Installs handlers for SIGTERM, SIGINT and SIGHUP.
+///
+/// Linux does not deliver a signal without a handler to PID 1. A handler also prevents that dbt inherits an ignored
+/// SIGINT (shells ignore it for background jobs), which Python would leave ignored.
+///
+/// # Errors
+///
+/// Fails if the operating system refuses a handler.
+pub fn listen_for_signals() -> io::Result<StopSignal> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
@@ -49,83 +55,83 @@ pub fn listen() -> io::Result<Stop> {
     Ok(receiver)
 }
 
-/// Waits until landfall-task is told to stop; returns at once if it was told before.
-pub async fn stopped(stop: &mut Stop) {
+/// Waits for a request to stop. Returns at once if there was one before.
+pub async fn stop_requested(stop: &mut StopSignal) {
     if stop.wait_for(|stop| *stop).await.is_err() {
-        // The sender is gone, so no stop can come.
+        // Without a sender no request can come, so the caller's other branches decide.
         std::future::pending::<()>().await;
     }
 }
 
-/// The time limits of a process.
+/// The time limits of one process.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// When dbt is stopped.
+    /// The time at which the process gets SIGINT.
     pub deadline: Instant,
     /// The time from SIGINT to SIGKILL.
     pub grace: Duration,
 }
 
-/// What the supervisor observes.
+/// An event while the process runs.
 #[derive(Debug)]
-pub enum Heard {
-    /// A line of standard output, without its end.
+pub enum ProcessEvent {
+    /// A line of standard output, without the line end.
     Output(Vec<u8>),
-    /// A line of standard error, without its end.
-    Error(Vec<u8>),
-    /// One interval passed.
+    /// A line of standard error, without the line end.
+    ErrorOutput(Vec<u8>),
+    /// Five seconds passed.
     Tick,
-    /// dbt was told to stop.
-    Stopping(Stopped),
-    /// dbt did not stop, so it was killed.
+    /// The process gets SIGINT.
+    Stopping(StopReason),
+    /// The grace period is over, and the process gets SIGKILL.
     Killing,
 }
 
 /// Why a process was stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stopped {
-    /// A signal to landfall-task.
+pub enum StopReason {
+    /// landfall-task received a signal.
     Signal,
-    /// The plan's time limit.
+    /// The run's time limit passed.
     Deadline,
 }
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ended {
+pub struct ProcessEnd {
     /// The exit code, unless a signal ended the process.
     pub code: Option<i32>,
     /// The signal that ended the process.
     pub signal: Option<i32>,
-    /// Why the process was told to stop, if it was.
-    pub stopped: Option<Stopped>,
+    /// Why the process got SIGINT, if it did.
+    pub stopped: Option<StopReason>,
 }
 
-/// Runs the command to its end and passes on what it observes, in order.
+/// Runs the command to its end, and calls `on_event` for each event in order.
 ///
 /// # Errors
 ///
-/// Fails if the process cannot be spawned or waited for.
+/// Fails if the process cannot be started or waited for.
 pub async fn supervise(
     mut command: Command,
-    own: &Own,
-    stop: &mut Stop,
+    supervised: &SupervisedChild,
+    stop: &mut StopSignal,
     limits: Limits,
-    mut hear: impl FnMut(Heard),
-) -> io::Result<Ended> {
+    mut on_event: impl FnMut(ProcessEvent),
+) -> io::Result<ProcessEnd> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).kill_on_drop(true);
     let mut child = command.spawn()?;
     let group = child.id().and_then(|pid| i32::try_from(pid).ok()).map(Pid::from_raw);
-    own.set(group.map_or(0, Pid::as_raw));
-    // A signal to a group that is gone already is no error worth telling.
+    supervised.set(group.map_or(0, Pid::as_raw));
+    // The only likely error is that the group has ended already.
     let send = |signal: Signal| group.map(|group| killpg(group, signal));
 
     let (sender, mut lines) = mpsc::channel(256);
     if let Some(output) = child.stdout.take() {
-        tokio::spawn(read_lines(output, sender.clone(), Heard::Output));
+        tokio::spawn(read_lines(output, sender.clone(), ProcessEvent::Output));
     }
     if let Some(errors) = child.stderr.take() {
-        tokio::spawn(read_lines(errors, sender.clone(), Heard::Error));
+        tokio::spawn(read_lines(errors, sender.clone(), ProcessEvent::ErrorOutput));
     }
     drop(sender);
 
@@ -135,54 +141,58 @@ pub async fn supervise(
     let mut kill_at = None;
     let mut open = true;
     let status = loop {
-        let told = tokio::select! {
+        let stop_reason = tokio::select! {
             line = lines.recv(), if open => {
                 match line {
-                    Some(line) => hear(line),
+                    Some(line) => on_event(line),
                     None => open = false,
                 }
                 None
             }
             status = child.wait() => break status?,
-            () = stopped(stop), if stopped_by.is_none() => Some(Stopped::Signal),
-            () = sleep_until(limits.deadline), if stopped_by.is_none() => Some(Stopped::Deadline),
+            () = stop_requested(stop), if stopped_by.is_none() => Some(StopReason::Signal),
+            () = sleep_until(limits.deadline), if stopped_by.is_none() => Some(StopReason::Deadline),
             () = sleep_until(kill_at.unwrap_or(limits.deadline)), if kill_at.is_some() => {
                 kill_at = None;
-                hear(Heard::Killing);
+                on_event(ProcessEvent::Killing);
                 send(Signal::SIGKILL);
                 None
             }
             _ = ticks.tick() => {
-                hear(Heard::Tick);
+                on_event(ProcessEvent::Tick);
                 None
             }
         };
-        if let Some(reason) = told {
+        if let Some(reason) = stop_reason {
             stopped_by = Some(reason);
             kill_at = Some(Instant::now() + limits.grace);
-            hear(Heard::Stopping(reason));
+            on_event(ProcessEvent::Stopping(reason));
             send(Signal::SIGINT);
         }
     };
-    own.set(0);
+    supervised.set(0);
     let drained = timeout(DRAIN, async {
         while let Some(line) = lines.recv().await {
-            hear(line);
+            on_event(line);
         }
     });
-    // Processes that a stopped dbt leaves behind must not write to the warehouse, nor hold its output open.
+    // Child processes of a stopped dbt must not go on writing to the warehouse, and none may hold the output open.
     if drained.await.is_err() || stopped_by.is_some() {
         send(Signal::SIGKILL);
     }
     let signal = std::os::unix::process::ExitStatusExt::signal(&status);
-    Ok(Ended { code: status.code(), signal, stopped: stopped_by })
+    Ok(ProcessEnd { code: status.code(), signal, stopped: stopped_by })
 }
 
-async fn read_lines(from: impl AsyncRead + Unpin, to: mpsc::Sender<Heard>, as_heard: fn(Vec<u8>) -> Heard) {
+async fn read_lines(
+    from: impl AsyncRead + Unpin,
+    to: mpsc::Sender<ProcessEvent>,
+    as_event: fn(Vec<u8>) -> ProcessEvent,
+) {
     let mut from = BufReader::new(from);
     loop {
         let mut line = Vec::new();
-        // A read error is the end of the output; the exit code tells the rest.
+        // A read error counts as the end of the output. The exit code still decides the outcome.
         match from.read_until(b'\n', &mut line).await {
             Ok(read) if read > 0 => {}
             _ => return,
@@ -190,7 +200,7 @@ async fn read_lines(from: impl AsyncRead + Unpin, to: mpsc::Sender<Heard>, as_he
         while line.last().is_some_and(|end| matches!(end, b'\n' | b'\r')) {
             line.pop();
         }
-        if to.send(as_heard(line)).await.is_err() {
+        if to.send(as_event(line)).await.is_err() {
             return;
         }
     }

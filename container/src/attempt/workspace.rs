@@ -1,4 +1,4 @@
-//! The folder in which an attempt works.
+//! The folder with the working files of an attempt.
 
 use std::{
     io,
@@ -9,44 +9,44 @@ use tempfile::TempDir;
 
 use crate::Config;
 
-/// Everything that is written lies in here: target folders, the log, the saved parse.
+/// The folder that holds every file that the attempt writes: target folders, dbt.log and the partial parse.
 #[derive(Debug)]
 pub(super) struct Workspace {
     path: PathBuf,
-    /// Removes the folder at the end, unless the environment names it.
+    /// Deletes the folder when dropped, unless `LANDFALL_WORK_DIR` is set.
     _temporary: Option<TempDir>,
 }
 
 impl Workspace {
-    /// An empty one: a temporary folder, or one of the attempt's own in the folder that is configured.
+    /// Creates an empty folder: below `LANDFALL_WORK_DIR`, or a temporary one.
     pub(super) fn open(config: &Config) -> io::Result<Self> {
         let Some(folder) = &config.work_dir else {
             let temporary = tempfile::Builder::new().prefix("landfall-").tempdir()?;
             return Ok(Self { path: temporary.path().to_owned(), _temporary: Some(temporary) });
         };
         let path = folder.join(format!("{}-{}", config.plan.run, config.attempt));
-        empty(&path)?;
+        create_empty(&path)?;
         Ok(Self { path, _temporary: None })
     }
 
-    /// Its path.
+    /// Returns the folder's path.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// A step's target folder, empty but for the saved parse.
-    pub(super) fn target(&self, step: &str, parse: Option<&Path>) -> io::Result<PathBuf> {
+    /// Creates a step's target folder, which contains the partial parse only.
+    pub(super) fn target(&self, step: &str, partial_parse: Option<&Path>) -> io::Result<PathBuf> {
         let target = self.path.join(format!("target-{step}"));
-        empty(&target)?;
-        if let Some(parse) = parse {
-            std::fs::copy(parse, target.join("partial_parse.msgpack"))?;
+        create_empty(&target)?;
+        if let Some(partial_parse) = partial_parse {
+            std::fs::copy(partial_parse, target.join("partial_parse.msgpack"))?;
         }
         Ok(target)
     }
 }
 
-/// A container may be restarted in the middle of its task: nothing of before may be taken for ours.
-fn empty(folder: &Path) -> io::Result<()> {
+/// Deletes files of an earlier container of this task: ECS can restart a container in the middle of an attempt.
+fn create_empty(folder: &Path) -> io::Result<()> {
     match std::fs::remove_dir_all(folder) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => std::fs::create_dir_all(folder),

@@ -1,8 +1,9 @@
-//! The binary as ECS starts it: against an S3 in this process, with real dbt where there is one, with a stand-in where real dbt will not do.
+//! The program as ECS starts it, with a fake S3 in the test's process. Most tests run real dbt. Those of failures that
+//! real dbt cannot produce on demand run a script in its place.
 
-#[cfg(test)]
-mod ends;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
 mod with_dbt;
+#[cfg(test)]
+mod with_stand_in;

@@ -1,4 +1,4 @@
-//! The binary with real dbt on a small `DuckDB` project.
+//! The program with real dbt, on a small project for `DuckDB`.
 
 use crate::support::{Running, World, bucket::arn, build, dbt, wait_until};
 use landfall_planner::{NodeStatus, Outcome, RunResult};
@@ -17,11 +17,11 @@ fn statuses(result: &RunResult) -> Vec<(&str, NodeStatus)> {
 }
 
 #[test]
-fn a_plan_is_run_and_its_result_comes_last() {
+fn a_plan_is_run_and_its_result_is_written_last() {
     let Some(dbt) = dbt() else { return };
     let world = World::new(dbt);
     let hostile = "'; drop table x; -- $(touch pwned) `touch pwned` \u{1b}[2J\n--help";
-    let load = json!({"step": "run_operation", "operation": "load", "args": {"words": hostile}});
+    let load = json!({"step": "run_operation", "operation": "load", "args": {"text": hostile}});
     world.plan(&json!([load, build(&[ORDERS, STG, TEST]), {"step": "docs"}]), &[ORDERS, STG, TEST], 120);
     let ended = world.run(1, "t1");
 
@@ -46,7 +46,7 @@ fn a_plan_is_run_and_its_result_comes_last() {
     );
 
     assert_eq!(world.query("select count(*) from orders"), "[(2,)]");
-    assert_eq!(world.query("select words like '%$(touch pwned)%' from loaded"), "[(True,)]");
+    assert_eq!(world.query("select text like '%$(touch pwned)%' from loaded"), "[(True,)]");
     assert!(!world.project().join("pwned").exists());
     let mut executed = world.executed(1);
     executed.sort();
@@ -57,7 +57,10 @@ fn a_plan_is_run_and_its_result_comes_last() {
     assert_eq!(catalogued, [ORDERS, STG]);
     let manifest = world.json(1, "manifest.json");
     assert!(manifest["nodes"][ORDERS]["compiled_code"].as_str().unwrap().contains("stg_orders"));
-    assert!(manifest["nodes"][TEST]["compiled_code"].is_string(), "the build's manifest, not the docs' smaller one");
+    assert!(
+        manifest["nodes"][TEST]["compiled_code"].is_string(),
+        "the manifest of the build, not the one of the docs step"
+    );
 
     let lines: Vec<&str> = ended.output.lines().map(|line| line.get(10..).unwrap_or_default()).collect();
     assert_eq!(lines.first(), Some(&"run r-1, attempt 1, release v1: 3 nodes"));
@@ -69,7 +72,7 @@ fn a_plan_is_run_and_its_result_comes_last() {
 }
 
 #[test]
-fn a_failing_model_fails_the_run_and_what_succeeded_is_told_and_shown() {
+fn a_failed_model_fails_the_run_and_the_docs_have_the_nodes_that_succeeded() {
     let Some(dbt) = dbt() else { return };
     let world = World::new(dbt);
     let nodes = ["model.shop.after_bad", "model.shop.bad", ORDERS, STG];
@@ -91,29 +94,29 @@ fn a_failing_model_fails_the_run_and_what_succeeded_is_told_and_shown() {
     let message = result.message.unwrap();
     assert!(message.starts_with("1 of 4 nodes failed: model.shop.bad: "), "{message}");
     assert!(message.contains("no_such_column"), "{message}");
-    assert_eq!(world.json(1, "catalog.json")["nodes"].as_object().unwrap().len(), 2, "docs of what was built");
+    assert_eq!(world.json(1, "catalog.json")["nodes"].as_object().unwrap().len(), 2, "the docs have the built nodes");
     assert!(ended.output.contains("ERROR  model bad") && ended.output.contains("no_such_column"));
 }
 
 #[test]
-fn an_attempt_that_is_revoked_or_anothers_is_left_alone() {
-    for (claim, said) in [
-        (json!({"claim": "revoked", "reason": "gave up"}), "was given up (gave up)"),
+fn a_task_runs_nothing_if_its_attempt_is_revoked_or_claimed_by_another_task() {
+    for (claim, message) in [
+        (json!({"claim": "revoked", "reason": "gave up"}), "was revoked (gave up)"),
         (json!({"claim": "task", "task_arn": arn("other")}), "belongs to arn:aws:ecs"),
     ] {
-        let world = World::with_script("touch \"$LANDFALL_WORK_DIR/dbt-was-here\"");
+        let world = World::with_script("touch \"$LANDFALL_WORK_DIR/dbt-started\"");
         world.plan(&json!([build(&[STG])]), &[STG], 60);
         world.bucket.put("runs/r-1/1/claim", claim.to_string());
         let ended = world.run(1, "t1");
         assert_eq!(ended.code, Some(3));
-        assert!(ended.output.contains(said), "{}", ended.output);
+        assert!(ended.output.contains(message), "{}", ended.output);
         assert_eq!(world.bucket.puts(), Vec::<String>::new());
-        assert!(!world.work().join("dbt-was-here").exists());
+        assert!(!world.work().join("dbt-started").exists());
     }
 }
 
 #[test]
-fn an_interrupted_run_tells_what_is_finished_and_the_next_attempt_does_the_rest() {
+fn an_interrupted_attempt_reports_its_finished_nodes_and_the_next_attempt_runs_the_others() {
     const SLOW: &str = "model.shop.slow";
     let Some(dbt) = dbt() else { return };
     let world = World::new(dbt.clone());
@@ -132,7 +135,7 @@ fn an_interrupted_run_tells_what_is_finished_and_the_next_attempt_does_the_rest(
     assert_eq!(
         statuses(&result),
         [(STG, NodeStatus::Success), (TEST, NodeStatus::Pass)],
-        "what was cancelled did not fail"
+        "a cancelled node did not fail"
     );
     assert_eq!(result.artifacts, ["dbt.log", "manifest.json", "run_results.json"]);
     assert_eq!(world.bucket.puts().last().unwrap(), "runs/r-1/1/result.json");
@@ -152,19 +155,19 @@ fn an_interrupted_run_tells_what_is_finished_and_the_next_attempt_does_the_rest(
     let running = Running(world.command(2, "t2").env("SLOW_ROWS", "1").spawn().unwrap());
     let ended = world.finish(running);
     assert_eq!(ended.code, Some(0));
-    assert_eq!(world.executed(2), [SLOW], "only what was left");
+    assert_eq!(world.executed(2), [SLOW], "only the remaining node");
     assert_eq!(statuses(&world.result(2)), [(SLOW, NodeStatus::Success)]);
     assert_eq!(
         world.json(2, "catalog.json")["nodes"].as_object().unwrap().len(),
         2,
-        "docs of what both attempts built"
+        "the docs have the nodes of both attempts"
     );
     let log = String::from_utf8(world.artifact(2, "dbt.log")).unwrap();
-    assert!(!log.contains("UnableToPartialParse"), "the release's saved parse was used");
+    assert!(!log.contains("UnableToPartialParse"), "the release's partial parse was used");
 }
 
 #[test]
-fn a_run_beyond_its_time_is_stopped() {
+fn a_run_is_stopped_at_its_time_limit() {
     let Some(dbt) = dbt() else { return };
     let world = World::new(dbt);
     world.plan(&json!([build(&["model.shop.slow", STG])]), &["model.shop.slow", STG], 6);
@@ -177,7 +180,7 @@ fn a_run_beyond_its_time_is_stopped() {
 }
 
 #[test]
-fn selectors_that_match_nothing_are_a_failure_and_never_reach_a_shell() {
+fn hostile_selectors_match_nothing_and_fail_the_run_without_reaching_a_shell() {
     let Some(dbt) = dbt() else { return };
     let world = World::new(dbt);
     let select = ["$(touch pwned)", "`touch pwned`;touch pwned", "name with \"quotes\" and 'more'"];
@@ -190,7 +193,7 @@ fn selectors_that_match_nothing_are_a_failure_and_never_reach_a_shell() {
 }
 
 #[test]
-fn what_dbt_executes_outside_the_plan_is_a_unplanned() {
+fn a_node_that_dbt_executes_outside_the_plan_is_reported_as_unplanned() {
     let Some(dbt) = dbt() else { return };
     let world = World::new(dbt);
     world.plan(&json!([{"step": "build", "nodes": [ORDERS], "select": ["+orders"]}]), &[ORDERS], 120);
@@ -201,16 +204,16 @@ fn what_dbt_executes_outside_the_plan_is_a_unplanned() {
 }
 
 #[test]
-fn what_dbt_itself_says_of_a_broken_project_is_the_message() {
+fn the_message_for_a_project_that_does_not_parse_is_dbts_own() {
     let Some(dbt) = dbt() else { return };
     let world = World::new(dbt);
-    world.write("models/broken.sql", "select * from {{ ref('nobody') }}");
+    world.write("models/broken.sql", "select * from {{ ref('absent') }}");
     world.plan(&json!([build(&[STG])]), &[STG], 120);
     assert_eq!(world.run(1, "t1").code, Some(1));
     let result = world.result(1);
     assert_eq!((result.outcome, result.steps[0].exit_code), (Outcome::Failed, Some(2)));
     let message = result.message.unwrap();
-    assert!(message.contains("depends on a node named 'nobody' which was not found"), "{message}");
+    assert!(message.contains("depends on a node named 'absent' which was not found"), "{message}");
 }
 
 #[test]
@@ -234,8 +237,8 @@ fn a_stale_source_fails_the_freshness_step_and_ends_the_run() {
     assert_eq!(
         statuses(&result),
         [(STG, NodeStatus::Success), (sources[0], NodeStatus::RuntimeError), (sources[1], NodeStatus::Error)],
-        "a source that could not be read is known from the log alone"
+        "only the log has a source that could not be read"
     );
-    assert_eq!(result.steps.len(), 2, "the test step was not begun");
+    assert_eq!(result.steps.len(), 2, "the test step did not start");
     assert!(result.artifacts.contains(&"sources.json".to_owned()));
 }

@@ -1,5 +1,5 @@
-//! An S3 of one bucket in this process, path-style, with conditional PUTs, as much of it as a task uses; and ECS's task metadata endpoint beside it.
-//! It can lose a reply, which no emulator does.
+//! A fake S3 with one bucket, path-style addresses and conditional PUTs, and a fake task metadata endpoint of ECS. Both
+//! run in the test's process. Unlike the emulator, this S3 can lose a reply.
 
 use std::{
     collections::BTreeMap,
@@ -11,18 +11,18 @@ use std::{
     },
 };
 
-/// The bucket's name in all addresses.
+/// The name of the only bucket.
 pub(crate) const BUCKET: &str = "state";
 
 #[derive(Default)]
 struct Inner {
     objects: Mutex<BTreeMap<String, Vec<u8>>>,
-    /// Keys in the order of their successful PUTs.
+    /// The keys in the order of their successful PUTs.
     puts: Mutex<Vec<String>>,
     lost_replies: AtomicU32,
 }
 
-/// A running one; its threads end with the test's process.
+/// A running fake. Its threads end with the test's process.
 pub(crate) struct Bucket {
     inner: Arc<Inner>,
     address: String,
@@ -43,12 +43,12 @@ impl Bucket {
         Self { inner, address }
     }
 
-    /// For `AWS_ENDPOINT_URL`.
+    /// Returns the value for `AWS_ENDPOINT_URL`.
     pub(crate) fn address(&self) -> &str {
         &self.address
     }
 
-    /// For `ECS_CONTAINER_METADATA_URI_V4`.
+    /// Returns the value for `ECS_CONTAINER_METADATA_URI_V4`.
     pub(crate) fn metadata_uri(&self, task: &str) -> String {
         format!("{}/metadata/{task}", self.address)
     }
@@ -61,18 +61,18 @@ impl Bucket {
         self.inner.objects.lock().unwrap().get(key).cloned()
     }
 
-    /// Keys in the order in which tasks wrote them.
+    /// Returns the keys in the order in which tasks wrote them.
     pub(crate) fn puts(&self) -> Vec<String> {
         self.inner.puts.lock().unwrap().clone()
     }
 
-    /// So many conditional PUTs from now on happen without a reply.
+    /// Makes the next `n` conditional PUTs succeed without a reply.
     pub(crate) fn lose_replies(&self, n: u32) {
         self.inner.lost_replies.store(n, Ordering::SeqCst);
     }
 }
 
-/// The ARN that the metadata endpoint tells a task of this name.
+/// Returns the ARN that the metadata endpoint gives a task of this name.
 pub(crate) fn arn(task: &str) -> String {
     format!("arn:aws:ecs:eu-west-1:111122223333:task/landfall/{task}")
 }
@@ -83,14 +83,18 @@ impl Inner {
         while let Some((method, path, headers, body)) = request(&mut reader) {
             let Some((status, body)) = self.answer(&method, &path, &headers, body) else { return };
             let mut stream = stream;
-            let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\netag: \"e\"\r\n\r\n", body.len());
+            // The S3 client requires both `etag` and `last-modified`.
+            let head = format!(
+                "HTTP/1.1 {status}\r\ncontent-length: {}\r\netag: \"e\"\r\nlast-modified: Sun, 22 Nov 2026 17:14:17 GMT\r\n\r\n",
+                body.len()
+            );
             if stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body)).is_err() {
                 return;
             }
         }
     }
 
-    /// `None`: the reply is lost.
+    /// Returns the status and the body, or `None` if the reply is lost.
     fn answer(
         &self,
         method: &str,
@@ -159,7 +163,7 @@ fn request(reader: &mut BufReader<TcpStream>) -> Option<Request> {
         reader.read_exact(&mut body).ok()?;
         body
     };
-    // The SDK's own framing of a streamed body with its checksum behind it.
+    // The SDK sends a streamed body in its own chunks, with a checksum after the last one.
     if headers.contains_key("x-amz-decoded-content-length") {
         body = chunks(&mut BufReader::new(body.as_slice()))?;
     }
@@ -180,7 +184,7 @@ fn chunks(reader: &mut impl std::io::BufRead) -> Option<Vec<u8>> {
         body.extend(chunk);
         reader.read_line(&mut String::new()).ok()?;
     }
-    // Trailers, to the empty line (or the end, where the framing lies inside another).
+    // Trailers end with an empty line, or with the body if these chunks are inside other chunks.
     loop {
         let mut line = String::new();
         if reader.read_line(&mut line).ok()? == 0 || line.trim().is_empty() {

@@ -1,4 +1,4 @@
-//! A small dbt project, a plan for it, and the real binary run on both.
+//! A small dbt project, a plan for it, and the program that runs the plan.
 
 pub(crate) mod bucket;
 
@@ -15,14 +15,15 @@ use landfall_planner::{Plan, RunResult};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// Everything must be over by then; generous, because CI's machine is small and busy.
+/// The time after which a wait fails. It is long because CI machines are small and busy.
 const DEADLINE: Duration = Duration::from_mins(3);
 
-/// The dbt that tests run: `LANDFALL_TEST_DBT`, or the one that `make test` installs. `None` if there is none, and a failure where `CI` is set.
+/// Returns the dbt that the tests run: `LANDFALL_TEST_DBT`, or the one that `make test` installs. Without one it
+/// prints that the test is skipped, and returns `None`.
 pub(crate) fn dbt() -> Option<PathBuf> {
     let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.landfall/venv/dbt/bin/dbt");
     let dbt = std::env::var_os("LANDFALL_TEST_DBT").map_or(installed, PathBuf::from);
-    // Without the dots: Python finds its environment by the path of its program.
+    // Without `..`, because Python finds its environment by the path of its program.
     if let Ok(dbt) = dbt.canonicalize() {
         return Some(dbt);
     }
@@ -30,27 +31,27 @@ pub(crate) fn dbt() -> Option<PathBuf> {
     None
 }
 
-/// Says in the test's output that it tested nothing, which the end of `make test` repeats. Fails where `CI` is set.
+/// Prints that a test is skipped, which the end of `make test` repeats. Fails where `CI` is set.
 pub(crate) fn skip(what_and_why: &str) {
     assert!(std::env::var_os("CI").is_none(), "not tested, and CI is set: {what_and_why}");
     println!("SKIPPED: {what_and_why}");
 }
 
-/// One run's world: a bucket, a project, a place to work.
+/// The world of one run: a bucket, a project and a folder for working files.
 pub(crate) struct World {
     pub(crate) bucket: Bucket,
     pub(crate) folder: TempDir,
     dbt: PathBuf,
 }
 
-/// What a task came to.
+/// The exit code and the output of a task.
 pub(crate) struct Ended {
     pub(crate) code: Option<i32>,
     pub(crate) output: String,
 }
 
 impl World {
-    /// With this dbt, and the project below.
+    /// Creates a world with the given dbt and a small project.
     pub(crate) fn new(dbt: PathBuf) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let world = Self { bucket: Bucket::start(), folder, dbt };
@@ -63,7 +64,7 @@ impl World {
         world.write("models/orders.sql", "{{ config(materialized='table') }} select * from {{ ref('stg_orders') }}");
         world.write("models/bad.sql", "select no_such_column from {{ ref('stg_orders') }}");
         world.write("models/after_bad.sql", "select * from {{ ref('bad') }}");
-        // Hours, unless told otherwise.
+        // Runs for hours unless SLOW_ROWS is set.
         world.write(
             "models/slow.sql",
             "{{ config(materialized='table') }} select count(*) as n from range({{ env_var('SLOW_ROWS', '100000000') }}) a, range(100000) b, {{ ref('stg_orders') }}",
@@ -74,12 +75,12 @@ impl World {
         );
         world.write(
             "macros/load.sql",
-            "{% macro load(words) %}{{ log('loading ' ~ words, info=True) }}{% do run_query(\"create or replace table loaded as select '\" ~ words | replace(\"'\", \"''\") ~ \"' as words\") %}{% endmacro %}",
+            "{% macro load(text) %}{{ log('loading ' ~ text, info=True) }}{% do run_query(\"create or replace table loaded as select '\" ~ text | replace(\"'\", \"''\") ~ \"' as text\") %}{% endmacro %}",
         );
         world
     }
 
-    /// With a stand-in for dbt: a shell script. For ends that the real one cannot be brought to.
+    /// Creates a world with a shell script in the place of dbt.
     pub(crate) fn with_script(script: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("dbt-stand-in");
@@ -108,7 +109,7 @@ impl World {
         fs::write(path, text).unwrap();
     }
 
-    /// Puts the plan of run `r-1` into place: these steps over these nodes (by id; each is selected by its fqn).
+    /// Writes the plan of run `r-1` with these steps and nodes. Each node is selected by its name.
     pub(crate) fn plan(&self, steps: &Value, nodes: &[&str], timeout_seconds: u32) {
         let nodes: Vec<Value> = nodes
             .iter()
@@ -124,12 +125,12 @@ impl World {
             "task": {"cluster": "c", "task_definition": "d", "container": "dbt", "subnets": [], "security_groups": [],
                      "assign_public_ip": false, "state_bucket": BUCKET},
         });
-        // It must be a plan as the planner writes it.
+        // Checks that the plan has the planner's format.
         serde_json::from_value::<Plan>(plan.clone()).unwrap();
         self.bucket.put("runs/r-1/plan.json", plan.to_string());
     }
 
-    /// The task, as ECS would start it.
+    /// Returns the command by which ECS starts the task.
     pub(crate) fn command(&self, attempt: u32, task: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_landfall-task"));
         self.environment(&mut command, attempt, task);
@@ -160,7 +161,7 @@ impl World {
         self.folder.path().join("output.txt")
     }
 
-    /// Runs the task to its end.
+    /// Runs the task and waits for its end.
     pub(crate) fn run(&self, attempt: u32, task: &str) -> Ended {
         self.finish(Running(self.command(attempt, task).spawn().unwrap()))
     }
@@ -189,7 +190,7 @@ impl World {
         serde_json::from_slice(&self.artifact(attempt, name)).unwrap()
     }
 
-    /// The ids in an attempt's `run_results.json` without the hooks'.
+    /// Returns the ids in an attempt's `run_results.json`, without hooks.
     pub(crate) fn executed(&self, attempt: u32) -> Vec<String> {
         let results = self.json(attempt, "run_results.json");
         let ids =
@@ -197,7 +198,7 @@ impl World {
         ids.filter(|id| !id.starts_with("operation.")).collect()
     }
 
-    /// Asks the database that dbt built, through the same `DuckDB`.
+    /// Runs a query on the database that dbt built, with the `DuckDB` of dbt's environment.
     pub(crate) fn query(&self, sql: &str) -> String {
         let python = self.dbt.with_file_name("python");
         let script = "import duckdb, sys; base = duckdb.connect(sys.argv[1], read_only=True); print(base.sql(sys.argv[2]).fetchall())";
@@ -207,31 +208,31 @@ impl World {
     }
 }
 
-/// A started task, ended with the test whatever happens.
+/// A started task. It is killed when the test ends.
 pub(crate) struct Running(pub(crate) Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It may be gone already.
+        // Both fail if the task has ended already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// A build of these nodes, each selected by its name.
+/// Returns a build step of these nodes. Each is selected by its name.
 pub(crate) fn build(ids: &[&str]) -> Value {
     json!({"step": "build", "nodes": ids, "select": ids.iter().map(|id| name(id)).collect::<Vec<_>>()})
 }
 
-/// `model.shop.orders` -> `orders`; `test.shop.not_null.1234` -> `not_null`.
+/// Returns a node's name: `orders` for `model.shop.orders`.
 pub(crate) fn name(id: &str) -> &str {
     id.split('.').nth(2).unwrap()
 }
 
-/// Polls until it is so.
-pub(crate) fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
+/// Polls until the condition holds, or fails the test after three minutes.
+pub(crate) fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
-    while !so() {
+    while !condition() {
         assert!(start.elapsed() < DEADLINE, "waited too long for {what}");
         std::thread::sleep(Duration::from_millis(20));
     }

@@ -1,10 +1,10 @@
-//! Text from outside, made fit to be shown and kept.
+//! Text of dbt and of plans in a form that is safe to print and to store.
 
-/// The longest message of dbt's that is kept or shown, in characters.
-pub const LONGEST_MESSAGE: usize = 4_000;
+/// The length in characters to which a message of dbt is cut.
+pub const MAX_MESSAGE_CHARS: usize = 4_000;
 
-/// The text without what could move a terminal's cursor, hide characters or turn their order: dbt's messages quote SQL and data.
-/// Line ends stay, tabs become spaces.
+/// Removes control characters and Unicode characters that hide or reorder text: dbt's messages quote SQL and data,
+/// which must not control a terminal. Line ends stay, and tabs become spaces.
 pub fn printable(text: &str) -> String {
     text.chars()
         .filter_map(|c| match c {
@@ -17,12 +17,12 @@ pub fn printable(text: &str) -> String {
         .collect()
 }
 
-/// [`printable`] and no line ends: one line.
+/// Returns the printable text as one line, with single spaces.
 pub fn one_line(text: &str) -> String {
     printable(text).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// At most `longest` characters, and a word on how many were left out.
+/// Cuts the text to `longest` characters, and appends how many characters are left out.
 pub fn cut(text: &str, longest: usize) -> String {
     match text.char_indices().nth(longest) {
         None => text.to_owned(),
@@ -33,7 +33,7 @@ pub fn cut(text: &str, longest: usize) -> String {
     }
 }
 
-/// `1 node`, `2 nodes`.
+/// Returns a number with its noun: `1 node`, `2 nodes`.
 pub fn count(n: usize, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }

@@ -1,17 +1,17 @@
-//! dbt's arguments. They go to the process as they are: there is no shell, and no word of a plan can become an option.
+//! dbt's command-line arguments. They go to the process without a shell, and no text of a plan can become an option.
 
 use std::path::Path;
 
 use landfall_planner::{Selection, Step};
 
-use crate::remaining::Docs;
+use crate::remaining_steps::DocsScope;
 
-/// A plan's word that dbt would take for something else.
+/// A selector of the plan that dbt would read as an option, or not at all.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no selector that can be handed to dbt: it is empty, begins with '-' or holds a NUL")]
-pub struct BadExpression(String);
+#[error("cannot pass the selector {0:?} of plan.json to dbt: it is empty, begins with '-' or contains a NUL character")]
+pub struct InvalidSelector(String);
 
-/// A step's name in result.json and in artifacts' names.
+/// Returns the step's name in result.json and in folder names.
 pub fn step_name(step: &Step) -> &'static str {
     match step {
         Step::RunOperation { .. } => "run_operation",
@@ -22,29 +22,32 @@ pub fn step_name(step: &Step) -> &'static str {
     }
 }
 
-/// Where dbt reads and writes.
+/// The folders that dbt reads and writes.
 #[derive(Debug, Clone, Copy)]
 pub struct Folders<'a> {
-    /// `dbt_project.yml` lies here.
+    /// The folder of `dbt_project.yml`.
     pub project: &'a Path,
-    /// `--target-path`: one of this step's own, so that no artifact of another step can be taken for its.
+    /// `--target-path`: a folder for this step only, so that an artifact in it is from this step.
     pub target: &'a Path,
-    /// `--log-path`: dbt makes the folder even when it writes no log file.
+    /// `--log-path`: dbt creates the folder even if it writes no log file.
     pub logs: &'a Path,
 }
 
-/// The arguments for a step. `docs` matters for [`Step::Docs`] only.
+/// Returns dbt's arguments for a step. `docs` is used for [`Step::Docs`] only.
 ///
-/// What each option is for:
-/// - JSON at debug level on standard output is dbt's only complete account while it runs (`NodeFinished`), and all that is left when it is killed;
-///   a log file of dbt's own would say the same once more. `--no-quiet` and `--write-json` undo settings of the environment that would take the
-///   account and the results away. <https://docs.getdbt.com/reference/global-configs/logs>
-/// - `--cache-selected-only`: a run of five models need not list every schema of the warehouse first.
+/// - JSON at debug level on standard output is the only complete report while dbt runs (`NodeFinished`), and the only
+///   one if dbt is killed. A log file would repeat it. `--no-quiet` and `--write-json` override environment variables
+///   that would turn the report and the results off. <https://docs.getdbt.com/reference/global-configs/logs>
+/// - `--cache-selected-only`: dbt does not list every schema of the warehouse to run five models.
 ///   <https://docs.getdbt.com/reference/global-configs/cache>
-/// - `--indirect-selection empty`: tests run because the plan names them, never because they touch a node of it.
-///   <https://docs.getdbt.com/reference/node-selection/test-selection-examples>
-/// - No `--profiles-dir`: dbt looks at `DBT_PROFILES_DIR`, then in its working directory (the project), then in `~/.dbt`.
-pub fn arguments(step: &Step, docs: &Docs, folders: Folders<'_>) -> Result<Vec<String>, BadExpression> {
+/// - `--indirect-selection empty`: a test runs only if the plan names it, not because it is attached to a selected
+///   node. <https://docs.getdbt.com/reference/node-selection/test-selection-examples>
+/// - No `--profiles-dir`: dbt uses `DBT_PROFILES_DIR`, then its working directory (the project), then `~/.dbt`.
+///
+/// # Errors
+///
+/// Fails if a selector is empty, begins with `-` or contains a NUL character.
+pub fn arguments(step: &Step, docs: &DocsScope, folders: Folders<'_>) -> Result<Vec<String>, InvalidSelector> {
     let path = |path: &Path| path.to_string_lossy().into_owned();
     let mut arguments: Vec<String> =
         ["--no-use-colors", "--log-format", "json", "--log-level", "debug", "--log-level-file", "none"]
@@ -53,20 +56,20 @@ pub fn arguments(step: &Step, docs: &Docs, folders: Folders<'_>) -> Result<Vec<S
             .map(str::to_owned)
             .collect();
     arguments.push(path(folders.logs));
-    let verb: &[&str] = match step {
+    let subcommand: &[&str] = match step {
         Step::RunOperation { .. } => &["run-operation"],
         Step::Freshness { .. } => &["source", "freshness"],
         Step::Build(_) => &["build"],
         Step::Test(_) => &["test"],
         Step::Docs => &["docs", "generate"],
     };
-    arguments.extend(verb.iter().map(|word| (*word).to_owned()));
+    arguments.extend(subcommand.iter().map(|word| (*word).to_owned()));
     arguments.extend(["--project-dir".to_owned(), path(folders.project)]);
     arguments.extend(["--target-path".to_owned(), path(folders.target)]);
     match step {
         Step::RunOperation { operation, args } => {
             let args = serde_json::Value::Object(args.clone().into_iter().collect()).to_string();
-            // `--` ends the options: whatever the macro's name begins with, it is a name.
+            // After `--` a macro name that begins with `-` is not an option.
             arguments.extend(["--args".to_owned(), args, "--".to_owned(), operation.clone()]);
         }
         Step::Freshness { select, .. } => expressions(&mut arguments, "--select", select)?,
@@ -79,7 +82,7 @@ pub fn arguments(step: &Step, docs: &Docs, folders: Folders<'_>) -> Result<Vec<S
             expressions(&mut arguments, "--exclude", exclude)?;
         }
         Step::Docs => {
-            if let Docs::Built(select) = docs {
+            if let DocsScope::Built(select) = docs {
                 arguments.extend(["--indirect-selection".to_owned(), "empty".to_owned()]);
                 expressions(&mut arguments, "--select", select)?;
             }
@@ -88,10 +91,10 @@ pub fn arguments(step: &Step, docs: &Docs, folders: Folders<'_>) -> Result<Vec<S
     Ok(arguments)
 }
 
-fn expressions(arguments: &mut Vec<String>, option: &str, expressions: &[String]) -> Result<(), BadExpression> {
+fn expressions(arguments: &mut Vec<String>, option: &str, expressions: &[String]) -> Result<(), InvalidSelector> {
     let bad = |text: &&String| text.trim().is_empty() || text.starts_with('-') || text.contains('\0');
     if let Some(text) = expressions.iter().find(bad) {
-        return Err(BadExpression(text.clone()));
+        return Err(InvalidSelector(text.clone()));
     }
     if !expressions.is_empty() {
         arguments.push(option.to_owned());
@@ -108,7 +111,7 @@ mod tests {
 
     use super::*;
 
-    fn of(step: &Step, docs: &Docs) -> Result<Vec<String>, BadExpression> {
+    fn of(step: &Step, docs: &DocsScope) -> Result<Vec<String>, InvalidSelector> {
         let folders = Folders { project: Path::new("/p"), target: Path::new("/t"), logs: Path::new("/l") };
         let all = arguments(step, docs, folders)?;
         let after = all.iter().position(|word| word == "/l").unwrap() + 1;
@@ -120,15 +123,15 @@ mod tests {
     }
 
     #[test]
-    fn a_build_names_exactly_its_selection() {
+    fn a_build_and_a_test_pass_the_plans_selection() {
         let selection = Selection { select: words("tag:a+ fqn:b"), ..Selection::default() };
         assert_eq!(
-            of(&Step::Build(selection.clone()), &Docs::Nothing).unwrap(),
+            of(&Step::Build(selection.clone()), &DocsScope::Nothing).unwrap(),
             words("build --project-dir /p --target-path /t --indirect-selection empty --select tag:a+ fqn:b")
         );
         let selection = Selection { exclude: words("tag:c"), ..selection };
         assert_eq!(
-            of(&Step::Test(selection), &Docs::Nothing).unwrap(),
+            of(&Step::Test(selection), &DocsScope::Nothing).unwrap(),
             words(
                 "test --project-dir /p --target-path /t --indirect-selection empty --select tag:a+ fqn:b --exclude tag:c"
             )
@@ -136,22 +139,22 @@ mod tests {
     }
 
     #[test]
-    fn a_full_refresh_is_said_where_the_plan_says_it() {
+    fn only_a_build_gets_the_plans_full_refresh() {
         let selection = Selection { select: words("fqn:a"), full_refresh: true, ..Selection::default() };
-        let all = of(&Step::Build(selection.clone()), &Docs::Nothing).unwrap();
+        let all = of(&Step::Build(selection.clone()), &DocsScope::Nothing).unwrap();
         assert!(all.ends_with(&words("--indirect-selection empty --full-refresh --select fqn:a")), "{all:?}");
-        let tests = of(&Step::Test(selection), &Docs::Nothing).unwrap();
+        let tests = of(&Step::Test(selection), &DocsScope::Nothing).unwrap();
         assert!(!tests.contains(&"--full-refresh".to_owned()), "{tests:?}");
     }
 
     #[test]
-    fn an_operation_is_a_name_and_its_arguments_are_json_whatever_they_hold() {
+    fn hostile_macro_names_and_arguments_stay_a_name_and_json() {
         let hostile = "'; drop table x; $(touch /tmp/x) \n --select";
         let step = Step::RunOperation {
             operation: "--help".to_owned(),
             args: BTreeMap::from([("file".to_owned(), json!(hostile))]),
         };
-        let arguments = of(&step, &Docs::Nothing).unwrap();
+        let arguments = of(&step, &DocsScope::Nothing).unwrap();
         let [.., option, args, end, name] = arguments.as_slice() else { panic!("{arguments:?}") };
         assert_eq!((option.as_str(), end.as_str(), name.as_str()), ("--args", "--", "--help"));
         assert_eq!(serde_json::from_str::<serde_json::Value>(args).unwrap(), json!({"file": hostile}));
@@ -161,18 +164,18 @@ mod tests {
     fn a_selector_that_would_be_an_option_is_refused() {
         for text in ["--full-refresh", "-x", "", " ", "a\0b"] {
             let selection = Selection { select: vec![text.to_owned()], ..Selection::default() };
-            assert_eq!(of(&Step::Build(selection), &Docs::Nothing), Err(BadExpression(text.to_owned())));
+            assert_eq!(of(&Step::Build(selection), &DocsScope::Nothing), Err(InvalidSelector(text.to_owned())));
         }
     }
 
     #[test]
-    fn docs_are_narrowed_to_what_was_built() {
+    fn the_docs_step_selects_what_was_built() {
         assert_eq!(
-            of(&Step::Docs, &Docs::Built(words("fqn:a"))).unwrap(),
+            of(&Step::Docs, &DocsScope::Built(words("fqn:a"))).unwrap(),
             words("docs generate --project-dir /p --target-path /t --indirect-selection empty --select fqn:a")
         );
         assert_eq!(
-            of(&Step::Docs, &Docs::Everything).unwrap(),
+            of(&Step::Docs, &DocsScope::Everything).unwrap(),
             words("docs generate --project-dir /p --target-path /t")
         );
     }

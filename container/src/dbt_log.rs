@@ -1,6 +1,7 @@
-//! dbt's structured log, as far as it is acted on. <https://docs.getdbt.com/reference/events-logging>
+//! The events of dbt's structured log that Landfall uses. <https://docs.getdbt.com/reference/events-logging>
 //!
-//! The events are dbt's for people, not a contract: whatever does not have the form expected here is shown or kept, never an error.
+//! dbt does not promise the form of its events. An event of an unexpected form is kept in dbt.log, and is never an
+//! error.
 
 use std::collections::BTreeSet;
 
@@ -10,66 +11,66 @@ use serde_json::value::RawValue;
 /// A line of dbt's log.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LogEvent {
-    /// The name of the event, such as `NodeFinished`.
+    /// dbt's name of the event, such as `NodeFinished`.
     pub name: String,
     /// The log level, such as `debug`.
     pub level: String,
-    /// For people.
+    /// The message for readers of the log.
     pub message: String,
-    /// dbt's mark of one invocation, also in its artifacts.
+    /// The id of dbt's invocation, which dbt's artifacts contain as well.
     pub invocation: String,
-    /// `HH:MM:SS`, UTC.
+    /// The time of the event, `HH:MM:SS` in UTC.
     pub time: String,
-    /// The meaning of the line.
-    pub meaning: Meaning,
+    /// The kind of event, with its data.
+    pub kind: EventKind,
 }
 
-/// The meaning of an event.
+/// The kinds of events that Landfall distinguishes.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Meaning {
-    /// dbt started a node.
-    Started(Node),
+pub enum EventKind {
+    /// dbt started to run a node.
+    NodeStarted(LogNode),
     /// dbt finished a node.
-    Finished(Finished),
+    NodeFinished(FinishedNode),
     /// dbt started a batch of a microbatch model.
-    BatchStarted(Node),
-    /// dbt finished a batch, but not the model.
-    BatchFinished(Finished),
-    /// dbt tells of a model as a whole. Of a microbatch model only what comes after this is about the model.
-    Whole(Node),
-    /// The reason why dbt gave up.
-    GaveUp(String),
-    /// Output of the project: `log(..., info=True)` and `print()`.
-    Said,
-    /// A message for operators.
-    Warned,
+    BatchStarted(LogNode),
+    /// dbt finished a batch. The model has further batches, or is not reported yet.
+    BatchFinished(FinishedNode),
+    /// dbt reported a model as a whole. For a microbatch model only later events are about the model.
+    ModelReported(LogNode),
+    /// The dbt command as a whole failed, with dbt's reason.
+    CommandFailed(String),
+    /// A message of the project, by `log(..., info=True)` or `print()`.
+    ProjectMessage,
+    /// A warning or an error that the operator should see.
+    Warning,
     /// Any other event.
     Other,
 }
 
-/// A node, as the log names it.
+/// A node in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Node {
+pub struct LogNode {
     /// dbt's unique id.
     pub id: String,
-    /// For people: `model stg_orders`, `source raw.orders`.
+    /// The kind and the name for messages: `model stg_orders`, `source raw.orders`.
     pub label: String,
 }
 
-/// A node's end.
+/// A finished node.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Finished {
-    /// The node.
-    pub node: Node,
-    /// The status as dbt names it.
+pub struct FinishedNode {
+    /// The node's id and label.
+    pub node: LogNode,
+    /// The status as dbt writes it.
     pub status: String,
-    /// dbt's message; empty if it has none.
+    /// dbt's message. Empty if there is none.
     pub message: String,
     /// The wall time in seconds.
     pub seconds: f64,
-    /// The failing rows of a test.
+    /// The number of failing rows of a test.
     pub failures: Option<u64>,
-    /// Rows written, where the adapter tells.
+    /// The number of written rows, if the adapter reports it.
     pub rows: Option<u64>,
 }
 
@@ -97,7 +98,7 @@ struct Info {
 struct NodeData {
     node_info: NodeInfo,
     #[serde(default)]
-    run_result: RunResult,
+    run_result: NodeRunResult,
 }
 
 #[derive(Deserialize)]
@@ -113,7 +114,7 @@ struct NodeInfo {
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct RunResult {
+struct NodeRunResult {
     status: String,
     message: String,
     execution_time: f64,
@@ -126,29 +127,30 @@ struct Exception {
     exc: String,
 }
 
-/// Reads a log, line by line.
+/// Reads dbt's log line by line.
 ///
-/// A microbatch model's batches each end with a `NodeFinished` of the very model, long before the model does: taken for the model's end, a run
-/// that is killed after the first batch would count the model as built, and the other batches would never be.
+/// dbt logs a `NodeFinished` of a microbatch model after each of its batches. If the first one counted as the model's
+/// end, a run that is killed after one batch would count the model as built, and the other batches would never be
+/// built.
 #[derive(Debug, Default)]
 pub struct Reader {
-    /// Models in the midst of their batches.
+    /// The ids of models with a started batch that dbt has not reported as a whole.
     batched: BTreeSet<String>,
 }
 
 impl Reader {
-    /// Reads the next line; `None` if it is not one of dbt's JSON log.
+    /// Reads the next line. Returns `None` if the line is not a JSON event of dbt.
     pub fn read(&mut self, line: &str) -> Option<LogEvent> {
         let mut event = parse(line)?;
-        match event.meaning {
-            Meaning::BatchStarted(ref node) => {
+        match event.kind {
+            EventKind::BatchStarted(ref node) => {
                 self.batched.insert(node.id.clone());
             }
-            Meaning::Whole(ref node) => {
+            EventKind::ModelReported(ref node) => {
                 self.batched.remove(&node.id);
             }
-            Meaning::Finished(end) if self.batched.contains(&end.node.id) => {
-                event.meaning = Meaning::BatchFinished(end);
+            EventKind::NodeFinished(end) if self.batched.contains(&end.node.id) => {
+                event.kind = EventKind::BatchFinished(end);
             }
             _ => {}
         }
@@ -160,34 +162,33 @@ fn parse(line: &str) -> Option<LogEvent> {
     let line: Line<'_> = serde_json::from_str(line).ok()?;
     let Info { name, level, msg: message, invocation_id: invocation, ts } = line.info;
     let data = line.data.map_or("{}", RawValue::get);
-    let meaning = match name.as_str() {
-        "NodeStart" => with_node(data, Meaning::Started),
-        "LogStartBatch" => with_node(data, Meaning::BatchStarted),
-        "LogModelResult" => with_node(data, Meaning::Whole),
-        "NodeFinished" => {
-            serde_json::from_str(data).map_or(Meaning::Other, |data: NodeData| Meaning::Finished(finished(data)))
-        }
+    let kind = match name.as_str() {
+        "NodeStart" => with_node(data, EventKind::NodeStarted),
+        "LogStartBatch" => with_node(data, EventKind::BatchStarted),
+        "LogModelResult" => with_node(data, EventKind::ModelReported),
+        "NodeFinished" => serde_json::from_str(data)
+            .map_or(EventKind::Other, |data: NodeData| EventKind::NodeFinished(finished_node(data))),
         "MainEncounteredError"
         | "RunningOperationCaughtError"
         | "RunningOperationUncaughtError"
         | "CannotGenerateDocs" => {
             let exception = serde_json::from_str(data).map(|data: Exception| data.exc);
-            Meaning::GaveUp(exception.unwrap_or_else(|_| message.clone()))
+            EventKind::CommandFailed(exception.unwrap_or_else(|_| message.clone()))
         }
-        "JinjaLogInfo" | "PrintEvent" => Meaning::Said,
-        // What a node's own end says already, and what only developers of dbt read.
-        name if matches!(level.as_str(), "warn" | "error") && !is_said_elsewhere(name) => Meaning::Warned,
-        _ => Meaning::Other,
+        "JinjaLogInfo" | "PrintEvent" => EventKind::ProjectMessage,
+        // Without the events that repeat a node's result, and those for developers of dbt.
+        name if matches!(level.as_str(), "warn" | "error") && !is_redundant(name) => EventKind::Warning,
+        _ => EventKind::Other,
     };
     let time = ts.get(11..19).unwrap_or("--:--:--").to_owned();
-    Some(LogEvent { name, level, message, invocation, time, meaning })
+    Some(LogEvent { name, level, message, invocation, time, kind })
 }
 
-fn with_node(data: &str, meaning: fn(Node) -> Meaning) -> Meaning {
-    serde_json::from_str(data).map_or(Meaning::Other, |data: NodeData| meaning(node(&data.node_info)))
+fn with_node(data: &str, kind: fn(LogNode) -> EventKind) -> EventKind {
+    serde_json::from_str(data).map_or(EventKind::Other, |data: NodeData| kind(log_node(&data.node_info)))
 }
 
-fn is_said_elsewhere(name: &str) -> bool {
+fn is_redundant(name: &str) -> bool {
     (name.starts_with("Log") && (name.ends_with("Result") || name.ends_with("Line")))
         || name.starts_with("RunResult")
         || matches!(
@@ -196,24 +197,24 @@ fn is_said_elsewhere(name: &str) -> bool {
         )
 }
 
-fn node(info: &NodeInfo) -> Node {
-    let kind = info.resource_type.replace('_', " ");
-    // A source's name alone may be that of many: `source.shop.raw.orders` is `raw.orders` to people.
+fn log_node(info: &NodeInfo) -> LogNode {
+    let resource_type = info.resource_type.replace('_', " ");
+    // A source table's name is unique only together with its source: `source.shop.raw.orders` is shown as `raw.orders`.
     let name = match info.unique_id.splitn(3, '.').nth(2) {
-        Some(rest) if kind == "source" => rest,
+        Some(rest) if resource_type == "source" => rest,
         _ if info.node_name.is_empty() => &info.unique_id,
         _ => &info.node_name,
     };
-    Node { id: info.unique_id.clone(), label: format!("{kind} {name}").trim().to_owned() }
+    LogNode { id: info.unique_id.clone(), label: format!("{resource_type} {name}").trim().to_owned() }
 }
 
-fn finished(data: NodeData) -> Finished {
+fn finished_node(data: NodeData) -> FinishedNode {
     let NodeData { node_info, run_result } = data;
     let rows = run_result.adapter_response.get("rows_affected").and_then(serde_json::Value::as_f64);
     let is_test = matches!(node_info.resource_type.as_str(), "test" | "unit_test");
     let status = if run_result.status.is_empty() { node_info.node_status.clone() } else { run_result.status };
-    Finished {
-        node: node(&node_info),
+    FinishedNode {
+        node: log_node(&node_info),
         status,
         message: run_result.message,
         seconds: run_result.execution_time,
@@ -234,26 +235,29 @@ mod tests {
     const SEED: &str = r#"{"data": {"node_info": {"materialized": "seed", "meta": {}, "node_name": "s", "node_status": "success", "resource_type": "seed", "unique_id": "seed.shop.s"}, "run_result": {"adapter_response": {"_message": "INSERT 1", "code": "INSERT", "rows_affected": 12.0}, "execution_time": 0.19230223, "message": "INSERT 1", "num_failures": 0, "status": "success", "thread": "Thread-2 (worker)", "timing_info": []}}, "info": {"category": "", "code": "Q025", "extra": {}, "invocation_id": "92c96da7", "level": "debug", "msg": "Finished running node seed.shop.s", "name": "NodeFinished", "pid": 8404, "thread": "Thread-2 (worker)", "ts": "2026-11-22T17:34:13.082347Z"}}"#;
 
     #[test]
-    fn a_finished_node_tells_its_status_and_rows() {
+    fn a_finished_node_has_its_status_and_its_written_rows() {
         let event = parse(SEED).unwrap();
         assert_eq!((event.time.as_str(), event.invocation.as_str()), ("17:34:13", "92c96da7"));
-        let Meaning::Finished(end) = event.meaning else { panic!("{event:?}") };
+        let EventKind::NodeFinished(end) = event.kind else { panic!("{event:?}") };
         assert_eq!((end.node.label.as_str(), end.rows, end.failures), ("seed s", Some(12), None));
         assert_eq!(end.status, "success");
     }
 
     #[test]
-    fn a_source_is_named_with_its_schema() {
+    fn a_source_table_is_shown_with_its_source() {
         let line = r#"{"data":{"node_info":{"node_name":"s","resource_type":"source","unique_id":"source.shop.raw.s"}},"info":{"name":"NodeStart"}}"#;
-        let Meaning::Started(node) = parse(line).unwrap().meaning else { panic!() };
+        let EventKind::NodeStarted(node) = parse(line).unwrap().kind else { panic!() };
         assert_eq!(node.label, "source raw.s");
     }
 
     #[test]
-    fn dbts_reason_for_giving_up_is_kept_without_its_preamble() {
+    fn the_error_of_a_failed_command_is_kept_without_its_preamble() {
         let line = r#"{"data": {"exc": "Runtime Error\n  'foo' is not a valid method name"}, "info": {"level": "error", "msg": "Encountered an error:\nRuntime Error", "name": "MainEncounteredError"}}"#;
         let event = parse(line).unwrap();
-        assert_eq!(event.meaning, Meaning::GaveUp("Runtime Error\n  'foo' is not a valid method name".to_owned()));
+        assert_eq!(
+            event.kind,
+            EventKind::CommandFailed("Runtime Error\n  'foo' is not a valid method name".to_owned())
+        );
     }
 
     #[test]
@@ -266,21 +270,21 @@ mod tests {
         let mut reader = Reader::default();
         let names =
             ["LogStartBatch", "NodeFinished", "LogStartBatch", "NodeFinished", "LogModelResult", "NodeFinished"];
-        let ends = names.map(|name| match reader.read(&line(name)).unwrap().meaning {
-            Meaning::BatchFinished(_) => "batch",
-            Meaning::Finished(_) => "model",
+        let ends = names.map(|name| match reader.read(&line(name)).unwrap().kind {
+            EventKind::BatchFinished(_) => "batch",
+            EventKind::NodeFinished(_) => "model",
             _ => "",
         });
         assert_eq!(ends, ["", "batch", "", "batch", "", "model"]);
     }
 
     #[test]
-    fn what_is_not_dbts_json_is_none_and_an_odd_payload_is_only_other() {
+    fn text_is_no_event_and_an_event_of_an_unexpected_form_is_other() {
         assert_eq!(parse("Segmentation fault"), None);
         assert_eq!(parse("[1]"), None);
         assert_eq!(
-            parse(r#"{"data":{"node_info":"?"},"info":{"name":"NodeFinished"}}"#).unwrap().meaning,
-            Meaning::Other
+            parse(r#"{"data":{"node_info":"?"},"info":{"name":"NodeFinished"}}"#).unwrap().kind,
+            EventKind::Other
         );
     }
 }

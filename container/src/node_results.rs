@@ -1,5 +1,6 @@
-//! dbt's results of nodes: from `run_results.json` and sources.json, and from the log where those have none.
-//! <https://docs.getdbt.com/reference/artifacts/run-results-json>, <https://docs.getdbt.com/reference/artifacts/sources-json>
+//! The nodes' results: from `run_results.json` and `sources.json`, and from the log for nodes that those do not have.
+//! <https://docs.getdbt.com/reference/artifacts/run-results-json>,
+//! <https://docs.getdbt.com/reference/artifacts/sources-json>
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,38 +8,38 @@ use landfall_planner::{NodeId, NodeResult, NodeStatus};
 use serde::Deserialize;
 
 use crate::{
-    events::Finished,
-    text::{LONGEST_MESSAGE, cut, printable},
+    dbt_log::FinishedNode,
+    printable_text::{MAX_MESSAGE_CHARS, cut, printable},
 };
 
-/// An artifact of one invocation.
+/// The content of a `run_results.json` or a `sources.json`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Artifact {
-    /// The id of dbt's invocation that wrote the artifact.
+pub struct DbtResults {
+    /// The id of the dbt invocation that wrote the file.
     pub invocation: String,
     /// The rows in dbt's order.
-    pub rows: Vec<Row>,
+    pub rows: Vec<NodeRow>,
 }
 
 /// The result of one node.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Row {
+pub struct NodeRow {
     /// dbt's unique id.
     pub id: String,
-    /// The status, as Landfall names it.
+    /// The node's status.
     pub status: NodeStatus,
-    /// The message of dbt.
+    /// dbt's message, if there is one.
     pub message: Option<String>,
     /// The wall time in seconds.
     pub seconds: f64,
-    /// The failing rows of a test.
+    /// The number of failing rows of a test.
     pub failures: Option<u64>,
 }
 
 #[derive(Deserialize)]
-struct File {
+struct ResultsFile {
     metadata: Metadata,
-    results: Vec<FileRow>,
+    results: Vec<ResultsFileRow>,
 }
 
 #[derive(Deserialize)]
@@ -48,25 +49,29 @@ struct Metadata {
 }
 
 #[derive(Deserialize)]
-struct FileRow {
+struct ResultsFileRow {
     unique_id: String,
     status: String,
     message: Option<String>,
-    /// sources.json, of a source that could not be read.
+    /// In `sources.json`, for a source whose freshness could not be read.
     error: Option<serde_json::Value>,
-    /// sources.json, of one that could.
+    /// In `sources.json`, for a source whose freshness could be read.
     max_loaded_at: Option<String>,
     execution_time: Option<f64>,
     failures: Option<f64>,
 }
 
-/// Reads `run_results.json` or sources.json.
-pub fn read(bytes: &[u8]) -> Result<Artifact, serde_json::Error> {
-    let file: File = serde_json::from_slice(bytes)?;
+/// Parses a `run_results.json` or a `sources.json`.
+///
+/// # Errors
+///
+/// Fails if the bytes are not the JSON of such a file.
+pub fn parse(bytes: &[u8]) -> Result<DbtResults, serde_json::Error> {
+    let file: ResultsFile = serde_json::from_slice(bytes)?;
     let rows = file.results.into_iter().map(|row| {
         let error = row.error.map(|error| error.as_str().map_or_else(|| error.to_string(), str::to_owned));
         let loaded = row.max_loaded_at.map(|at| format!("last loaded at {at}"));
-        Row {
+        NodeRow {
             status: status(&row.status),
             message: row.message.or(error).or(loaded),
             seconds: row.execution_time.unwrap_or(0.0),
@@ -74,7 +79,7 @@ pub fn read(bytes: &[u8]) -> Result<Artifact, serde_json::Error> {
             id: row.unique_id,
         }
     });
-    Ok(Artifact { invocation: file.metadata.invocation_id, rows: rows.collect() })
+    Ok(DbtResults { invocation: file.metadata.invocation_id, rows: rows.collect() })
 }
 
 #[expect(clippy::cast_sign_loss, reason = "a count of rows; negative becomes 0")]
@@ -83,7 +88,7 @@ fn failures(id: &str, count: Option<f64>) -> Option<u64> {
     count.filter(|_| is_test).map(|count| count as u64)
 }
 
-/// Converts dbt's name of a status.
+/// Returns the status for dbt's name of it.
 pub fn status(name: &str) -> NodeStatus {
     match name {
         "success" => NodeStatus::Success,
@@ -99,20 +104,21 @@ pub fn status(name: &str) -> NodeStatus {
     }
 }
 
-/// The results that the log of one step has.
+/// The finished nodes of one step according to dbt's log.
 #[derive(Debug, Clone, Default)]
-pub struct LoggedResults {
-    rows: BTreeMap<String, Row>,
+pub struct LoggedNodes {
+    rows: BTreeMap<String, NodeRow>,
 }
 
-impl LoggedResults {
-    /// Records a node's end. An error after dbt was told to stop comes from the stop, not from the node, so it is left out.
-    pub fn finished(&mut self, end: &Finished, stopping: bool) {
+impl LoggedNodes {
+    /// Records a finished node. After dbt got the signal to stop, an error is ignored: it says that dbt cancelled the
+    /// node, not that the node failed.
+    pub fn record(&mut self, end: &FinishedNode, stopping: bool) {
         let status = status(&end.status);
         if stopping && !status.is_success() {
             return;
         }
-        let row = Row {
+        let row = NodeRow {
             id: end.node.id.clone(),
             status,
             message: Some(end.message.clone()).filter(|message| !message.is_empty()),
@@ -122,9 +128,9 @@ impl LoggedResults {
         self.rows.insert(row.id.clone(), row);
     }
 
-    /// Returns the artifact's rows, and the log's rows of nodes that the artifact lacks: ephemeral models, sources whose query failed, and all
-    /// nodes if dbt was killed before it wrote the artifact.
-    pub fn completed_by(mut self, artifact: Option<Artifact>) -> Vec<Row> {
+    /// Returns the rows of the file, and those of the log for nodes that the file does not have: ephemeral models,
+    /// sources whose query failed, and all nodes if dbt was killed before it wrote the file.
+    pub fn merged_with(mut self, artifact: Option<DbtResults>) -> Vec<NodeRow> {
         for row in artifact.into_iter().flat_map(|artifact| artifact.rows) {
             self.rows.insert(row.id.clone(), row);
         }
@@ -132,18 +138,19 @@ impl LoggedResults {
     }
 }
 
-/// A step's rows, compared with the plan.
+/// The results of a step, divided by the plan.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Sorted {
+pub struct StepNodes {
     /// The results of planned nodes.
     pub nodes: Vec<NodeResult>,
-    /// The nodes that were executed and not planned.
+    /// Nodes that dbt executed although the plan does not name them.
     pub unplanned_nodes: Vec<NodeId>,
 }
 
-/// Compares rows with the plan. Hooks (`operation.`) and the operation's own row (`macro.`) are no nodes. dbt does not execute nodes that it skips.
-pub fn sort(rows: Vec<Row>, planned: &BTreeSet<NodeId>) -> Sorted {
-    let mut sorted = Sorted::default();
+/// Divides the rows into planned and unplanned nodes. Hooks (`operation.`) and run operations (`macro.`) are not
+/// nodes, and a node that dbt skipped was not executed.
+pub fn split_by_plan(rows: Vec<NodeRow>, planned: &BTreeSet<NodeId>) -> StepNodes {
+    let mut step_nodes = StepNodes::default();
     for row in rows {
         if row.id.starts_with("operation.") || row.id.starts_with("macro.") {
             continue;
@@ -151,8 +158,8 @@ pub fn sort(rows: Vec<Row>, planned: &BTreeSet<NodeId>) -> Sorted {
         let Ok(id) = NodeId::parse(row.id) else { continue };
         if planned.contains(&id) {
             let message = row.message.filter(|_| !row.status.is_success());
-            let message = message.map(|message| cut(printable(&message).trim(), LONGEST_MESSAGE));
-            sorted.nodes.push(NodeResult {
+            let message = message.map(|message| cut(printable(&message).trim(), MAX_MESSAGE_CHARS));
+            step_nodes.nodes.push(NodeResult {
                 id,
                 status: row.status,
                 seconds: row.seconds,
@@ -160,24 +167,24 @@ pub fn sort(rows: Vec<Row>, planned: &BTreeSet<NodeId>) -> Sorted {
                 failures: row.failures,
             });
         } else if row.status != NodeStatus::Skipped {
-            sorted.unplanned_nodes.push(id);
+            step_nodes.unplanned_nodes.push(id);
         }
     }
-    sorted
+    step_nodes
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::events::Node;
+    use crate::dbt_log::LogNode;
 
     fn id(text: &str) -> NodeId {
         NodeId::parse(text).unwrap()
     }
 
-    fn end(id: &str, status: &str) -> Finished {
-        Finished {
-            node: Node { id: id.to_owned(), label: id.to_owned() },
+    fn end(id: &str, status: &str) -> FinishedNode {
+        FinishedNode {
+            node: LogNode { id: id.to_owned(), label: id.to_owned() },
             status: status.to_owned(),
             message: String::new(),
             seconds: 1.0,
@@ -195,13 +202,13 @@ mod tests {
         {"unique_id": "test.shop.t", "status": "fail", "message": "Got 2 results", "failures": 2, "execution_time": 0.1}]}"#;
 
     #[test]
-    fn rows_are_sorted_into_planned_and_unplanned_and_hooks_are_neither() {
-        let artifact = read(RUN_RESULTS.as_bytes()).unwrap();
+    fn rows_are_divided_into_planned_and_unplanned_nodes_without_hooks() {
+        let artifact = parse(RUN_RESULTS.as_bytes()).unwrap();
         assert_eq!(artifact.invocation, "i-1");
         let planned =
             BTreeSet::from([id("model.shop.a"), id("model.shop.b"), id("test.shop.t"), id("model.shop.silent")]);
-        let sorted = sort(LoggedResults::default().completed_by(Some(artifact)), &planned);
-        let seen: Vec<_> = sorted
+        let step_nodes = split_by_plan(LoggedNodes::default().merged_with(Some(artifact)), &planned);
+        let seen: Vec<_> = step_nodes
             .nodes
             .iter()
             .map(|node| (node.id.as_str(), node.status, node.message.as_deref(), node.failures))
@@ -214,41 +221,41 @@ mod tests {
                 ("test.shop.t", NodeStatus::Fail, Some("Got 2 results"), Some(2)),
             ]
         );
-        assert_eq!(sorted.unplanned_nodes, [id("model.shop.alien")]);
+        assert_eq!(step_nodes.unplanned_nodes, [id("model.shop.alien")]);
     }
 
     #[test]
-    fn the_log_fills_in_what_the_artifact_leaves_out() {
-        let mut logged = LoggedResults::default();
-        logged.finished(&end("model.shop.ephemeral", "success"), false);
-        logged.finished(&end("model.shop.a", "error"), false);
-        let rows = logged.completed_by(Some(read(RUN_RESULTS.as_bytes()).unwrap()));
+    fn the_log_completes_the_results_file() {
+        let mut logged = LoggedNodes::default();
+        logged.record(&end("model.shop.ephemeral", "success"), false);
+        logged.record(&end("model.shop.a", "error"), false);
+        let rows = logged.merged_with(Some(parse(RUN_RESULTS.as_bytes()).unwrap()));
         let status = |id: &str| rows.iter().find(|row| row.id == id).map(|row| row.status);
         assert_eq!(status("model.shop.ephemeral"), Some(NodeStatus::Success));
-        assert_eq!(status("model.shop.a"), Some(NodeStatus::Success), "the artifact takes precedence over the log");
+        assert_eq!(status("model.shop.a"), Some(NodeStatus::Success), "the file takes precedence over the log");
     }
 
     #[test]
-    fn a_node_that_was_cancelled_did_not_fail() {
-        let mut logged = LoggedResults::default();
-        logged.finished(&end("model.shop.before", "error"), false);
-        logged.finished(&end("model.shop.cancelled", "error"), true);
-        logged.finished(&end("model.shop.just_in_time", "success"), true);
-        let ids: Vec<String> = logged.completed_by(None).into_iter().map(|row| row.id).collect();
+    fn a_cancelled_node_has_no_result() {
+        let mut logged = LoggedNodes::default();
+        logged.record(&end("model.shop.before", "error"), false);
+        logged.record(&end("model.shop.cancelled", "error"), true);
+        logged.record(&end("model.shop.just_in_time", "success"), true);
+        let ids: Vec<String> = logged.merged_with(None).into_iter().map(|row| row.id).collect();
         assert_eq!(ids, ["model.shop.before", "model.shop.just_in_time"]);
     }
 
     #[test]
-    fn a_status_of_a_later_dbt_is_no_success() {
+    fn an_unknown_status_is_not_a_success() {
         assert!(!status("reused").is_success());
         assert!(status("no-op").is_success());
     }
 
     #[test]
-    fn a_source_that_could_not_be_read_tells_why() {
+    fn a_source_has_its_error_or_its_load_time_as_message() {
         let sources = r#"{"metadata": {}, "results": [{"unique_id": "source.s.raw.x", "status": "runtime error", "error": "no such table"},
             {"unique_id": "source.s.raw.y", "status": "error", "max_loaded_at": "2020-01-01T00:00:00+00:00", "execution_time": 0.02}]}"#;
-        let rows = read(sources.as_bytes()).unwrap().rows;
+        let rows = parse(sources.as_bytes()).unwrap().rows;
         assert_eq!(rows[0].message.as_deref(), Some("no such table"));
         assert_eq!(rows[1].message.as_deref(), Some("last loaded at 2020-01-01T00:00:00+00:00"));
     }

@@ -1,16 +1,18 @@
-//! The remaining steps of an attempt: the plan without the nodes that earlier attempts finished.
+//! The steps that an attempt still has to run: the plan without the nodes that earlier attempts built.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use landfall_planner::{NodeId, Plan, Selection, Step};
 
-/// Returns the plan's steps without the nodes that are `done`. A step without nodes is left out. An operation, which usually loads what the build reads,
-/// is repeated as long as a node is left. [`Step::Docs`] always stays, because it shows what all attempts built.
+/// Returns the plan's steps without the nodes in `done`.
+///
+/// A step without remaining nodes is left out. A run operation usually loads the data that the build reads, so it is
+/// repeated while any node remains. [`Step::Docs`] always stays, because it documents what all attempts built.
 pub fn steps(plan: &Plan, done: &BTreeSet<NodeId>) -> Vec<Step> {
     let expressions: BTreeMap<&NodeId, &str> = plan.nodes.iter().map(|node| (&node.id, node.select.as_str())).collect();
     let narrowed = |selection: &Selection| narrow(selection, done, &expressions);
     let builds = plan.steps.iter().any(|step| matches!(step, Step::Build(_) | Step::Test(_)));
-    let left = plan.steps.iter().any(|step| match step {
+    let has_remaining = plan.steps.iter().any(|step| match step {
         Step::Build(selection) | Step::Test(selection) => narrowed(selection).is_some(),
         _ => false,
     });
@@ -20,45 +22,47 @@ pub fn steps(plan: &Plan, done: &BTreeSet<NodeId>) -> Vec<Step> {
             Step::Build(selection) => narrowed(selection).map(Step::Build),
             Step::Test(selection) => narrowed(selection).map(Step::Test),
             Step::Freshness { sources, .. } => sources.iter().any(|id| !done.contains(id)).then(|| step.clone()),
-            Step::RunOperation { .. } => (left || !builds).then(|| step.clone()),
+            Step::RunOperation { .. } => (has_remaining || !builds).then(|| step.clone()),
             Step::Docs => Some(Step::Docs),
         })
         .collect()
 }
 
-/// Returns the selection without the nodes that are done. If the plan has no expression for a node, which the planner never writes, the selection stays
-/// as it is: building a node twice is safe, skipping one loses it.
+/// Returns the selection without the nodes in `done`, or `None` if no node remains.
+///
+/// If the plan has no expression for a node (the planner never writes such a plan), the whole selection stays: to
+/// repeat a node of the plan is safe, to lose one is not.
 fn narrow(selection: &Selection, done: &BTreeSet<NodeId>, expressions: &BTreeMap<&NodeId, &str>) -> Option<Selection> {
-    let left: Vec<NodeId> = selection.nodes.iter().filter(|id| !done.contains(*id)).cloned().collect();
-    if left.is_empty() {
+    let remaining: Vec<NodeId> = selection.nodes.iter().filter(|id| !done.contains(*id)).cloned().collect();
+    if remaining.is_empty() {
         return None;
     }
     let select: Option<Vec<String>> =
-        left.iter().map(|id| expressions.get(id).map(|text| (*text).to_owned())).collect();
+        remaining.iter().map(|id| expressions.get(id).map(|text| (*text).to_owned())).collect();
     match select {
-        Some(select) if left.len() < selection.nodes.len() => {
-            Some(Selection { nodes: left, select, exclude: Vec::new(), full_refresh: selection.full_refresh })
+        Some(select) if remaining.len() < selection.nodes.len() => {
+            Some(Selection { nodes: remaining, select, exclude: Vec::new(), full_refresh: selection.full_refresh })
         }
         _ => Some(selection.clone()),
     }
 }
 
-/// The selection of `dbt docs generate`.
+/// The nodes that `dbt docs generate` documents.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Docs {
-    /// Nothing was built, so there are no docs.
+pub enum DocsScope {
+    /// The run built nothing, so the docs step is left out.
     Nothing,
-    /// The plan has only docs.
+    /// The whole project, because the plan has a docs step only.
     Everything,
-    /// The relations that the run built, as expressions.
+    /// The relations that the run built, as dbt selectors.
     Built(Vec<String>),
 }
 
-/// Returns the docs of this run, from all nodes that succeeded in this attempt and earlier ones. Tests are not in the catalog, and compiling them may
-/// query the warehouse without need.
-pub fn docs(plan: &Plan, succeeded: &BTreeSet<NodeId>) -> Docs {
+/// Returns the nodes to document, from the nodes that succeeded in this attempt and earlier ones. Tests are left out:
+/// the catalog does not contain them, and to compile them can cost warehouse queries.
+pub fn docs_scope(plan: &Plan, succeeded: &BTreeSet<NodeId>) -> DocsScope {
     if plan.nodes.is_empty() {
-        return Docs::Everything;
+        return DocsScope::Everything;
     }
     let is_test = |id: &NodeId| id.as_str().starts_with("test.") || id.as_str().starts_with("unit_test.");
     let built: Vec<String> = plan
@@ -67,7 +71,7 @@ pub fn docs(plan: &Plan, succeeded: &BTreeSet<NodeId>) -> Docs {
         .filter(|node| node.relation.is_some() && !is_test(&node.id) && succeeded.contains(&node.id))
         .map(|node| node.select.clone())
         .collect();
-    if built.is_empty() { Docs::Nothing } else { Docs::Built(built) }
+    if built.is_empty() { DocsScope::Nothing } else { DocsScope::Built(built) }
 }
 
 #[cfg(test)]
@@ -113,13 +117,13 @@ mod tests {
     }
 
     #[test]
-    fn the_first_attempt_runs_the_plan_as_it_stands() {
+    fn the_first_attempt_runs_the_steps_of_the_plan_unchanged() {
         let plan = plan(vec![load(), build(), Step::Docs]);
         assert_eq!(steps(&plan, &BTreeSet::new()), plan.steps);
     }
 
     #[test]
-    fn a_later_attempt_selects_what_is_left_node_by_node_and_loads_again() {
+    fn a_later_attempt_selects_the_remaining_nodes_and_repeats_the_run_operation() {
         let plan = plan(vec![load(), build(), Step::Docs]);
         let left = steps(&plan, &BTreeSet::from([id("model.s.a")]));
         let selection = Selection {
@@ -132,17 +136,17 @@ mod tests {
     }
 
     #[test]
-    fn when_all_is_built_only_the_docs_are_left() {
+    fn after_all_nodes_are_built_only_the_docs_step_remains() {
         let done = BTreeSet::from([id("model.s.a"), id("model.s.b"), id("test.s.t")]);
         assert_eq!(steps(&plan(vec![load(), build(), Step::Docs]), &done), [Step::Docs]);
-        assert_eq!(steps(&plan(vec![load()]), &done), [load()], "an operation alone is all that its run is about");
+        assert_eq!(steps(&plan(vec![load()]), &done), [load()], "a plan with a run operation only repeats it");
     }
 
     #[test]
-    fn docs_show_the_relations_that_were_built() {
+    fn the_docs_step_documents_the_relations_that_were_built() {
         let plan = plan(vec![build(), Step::Docs]);
-        assert_eq!(docs(&plan, &BTreeSet::from([id("test.s.t")])), Docs::Nothing);
+        assert_eq!(docs_scope(&plan, &BTreeSet::from([id("test.s.t")])), DocsScope::Nothing);
         let succeeded = BTreeSet::from([id("model.s.b"), id("test.s.t")]);
-        assert_eq!(docs(&plan, &succeeded), Docs::Built(vec!["fqn:model.s.b".to_owned()]));
+        assert_eq!(docs_scope(&plan, &succeeded), DocsScope::Built(vec!["fqn:model.s.b".to_owned()]));
     }
 }

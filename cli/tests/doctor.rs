@@ -257,8 +257,13 @@ async fn each_broken_part_is_found_with_its_fix() {
         "If-None-Match",
     )
     .await;
-    assert_finding(Answers { image_exists: false, ..good() }, FindingVerdict::Broken, "does not exist", "push it")
-        .await;
+    assert_finding(
+        Answers { image_exists: false, ..good() },
+        FindingVerdict::Broken,
+        "does not exist",
+        "push the image",
+    )
+    .await;
     assert_finding(Answers { sweep: "DISABLED", ..good() }, FindingVerdict::Broken, "is disabled", "enable it").await;
     assert_finding(
         Answers { landing: (404, 404), ..good() },

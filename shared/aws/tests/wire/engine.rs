@@ -17,7 +17,7 @@ const TASK: &str = "arn:aws:ecs:eu-west-1:111122223333:task/shop/0123456789abcde
 const PROJECT: &str = r#"
 version: 1
 datasets:
-  crm.accounts: { location: "s3://landing/accounts/", select: "tag:orders+", ready: { event: true } }
+  jaffle.raw_orders: { location: "s3://landing/orders/", ready: { event: true } }
 "#;
 
 /// A state bucket in memory with conditional writes, beside an ECS that starts every task and an event bus that accepts every event.
@@ -97,7 +97,7 @@ async fn one_invocation_reads_the_board_once_and_never_the_plan_that_it_wrote() 
     let loaded = InboundEvent::DatasetLoaded(DatasetLoaded {
         event_id: "e1".to_owned(),
         time: clock::now(),
-        dataset: "crm.accounts".to_owned(),
+        dataset: "jaffle.raw_orders".to_owned(),
         loaded_at: None,
         batch_id: None,
     });

@@ -7,14 +7,14 @@ use std::fmt;
 
 use crc::{CRC_32_ISCSI, CRC_32_ISO_HDLC, CRC_64_NVME, Crc, Table};
 
-/// Which checksum.
+/// The checksum algorithms that the SDK uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CrcAlgorithm {
     /// CRC-32/ISO-HDLC, which S3 calls CRC32.
     Crc32IsoHdlc,
     /// CRC-32/ISCSI, which S3 calls CRC32C.
     Crc32Iscsi,
-    /// CRC-64/NVME.
+    /// The algorithm CRC-64/NVME.
     Crc64Nvme,
 }
 

@@ -43,7 +43,7 @@ pub enum EngineError {
     /// The release that the board names cannot be read.
     #[error("release {release}: {source}")]
     Release {
-        /// The release.
+        /// The id of the release.
         release: ReleaseId,
         /// What is wrong with its files.
         source: LoadReleaseError,
@@ -53,7 +53,7 @@ pub enum EngineError {
         "release {release}: {address} is missing: restore it from the bucket's versions, or run `landfall release` again"
     )]
     ReleaseFile {
-        /// The release.
+        /// The id of the release.
         release: ReleaseId,
         /// The address of the file.
         address: String,
@@ -61,7 +61,7 @@ pub enum EngineError {
     /// Other releases were put in place during each compilation of this one.
     #[error("release {release}: other releases were put in place while it was compiled, {tries} times in a row")]
     ReleaseContended {
-        /// The release.
+        /// The id of the release.
         release: ReleaseId,
         /// The number of compilations.
         tries: u32,
@@ -71,7 +71,7 @@ pub enum EngineError {
         "{reason}, and task {task_arn} may still run: the leases of {run} are unknown. Restore the file from the bucket's versions, or wait until the task has stopped and delete runs/{run}/"
     )]
     UnknownLeases {
-        /// The run.
+        /// The id of the run.
         run: RunId,
         /// The run's newest task.
         task_arn: String,
@@ -103,9 +103,9 @@ pub enum EngineError {
     /// A document cannot be written as JSON.
     #[error("{what} cannot be written as JSON: {source}")]
     Json {
-        /// The document.
+        /// The name of the document.
         what: &'static str,
-        /// Why not.
+        /// Why it cannot be written.
         source: serde_json::Error,
     },
     /// Other writers replaced the board until the deadline.

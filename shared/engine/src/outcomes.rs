@@ -18,7 +18,7 @@ pub struct ReadBoard {
 /// A plan as one read returned it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ReadPlan {
-    /// The plan.
+    /// The plan as written.
     Found(Box<Plan>),
     /// The plan is missing or malformed. Reading it again cannot help.
     Unusable {
@@ -30,7 +30,7 @@ pub enum ReadPlan {
 /// The claim of an attempt as one read returned it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimRecord {
-    /// The claim.
+    /// The claim as written.
     pub claim: Claim,
     /// The time of its write by S3's clock, to the whole second.
     pub written_at: Timestamp,

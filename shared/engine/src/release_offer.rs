@@ -17,7 +17,7 @@ pub struct ReleaseParts {
     pub id: ReleaseId,
     /// The index of its manifest.
     pub index: Index,
-    /// Its landfall.yml.
+    /// The landfall.yml of the release.
     pub project: LandfallYml,
     /// The unique ids whose relation was found in the warehouse.
     pub existing: BTreeSet<String>,
@@ -34,19 +34,19 @@ pub struct ReleaseParts {
 pub enum Offered {
     /// The release is in place, by this call or an earlier one.
     InPlace {
-        /// The release.
+        /// The id of the release.
         release: Arc<Release>,
         /// The board that names it.
         snapshot: Box<Snapshot>,
     },
     /// The release cannot be used. The ledger does not say so yet.
     Unusable {
-        /// Why not.
+        /// Why the release was refused.
         reason: String,
     },
     /// A newer release is in place. The ledger says so.
     Older {
-        /// Which one.
+        /// The id of the release.
         reason: String,
     },
 }

@@ -16,7 +16,7 @@ use crate::{
 /// The board, its ETag and its release as one read or one compare-and-swap returned them.
 #[derive(Debug)]
 pub struct Snapshot {
-    /// The board.
+    /// The board as it was read.
     pub board: Board,
     /// The ETag for the next compare-and-swap.
     pub etag: Etag,

@@ -14,7 +14,7 @@ pub struct Fault {
     pub status: Option<u16>,
     /// The error code, such as `AccessDenied`.
     pub code: Option<String>,
-    /// The message.
+    /// The message of the service.
     pub message: String,
 }
 

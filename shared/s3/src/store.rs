@@ -47,7 +47,7 @@ impl Default for Retries {
 /// An object as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
-    /// The content.
+    /// The content of the object.
     pub bytes: Vec<u8>,
     /// The ETag for [`Store::swap`].
     pub etag: Etag,
@@ -92,7 +92,7 @@ pub enum StoreError {
     /// A file to upload cannot be read.
     #[error("{} cannot be read: {reason}", file.display())]
     File {
-        /// The file.
+        /// The local file.
         file: PathBuf,
         /// The error of the operating system.
         reason: String,

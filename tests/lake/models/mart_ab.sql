@@ -1,2 +1,2 @@
--- Of two datasets: whoever of them lands, this is written.
+-- Both datasets lead to this model, so each load of either builds it.
 select id from {{ ref('stg_a') }} union all select id from {{ ref('stg_b') }}

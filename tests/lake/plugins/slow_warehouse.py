@@ -1,4 +1,4 @@
-"""A warehouse that lets nobody in while the file `closed` lies in the lake: a test says how long a run takes."""
+"""A warehouse that accepts no connection while the file `closed` exists, so that a test decides how long a run takes."""
 
 import os
 import time

@@ -43,7 +43,7 @@ pub enum Call {
     Write,
     /// A write with a condition, which S3 may answer with 409.
     Conditional,
-    /// A pause.
+    /// A wait in virtual time, in milliseconds.
     Wait(Ms),
 }
 

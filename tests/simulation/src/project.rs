@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 /// The kind of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// A table.
+    /// A model that is a table.
     Model,
     /// An incremental model.
     Incremental,
-    /// A snapshot.
+    /// A snapshot, as dbt has them.
     Snapshot,
     /// A seed, a CSV of the project.
     Seed,

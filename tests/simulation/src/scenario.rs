@@ -13,11 +13,11 @@ use crate::{
 /// Virtual time in milliseconds.
 pub type Ms = i64;
 
-/// One second.
+/// One second in milliseconds.
 pub const SECOND: Ms = 1000;
-/// One minute.
+/// One minute in milliseconds.
 pub const MINUTE: Ms = 60 * SECOND;
-/// One hour.
+/// One hour in milliseconds.
 pub const HOUR: Ms = 60 * MINUTE;
 
 /// The rate of each fault, in a thousand.

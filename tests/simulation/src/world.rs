@@ -44,11 +44,11 @@ pub enum Function {
     Sweep,
     /// on-schedule, for a job with this scheduled time.
     Job(String),
-    /// on-task-stopped.
+    /// The function on-task-stopped.
     OnTaskStopped(Box<TaskState>),
     /// on-release, for this version of the project.
     OnRelease(usize),
-    /// publish-docs.
+    /// The function publish-docs.
     PublishDocs,
     /// `landfall recover` by an operator, with the board this many versions before the last.
     Recover(usize),
@@ -58,7 +58,7 @@ pub enum Function {
 pub enum Happening {
     /// The call of a process returns.
     Resume(usize),
-    /// Something external.
+    /// An external event of the scenario happens.
     External(External),
     /// A message arrives in the queue.
     Arrives(Message),

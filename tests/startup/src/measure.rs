@@ -21,7 +21,7 @@ pub enum MeasureError {
     Function {
         /// The function's program.
         program: PathBuf,
-        /// The cause.
+        /// The cause of the failure.
         source: RuntimeApiError,
     },
     /// The program could not be started.
@@ -29,7 +29,7 @@ pub enum MeasureError {
     Start {
         /// The function's program.
         program: PathBuf,
-        /// The cause.
+        /// The cause of the failure.
         source: std::io::Error,
     },
 }

@@ -13,7 +13,7 @@ use std::{
     process::{Command, Output},
 };
 
-/// The repository.
+/// The folder of the repository.
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }

@@ -23,7 +23,7 @@ impl Malformed {
     }
 }
 
-/// <https://docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html>
+/// The envelope of every EventBridge event: <https://docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html>
 #[derive(Debug, Deserialize)]
 pub(super) struct Envelope {
     pub(super) id: String,

@@ -23,7 +23,7 @@ pub enum ScheduleEvent {
     Sweep,
     /// A job is due.
     Job {
-        /// The job.
+        /// The job that is due.
         job: JobName,
         /// The time for which it was scheduled: with the job's name it tells a repeated call. None where the scheduler leaves
         /// `<aws.scheduler.scheduled-time>` as it stands, as emulators do; the caller then takes the current minute.
@@ -36,7 +36,7 @@ pub enum ScheduleEvent {
 pub struct ReleaseOffered {
     /// The event's id.
     pub event_id: String,
-    /// The release.
+    /// The id of the offered release.
     pub release: ReleaseId,
 }
 

@@ -131,7 +131,7 @@ impl Stub {
         self.seen.lock().unwrap().clone()
     }
 
-    /// `http://127.0.0.1:PORT`.
+    /// The address of the stub, `http://127.0.0.1:PORT`.
     pub(crate) fn endpoint(&self) -> &str {
         &self.endpoint
     }

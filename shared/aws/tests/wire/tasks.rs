@@ -110,7 +110,7 @@ async fn a_spot_task_is_asked_for_by_its_capacity_provider_and_not_by_a_launch_t
     assert!(asked.get("launchType").is_none(), "ECS takes one or the other: {asked}");
 }
 
-/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/api_failures_messages.html>
+/// The failure reasons that ECS documents: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/api_failures_messages.html>
 #[tokio::test]
 async fn each_failure_inside_an_answer_with_200_leads_to_what_can_be_done() {
     for (reason, class, calls) in [
@@ -140,7 +140,7 @@ async fn each_failure_inside_an_answer_with_200_leads_to_what_can_be_done() {
     }
 }
 
-/// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html#API_RunTask_Errors>
+/// The errors of RunTask that ECS documents: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html#API_RunTask_Errors>
 #[tokio::test]
 async fn each_error_leads_to_what_can_be_done() {
     let vcpus = "You've reached the limit on the number of vCPUs you can run concurrently";

@@ -27,7 +27,7 @@ const ROOT_PAGE: &str = include_str!("root.html");
 /// An object and its ETag as one read returned them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileVersion {
-    /// The content.
+    /// The content of the file.
     pub bytes: Vec<u8>,
     /// The ETag for [`Files::swap`].
     pub etag: Etag,
@@ -36,7 +36,7 @@ pub struct FileVersion {
 /// The media type of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MediaType {
-    /// JSON.
+    /// The type of JSON files.
     Json,
     /// HTML in UTF-8.
     Html,

@@ -15,7 +15,7 @@ use crate::{
 pub enum Input<'a> {
     /// One batch of the queue of loads: objects, loaders' reports and operator commands.
     Events(&'a [InboundEvent]),
-    /// Time passed.
+    /// Time passed, and nothing else happened.
     Tick,
     /// A job's schedule came due.
     Schedule {
@@ -190,7 +190,7 @@ pub struct RecoveredRun {
 pub struct RecoveredClaim {
     /// The number of the attempt.
     pub attempt: u32,
-    /// The task.
+    /// The ARN of the task.
     pub task_arn: String,
     /// When the claim was written, by S3's clock.
     pub claimed_at: Timestamp,

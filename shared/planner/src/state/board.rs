@@ -21,7 +21,7 @@ pub const NONCES_KEPT: usize = 64;
 /// The live state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Board {
-    /// [`BOARD_VERSION`].
+    /// The format's version, [`BOARD_VERSION`].
     pub version: u32,
     /// The number of boards in a row, from 1. A recovery raises it.
     pub epoch: u64,

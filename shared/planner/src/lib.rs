@@ -30,7 +30,7 @@ pub use decide::{
     RecoveredRun, RecoveryInput, Rules, RunKind, StoppedTask, WaitReason, WaitingNodes, decide, effects,
     missing_parent_of, missing_task_counts_as_stopped, next_due, wait_reasons,
 };
-pub use ids::{DatasetName, InvalidName, JobName, NodeId, Nonce, ReleaseId, RunId, compact_timestamp};
+pub use ids::{DatasetName, InvalidName, JobName, NodeId, Nonce, ReleaseId, RunId, TaskArn, compact_timestamp};
 pub use protocol::{
     ATTEMPT_VARIABLE, Claim, DatasetLoaded, DocumentError, FailedNode, InvalidTrigger, LEDGER_VERSION, LedgerHeader,
     LedgerLine, LedgerObject, LedgerOutcome, LedgerSubject, NodeResult, NodeStatus, ObjectEvent, OperatorAction,

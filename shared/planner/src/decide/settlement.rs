@@ -24,7 +24,7 @@ impl DecisionBuilder<'_> {
             Some((Claim::Task { task_arn }, at)) => (task_arn, *at),
             Some((Claim::Revoked { .. }, _)) => return self.revoked(&stop.run, stop.attempt),
             None => {
-                if run.attempt.task_arn().is_some_and(|arn| arn != stop.task_arn) {
+                if run.attempt.task_arn().is_some_and(|arn| *arn != stop.task_arn) {
                     return self.unmatched(stop, "the attempt has another task");
                 }
                 run.attempt.class = Some(stop.class);

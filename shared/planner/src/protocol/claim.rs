@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::RunId;
+use crate::{RunId, TaskArn};
 
 /// The object `claim` of an attempt. The task writes it before it starts dbt, and the engine writes it to give the
 /// attempt up. Both use `If-None-Match: *`, so the first writer wins and the object never changes (invariant L7).
@@ -12,7 +12,7 @@ pub enum Claim {
     /// This task runs the attempt, and no other task may.
     Task {
         /// The ARN of the task, from the task metadata endpoint.
-        task_arn: String,
+        task_arn: TaskArn,
     },
     /// No task may run the attempt any more.
     Revoked {

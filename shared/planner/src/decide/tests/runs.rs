@@ -1,6 +1,7 @@
 use super::world::{World, models};
 use crate::{
-    AttemptState, Claim, Effect, Input, LedgerOutcome, LedgerSubject, NodeId, NodeStatus, Outcome, effects, next_due,
+    AttemptState, Claim, Effect, Input, LedgerOutcome, LedgerSubject, NodeId, NodeStatus, Outcome, TaskArn, effects,
+    next_due,
 };
 
 fn fail_on(name: &str) -> impl Fn(&NodeId) -> Option<NodeStatus> {
@@ -154,7 +155,7 @@ fn a_task_without_the_claim_settles_nothing() {
     world.wait(2);
     let (run, attempt) = world.start();
     let mut zombie = world.stop_of(&run, attempt, Outcome::Succeeded, |_| Some(NodeStatus::Success));
-    zombie.task_arn = "arn:other".to_owned();
+    zombie.task_arn = TaskArn::parse("arn:other").unwrap();
     let before = world.backlog("load:jaffle.raw_orders");
     world.stop(zombie);
     assert_eq!(world.backlog("load:jaffle.raw_orders"), before);

@@ -8,7 +8,7 @@ use landfall_manifest::Index;
 use crate::{
     Board, Claim, CompileInput, Context, DatasetLoaded, Decision, InboundEvent, Input, LandfallYml, LedgerLine, NodeId,
     NodeResult, NodeStatus, Nonce, ObjectEvent, OperatorAction, OperatorCommand, Outcome, Plan, ProtocolRules,
-    RESULT_VERSION, Release, ReleaseId, RunId, RunResult, StepResult, StopClass, StoppedTask, StoredBoard,
+    RESULT_VERSION, Release, ReleaseId, RunId, RunResult, StepResult, StopClass, StoppedTask, StoredBoard, TaskArn,
     TaskSettings, compile, decide,
 };
 
@@ -180,8 +180,8 @@ impl World {
         format!("{:?}: {}", line.outcome, line.detail)
     }
 
-    pub(super) fn arn(run: &RunId, attempt: u32) -> String {
-        format!("arn:aws:ecs:x:task/{run}/{attempt}")
+    pub(super) fn arn(run: &RunId, attempt: u32) -> TaskArn {
+        TaskArn::parse(format!("arn:aws:ecs:x:task/{run}/{attempt}")).unwrap()
     }
 
     pub(super) fn start(&mut self) -> (RunId, u32) {

@@ -1,8 +1,7 @@
 //! What the ports return, in terms that the engine can act on.
 
-use jiff::Timestamp;
 use landfall_concurrency::Etag;
-use landfall_planner::{Claim, Plan, StoredBoard, TaskArn};
+use landfall_planner::{Plan, StoredBoard, TaskArn};
 
 use crate::TaskState;
 
@@ -25,15 +24,6 @@ pub enum ReadPlan {
         /// What is wrong, with the plan's address.
         reason: String,
     },
-}
-
-/// The claim of an attempt as one read returned it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClaimRecord {
-    /// The claim.
-    pub claim: Claim,
-    /// The time of its write by S3's clock, to the whole second.
-    pub written_at: Timestamp,
 }
 
 /// The number of messages in the dead-letter queues.

@@ -85,7 +85,7 @@ impl<P: Ports> Engine<P> {
             reason: "ECS does not know its task any more, and no event said that it stopped".to_owned(),
             class: StopClass::Gone,
             exit_code: None,
-            claim: claim.map(|claim| (claim.claim, claim.written_at)),
+            claim,
             result: self.ports.result(id, number).await?,
         }))
     }

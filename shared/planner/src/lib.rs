@@ -32,11 +32,11 @@ pub use decide::{
 };
 pub use ids::{DatasetName, InvalidName, JobName, NodeId, Nonce, ReleaseId, RunId, TaskArn, compact_timestamp};
 pub use protocol::{
-    ATTEMPT_VARIABLE, Claim, DatasetLoaded, DocumentError, FailedNode, InvalidTrigger, LEDGER_VERSION, LedgerHeader,
-    LedgerLine, LedgerObject, LedgerOutcome, LedgerSubject, NodeResult, NodeStatus, ObjectEvent, OperatorAction,
-    OperatorCommand, Outcome, PLAN_VARIABLE, PLAN_VERSION, Plan, PlannedNode, PlannedTrigger, RELEASE_VERSION,
-    RESULT_VERSION, ReleaseDocument, RunResult, RunTaskCall, RunTrigger, Selection, Step, StepResult, StopClass,
-    TaskSettings, Trigger, WaitingNode, ledger_key,
+    ATTEMPT_VARIABLE, Claim, ClaimRecord, DatasetLoaded, DocumentError, FailedNode, InvalidTrigger, LEDGER_VERSION,
+    LedgerHeader, LedgerLine, LedgerObject, LedgerOutcome, LedgerSubject, NodeResult, NodeStatus, ObjectEvent,
+    OperatorAction, OperatorCommand, Outcome, PLAN_VARIABLE, PLAN_VERSION, Plan, PlannedNode, PlannedTrigger,
+    RELEASE_VERSION, RESULT_VERSION, ReleaseDocument, RunResult, RunTaskCall, RunTrigger, Selection, Step, StepResult,
+    StopClass, TaskSettings, Trigger, WaitingNode, ledger_key,
 };
 pub use release::{
     COMPILED_VERSION, CompileError, CompileInput, Compiled, Dataset, Job, LoadReleaseError, Release, compile,

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::rules::Rules;
 use crate::{
-    Claim, DatasetLoaded, DatasetName, JobName, LedgerLine, Nonce, ObjectEvent, OperatorCommand, PendingDocs, Plan,
-    Release, RunId, RunResult, StopClass, TaskArn, TaskSettings,
+    ClaimRecord, DatasetLoaded, DatasetName, JobName, LedgerLine, Nonce, ObjectEvent, OperatorCommand, PendingDocs,
+    Plan, Release, RunId, RunResult, StopClass, TaskArn, TaskSettings,
 };
 
 /// What a decision reacts to.
@@ -148,8 +148,8 @@ pub struct StoppedTask {
     pub class: StopClass,
     /// The container's exit code, where there is one.
     pub exit_code: Option<i32>,
-    /// The claim of the attempt with S3's time of it.
-    pub claim: Option<(Claim, Timestamp)>,
+    /// The claim of the attempt, if it has one.
+    pub claim: Option<ClaimRecord>,
     /// The result.json of the attempt, if the task wrote one.
     pub result: Option<RunResult>,
 }

@@ -1,5 +1,6 @@
 //! The claim: the object by which a task proves that it may run an attempt.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{RunId, TaskArn};
@@ -19,6 +20,15 @@ pub enum Claim {
         /// Why the attempt was given up.
         reason: String,
     },
+}
+
+/// A claim with the time of its write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimRecord {
+    /// The claim of the attempt.
+    pub claim: Claim,
+    /// The time of its write by S3's clock, to the whole second.
+    pub written_at: Timestamp,
 }
 
 impl Claim {

@@ -1,7 +1,7 @@
 use super::world::{World, models};
 use crate::{
-    AttemptState, Claim, Effect, Input, LedgerOutcome, LedgerSubject, NodeId, NodeStatus, Outcome, TaskArn, effects,
-    next_due,
+    AttemptState, Claim, ClaimRecord, Effect, Input, LedgerOutcome, LedgerSubject, NodeId, NodeStatus, Outcome,
+    TaskArn, effects, next_due,
 };
 
 fn fail_on(name: &str) -> impl Fn(&NodeId) -> Option<NodeStatus> {
@@ -178,7 +178,7 @@ fn an_attempt_claimed_before_it_was_revoked_is_running() {
     world.decide(&Input::Claimed { run: run.clone(), attempt: 1, task_arn: World::arn(&run, 1) });
     assert!(world.board.runs[&run].attempt.is_running());
     let mut stop = world.stop_of(&run, 1, Outcome::Succeeded, |_| Some(NodeStatus::Success));
-    stop.claim = Some((Claim::Task { task_arn: World::arn(&run, 1) }, world.now));
+    stop.claim = Some(ClaimRecord { claim: Claim::Task { task_arn: World::arn(&run, 1) }, written_at: world.now });
     world.stop(stop);
     assert!(world.board.runs.is_empty());
 }

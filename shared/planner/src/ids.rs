@@ -154,6 +154,17 @@ mod tests {
     }
 
     #[test]
+    fn a_task_arn_ends_with_the_tasks_id_and_is_plain_text_in_json() {
+        let text = "arn:aws-cn:ecs:cn-north-1:111122223333:task/shop/0123";
+        let arn = TaskArn::parse(text).unwrap();
+        assert_eq!(arn.task_id(), "0123");
+        assert_eq!(serde_json::to_value(&arn).unwrap(), text);
+        for text in ["", "task/shop/0123", "arn:\n"] {
+            assert!(TaskArn::parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
     fn hostile_text_is_not_a_valid_name() {
         for text in ["", "-rf", "a/b", "a b", "a\n", "../x"] {
             assert!(RunId::parse(text).is_err(), "{text:?}");

@@ -20,9 +20,9 @@ mod state;
 
 pub use config::{
     Capacity, ConfigDuration, DatasetConfig, DocsConfig, FirstRelease, Hooks, JobConfig, KeyPlacement, LandfallYml,
-    LandfallYmlError, LimitsConfig, LoadsConfig, Location, LocationError, Locations, MAX_COUNT, OnDelete, Operation,
-    ReadinessConfig, ReadinessPolicy, ReleaseConfig, RetryRule, RunsConfig, SelectionConfig, StringList,
-    WarehouseSharing,
+    LandfallYmlError, LimitsConfig, LoadsConfig, Location, LocationError, Locations, MAX_COUNT, ObjectAddress,
+    OnDelete, Operation, ReadinessConfig, ReadinessPolicy, ReleaseConfig, RetryRule, RunsConfig, SelectionConfig,
+    StringList, WarehouseSharing,
 };
 pub use decide::{
     COMMANDS_KEPT, COUNTED_KEPT, Context, Decision, EPOCH_JUMP, Effect, FAIRNESS_LIMIT, GROUPS_CLOSED, GROUPS_OPEN,

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use landfall_planner::{
-    FailedNode, LedgerLine, LedgerOutcome, LedgerSubject, NodeId, OperatorAction, Plan, Step, Trigger,
+    FailedNode, LedgerLine, LedgerOutcome, LedgerSubject, NodeId, OperatorAction, Plan, Step, TaskArn, Trigger,
 };
 
 use crate::text::{bytes, count, list, node_name, printable};
@@ -38,7 +38,7 @@ pub fn ledger_line(line: &LedgerLine, plan: Option<&Plan>, landing_bucket: &str)
                 None => ("planned", format!("run {run}: {detail}")),
             },
             LedgerOutcome::Started => {
-                let task = task_arn.as_deref().and_then(|arn| arn.rsplit('/').next()).unwrap_or("unknown");
+                let task = task_arn.as_ref().map_or("unknown", TaskArn::task_id);
                 ("started", format!("task {task}, attempt {attempt}"))
             }
             outcome => {

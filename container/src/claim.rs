@@ -1,6 +1,6 @@
 //! The claim: the object that decides which task may run an attempt (invariant L7 in ARCHITECTURE.md).
 
-use landfall_planner::{Claim, RunId};
+use landfall_planner::{Claim, RunId, TaskArn};
 use landfall_s3::{PutNew, StoreError};
 
 use crate::store::Store;
@@ -35,9 +35,9 @@ pub enum ClaimError {
 /// # Errors
 ///
 /// Fails if the claim can neither be written nor read, or is malformed.
-pub async fn claim(store: &impl Store, run: &RunId, attempt: u32, task_arn: &str) -> Result<Claimed, ClaimError> {
+pub async fn claim(store: &impl Store, run: &RunId, attempt: u32, task_arn: &TaskArn) -> Result<Claimed, ClaimError> {
     let key = Claim::key(run, attempt);
-    let ours = Claim::Task { task_arn: task_arn.to_owned() };
+    let ours = Claim::Task { task_arn: task_arn.clone() };
     let malformed = |source| ClaimError::Malformed { key: key.clone(), source };
     let body = serde_json::to_vec(&ours).map_err(malformed)?;
     if let PutNew::Created { .. } = store.put_new(&key, &body).await? {
@@ -90,14 +90,18 @@ mod tests {
         RunId::parse("r-1").unwrap()
     }
 
+    fn arn(task: &str) -> TaskArn {
+        TaskArn::parse(format!("arn:{task}")).unwrap()
+    }
+
     #[tokio::test]
     async fn the_first_task_gets_the_attempt_and_every_other_task_gets_the_first_ones_claim() {
         let bucket = Bucket::default();
-        assert_eq!(claim(&bucket, &run(), 1, "arn:a").await.unwrap(), Claimed::Ours);
-        let theirs = Claim::Task { task_arn: "arn:a".to_owned() };
-        assert_eq!(claim(&bucket, &run(), 1, "arn:b").await.unwrap(), Claimed::NotOurs(theirs));
-        assert_eq!(claim(&bucket, &run(), 1, "arn:a").await.unwrap(), Claimed::Ours, "a restarted container");
-        assert_eq!(claim(&bucket, &run(), 2, "arn:b").await.unwrap(), Claimed::Ours);
+        assert_eq!(claim(&bucket, &run(), 1, &arn("a")).await.unwrap(), Claimed::Ours);
+        let theirs = Claim::Task { task_arn: arn("a") };
+        assert_eq!(claim(&bucket, &run(), 1, &arn("b")).await.unwrap(), Claimed::NotOurs(theirs));
+        assert_eq!(claim(&bucket, &run(), 1, &arn("a")).await.unwrap(), Claimed::Ours, "a restarted container");
+        assert_eq!(claim(&bucket, &run(), 2, &arn("b")).await.unwrap(), Claimed::Ours);
     }
 
     #[tokio::test]
@@ -105,19 +109,19 @@ mod tests {
         let bucket = Bucket::default();
         let revoked = Claim::Revoked { reason: "gave up".to_owned() };
         bucket.put_new(&Claim::key(&run(), 1), &serde_json::to_vec(&revoked).unwrap()).await.unwrap();
-        assert_eq!(claim(&bucket, &run(), 1, "arn:a").await.unwrap(), Claimed::NotOurs(revoked));
+        assert_eq!(claim(&bucket, &run(), 1, &arn("a")).await.unwrap(), Claimed::NotOurs(revoked));
     }
 
     #[tokio::test]
     async fn an_unreachable_bucket_is_an_error_and_no_claim() {
         let bucket = Bucket { is_down: true, ..Bucket::default() };
-        assert!(matches!(claim(&bucket, &run(), 1, "arn:a").await, Err(ClaimError::Store(_))));
+        assert!(matches!(claim(&bucket, &run(), 1, &arn("a")).await, Err(ClaimError::Store(_))));
     }
 
     #[tokio::test]
     async fn a_malformed_claim_is_an_error() {
         let bucket = Bucket::default();
         bucket.put_new(&Claim::key(&run(), 1), b"{}").await.unwrap();
-        assert!(matches!(claim(&bucket, &run(), 1, "arn:a").await, Err(ClaimError::Malformed { .. })));
+        assert!(matches!(claim(&bucket, &run(), 1, &arn("a")).await, Err(ClaimError::Malformed { .. })));
     }
 }

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use landfall_planner::TaskArn;
 use landfall_s3::{Backoff, sleep_up_to};
 use serde::Deserialize;
 
@@ -33,7 +34,7 @@ pub(crate) struct MetadataError {
 /// # Errors
 ///
 /// Fails if none of five tries returns an ARN.
-pub(crate) async fn task_arn(metadata_uri: &str) -> Result<String, MetadataError> {
+pub(crate) async fn task_arn(metadata_uri: &str) -> Result<TaskArn, MetadataError> {
     let uri = format!("{}/task", metadata_uri.trim_end_matches('/'));
     let mut reason = String::new();
     for attempt in 0..TRIES {
@@ -42,8 +43,10 @@ pub(crate) async fn task_arn(metadata_uri: &str) -> Result<String, MetadataError
         }
         let address = uri.clone();
         match tokio::task::spawn_blocking(move || read_task(&address)).await {
-            Ok(Ok(task)) if task.arn.starts_with("arn:") => return Ok(task.arn),
-            Ok(Ok(task)) => reason = format!("{:?} is not an ARN", task.arn),
+            Ok(Ok(task)) => match TaskArn::parse(task.arn) {
+                Ok(arn) => return Ok(arn),
+                Err(error) => reason = error.to_string(),
+            },
             Ok(Err(error)) => reason = error.to_string(),
             Err(error) => reason = error.to_string(),
         }

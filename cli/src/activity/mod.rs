@@ -6,7 +6,7 @@ mod task_log;
 use std::{collections::BTreeMap, path::PathBuf, time::Instant};
 
 use landfall_aws::Store;
-use landfall_planner::{Board, LedgerLine, LedgerOutcome, LedgerSubject, Plan, RunId};
+use landfall_planner::{Board, LedgerLine, LedgerOutcome, LedgerSubject, Plan, RunId, TaskArn};
 
 use crate::{
     describe,
@@ -116,12 +116,12 @@ impl Activity {
             }
             self.print_line(line);
         }
-        let tasks: Vec<(RunId, String)> = self
+        let tasks: Vec<(RunId, TaskArn)> = self
             .follower
             .board
             .runs
             .iter()
-            .filter_map(|(id, run)| Some((id.clone(), run.attempt.task_arn()?.to_owned())))
+            .filter_map(|(id, run)| Some((id.clone(), run.attempt.task_arn()?.clone())))
             .collect();
         for (run, task_arn) in tasks {
             self.open_log(&run, &task_arn);
@@ -161,7 +161,7 @@ impl Activity {
         self.print(keyword, &text);
     }
 
-    fn open_log(&mut self, run: &RunId, task_arn: &str) {
+    fn open_log(&mut self, run: &RunId, task_arn: &TaskArn) {
         let Some(folder) = &self.folder else { return };
         let file = local::task_log(folder, task_arn);
         if self.logs.get(run).is_none_or(|log| log.file() != file) {

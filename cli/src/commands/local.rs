@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use landfall_planner::Release;
+use landfall_planner::{ObjectAddress, Release};
 
 use super::{CommandError, plan};
 use crate::{
@@ -89,7 +89,8 @@ async fn plan_only(
     loop {
         for file in watched.changed() {
             if let Some((bucket, key)) = destination(&buckets, &file) {
-                plan::print(terminal, &plan::simulate(&release, &[plan::object_created(bucket, &key)], false));
+                let event = plan::object_created(ObjectAddress { bucket, key: &key });
+                plan::print(terminal, &plan::simulate(&release, &[event], false));
             }
         }
         tokio::time::sleep(INTERVAL).await;

@@ -12,7 +12,7 @@ use landfall_aws::{
 };
 use landfall_planner::{
     Board, Context, DatasetLoaded, DatasetName, InboundEvent, Input, InvalidName, LedgerLine, LedgerOutcome,
-    LedgerSubject, ObjectEvent, Plan, ProtocolRules, Release, TaskSettings, Trigger, decide,
+    LedgerSubject, ObjectAddress, ObjectEvent, Plan, ProtocolRules, Release, TaskSettings, Trigger, decide,
 };
 use serde_json::Value;
 
@@ -197,7 +197,7 @@ pub(super) fn dataset_loaded(name: DatasetName) -> InboundEvent {
 }
 
 /// The event `Object Created` of an object.
-pub(super) fn object_created(bucket: &str, key: &str) -> InboundEvent {
+pub(super) fn object_created(ObjectAddress { bucket, key }: ObjectAddress<'_>) -> InboundEvent {
     InboundEvent::ObjectCreated(ObjectEvent {
         event_id: format!("simulated/{key}"),
         time: clock::now(),

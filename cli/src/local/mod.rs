@@ -14,6 +14,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use landfall_planner::TaskArn;
+
 use crate::{
     dbt::Dbt,
     emulated_account,
@@ -241,7 +243,7 @@ impl LocalStack {
     }
 
     /// The log file of a task; the emulator writes the task's output to it.
-    pub fn task_log(&self, task_arn: &str) -> PathBuf {
+    pub fn task_log(&self, task_arn: &TaskArn) -> PathBuf {
         task_log(&self.state.folder, task_arn)
     }
 
@@ -265,9 +267,8 @@ impl Drop for LocalStack {
 }
 
 /// The file to which the emulator writes a task's output.
-pub fn task_log(folder: &Path, task_arn: &str) -> PathBuf {
-    let id = task_arn.rsplit('/').next().unwrap_or(task_arn);
-    folder.join("emulator/tasks").join(format!("{id}.log"))
+pub fn task_log(folder: &Path, task_arn: &TaskArn) -> PathBuf {
+    folder.join("emulator/tasks").join(format!("{}.log", task_arn.task_id()))
 }
 
 /// Runs `sam build` and `sam deploy` with the parameters of a local stack.

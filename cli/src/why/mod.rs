@@ -9,8 +9,8 @@ use std::{fmt::Write as _, path::PathBuf};
 
 use landfall_aws::{Store, clock};
 use landfall_planner::{
-    BacklogEntry, Board, DatasetName, LedgerLine, LedgerOutcome, LedgerSubject, Release, RunId, Trigger, WaitingNodes,
-    wait_reasons,
+    BacklogEntry, Board, DatasetName, LedgerLine, LedgerOutcome, LedgerSubject, ObjectAddress, Release, RunId, Trigger,
+    WaitingNodes, wait_reasons,
 };
 use tokio::sync::Mutex;
 
@@ -116,7 +116,7 @@ pub async fn explain_from(stack: &Stack, what: &str, ledger_limit: usize) -> Res
 async fn answer(stack: &Stack, view: &StackView, what: &str) -> Result<String, WhyError> {
     if let Some(rest) = what.strip_prefix("s3://") {
         let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
-        return object::explain(stack, view, bucket, key).await;
+        return object::explain(stack, view, ObjectAddress { bucket, key }).await;
     }
     if let Ok(id) = RunId::parse(what)
         && let Some(explanation) = run::explain(view, &id).await?

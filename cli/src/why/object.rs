@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use landfall_planner::{DatasetName, KeyPlacement, LedgerLine, LedgerOutcome, LedgerSubject, Trigger};
+use landfall_planner::{DatasetName, KeyPlacement, LedgerLine, LedgerOutcome, LedgerSubject, ObjectAddress, Trigger};
 
 use super::{StackView, WhyError, describe_entry, run, runs_of, search};
 use crate::{
@@ -13,15 +13,15 @@ use crate::{
 /// The number of versions of an object that are explained.
 const MAX_VERSIONS: usize = 3;
 
-pub(super) async fn explain(stack: &Stack, view: &StackView, bucket: &str, key: &str) -> Result<String, WhyError> {
-    let is_object = |line: &LedgerLine| matches!(&line.about, LedgerSubject::Object { bucket: b, key: k, .. } if b == bucket && k == key);
+pub(super) async fn explain(stack: &Stack, view: &StackView, object: ObjectAddress<'_>) -> Result<String, WhyError> {
+    let is_object = |line: &LedgerLine| matches!(&line.about, LedgerSubject::Object { bucket, key, .. } if object == ObjectAddress { bucket, key });
     let lines = search(view, is_object, |found| found.len() >= MAX_VERSIONS).await?;
-    let name = format!("s3://{bucket}/{}", printable(key));
+    let name = printable(&object.to_string());
     if lines.is_empty() {
-        return explain_unknown(stack, view, bucket, key, &name).await;
+        return explain_unknown(stack, view, object, &name).await;
     }
     let mut text = name;
-    text.push_str(&current_state(stack, bucket, key, lines.first()).await);
+    text.push_str(&current_state(stack, object, lines.first()).await);
     for (number, line) in lines.iter().enumerate() {
         if number == 1 {
             text.push_str("\n\nThe version before:");
@@ -89,8 +89,8 @@ async fn runs_for_load(view: &StackView, dataset: &DatasetName, generation: u64)
 
 /// Describes whether the object was deleted or written again since its newest ledger line. Empty if the bucket cannot
 /// be read.
-async fn current_state(stack: &Stack, bucket: &str, key: &str, newest: Option<&LedgerLine>) -> String {
-    match (stack.store(bucket).head_last_modified(key).await, newest) {
+async fn current_state(stack: &Stack, object: ObjectAddress<'_>, newest: Option<&LedgerLine>) -> String {
+    match (stack.store(object.bucket).head_last_modified(object.key).await, newest) {
         (Ok(None), _) => "\n(the object was deleted since)".to_owned(),
         (Ok(Some(at)), Some(line)) if at > line.at => {
             format!("\n(the object was written again {at}; that event is not recorded yet)")
@@ -103,12 +103,11 @@ async fn current_state(stack: &Stack, bucket: &str, key: &str, newest: Option<&L
 async fn explain_unknown(
     stack: &Stack,
     view: &StackView,
-    bucket: &str,
-    key: &str,
+    object: ObjectAddress<'_>,
     name: &str,
 ) -> Result<String, WhyError> {
     let mut text = format!("The ledger has no event of {name}.");
-    match stack.store(bucket).head_last_modified(key).await {
+    match stack.store(object.bucket).head_last_modified(object.key).await {
         Ok(Some(at)) => {
             let _ = write!(
                 text,
@@ -121,7 +120,7 @@ async fn explain_unknown(
         }
     }
     if let Some(release) = &view.release {
-        let placement = match release.place(bucket, key) {
+        let placement = match release.place(object) {
             KeyPlacement::Dataset(dataset, location) => format!("If it lands, it is a load of {dataset} ({location})."),
             KeyPlacement::Unmapped(Some(nearest)) => {
                 format!("It is under no location of a dataset. The nearest location is {nearest}.")
@@ -131,7 +130,7 @@ async fn explain_unknown(
         };
         let _ = write!(text, "\n  {placement}");
     }
-    if bucket != view.landing_bucket {
+    if object.bucket != view.landing_bucket {
         let _ = write!(text, "\n  The landing bucket is {}.", view.landing_bucket);
     }
     Ok(text)

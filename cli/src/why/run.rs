@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use landfall_planner::{
-    LedgerLine, LedgerOutcome, LedgerSubject, NodeStatus, Outcome, Plan, RunId, RunResult, StopClass,
+    LedgerLine, LedgerOutcome, LedgerSubject, NodeStatus, Outcome, Plan, RunId, RunResult, StopClass, TaskArn,
 };
 
 use super::{StackView, TaskLogs, WhyError, search};
@@ -42,7 +42,7 @@ pub(super) async fn explain(view: &StackView, id: &RunId) -> Result<Option<Strin
         let text_of_outcome = match line.outcome {
             LedgerOutcome::Planned => format!("planned ({detail})"),
             LedgerOutcome::Started => {
-                let task = task_arn.as_deref().and_then(|arn| arn.rsplit('/').next()).unwrap_or("unknown");
+                let task = task_arn.as_ref().map_or("unknown", TaskArn::task_id);
                 format!("attempt {attempt} started as task {task}")
             }
             LedgerOutcome::Retried => format!("attempt {attempt} ended and is retried: {detail}"),
@@ -85,12 +85,12 @@ pub(super) async fn explain(view: &StackView, id: &RunId) -> Result<Option<Strin
 
 impl TaskLogs {
     /// The place of the output of a task.
-    fn of(&self, task_arn: &str) -> String {
+    fn of(&self, task_arn: &TaskArn) -> String {
         match self {
             Self::Folder(folder) => task_log(folder, task_arn).display().to_string(),
             // The stream's prefix and the container's name are those of template.yaml.
             Self::Group(group) => {
-                format!("log group {group}, stream dbt/dbt/{}", task_arn.rsplit('/').next().unwrap_or(task_arn))
+                format!("log group {group}, stream dbt/dbt/{}", task_arn.task_id())
             }
         }
     }

@@ -24,7 +24,7 @@ pub async fn handle(engine: &AwsEngine, event: Value, deadline: Deadline) -> Res
             engine.conduct(&Input::Stopped(Box::new(stop)), deadline).await?;
         }
         None => {
-            tracing::info!(task = task.task_arn, status = task.last_status, "ignored: not a stopped task of a run");
+            tracing::info!(task = %task.task_arn, status = task.last_status, "ignored: not a stopped task of a run");
         }
     }
     Ok(())

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use landfall_manifest::Index;
 use landfall_planner::{
     BOARD_KEY, Board, Claim, Compiled, LedgerHeader, LedgerObject, Nonce, Plan, Release, ReleaseId, RunId, RunResult,
-    RunTaskCall, StoredBoard, TaskSettings, compact_timestamp,
+    RunTaskCall, StoredBoard, TaskArn, TaskSettings, compact_timestamp,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -358,7 +358,7 @@ impl TaskPorts for Aws {
         }
     }
 
-    async fn describe_tasks(&self, arns: &[String]) -> Result<DescribedTasks, EngineError> {
+    async fn describe_tasks(&self, arns: &[TaskArn]) -> Result<DescribedTasks, EngineError> {
         self.acting()?.tasks.describe(arns).await.map_err(failed_call)
     }
 

@@ -2,12 +2,12 @@
 
 use jiff::Timestamp;
 use landfall_engine::TaskState;
-use landfall_planner::{ATTEMPT_VARIABLE, PLAN_VARIABLE};
+use landfall_planner::{ATTEMPT_VARIABLE, PLAN_VARIABLE, TaskArn};
 use serde::Deserialize;
 
 use crate::timestamp;
 
-/// Reads an answer of `DescribeTasks`; none if it names no task.
+/// Reads an answer of `DescribeTasks`; none if it names no valid task ARN.
 pub(crate) fn of_task(task: &aws_sdk_ecs::types::Task, container: &str) -> Option<TaskState> {
     let ours = task.containers().iter().find(|it| it.name() == Some(container));
     let environment = |name: &str| {
@@ -16,7 +16,7 @@ pub(crate) fn of_task(task: &aws_sdk_ecs::types::Task, container: &str) -> Optio
         ours.environment().iter().find(|pair| pair.name() == Some(name))?.value().map(str::to_owned)
     };
     Some(TaskState {
-        task_arn: task.task_arn()?.to_owned(),
+        task_arn: TaskArn::parse(task.task_arn()?).ok()?,
         last_status: task.last_status()?.to_owned(),
         desired_status: task.desired_status().map(str::to_owned),
         stop_code: task.stop_code().map(|code| code.as_str().to_owned()),
@@ -60,7 +60,7 @@ pub(crate) fn of_event(detail: TaskDetail, container: &str) -> TaskState {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct TaskDetail {
-    task_arn: String,
+    task_arn: TaskArn,
     last_status: String,
     desired_status: Option<String>,
     stop_code: Option<String>,

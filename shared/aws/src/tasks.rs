@@ -13,7 +13,7 @@ use aws_sdk_ecs::{
 };
 use landfall_concurrency::Backoff;
 use landfall_engine::{DescribeFailure, ports::TaskStop};
-use landfall_planner::{Capacity, RunTaskCall};
+use landfall_planner::{Capacity, RunTaskCall, TaskArn};
 
 pub use landfall_engine::{DescribedTasks, RunTaskOutcome, StartRefusal};
 
@@ -137,26 +137,25 @@ impl Tasks {
     /// # Errors
     ///
     /// Fails if a call fails.
-    pub async fn describe(&self, task_arns: &[String]) -> Result<DescribedTasks, CallError> {
+    pub async fn describe(&self, task_arns: &[TaskArn]) -> Result<DescribedTasks, CallError> {
         let mut described = DescribedTasks::default();
         for batch in task_arns.chunks(BATCH) {
             let answer = self
                 .ecs
                 .describe_tasks()
                 .cluster(&self.cluster)
-                .set_tasks(Some(batch.to_vec()))
+                .set_tasks(Some(batch.iter().map(TaskArn::to_string).collect()))
                 .send()
                 .await
                 .map_err(|error| CallError::of("ecs:DescribeTasks", &self.cluster, &error))?;
             described.tasks.extend(answer.tasks().iter().filter_map(|task| task_state::of_task(task, &self.container)));
             for failure in answer.failures() {
-                let arn = failure.arn().unwrap_or_default().to_owned();
-                match failure.reason() {
-                    Some("MISSING") => described.missing.push(arn),
-                    reason => described.failed.push(DescribeFailure {
-                        task_arn: arn,
-                        reason: reason.unwrap_or("no reason given").to_owned(),
-                    }),
+                let task_arn = failure.arn().and_then(|arn| TaskArn::parse(arn).ok());
+                match (failure.reason(), task_arn) {
+                    (Some("MISSING"), Some(task_arn)) => described.missing.push(task_arn),
+                    (reason, task_arn) => described
+                        .failed
+                        .push(DescribeFailure { task_arn, reason: reason.unwrap_or("no reason given").to_owned() }),
                 }
             }
         }
@@ -171,13 +170,13 @@ impl Tasks {
     pub async fn stop(&self, TaskStop { task_arn, reason }: TaskStop<'_>) -> Result<StopOutcome, CallError> {
         // The longest reason that ECS keeps.
         let reason: String = reason.chars().take(255).collect();
-        let sent = self.ecs.stop_task().cluster(&self.cluster).task(task_arn).reason(reason).send().await;
+        let sent = self.ecs.stop_task().cluster(&self.cluster).task(task_arn.as_str()).reason(reason).send().await;
         let Err(error) = sent else { return Ok(StopOutcome::Requested) };
         let fault = Fault::of(&error);
         if fault.code.as_deref() == Some("InvalidParameterException") && fault.message.contains("not found") {
             return Ok(StopOutcome::NotFound);
         }
-        Err(CallError::new("ecs:StopTask", task_arn, fault))
+        Err(CallError::new("ecs:StopTask", task_arn.as_str(), fault))
     }
 }
 
@@ -185,7 +184,9 @@ type RunTaskFailure = SdkError<RunTaskError, aws_sdk_ecs::config::http::HttpResp
 
 /// Reads an answer with HTTP 200: it holds a task, or the reasons why there is none.
 fn of_answer(answer: RunTaskOutput) -> RunTaskOutcome {
-    if let Some(task_arn) = answer.tasks.unwrap_or_default().into_iter().find_map(|task| task.task_arn) {
+    if let Some(task_arn) =
+        answer.tasks.unwrap_or_default().into_iter().find_map(|task| TaskArn::parse(task.task_arn?).ok())
+    {
         return RunTaskOutcome::Started { task_arn };
     }
     let reasons: Vec<String> = answer
@@ -235,7 +236,7 @@ fn names_capacity(low: &str) -> bool {
 
 fn of_error(error: &RunTaskFailure, cluster: &str) -> RunTaskOutcome {
     if let Some(RunTaskError::ConflictException(conflict)) = error.as_service_error() {
-        let task_arns: Vec<String> = conflict.resource_ids().iter().map(|id| task_arn(id, cluster)).collect();
+        let task_arns: Vec<TaskArn> = conflict.resource_ids().iter().filter_map(|id| task_arn(id, cluster)).collect();
         if !task_arns.is_empty() {
             return RunTaskOutcome::Conflict { task_arns };
         }
@@ -279,11 +280,12 @@ fn of_fault(fault: &Fault) -> StartRefusal {
 }
 
 /// Completes a bare task id to an ARN: `arn:aws:ecs:REGION:ACCOUNT:task/CLUSTER/ID`.
-fn task_arn(id: &str, cluster: &str) -> String {
-    match cluster.split_once(":cluster/") {
+fn task_arn(id: &str, cluster: &str) -> Option<TaskArn> {
+    let arn = match cluster.split_once(":cluster/") {
         Some((account, name)) if !id.starts_with("arn:") => format!("{account}:task/{name}/{id}"),
         _ => id.to_owned(),
-    }
+    };
+    TaskArn::parse(arn).ok()
 }
 
 #[cfg(test)]
@@ -335,8 +337,8 @@ mod tests {
     #[test]
     fn a_bare_task_id_becomes_the_tasks_arn() {
         let cluster = "arn:aws:ecs:eu-west-1:111122223333:cluster/shop";
-        let arn = "arn:aws:ecs:eu-west-1:111122223333:task/shop/0123";
-        assert_eq!(task_arn("0123", cluster), arn);
-        assert_eq!(task_arn(arn, cluster), arn);
+        let arn = TaskArn::parse("arn:aws:ecs:eu-west-1:111122223333:task/shop/0123").unwrap();
+        assert_eq!(task_arn("0123", cluster), Some(arn.clone()));
+        assert_eq!(task_arn(arn.as_str(), cluster), Some(arn));
     }
 }

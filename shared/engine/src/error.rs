@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use landfall_planner::{BoardError, LoadReleaseError, ReleaseId, RunId};
+use landfall_planner::{BoardError, LoadReleaseError, ReleaseId, RunId, TaskArn};
 
 /// What the caller of a function that failed does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +74,7 @@ pub enum EngineError {
         /// The id of the run.
         run: RunId,
         /// The run's newest task.
-        task_arn: String,
+        task_arn: TaskArn,
         /// What is wrong with the plan.
         reason: String,
     },

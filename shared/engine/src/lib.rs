@@ -28,9 +28,10 @@ pub use board_recovery::RecoveryReport;
 pub use deadline::Deadline;
 pub use error::{EngineError, NextStep};
 pub use landfall_concurrency::{Backoff, CompareAndSwap, Etag, PutNew};
+pub use landfall_planner::ClaimRecord;
 pub use metrics::log_board_metrics;
 pub use outcomes::{
-    ClaimRecord, DeadLetterCounts, DescribeFailure, DescribedTasks, ReadBoard, ReadPlan, RunTaskOutcome, StartRefusal,
+    DeadLetterCounts, DescribeFailure, DescribedTasks, ReadBoard, ReadPlan, RunTaskOutcome, StartRefusal,
 };
 pub use ports::Ports;
 pub use release_offer::{Offered, ReleaseParts};

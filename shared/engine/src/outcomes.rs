@@ -1,8 +1,7 @@
 //! What the ports return, in terms that the engine can act on.
 
-use jiff::Timestamp;
 use landfall_concurrency::Etag;
-use landfall_planner::{Claim, Plan, StoredBoard};
+use landfall_planner::{Plan, StoredBoard, TaskArn};
 
 use crate::TaskState;
 
@@ -27,15 +26,6 @@ pub enum ReadPlan {
     },
 }
 
-/// The claim of an attempt as one read returned it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClaimRecord {
-    /// The claim as written.
-    pub claim: Claim,
-    /// The time of its write by S3's clock, to the whole second.
-    pub written_at: Timestamp,
-}
-
 /// The number of messages in the dead-letter queues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DeadLetterCounts {
@@ -51,7 +41,7 @@ pub enum RunTaskOutcome {
     /// ECS accepted the task, in this call or in an earlier identical one.
     Started {
         /// The task's ARN.
-        task_arn: String,
+        task_arn: TaskArn,
     },
     /// ECS refused, and this call created no task. An earlier identical call whose reply was lost may have created one.
     Refused {
@@ -63,7 +53,7 @@ pub enum RunTaskOutcome {
     /// The client token was used before with other parameters. One of these tasks is the attempt's.
     Conflict {
         /// The ARNs of the tasks with that token.
-        task_arns: Vec<String>,
+        task_arns: Vec<TaskArn>,
     },
     /// The reply was lost. The identical call may be repeated for 50 minutes; after that the attempt is revoked.
     Unknown {
@@ -91,7 +81,7 @@ pub struct DescribedTasks {
     /// The tasks that ECS knows.
     pub tasks: Vec<TaskState>,
     /// The ARNs that ECS does not know yet or any more (`MISSING`). ECS shows a stopped task for about an hour.
-    pub missing: Vec<String>,
+    pub missing: Vec<TaskArn>,
     /// The tasks that ECS could not describe.
     pub failed: Vec<DescribeFailure>,
 }
@@ -99,8 +89,8 @@ pub struct DescribedTasks {
 /// One task that ECS could not describe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DescribeFailure {
-    /// The task's ARN.
-    pub task_arn: String,
+    /// The task's ARN, if the answer names a valid one.
+    pub task_arn: Option<TaskArn>,
     /// The reason that ECS gives.
     pub reason: String,
 }

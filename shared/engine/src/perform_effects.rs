@@ -79,7 +79,7 @@ impl<P: Ports> Engine<P> {
             Effect::StartTask { run, attempt } => self.start(snapshot.plans.get(run), run, *attempt).await,
             Effect::Revoke { run, attempt } => self.revoke(run, *attempt).await.map(Some),
             Effect::StopTask { run, attempt, task_arn } => {
-                tracing::warn!(%run, attempt, task_arn, "stopping a task that is far beyond its timeout");
+                tracing::warn!(%run, attempt, %task_arn, "stopping a task that is far beyond its timeout");
                 let reason = format!("Landfall: attempt {attempt} of {run} is far beyond runs.timeout");
                 self.ports.stop_task(TaskStop { task_arn, reason: &reason }).await?;
                 Ok(None)

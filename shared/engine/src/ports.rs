@@ -12,7 +12,7 @@ use landfall_concurrency::{CompareAndSwap, Etag, PutNew};
 use landfall_manifest::Index;
 use landfall_planner::{
     Board, Claim, Compiled, LedgerHeader, LedgerObject, Nonce, Plan, Release, ReleaseId, RunId, RunResult, RunTaskCall,
-    TaskSettings,
+    TaskArn, TaskSettings,
 };
 use serde_json::Value;
 
@@ -103,7 +103,7 @@ pub trait Tasks {
     /// Starts an attempt's task.
     async fn run_task(&self, call: &RunTaskCall) -> RunTaskOutcome;
     /// Returns what ECS knows of these tasks. Changes nothing.
-    async fn describe_tasks(&self, arns: &[String]) -> Result<DescribedTasks, EngineError>;
+    async fn describe_tasks(&self, arns: &[TaskArn]) -> Result<DescribedTasks, EngineError>;
     /// Asks ECS to stop a task. The task still runs when this returns.
     async fn stop_task(&self, stop: TaskStop<'_>) -> Result<(), EngineError>;
 }
@@ -112,7 +112,7 @@ pub trait Tasks {
 #[derive(Debug, Clone, Copy)]
 pub struct TaskStop<'a> {
     /// The task's ARN.
-    pub task_arn: &'a str,
+    pub task_arn: &'a TaskArn,
     /// The reason, which ECS shows in the console and in the task's event.
     pub reason: &'a str,
 }

@@ -145,11 +145,13 @@ fn of_pull(text: &str) -> StopClass {
 
 #[cfg(test)]
 mod tests {
+    use landfall_planner::TaskArn;
+
     use super::*;
 
     fn facts(stop_code: Option<&str>, stopped_reason: &str, reason: Option<&str>, exit_code: Option<i32>) -> TaskState {
         TaskState {
-            task_arn: "arn:aws:ecs:x:1:task/c/1".to_owned(),
+            task_arn: TaskArn::parse("arn:aws:ecs:x:1:task/c/1").unwrap(),
             last_status: "STOPPED".to_owned(),
             desired_status: Some("STOPPED".to_owned()),
             stop_code: stop_code.map(str::to_owned),

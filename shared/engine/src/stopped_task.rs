@@ -22,7 +22,7 @@ impl<P: AttemptStore> Engine<P> {
             reason: reason(task),
             class: task.class(),
             exit_code: task.exit_code,
-            claim: claim.map(|claim| (claim.claim, claim.written_at)),
+            claim,
             result,
         }))
     }

@@ -1,6 +1,6 @@
 //! The sweep: finds what a lost event, a lost reply or an interrupted function left behind, and performs it (L9).
 
-use landfall_planner::{Board, Input, Run, RunId, StopClass, StoppedTask, missing_task_counts_as_stopped};
+use landfall_planner::{Board, Input, Run, RunId, StopClass, StoppedTask, TaskArn, missing_task_counts_as_stopped};
 
 use crate::{DeadLetterCounts, Deadline, Engine, EngineError, Ports, Snapshot};
 
@@ -35,24 +35,26 @@ impl<P: Ports> Engine<P> {
             .filter(|(_, run)| run.attempt.is_running())
             .map(|(id, run)| (id.clone(), run.clone()))
             .collect();
-        let arns: Vec<String> =
-            running.iter().filter_map(|(_, run)| run.attempt.task_arn().map(str::to_owned)).collect();
+        let arns: Vec<TaskArn> = running.iter().filter_map(|(_, run)| run.attempt.task_arn().cloned()).collect();
         if arns.is_empty() {
             return Ok(snapshot);
         }
         let described = self.ports.describe_tasks(&arns).await?;
         for failure in &described.failed {
-            tracing::warn!(arn = failure.task_arn, reason = failure.reason, "ECS did not describe this task");
+            tracing::warn!(
+                arn = failure.task_arn.as_ref().map(TaskArn::as_str),
+                reason = failure.reason,
+                "ECS did not describe this task"
+            );
         }
         for task in described.tasks.iter().filter(|task| task.is_stopped()) {
             if let Some(stop) = self.observe(task).await? {
-                tracing::info!(run = %stop.run, task = stop.task_arn, "the sweep found a stopped task");
+                tracing::info!(run = %stop.run, task = %stop.task_arn, "the sweep found a stopped task");
                 snapshot = Box::pin(self.conduct_from(snapshot, &Input::Stopped(Box::new(stop)), deadline)).await?;
             }
         }
         for (id, run) in running {
-            let Some(arn) = run.attempt.task_arn().filter(|arn| described.missing.iter().any(|missing| missing == arn))
-            else {
+            let Some(arn) = run.attempt.task_arn().filter(|arn| described.missing.contains(arn)) else {
                 continue;
             };
             if let Some(stop) = self.missing_task(&id, &run, arn).await? {
@@ -64,7 +66,12 @@ impl<P: Ports> Engine<P> {
 
     /// Returns a task that ECS does not know as stopped, but only once its claim is an hour old: `DescribeTasks` is eventually consistent, and
     /// ECS forgets a stopped task after about an hour.
-    async fn missing_task(&self, id: &RunId, run: &Run, task_arn: &str) -> Result<Option<StoppedTask>, EngineError> {
+    async fn missing_task(
+        &self,
+        id: &RunId,
+        run: &Run,
+        task_arn: &TaskArn,
+    ) -> Result<Option<StoppedTask>, EngineError> {
         let number = run.attempt.number;
         let claim = self.ports.claim(id, number).await?;
         let since = claim.as_ref().map_or(run.attempt.since, |claim| claim.written_at);
@@ -74,11 +81,11 @@ impl<P: Ports> Engine<P> {
         Ok(Some(StoppedTask {
             run: id.clone(),
             attempt: number,
-            task_arn: task_arn.to_owned(),
+            task_arn: task_arn.clone(),
             reason: "ECS does not know its task any more, and no event said that it stopped".to_owned(),
             class: StopClass::Gone,
             exit_code: None,
-            claim: claim.map(|claim| (claim.claim, claim.written_at)),
+            claim,
             result: self.ports.result(id, number).await?,
         }))
     }

@@ -1,6 +1,7 @@
 //! The state of an ECS task, from an event or from `DescribeTasks`.
 
 use jiff::Timestamp;
+use landfall_planner::TaskArn;
 
 /// One ECS task. <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Task.html>
 ///
@@ -8,7 +9,7 @@ use jiff::Timestamp;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskState {
     /// The task's ARN.
-    pub task_arn: String,
+    pub task_arn: TaskArn,
     /// `PROVISIONING`, `PENDING`, `RUNNING`, `DEPROVISIONING`, `STOPPED` and others on the way.
     pub last_status: String,
     /// `RUNNING` or `STOPPED`.

@@ -111,6 +111,19 @@ name! {
     Nonce, "nonce", "1 to 16 lower-case hexadecimal digits",
     |t| !t.is_empty() && t.len() <= 16 && t.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f'))
 }
+name! {
+    /// The [ARN of an ECS task](https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-account-settings.html).
+    /// Only its start is checked, because partitions and the parts after it differ.
+    TaskArn, "task ARN", "the ARN of an ECS task, which starts with 'arn:'",
+    |t| t.starts_with("arn:") && !t.chars().any(char::is_control)
+}
+
+impl TaskArn {
+    /// Returns the task's id: the part after the last `/`.
+    pub fn task_id(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or(&self.0)
+    }
+}
 
 impl RunId {
     /// Returns the id of the `n`th run, from 0, that is planned in the compare-and-swap with this nonce:
@@ -138,6 +151,17 @@ mod tests {
         assert_eq!(early.as_str(), "20261122t171417z-9f3a2c1b9f3a-0");
         assert!(early < late);
         assert_eq!(RunId::parse(early.as_str()).unwrap(), early);
+    }
+
+    #[test]
+    fn a_task_arn_ends_with_the_tasks_id_and_is_plain_text_in_json() {
+        let text = "arn:aws-cn:ecs:cn-north-1:111122223333:task/shop/0123";
+        let arn = TaskArn::parse(text).unwrap();
+        assert_eq!(arn.task_id(), "0123");
+        assert_eq!(serde_json::to_value(&arn).unwrap(), text);
+        for text in ["", "task/shop/0123", "arn:\n"] {
+            assert!(TaskArn::parse(text).is_err(), "{text:?}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use crate::{
-    Board, Release, RunId,
+    Board, Release, RunId, TaskArn,
     decide::{Leases, fairness_violations},
 };
 
@@ -31,7 +31,7 @@ pub struct Hold<T> {
     /// The number of the attempt.
     pub attempt: u32,
     /// The ARN of the task.
-    pub task_arn: String,
+    pub task_arn: TaskArn,
     /// Relations that it may write.
     pub writes: Vec<String>,
     /// Relations that it reads, and that no other task may write.

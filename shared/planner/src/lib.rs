@@ -20,9 +20,9 @@ mod state;
 
 pub use config::{
     Capacity, ConfigDuration, DatasetConfig, DocsConfig, FirstRelease, Hooks, JobConfig, KeyPlacement, LandfallYml,
-    LandfallYmlError, LimitsConfig, LoadsConfig, Location, LocationError, Locations, MAX_COUNT, OnDelete, Operation,
-    ReadinessConfig, ReadinessPolicy, ReleaseConfig, RetryRule, RunsConfig, SelectionConfig, StringList,
-    WarehouseSharing,
+    LandfallYmlError, LimitsConfig, LoadsConfig, Location, LocationError, Locations, MAX_COUNT, ObjectAddress,
+    OnDelete, Operation, ReadinessConfig, ReadinessPolicy, ReleaseConfig, RetryRule, RunsConfig, SelectionConfig,
+    StringList, WarehouseSharing,
 };
 pub use decide::{
     COMMANDS_KEPT, COUNTED_KEPT, Context, Decision, EPOCH_JUMP, Effect, FAIRNESS_LIMIT, GROUPS_CLOSED, GROUPS_OPEN,
@@ -30,13 +30,13 @@ pub use decide::{
     RecoveredRun, RecoveryInput, Rules, RunKind, StoppedTask, WaitReason, WaitingNodes, decide, effects,
     missing_parent_of, missing_task_counts_as_stopped, next_due, wait_reasons,
 };
-pub use ids::{DatasetName, InvalidName, JobName, NodeId, Nonce, ReleaseId, RunId, compact_timestamp};
+pub use ids::{DatasetName, InvalidName, JobName, NodeId, Nonce, ReleaseId, RunId, TaskArn, compact_timestamp};
 pub use protocol::{
-    ATTEMPT_VARIABLE, Claim, DatasetLoaded, DocumentError, FailedNode, InvalidTrigger, LEDGER_VERSION, LedgerHeader,
-    LedgerLine, LedgerObject, LedgerOutcome, LedgerSubject, NodeResult, NodeStatus, ObjectEvent, OperatorAction,
-    OperatorCommand, Outcome, PLAN_VARIABLE, PLAN_VERSION, Plan, PlannedNode, PlannedTrigger, RELEASE_VERSION,
-    RESULT_VERSION, ReleaseDocument, RunResult, RunTaskCall, RunTrigger, Selection, Step, StepResult, StopClass,
-    TaskSettings, Trigger, WaitingNode, ledger_key,
+    ATTEMPT_VARIABLE, Claim, ClaimRecord, DatasetLoaded, DocumentError, FailedNode, InvalidTrigger, LEDGER_VERSION,
+    LedgerHeader, LedgerLine, LedgerObject, LedgerOutcome, LedgerSubject, NodeResult, NodeStatus, ObjectEvent,
+    OperatorAction, OperatorCommand, Outcome, PLAN_VARIABLE, PLAN_VERSION, Plan, PlannedNode, PlannedTrigger,
+    RELEASE_VERSION, RESULT_VERSION, ReleaseDocument, RunResult, RunTaskCall, RunTrigger, Selection, Step, StepResult,
+    StopClass, TaskSettings, Trigger, WaitingNode, ledger_key,
 };
 pub use release::{
     COMPILED_VERSION, CompileError, CompileInput, Compiled, Dataset, Job, LoadReleaseError, Release, compile,

@@ -7,7 +7,7 @@ use std::{
 };
 
 use landfall_planner::{
-    Claim, NodeId, NodeResult, NodeStatus, Outcome, Plan, RESULT_VERSION, RunId, RunResult, Step, StepResult,
+    Claim, NodeId, NodeResult, NodeStatus, Outcome, Plan, RESULT_VERSION, RunId, RunResult, Step, StepResult, TaskArn,
     invariants::Hold,
 };
 
@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Runs the task of an attempt to its end. Returns the exit code of its process.
-pub async fn run(world: Shared, arn: String, run: RunId, attempt: u32) -> i32 {
+pub async fn run(world: Shared, arn: TaskArn, run: RunId, attempt: u32) -> i32 {
     let Some(plan) = read(&world, |world| world.plans.get(&run).cloned()).await.flatten() else { return 3 };
     if !claims(&world, &arn, &run, attempt).await {
         world.borrow_mut().say(|| format!("{arn} has no claim and exits"));
@@ -87,8 +87,8 @@ async fn read<T>(world: &Shared, look: impl Fn(&World) -> T) -> Option<T> {
 }
 
 /// Whether the attempt belongs to this task: it wrote the claim, or finds its own claim after a lost reply.
-async fn claims(world: &Shared, arn: &str, run: &RunId, attempt: u32) -> bool {
-    let (key, claim) = ((run.clone(), attempt), Claim::Task { task_arn: arn.to_owned() });
+async fn claims(world: &Shared, arn: &TaskArn, run: &RunId, attempt: u32) -> bool {
+    let (key, claim) = ((run.clone(), attempt), Claim::Task { task_arn: arn.clone() });
     if world.borrow().misbehaves(Misbehaviour::ClaimIgnored) {
         world.borrow_mut().claim(&key, &claim);
         return true;
@@ -128,7 +128,7 @@ fn done_before(world: &World, run: &RunId, attempt: u32) -> BTreeSet<NodeId> {
 }
 
 /// Records the relations that the process may write from here to its end.
-fn hold(world: &mut World, arn: &str, plan: &Plan, attempt: u32) {
+fn hold(world: &mut World, arn: &TaskArn, plan: &Plan, attempt: u32) {
     let exclusive = world.releases.get(&plan.release).is_some_and(|release| release.compiled.exclusive);
     let project = world.scenario.versions.get(world.version(&plan.release));
     let by_node = world.misbehaves(Misbehaviour::RelationsByNode);
@@ -139,7 +139,7 @@ fn hold(world: &mut World, arn: &str, plan: &Plan, attempt: u32) {
     let hold = Hold {
         run: plan.run_id.clone(),
         attempt,
-        task_arn: arn.to_owned(),
+        task_arn: arn.clone(),
         // The tables themselves, whatever names the leases go by.
         writes: plan.nodes.iter().filter_map(|node| node.relation.as_deref()).map(table).collect(),
         reads: plan.reads.iter().map(|relation| table(relation)).collect(),
@@ -153,9 +153,13 @@ fn hold(world: &mut World, arn: &str, plan: &Plan, attempt: u32) {
         task.hold = Some(number);
     }
     let ran = world.ran.entry((plan.run_id.clone(), attempt)).or_default();
-    ran.push(arn.to_owned());
+    ran.push(arn.clone());
     if ran.len() > 1 {
-        let what = format!("attempt {attempt} of {} was run by {}", plan.run_id, ran.join(" and "));
+        let what = format!(
+            "attempt {attempt} of {} was run by {}",
+            plan.run_id,
+            ran.iter().map(TaskArn::as_str).collect::<Vec<_>>().join(" and ")
+        );
         world.violated("L7", what);
     }
     if let Some((there, _)) = world.claims.get(&(plan.run_id.clone(), attempt)).cloned()
@@ -169,7 +173,7 @@ fn hold(world: &mut World, arn: &str, plan: &Plan, attempt: u32) {
 /// A running dbt.
 struct Dbt<'a> {
     world: &'a Shared,
-    arn: &'a str,
+    arn: &'a TaskArn,
     run: &'a RunId,
     attempt: u32,
     plan: &'a Plan,

@@ -15,7 +15,7 @@ use std::{
 };
 
 use fastrand::Rng;
-use landfall_planner::{Board, DatasetLoaded, DatasetName, InboundEvent, ObjectEvent, OperatorAction};
+use landfall_planner::{Board, DatasetLoaded, DatasetName, InboundEvent, ObjectEvent, OperatorAction, TaskArn};
 
 use crate::{
     check::{self, Violation},
@@ -98,7 +98,7 @@ enum ProcessKind {
     /// A call of a function, after this many failed calls, which is killed at its deadline.
     Call { function: Function, before: u32, deadline: Ms },
     /// The process of a task.
-    Task(String),
+    Task(TaskArn),
 }
 
 struct Process {

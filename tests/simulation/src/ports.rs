@@ -13,7 +13,7 @@ use landfall_engine::{
 use landfall_manifest::Index;
 use landfall_planner::{
     Board, Claim, Compiled, LedgerHeader, LedgerObject, Nonce, Plan, Release, ReleaseId, RunId, RunResult, RunTaskCall,
-    TaskSettings, compact_timestamp,
+    TaskArn, TaskSettings, compact_timestamp,
 };
 use serde_json::Value;
 
@@ -337,12 +337,12 @@ impl Tasks for SimPorts {
         }
     }
 
-    async fn describe_tasks(&self, arns: &[String]) -> Result<DescribedTasks, EngineError> {
+    async fn describe_tasks(&self, arns: &[TaskArn]) -> Result<DescribedTasks, EngineError> {
         self.read("DescribeTasks", |world| world.describe(arns)).await
     }
 
     async fn stop_task(&self, stop: TaskStop<'_>) -> Result<(), EngineError> {
-        let arn = stop.task_arn.to_owned();
+        let arn = stop.task_arn.clone();
         self.write("StopTask", Call::Write, move |world| {
             world.later(0, Happening::TaskInterrupted(arn.clone()));
             // SIGTERM now, and SIGKILL after the container's stopTimeout.

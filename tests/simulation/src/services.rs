@@ -5,7 +5,7 @@ use std::rc::Rc;
 use landfall_engine::{DescribedTasks, Etag, RunTaskOutcome, TaskState};
 use landfall_planner::{
     ATTEMPT_VARIABLE, Board, Claim, InboundEvent, OperatorAction, OperatorCommand, ReleaseId, RunId, RunTaskCall,
-    invariants,
+    TaskArn, invariants,
 };
 
 use crate::{
@@ -122,7 +122,7 @@ impl World {
             };
         }
         let number = self.number();
-        let arn = format!("task/{}/{number}", call.started_by);
+        let arn = TaskArn::parse(format!("arn:task/{}/{number}", call.started_by)).expect("the ARN starts with arn:");
         let attempt = call.environment.get(ATTEMPT_VARIABLE).and_then(|text| text.parse().ok());
         let facts = TaskState {
             task_arn: arn.clone(),
@@ -166,17 +166,17 @@ impl World {
     }
 
     /// The process of a task ended, or never started. ECS reports STOPPED after a while.
-    pub fn ends(&mut self, arn: &str, after: Ms, code: &str, reason: &str, exit_code: Option<i32>) {
+    pub fn ends(&mut self, arn: &TaskArn, after: Ms, code: &str, reason: &str, exit_code: Option<i32>) {
         if let Some(task) = self.tasks.get_mut(arn) {
             task.facts.stop_code = Some(code.to_owned());
             task.facts.stopped_reason = Some(reason.to_owned());
             task.facts.exit_code = exit_code;
         }
-        self.later(after, Happening::TaskStops(arn.to_owned()));
+        self.later(after, Happening::TaskStops(arn.clone()));
     }
 
     /// The task is STOPPED. Its event is sent, or lost, or delivered twice or late.
-    pub fn stopped(&mut self, arn: &str) {
+    pub fn stopped(&mut self, arn: &TaskArn) {
         let now = self.now;
         let Some(task) = self.tasks.get_mut(arn).filter(|task| task.stopped.is_none()) else { return };
         task.stopped = Some(now);
@@ -197,7 +197,7 @@ impl World {
     }
 
     /// `DescribeTasks`. It is eventually consistent about new tasks, and forgets a task an hour after its stop.
-    pub fn describe(&mut self, arns: &[String]) -> DescribedTasks {
+    pub fn describe(&mut self, arns: &[TaskArn]) -> DescribedTasks {
         let mut described = DescribedTasks::default();
         for arn in arns {
             let known = self.tasks.get(arn).filter(|task| {

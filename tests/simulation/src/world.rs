@@ -11,7 +11,8 @@ use fastrand::Rng;
 use jiff::Timestamp;
 use landfall_engine::TaskState;
 use landfall_planner::{
-    Board, Claim, InboundEvent, LedgerObject, Plan, Release, ReleaseId, RunId, RunResult, RunTaskCall, invariants::Hold,
+    Board, Claim, InboundEvent, LedgerObject, Plan, Release, ReleaseId, RunId, RunResult, RunTaskCall, TaskArn,
+    invariants::Hold,
 };
 
 use crate::{
@@ -69,13 +70,13 @@ pub enum Happening {
     /// The schedule of the sweep is due.
     Minute,
     /// A task's container starts.
-    TaskStarts(String),
+    TaskStarts(TaskArn),
     /// A task's process is killed.
-    TaskKilled(String),
+    TaskKilled(TaskArn),
     /// A task gets SIGTERM.
-    TaskInterrupted(String),
+    TaskInterrupted(TaskArn),
     /// ECS reports STOPPED.
-    TaskStops(String),
+    TaskStops(TaskArn),
     /// A late call has its effect.
     Effect(Box<dyn FnOnce(&mut World)>),
 }
@@ -189,9 +190,9 @@ pub struct World {
     pub numbers: u64,
 
     /// The tasks by ARN.
-    pub tasks: BTreeMap<String, Task>,
+    pub tasks: BTreeMap<TaskArn, Task>,
     /// The client tokens: the call, its task, and when it was first used.
-    pub tokens: HashMap<String, (RunTaskCall, String, Ms)>,
+    pub tokens: HashMap<String, (RunTaskCall, TaskArn, Ms)>,
 
     /// How often on-load received each event.
     pub received: BTreeMap<String, u32>,
@@ -206,7 +207,7 @@ pub struct World {
     /// The holds of all tasks.
     pub holds: Vec<Hold<Ms>>,
     /// The ARNs of the tasks that ran dbt, by attempt.
-    pub ran: BTreeMap<(RunId, u32), Vec<String>>,
+    pub ran: BTreeMap<(RunId, u32), Vec<TaskArn>>,
     /// The docs bucket.
     pub shelf: Shelf,
     /// How often `Run Settled` was sent for each run.

@@ -22,14 +22,14 @@ async fn a_stopped_task_keeps_its_finished_nodes_and_a_second_attempt_builds_the
         .wait_for("the task in the middle of its run", async || {
             let board = world.board().await;
             let (run, live) = board.runs.iter().next()?;
-            let arn = live.attempt.task_arn()?.to_owned();
+            let arn = live.attempt.task_arn()?.clone();
             let log = std::fs::read_to_string(world.stack.task_log(&arn)).unwrap_or_default();
             log.contains("model stg_orders").then_some((run.clone(), arn))
         })
         .await;
     let cluster = world.stack.stack.output("Cluster").unwrap();
     let ecs = aws_sdk_ecs::Client::new(world.stack.stack.sdk());
-    ecs.stop_task().cluster(cluster).task(&arn).reason("a test stops it").send().await.unwrap();
+    ecs.stop_task().cluster(cluster).task(arn.as_str()).reason("a test stops it").send().await.unwrap();
 
     let ends = world.settled(1).await;
     assert_eq!(ends.len(), 1, "{ends:#?}");

@@ -1,7 +1,7 @@
 use std::time::{Duration, Instant};
 
 use aws_sdk_sqs::types::QueueAttributeName;
-use landfall_planner::{LedgerOutcome, LedgerSubject, Outcome, RunId, StopClass};
+use landfall_planner::{LedgerOutcome, LedgerSubject, Outcome, RunId, StopClass, TaskArn};
 
 use crate::world::{World, run_of, signal};
 
@@ -19,12 +19,12 @@ async fn settled_by_sweeps(world: &World, runs: usize) -> Vec<landfall_planner::
 }
 
 /// Waits for a run whose task has claimed its attempt, and returns its id and the task's ARN.
-async fn live(world: &World) -> (RunId, String) {
+async fn live(world: &World) -> (RunId, TaskArn) {
     world
         .wait_for("a task that has claimed its attempt", async || {
             let board = world.board().await;
             let (run, live) = board.runs.iter().next()?;
-            let arn = live.attempt.task_arn()?.to_owned();
+            let arn = live.attempt.task_arn()?.clone();
             let state = world.stack.stack.state().unwrap();
             let claim = landfall_planner::Claim::key(run, live.attempt.number);
             state.head_last_modified(&claim).await.unwrap()?;
@@ -55,7 +55,7 @@ async fn the_sweep_settles_a_killed_task_whose_event_was_lost() {
     let lines = world.ledger_lines().await;
     let retried = lines.iter().find(|line| line.outcome == LedgerOutcome::Retried).unwrap();
     let LedgerSubject::Run { class, task_arn, .. } = &retried.about else { panic!("{retried:?}") };
-    assert_eq!((*class, task_arn.as_deref()), (Some(StopClass::Killed), Some(first.as_str())));
+    assert_eq!((*class, task_arn.as_ref()), (Some(StopClass::Killed), Some(&first)));
     assert!(retried.detail.contains("without a result"), "{}", retried.detail);
     assert_eq!(world.result(&run, 2).await.outcome, Outcome::Succeeded);
     assert!(world.query("select count(*) from analytics.fct_orders").parse::<u32>().unwrap() > 0);

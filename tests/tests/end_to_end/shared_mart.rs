@@ -33,7 +33,8 @@ async fn held(world: &World, run: &RunId) -> Held {
     let arn = world.result(run, 1).await.task_arn;
     let ecs = aws_sdk_ecs::Client::new(world.stack.stack.sdk());
     let cluster = world.stack.stack.output("Cluster").unwrap();
-    let tasks = ecs.describe_tasks().cluster(cluster).tasks(arn).send().await.unwrap().tasks.unwrap_or_default();
+    let tasks =
+        ecs.describe_tasks().cluster(cluster).tasks(arn.as_str()).send().await.unwrap().tasks.unwrap_or_default();
     // S3's time has whole seconds, and no task claims before ECS has created it.
     let created = Timestamp::from_nanosecond(tasks[0].created_at().unwrap().as_nanos()).unwrap();
     let from = from.max(created);

@@ -73,8 +73,8 @@ impl Bucket {
 }
 
 /// Returns the ARN that the metadata endpoint gives a task of this name.
-pub(crate) fn arn(task: &str) -> String {
-    format!("arn:aws:ecs:eu-west-1:111122223333:task/landfall/{task}")
+pub(crate) fn arn(task: &str) -> landfall_planner::TaskArn {
+    landfall_planner::TaskArn::parse(format!("arn:aws:ecs:eu-west-1:111122223333:task/landfall/{task}")).unwrap()
 }
 
 impl Inner {

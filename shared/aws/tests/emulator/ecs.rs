@@ -8,14 +8,14 @@ use landfall_aws::{
     tasks::{RunTaskOutcome, StartRefusal, StopOutcome},
 };
 use landfall_engine::ports::TaskStop;
-use landfall_planner::{Capacity, RunTaskCall, TaskSettings};
+use landfall_planner::{Capacity, RunTaskCall, TaskArn, TaskSettings};
 
 use crate::launched::launch;
 
-async fn stopped(clients: &Clients, config: &Config, task: &str) -> TaskState {
+async fn stopped(clients: &Clients, config: &Config, task: &TaskArn) -> TaskState {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
-        let described = clients.tasks(config).unwrap().describe(&[task.to_owned()]).await.unwrap();
+        let described = clients.tasks(config).unwrap().describe(std::slice::from_ref(task)).await.unwrap();
         match described.tasks.into_iter().next() {
             Some(facts) if facts.is_stopped() => return facts,
             facts => assert!(Instant::now() < deadline, "{facts:?}"),
@@ -71,8 +71,9 @@ async fn a_task_of_a_pinned_image_is_started_once_and_seen_to_its_end() {
     assert_eq!((facts.started_by.as_deref(), facts.attempt), (Some("run-1"), Some(2)));
     assert_eq!(facts.plan.as_deref(), Some("s3://state/runs/run-1/plan.json"));
 
-    let unknown = format!("{}/00000000000000000000000000000000", cluster.replace(":cluster/", ":task/"));
-    assert_eq!(tasks.describe(std::slice::from_ref(&unknown)).await.unwrap().missing, [unknown.as_str()]);
+    let unknown = cluster.replace(":cluster/", ":task/") + "/00000000000000000000000000000000";
+    let unknown = TaskArn::parse(unknown).unwrap();
+    assert_eq!(tasks.describe(std::slice::from_ref(&unknown)).await.unwrap().missing, [unknown.clone()]);
     assert_eq!(tasks.stop(TaskStop { task_arn: &unknown, reason: "no reason" }).await, Ok(StopOutcome::NotFound));
 
     let mut nowhere = RunTaskCall { client_token: "run-3".to_owned(), ..call };

@@ -8,13 +8,17 @@ use landfall_aws::{
     tasks::{RunTaskOutcome, StartRefusal, StopOutcome},
 };
 use landfall_engine::ports::TaskStop;
-use landfall_planner::{Capacity, RunTaskCall, TaskSettings};
+use landfall_planner::{Capacity, RunTaskCall, TaskArn, TaskSettings};
 use serde_json::{Value, json};
 
 use crate::stub::{Reply, Request, Stub};
 
 const CLUSTER: &str = "arn:aws:ecs:eu-west-1:111122223333:cluster/shop";
 const TASK: &str = "arn:aws:ecs:eu-west-1:111122223333:task/shop/0123456789abcdef";
+
+fn task_arn() -> TaskArn {
+    TaskArn::parse(TASK).unwrap()
+}
 
 fn config() -> Config {
     let lookup = |name: &str| {
@@ -76,7 +80,7 @@ fn refused(outcome: &RunTaskOutcome) -> StartRefusal {
 #[tokio::test]
 async fn the_call_is_exactly_the_plans() {
     let (outcome, seen) = run(vec![started()]).await;
-    assert_eq!(outcome, RunTaskOutcome::Started { task_arn: TASK.to_owned() });
+    assert_eq!(outcome, RunTaskOutcome::Started { task_arn: task_arn() });
     assert_eq!(seen[0].operation(), "RunTask");
     assert_eq!(
         seen[0].json(),
@@ -201,7 +205,7 @@ async fn a_call_that_is_never_answered_may_have_started_the_task() {
     let stub = Stub::script(vec![Reply::Silence, started()]).await;
     let tasks = stub.hasty_clients(Duration::from_millis(300)).await.tasks(&config()).unwrap();
     let outcome = tasks.run(&call()).await;
-    assert_eq!(outcome, RunTaskOutcome::Started { task_arn: TASK.to_owned() }, "asked again with the same token");
+    assert_eq!(outcome, RunTaskOutcome::Started { task_arn: task_arn() }, "asked again with the same token");
     let seen = stub.seen();
     assert_eq!(seen.len(), 2);
     assert_eq!(seen[0].body, seen[1].body);
@@ -239,14 +243,14 @@ async fn throttling_in_the_words_of_an_invalid_parameter_is_tried_again() {
 async fn a_token_used_with_other_parameters_gives_the_tasks_that_bear_it() {
     let body = json!({ "__type": "ConflictException", "message": "token was used", "resourceIds": [TASK] });
     let (outcome, _) = run(vec![Reply::json(400, &body)]).await;
-    assert_eq!(outcome, RunTaskOutcome::Conflict { task_arns: vec![TASK.to_owned()] });
+    assert_eq!(outcome, RunTaskOutcome::Conflict { task_arns: vec![task_arn()] });
 }
 
 #[tokio::test]
 async fn a_lost_reply_is_asked_for_again_with_the_same_token() {
     for lost in [Reply::Cut, Reply::error(500, "ServerException", "oops")] {
         let (outcome, seen) = run(vec![lost, started()]).await;
-        assert_eq!(outcome, RunTaskOutcome::Started { task_arn: TASK.to_owned() });
+        assert_eq!(outcome, RunTaskOutcome::Started { task_arn: task_arn() });
         assert_eq!(seen.len(), 2);
         assert_eq!(seen[0].body, seen[1].body);
     }
@@ -290,7 +294,7 @@ async fn a_task_is_the_same_told_by_an_answer_or_by_an_event() {
     answered["createdAt"] = json!(1_795_367_657.25);
     answered["stoppedAt"] = json!(1_795_367_700);
     let stub = Stub::script(vec![Reply::json(200, &json!({ "tasks": [answered], "failures": [] }))]).await;
-    let described = tasks(&stub).await.describe(&[TASK.to_owned()]).await.unwrap();
+    let described = tasks(&stub).await.describe(&[task_arn()]).await.unwrap();
 
     let mut told = stopped_task();
     told["createdAt"] = json!("2026-11-22T17:14:17.25Z");
@@ -312,7 +316,7 @@ async fn tasks_are_described_in_batches_and_the_missing_kept_apart() {
         Reply::json(200, &json!({ "tasks": [], "failures": failures }))
     })
     .await;
-    let arns: Vec<String> = (0..150).map(|n| format!("{TASK}{n}")).collect();
+    let arns: Vec<TaskArn> = (0..150).map(|n| TaskArn::parse(format!("{TASK}{n}")).unwrap()).collect();
     let described = tasks(&stub).await.describe(&arns).await.unwrap();
     assert_eq!(described.missing, arns);
     assert!(described.tasks.is_empty() && described.failed.is_empty());
@@ -321,8 +325,8 @@ async fn tasks_are_described_in_batches_and_the_missing_kept_apart() {
     assert_eq!(tasks(&stub).await.describe(&[]).await.unwrap().missing.len(), 0);
 }
 
-fn stop(reason: &str) -> TaskStop<'_> {
-    TaskStop { task_arn: TASK, reason }
+fn stop<'a>(task_arn: &'a TaskArn, reason: &'a str) -> TaskStop<'a> {
+    TaskStop { task_arn, reason }
 }
 
 #[tokio::test]
@@ -334,9 +338,9 @@ async fn a_task_that_is_gone_needs_no_stopping() {
     ])
     .await;
     let tasks = tasks(&stub).await;
-    assert_eq!(tasks.stop(stop(&"x".repeat(2000))).await, Ok(StopOutcome::Requested));
-    assert_eq!(tasks.stop(stop("timed out")).await, Ok(StopOutcome::NotFound));
-    assert!(tasks.stop(stop("timed out")).await.is_err());
+    assert_eq!(tasks.stop(stop(&task_arn(), &"x".repeat(2000))).await, Ok(StopOutcome::Requested));
+    assert_eq!(tasks.stop(stop(&task_arn(), "timed out")).await, Ok(StopOutcome::NotFound));
+    assert!(tasks.stop(stop(&task_arn(), "timed out")).await.is_err());
     let seen = stub.seen();
     assert_eq!(seen[0].json()["reason"].as_str().unwrap().len(), 255);
     assert_eq!(seen[1].json(), json!({ "cluster": CLUSTER, "task": TASK, "reason": "timed out" }));

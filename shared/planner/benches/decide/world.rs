@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use landfall_manifest::{Index, ResourceType};
 use landfall_planner::{
     Announcement, Attempt, AttemptState, Board, CompileInput, Context, InboundEvent, Input, LandfallYml, LedgerOutcome,
-    Nonce, ObjectEvent, OrdinalSet, PendingDocs, ProtocolRules, Release, ReleaseId, Run, RunId, RunTrigger,
+    Nonce, ObjectEvent, OrdinalSet, PendingDocs, ProtocolRules, Release, ReleaseId, Run, RunId, RunTrigger, TaskArn,
     TaskSettings, Trigger, compile, decide,
 };
 
@@ -173,8 +173,10 @@ fn run(release: &Release, number: usize) -> (RunId, Run) {
                 2,
                 now(),
                 AttemptState::Running {
-                    task_arn: "arn:aws:ecs:eu-central-1:123456789012:task/landfall/0123456789abcdef0123456789abcdef"
-                        .into(),
+                    task_arn: TaskArn::parse(
+                        "arn:aws:ecs:eu-central-1:123456789012:task/landfall/0123456789abcdef0123456789abcdef",
+                    )
+                    .unwrap(),
                     running_since: now(),
                 },
             )

@@ -19,6 +19,21 @@ impl fmt::Display for Location {
     }
 }
 
+/// The address of one object: a bucket and a key in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ObjectAddress<'a> {
+    /// The bucket's name.
+    pub bucket: &'a str,
+    /// The object's key, decoded.
+    pub key: &'a str,
+}
+
+impl fmt::Display for ObjectAddress<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "s3://{}/{}", self.bucket, self.key)
+    }
+}
+
 /// A location that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LocationError {
@@ -71,9 +86,9 @@ impl Location {
 
     /// Returns whether the object lies at this location. A prefix without a closing slash is that object or that
     /// folder: `orders` contains `orders/a.csv` and not `orders_old/a.csv`.
-    pub fn contains(&self, bucket: &str, key: &str) -> bool {
-        self.bucket == bucket
-            && key.strip_prefix(self.prefix.as_str()).is_some_and(|rest| {
+    pub fn contains(&self, object: ObjectAddress<'_>) -> bool {
+        self.bucket == object.bucket
+            && object.key.strip_prefix(self.prefix.as_str()).is_some_and(|rest| {
                 self.prefix.is_empty() || self.prefix.ends_with('/') || rest.is_empty() || rest.starts_with('/')
             })
     }

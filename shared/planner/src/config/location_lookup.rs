@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{DatasetName, Location};
+use crate::{DatasetName, Location, ObjectAddress};
 
 /// How many locations are compared to find the nearest one to an unmapped key.
 const NEAREST_CANDIDATES: usize = 16;
@@ -29,16 +29,16 @@ impl Locations {
     }
 
     /// Returns the dataset and the location that the object lies under, whether the object is data or not.
-    pub fn owner(&self, bucket: &str, key: &str) -> Option<(&DatasetName, &Location)> {
-        self.longest_prefix(bucket, key).map(|(location, dataset)| (dataset, location))
+    pub fn owner(&self, object: ObjectAddress<'_>) -> Option<(&DatasetName, &Location)> {
+        self.longest_prefix(object).map(|(location, dataset)| (dataset, location))
     }
 
     /// Returns where the object belongs.
-    pub fn place(&self, bucket: &str, key: &str) -> KeyPlacement<'_> {
-        let Some((dataset, location)) = self.owner(bucket, key) else {
-            return KeyPlacement::Unmapped(self.nearest(bucket, key));
+    pub fn place(&self, object: ObjectAddress<'_>) -> KeyPlacement<'_> {
+        let Some((dataset, location)) = self.owner(object) else {
+            return KeyPlacement::Unmapped(self.nearest(object));
         };
-        match not_data(location, key.get(location.prefix.len()..).unwrap_or_default()) {
+        match not_data(location, object.key.get(location.prefix.len()..).unwrap_or_default()) {
             Some(reason) => KeyPlacement::NotData(reason),
             None => KeyPlacement::Dataset(dataset, location),
         }
@@ -53,13 +53,13 @@ impl Locations {
     /// Finds the longest prefix by binary search. Among all prefixes of a key the longest sorts last, and none sorts
     /// after the key. If the location found is not a prefix of the key, the search continues with what both have in
     /// common.
-    fn longest_prefix(&self, bucket: &str, key: &str) -> Option<&(Location, DatasetName)> {
-        let mut start = key.as_bytes();
+    fn longest_prefix(&self, object: ObjectAddress<'_>) -> Option<&(Location, DatasetName)> {
+        let mut start = object.key.as_bytes();
         loop {
-            let found = self.0.get(self.count_up_to(bucket, start).checked_sub(1)?)?;
+            let found = self.0.get(self.count_up_to(object.bucket, start).checked_sub(1)?)?;
             let (location, _) = found;
-            if location.bucket != bucket || location.contains(bucket, key) {
-                return Some(found).filter(|_| location.bucket == bucket);
+            if location.bucket != object.bucket || location.contains(object) {
+                return Some(found).filter(|_| location.bucket == object.bucket);
             }
             let common = location.prefix.bytes().zip(start).take_while(|(a, b)| a == *b).count();
             // A prefix that ends within a folder's name does not contain the key. Only shorter prefixes may.
@@ -70,7 +70,8 @@ impl Locations {
 
     /// Returns the location that resembles the key most, to point out a misspelt folder. Only the neighbours in sort
     /// order are compared, because a batch may hold thousands of unmapped objects.
-    fn nearest(&self, bucket: &str, key: &str) -> Option<&Location> {
+    fn nearest(&self, object: ObjectAddress<'_>) -> Option<&Location> {
+        let ObjectAddress { bucket, key } = object;
         let folder = key.rfind('/').map_or("", |slash| key.get(..=slash).unwrap_or_default());
         let folder: String = folder.chars().take(200).collect();
         let similarity = |location: &Location| {
@@ -107,6 +108,10 @@ mod tests {
         DatasetName::parse(text).unwrap()
     }
 
+    fn landed(key: &str) -> ObjectAddress<'_> {
+        ObjectAddress { bucket: "land", key }
+    }
+
     fn locations(all: &[(&str, &str)]) -> Locations {
         Locations::new(all.iter().map(|(l, d)| (Location::parse(l, Some("land")).unwrap(), name(d))))
     }
@@ -114,7 +119,7 @@ mod tests {
     #[test]
     fn the_longest_prefix_wins_and_a_prefix_of_a_folder_name_does_not_match() {
         let all = locations(&[("a/", "x.a"), ("a/b/", "x.b"), ("plain", "x.p")]);
-        let place = |key| match all.place("land", key) {
+        let place = |key| match all.place(landed(key)) {
             KeyPlacement::Dataset(dataset, _) => dataset.to_string(),
             other => format!("{other:?}"),
         };
@@ -122,7 +127,7 @@ mod tests {
         assert_eq!(place("a/c.csv"), "x.a");
         assert_eq!(place("plain/c.csv"), "x.p");
         assert!(place("plainer/c.csv").starts_with("Unmapped"));
-        assert!(matches!(all.place("other", "a/c.csv"), KeyPlacement::Unmapped(_)));
+        assert!(matches!(all.place(ObjectAddress { bucket: "other", key: "a/c.csv" }), KeyPlacement::Unmapped(_)));
     }
 
     #[test]
@@ -152,9 +157,9 @@ mod tests {
                 .collect();
             let all = Locations::new(few.iter().map(|location| (location.clone(), name("x.y"))));
             for key in keys {
-                let containing = few.iter().filter(|location| location.contains("land", key));
+                let containing = few.iter().filter(|location| location.contains(landed(key)));
                 let longest = containing.max_by_key(|location| location.prefix.len());
-                assert_eq!(all.longest_prefix("land", key).map(|(location, _)| location), longest, "{key} in {few:?}");
+                assert_eq!(all.longest_prefix(landed(key)).map(|(location, _)| location), longest, "{key} in {few:?}");
             }
         }
     }
@@ -163,17 +168,17 @@ mod tests {
     fn folders_markers_and_hidden_files_are_not_data() {
         let all = locations(&[("orders/", "x.orders")]);
         for key in ["orders/", "orders/dt=1/", "orders/_SUCCESS", "orders/_temporary/0/part.csv", "orders/.a.crc"] {
-            assert!(matches!(all.place("land", key), KeyPlacement::NotData(_)), "{key}");
+            assert!(matches!(all.place(landed(key)), KeyPlacement::NotData(_)), "{key}");
         }
         for key in ["orders/-rf *.csv", "orders/a+b %20\n\u{1f355}'\".csv", "orders/dt=__HIVE__/a"] {
-            assert!(matches!(all.place("land", key), KeyPlacement::Dataset(..)), "{key}");
+            assert!(matches!(all.place(landed(key)), KeyPlacement::Dataset(..)), "{key}");
         }
     }
 
     #[test]
     fn an_unmapped_object_comes_with_the_nearest_location() {
         let all = locations(&[("customers/", "x.c"), ("orders/", "x.o")]);
-        let KeyPlacement::Unmapped(Some(nearest)) = all.place("land", "order/a.csv") else { panic!() };
+        let KeyPlacement::Unmapped(Some(nearest)) = all.place(landed("order/a.csv")) else { panic!() };
         assert_eq!(nearest.prefix, "orders/");
     }
 }

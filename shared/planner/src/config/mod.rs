@@ -19,7 +19,7 @@ pub use dataset_settings::{DatasetConfig, LoadsConfig, OnDelete, Operation};
 pub use job_settings::{JobConfig, SelectionConfig};
 pub use landfall_yml::{DocsConfig, LandfallYml, LandfallYmlError};
 pub(crate) use location::s3_uris;
-pub use location::{Location, LocationError};
+pub use location::{Location, LocationError, ObjectAddress};
 pub use location_lookup::{KeyPlacement, Locations};
 pub(crate) use node_meta::NodeMeta;
 pub use readiness_policy::{MAX_COUNT, ReadinessConfig, ReadinessPolicy};

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use super::{decision::DecisionBuilder, limits::MAX_ATTEMPTS};
-use crate::{Announcement, AttemptState, LedgerOutcome, LedgerSubject, Quarantine, Run, RunId, RunTrigger};
+use crate::{Announcement, AttemptState, LedgerOutcome, LedgerSubject, Quarantine, Run, RunId, RunTrigger, TaskArn};
 
 /// Why another attempt follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl DecisionBuilder<'_> {
             run: run_id.clone(),
             attempt: run.attempt.number,
             release: Some(run.release.clone()),
-            task_arn: run.attempt.task_arn().map(str::to_owned),
+            task_arn: run.attempt.task_arn().cloned(),
             class: run.attempt.class,
             triggers: Vec::new(),
             nodes: run.done.len(),
@@ -36,10 +36,10 @@ impl DecisionBuilder<'_> {
         }
     }
 
-    pub(super) fn started(&mut self, run_id: &RunId, number: u32, task_arn: &str) {
+    pub(super) fn started(&mut self, run_id: &RunId, number: u32, task_arn: &TaskArn) {
         let now = self.now;
         let Some(run) = self.attempt(run_id, number).filter(|run| run.attempt.is_starting()) else { return };
-        run.attempt.state = AttemptState::Running { task_arn: task_arn.to_owned(), running_since: now };
+        run.attempt.state = AttemptState::Running { task_arn: task_arn.clone(), running_since: now };
         let about = Self::about(run_id, run);
         self.line(format!("run/{run_id}/{number}/started"), about, LedgerOutcome::Started, "ECS started the task");
     }
@@ -52,13 +52,13 @@ impl DecisionBuilder<'_> {
         run.attempt.problems.push(format!("attempt {number} could not be started: {reason}"));
     }
 
-    pub(super) fn claimed(&mut self, run_id: &RunId, number: u32, task_arn: &str) {
+    pub(super) fn claimed(&mut self, run_id: &RunId, number: u32, task_arn: &TaskArn) {
         let now = self.now;
         let Some(run) = self.attempt(run_id, number) else { return };
         if run.attempt.is_running() && run.attempt.task_arn() == Some(task_arn) {
             return;
         }
-        run.attempt.state = AttemptState::Running { task_arn: task_arn.to_owned(), running_since: now };
+        run.attempt.state = AttemptState::Running { task_arn: task_arn.clone(), running_since: now };
         let about = Self::about(run_id, run);
         let detail = "a task has claimed the attempt";
         self.line(format!("run/{run_id}/{number}/started"), about, LedgerOutcome::Started, detail);

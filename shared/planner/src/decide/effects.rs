@@ -7,7 +7,7 @@ use super::{
     due::{due, overdue_after},
     limits::REPEAT_FOR,
 };
-use crate::{AttemptState, Board, Release, RunId};
+use crate::{AttemptState, Board, Release, RunId, TaskArn};
 
 /// An action that the board asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub enum Effect {
         /// The number of the attempt.
         attempt: u32,
         /// The ARN of the task.
-        task_arn: String,
+        task_arn: TaskArn,
     },
     /// Send `Run Settled` for the runs that ended.
     Announce,

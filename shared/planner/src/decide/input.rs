@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::rules::Rules;
 use crate::{
-    Claim, DatasetLoaded, DatasetName, JobName, LedgerLine, Nonce, ObjectEvent, OperatorCommand, PendingDocs, Plan,
-    Release, RunId, RunResult, StopClass, TaskSettings,
+    ClaimRecord, DatasetLoaded, DatasetName, JobName, LedgerLine, Nonce, ObjectEvent, OperatorCommand, PendingDocs,
+    Plan, Release, RunId, RunResult, StopClass, TaskArn, TaskSettings,
 };
 
 /// What a decision reacts to.
@@ -45,7 +45,7 @@ pub enum Input<'a> {
         /// The number of the attempt.
         attempt: u32,
         /// The ARN of the task.
-        task_arn: String,
+        task_arn: TaskArn,
     },
     /// `RunTask` answered that it started no task.
     NotStarted {
@@ -72,7 +72,7 @@ pub enum Input<'a> {
         /// The number of the attempt.
         attempt: u32,
         /// The ARN of that task.
-        task_arn: String,
+        task_arn: TaskArn,
     },
     /// A task stopped.
     Stopped(Box<StoppedTask>),
@@ -141,15 +141,15 @@ pub struct StoppedTask {
     /// The attempt, from the task's environment override.
     pub attempt: u32,
     /// The ARN of the task.
-    pub task_arn: String,
+    pub task_arn: TaskArn,
     /// The stop code, the reason and the exit code as text.
     pub reason: String,
     /// The class of the stop, by what can be done about it.
     pub class: StopClass,
     /// The container's exit code, where there is one.
     pub exit_code: Option<i32>,
-    /// The claim of the attempt with S3's time of it.
-    pub claim: Option<(Claim, Timestamp)>,
+    /// The claim of the attempt, if it has one.
+    pub claim: Option<ClaimRecord>,
     /// The result.json of the attempt, if the task wrote one.
     pub result: Option<RunResult>,
 }
@@ -190,8 +190,8 @@ pub struct RecoveredRun {
 pub struct RecoveredClaim {
     /// The number of the attempt.
     pub attempt: u32,
-    /// The ARN of the task.
-    pub task_arn: String,
+    /// The task.
+    pub task_arn: TaskArn,
     /// When the claim was written, by S3's clock.
     pub claimed_at: Timestamp,
 }

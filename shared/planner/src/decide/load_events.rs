@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::{decision::DecisionBuilder, input::InboundEvent, limits::RECENT_KEPT, readiness::LoadSignal};
 use crate::{
     BacklogEntry, Dataset, DatasetLoaded, DatasetName, DatasetState, EventHash, KeyPlacement, LedgerOutcome,
-    LedgerSubject, ObjectEvent, OnDelete, ReadinessPolicy, Trigger,
+    LedgerSubject, ObjectAddress, ObjectEvent, OnDelete, ReadinessPolicy, Trigger,
 };
 
 /// An event that belongs to a dataset.
@@ -66,7 +66,7 @@ impl DecisionBuilder<'_> {
                 "no release is in place yet: run `landfall release`, then `landfall load` for what landed before";
             return self.line(&event.event_id, about(None, None), LedgerOutcome::Unmapped, detail);
         };
-        let (name, location, dataset) = match release.place(&event.bucket, &event.key) {
+        let (name, location, dataset) = match release.place(ObjectAddress { bucket: &event.bucket, key: &event.key }) {
             KeyPlacement::Dataset(name, location) => match release.dataset(name) {
                 Some(dataset) => (name, location, dataset),
                 None => return,

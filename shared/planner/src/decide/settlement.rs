@@ -8,8 +8,8 @@ use super::{
     load_events::drop_covered_hashes, rules::Rules,
 };
 use crate::{
-    Claim, Draining, EntryStage, FailedNode, LedgerOutcome, LedgerSubject, NodeId, NodeStatus, OrdinalSet, Outcome,
-    PendingDocs, Release, RetryRule, Run, RunId, RunResult, StopClass, Trigger, release::NodeKind,
+    Claim, ClaimRecord, Draining, EntryStage, FailedNode, LedgerOutcome, LedgerSubject, NodeId, NodeStatus, OrdinalSet,
+    Outcome, PendingDocs, Release, RetryRule, Run, RunId, RunResult, StopClass, Trigger, release::NodeKind,
 };
 
 /// How many failed nodes, and how many unplanned nodes, a ledger line names. result.json has all of them.
@@ -21,10 +21,10 @@ impl DecisionBuilder<'_> {
             return self.unmatched(stop, "it belongs to no live attempt");
         };
         let (claim_arn, claimed_at) = match &stop.claim {
-            Some((Claim::Task { task_arn }, at)) => (task_arn, *at),
-            Some((Claim::Revoked { .. }, _)) => return self.revoked(&stop.run, stop.attempt),
+            Some(ClaimRecord { claim: Claim::Task { task_arn }, written_at }) => (task_arn, *written_at),
+            Some(ClaimRecord { claim: Claim::Revoked { .. }, .. }) => return self.revoked(&stop.run, stop.attempt),
             None => {
-                if run.attempt.task_arn().is_some_and(|arn| arn != stop.task_arn) {
+                if run.attempt.task_arn().is_some_and(|arn| *arn != stop.task_arn) {
                     return self.unmatched(stop, "the attempt has another task");
                 }
                 run.attempt.class = Some(stop.class);

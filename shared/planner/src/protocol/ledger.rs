@@ -8,7 +8,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{DatasetName, JobName, NodeId, NodeStatus, Nonce, OperatorAction, ReleaseId, RunId, StopClass, Trigger};
+use crate::{
+    DatasetName, JobName, NodeId, NodeStatus, Nonce, OperatorAction, ReleaseId, RunId, StopClass, TaskArn, Trigger,
+};
 
 /// The version of the ledger's format that this code reads and writes.
 pub const LEDGER_VERSION: u32 = 2;
@@ -112,7 +114,7 @@ pub enum LedgerSubject {
         release: Option<ReleaseId>,
         /// The ARN of the attempt's task, once known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        task_arn: Option<String>,
+        task_arn: Option<TaskArn>,
         /// Why the attempt's task stopped, if it stopped.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         class: Option<StopClass>,

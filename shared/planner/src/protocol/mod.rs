@@ -12,7 +12,7 @@ mod stop_class;
 mod trigger;
 mod versioned_json;
 
-pub use claim::Claim;
+pub use claim::{Claim, ClaimRecord};
 pub use events::{DatasetLoaded, ObjectEvent, OperatorAction, OperatorCommand};
 pub use ledger::{
     FailedNode, LEDGER_VERSION, LedgerHeader, LedgerLine, LedgerObject, LedgerOutcome, LedgerSubject, RunTrigger,

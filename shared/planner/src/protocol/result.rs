@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::versioned_json::{DocumentError, Format};
-use crate::{NodeId, RunId};
+use crate::{NodeId, RunId, TaskArn};
 
 /// The version of result.json that this code reads and writes.
 pub const RESULT_VERSION: u32 = 2;
@@ -25,7 +25,7 @@ pub struct RunResult {
     /// The attempt's number, from 1.
     pub attempt: u32,
     /// The ARN of the task that claimed the attempt.
-    pub task_arn: String,
+    pub task_arn: TaskArn,
     /// The time at which landfall-task started.
     pub started_at: Timestamp,
     /// The time at which landfall-task wrote this file.

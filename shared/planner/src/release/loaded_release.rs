@@ -6,8 +6,8 @@ use landfall_manifest::Index;
 
 use super::graph::{Graph, Vertex};
 use crate::{
-    Compiled, Dataset, DatasetName, DocumentError, KeyPlacement, Locations, NodeId, OrdinalSet, ReleaseId,
-    config::NodeMeta,
+    Compiled, Dataset, DatasetName, DocumentError, KeyPlacement, Locations, NodeId, ObjectAddress, OrdinalSet,
+    ReleaseId, config::NodeMeta,
 };
 
 /// A release in memory: compiled.json and the manifest's index, joined.
@@ -91,13 +91,13 @@ impl Release {
 
     /// Returns where an object belongs. The marker of a dataset (`ready: { marker: _SUCCESS }`) belongs to it,
     /// although its name is one that data does not have.
-    pub fn place(&self, bucket: &str, key: &str) -> KeyPlacement<'_> {
-        let marked = self.locations.owner(bucket, key).filter(|(name, location)| {
-            self.dataset(name).is_some_and(|dataset| dataset.ready.is_marker(location.relative_key(key)))
+    pub fn place(&self, object: ObjectAddress<'_>) -> KeyPlacement<'_> {
+        let marked = self.locations.owner(object).filter(|(name, location)| {
+            self.dataset(name).is_some_and(|dataset| dataset.ready.is_marker(location.relative_key(object.key)))
         });
         match marked {
             Some((name, location)) => KeyPlacement::Dataset(name, location),
-            None => self.locations.place(bucket, key),
+            None => self.locations.place(object),
         }
     }
 

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::StopClass;
+use crate::{StopClass, TaskArn};
 
 /// The live attempt of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,7 +41,7 @@ pub enum AttemptState {
     /// The task is known.
     Running {
         /// The ARN of the task.
-        task_arn: String,
+        task_arn: TaskArn,
         /// When the task became known.
         running_since: Timestamp,
     },
@@ -50,7 +50,7 @@ pub enum AttemptState {
     Revoking {
         /// The ARN of its task, if one became known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        task_arn: Option<String>,
+        task_arn: Option<TaskArn>,
         /// Whether the run ends once the attempt is revoked, instead of being tried again.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         end_run: bool,
@@ -90,18 +90,18 @@ impl Attempt {
     }
 
     /// The ARN of its task, once known.
-    pub fn task_arn(&self) -> Option<&str> {
+    pub fn task_arn(&self) -> Option<&TaskArn> {
         match &self.state {
             AttemptState::Starting { .. } => None,
             AttemptState::Running { task_arn, .. } => Some(task_arn),
-            AttemptState::Revoking { task_arn, .. } => task_arn.as_deref(),
+            AttemptState::Revoking { task_arn, .. } => task_arn.as_ref(),
         }
     }
 
     /// Turns it into one that is to be revoked; `end_run`: and its run is to end then.
     pub(crate) fn revoke(&mut self, end_run: bool) {
         let ends_already = matches!(self.state, AttemptState::Revoking { end_run: true, .. });
-        let task_arn = self.task_arn().map(str::to_owned);
+        let task_arn = self.task_arn().cloned();
         self.state = AttemptState::Revoking { task_arn, end_run: end_run || ends_already };
     }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use landfall_engine::{Deadline, Engine};
-use landfall_planner::RunId;
+use landfall_planner::{RunId, TaskArn};
 
 use super::{Ended, History, Process, ProcessKind, Running, functions::invoke};
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
 };
 
 impl History {
-    pub(super) fn task_starts(&mut self, arn: &str) {
+    pub(super) fn task_starts(&mut self, arn: &TaskArn) {
         let mut world = self.world.borrow_mut();
         let Some(task) = world.tasks.get(arn).filter(|task| !task.told_to_stop && task.stopped.is_none()) else {
             return;
@@ -29,29 +29,25 @@ impl History {
         let rates = world.scenario.rates;
         if world.strikes(rates.task_killed, "a task is killed") {
             let after = world.rng.i64(SECOND..2 * MINUTE);
-            world.later(after, Happening::TaskKilled(arn.to_owned()));
+            world.later(after, Happening::TaskKilled(arn.clone()));
         }
         if world.strikes(rates.task_interrupted, "a task is interrupted") {
             let after = world.rng.i64(SECOND..2 * MINUTE);
-            world.later(after, Happening::TaskInterrupted(arn.to_owned()));
+            world.later(after, Happening::TaskInterrupted(arn.clone()));
         }
         let process = self.processes.len();
         if let Some(task) = world.tasks.get_mut(arn) {
             task.process = Some(process);
             "RUNNING".clone_into(&mut task.facts.last_status);
         }
-        let (shared, name) = (Rc::clone(&self.world), arn.to_owned());
+        let (shared, name) = (Rc::clone(&self.world), arn.clone());
         let future: Running = Box::pin(async move { Ended::Exited(container::run(shared, name, run, attempt).await) });
         drop(world);
-        self.processes.push(Process {
-            future: Some(future),
-            kind: ProcessKind::Task(arn.to_owned()),
-            fate: Fate::Done,
-        });
+        self.processes.push(Process { future: Some(future), kind: ProcessKind::Task(arn.clone()), fate: Fate::Done });
         self.poll(process);
     }
 
-    pub(super) fn task_killed(&mut self, arn: &str) {
+    pub(super) fn task_killed(&mut self, arn: &TaskArn) {
         let process = self.world.borrow().tasks.get(arn).and_then(|task| task.process);
         let Some(process) = process else { return };
         let alive = self.processes.get_mut(process).and_then(|process| process.future.take()).is_some();
@@ -60,7 +56,7 @@ impl History {
         }
     }
 
-    fn task_ended(&mut self, arn: &str, code: &str, reason: &str, exit_code: Option<i32>) {
+    fn task_ended(&mut self, arn: &TaskArn, code: &str, reason: &str, exit_code: Option<i32>) {
         let mut world = self.world.borrow_mut();
         let now = world.now;
         if let Some(hold) = world.tasks.get(arn).and_then(|task| task.hold)

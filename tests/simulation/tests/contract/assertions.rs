@@ -9,7 +9,8 @@ use landfall_engine::{
     ports::TaskStop,
 };
 use landfall_planner::{
-    Board, Capacity, Claim, LedgerHeader, LedgerObject, Nonce, PLAN_VERSION, Plan, ReleaseId, RunId, ledger_key,
+    Board, Capacity, Claim, LedgerHeader, LedgerObject, Nonce, PLAN_VERSION, Plan, ReleaseId, RunId, TaskArn,
+    ledger_key,
 };
 
 pub(crate) async fn all(ports: &impl Ports, files: &impl Files) {
@@ -117,7 +118,7 @@ async fn plans(ports: &impl Ports) {
 async fn claims(ports: &impl Ports) {
     let run = RunId::parse("claimed").unwrap();
     assert_eq!(ports.claim(&run, 1).await.unwrap(), None);
-    let task = Claim::Task { task_arn: "task/1".to_owned() };
+    let task = Claim::Task { task_arn: TaskArn::parse("arn:task/1").unwrap() };
     let revoked = Claim::Revoked { reason: "given up".to_owned() };
     assert!(is_new(&ports.put_claim(&run, 1, &task).await.unwrap()));
     assert!(!is_new(&ports.put_claim(&run, 1, &revoked).await.unwrap()));
@@ -143,8 +144,8 @@ async fn tasks(ports: &impl Ports) {
     let second = ports.run_task(&plan.run_task(2)).await;
     assert!(matches!(&second, RunTaskOutcome::Started { task_arn: next } if next != task_arn), "{second:?}");
 
-    let (head, _) = task_arn.rsplit_once('/').unwrap();
-    let unknown = format!("{head}/00000000000000000000000000000000");
+    let (head, _) = task_arn.as_str().rsplit_once('/').unwrap();
+    let unknown = TaskArn::parse(format!("{head}/00000000000000000000000000000000")).unwrap();
     let both = [task_arn.clone(), unknown.clone()];
     for tries in 0.. {
         let described = ports.describe_tasks(&both).await.unwrap();

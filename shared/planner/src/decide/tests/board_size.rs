@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     Announcement, Attempt, AttemptState, BacklogEntry, Board, DatasetName, DatasetState, EntryStage, EventHash,
     LedgerOutcome, NONCES_KEPT, Nonce, OrdinalSet, PendingDocs, PendingNodes, RECENT_KEPT, ReleaseId, Run, RunId,
-    RunTrigger, Trigger,
+    RunTrigger, TaskArn, Trigger,
 };
 
 /// protocol: 1 MB, so that a function reads, decides and compare-and-swaps within a second.
@@ -72,7 +72,10 @@ fn worst_hour(now: Timestamp) -> Board {
                 2,
                 now,
                 AttemptState::Running {
-                    task_arn: format!("arn:aws:ecs:eu-central-1:123456789012:task/landfall/{number:032x}"),
+                    task_arn: TaskArn::parse(format!(
+                        "arn:aws:ecs:eu-central-1:123456789012:task/landfall/{number:032x}"
+                    ))
+                    .unwrap(),
                     running_since: now,
                 },
             )

@@ -96,7 +96,7 @@ fn a_load_during_a_run_is_followed_by_one_more_run() {
     }
     assert_eq!(world.plans.len(), 1, "one run has the whole warehouse");
     let mut stop = world.stop_of(&run, attempt, crate::Outcome::Succeeded, |_| Some(crate::NodeStatus::Success));
-    stop.claim.as_mut().unwrap().1 = world.board.runs[&run].planned_at;
+    stop.claim.as_mut().unwrap().written_at = world.board.runs[&run].planned_at;
     world.stop(stop);
     assert_eq!(world.plans.len(), 2);
     world.succeed();

@@ -124,7 +124,7 @@ fn a_run_with_relations_unknown_to_the_release_blocks_all_others() {
     let mut plan = world.last_plan();
     plan.run_id = RunId::parse("another").unwrap();
     plan.writes.push("db.schema.of_a_later_release".to_owned());
-    let claim = RecoveredClaim { attempt: 2, task_arn: "arn".to_owned(), claimed_at: world.now };
+    let claim = RecoveredClaim { attempt: 2, task_arn: World::arn(&plan.run_id, 2), claimed_at: world.now };
     world.decide(&recover(vec![RecoveredRun { plan, claimed: Some(claim) }]));
     let plans = world.plans.len();
     world.land("customers/a.csv");

@@ -1,6 +1,7 @@
 use super::world::{World, models};
 use crate::{
-    AttemptState, Claim, Effect, Input, LedgerOutcome, LedgerSubject, NodeId, NodeStatus, Outcome, effects, next_due,
+    AttemptState, Claim, ClaimRecord, Effect, Input, LedgerOutcome, LedgerSubject, NodeId, NodeStatus, Outcome,
+    TaskArn, effects, next_due,
 };
 
 fn fail_on(name: &str) -> impl Fn(&NodeId) -> Option<NodeStatus> {
@@ -154,7 +155,7 @@ fn a_task_without_the_claim_settles_nothing() {
     world.wait(2);
     let (run, attempt) = world.start();
     let mut zombie = world.stop_of(&run, attempt, Outcome::Succeeded, |_| Some(NodeStatus::Success));
-    zombie.task_arn = "arn:other".to_owned();
+    zombie.task_arn = TaskArn::parse("arn:other").unwrap();
     let before = world.backlog("load:jaffle.raw_orders");
     world.stop(zombie);
     assert_eq!(world.backlog("load:jaffle.raw_orders"), before);
@@ -177,7 +178,7 @@ fn an_attempt_claimed_before_it_was_revoked_is_running() {
     world.decide(&Input::Claimed { run: run.clone(), attempt: 1, task_arn: World::arn(&run, 1) });
     assert!(world.board.runs[&run].attempt.is_running());
     let mut stop = world.stop_of(&run, 1, Outcome::Succeeded, |_| Some(NodeStatus::Success));
-    stop.claim = Some((Claim::Task { task_arn: World::arn(&run, 1) }, world.now));
+    stop.claim = Some(ClaimRecord { claim: Claim::Task { task_arn: World::arn(&run, 1) }, written_at: world.now });
     world.stop(stop);
     assert!(world.board.runs.is_empty());
 }

@@ -1,6 +1,7 @@
 use super::world::{PROJECT, World};
 use crate::{
     Capacity, Input, LedgerLine, LedgerOutcome, LedgerSubject, NodeStatus, Outcome, RunId, StopClass, StoppedTask,
+    TaskArn,
 };
 
 fn planned() -> (World, RunId) {
@@ -75,7 +76,7 @@ fn a_result_of_another_task_does_not_count() {
     let (mut world, run) = planned();
     let (_, attempt) = world.start();
     let mut stop = world.stop_of(&run, attempt, Outcome::Succeeded, |_| Some(NodeStatus::Success));
-    stop.result.as_mut().unwrap().task_arn = "arn:other".to_owned();
+    stop.result.as_mut().unwrap().task_arn = TaskArn::parse("arn:other").unwrap();
     world.stop(stop);
     assert_eq!(world.board.runs[&run].attempt.number, 2);
 }

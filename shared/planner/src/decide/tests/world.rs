@@ -6,10 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 use landfall_manifest::Index;
 
 use crate::{
-    Board, Claim, CompileInput, Context, DatasetLoaded, Decision, InboundEvent, Input, LandfallYml, LedgerLine, NodeId,
-    NodeResult, NodeStatus, Nonce, ObjectEvent, OperatorAction, OperatorCommand, Outcome, Plan, ProtocolRules,
-    RESULT_VERSION, Release, ReleaseId, RunId, RunResult, StepResult, StopClass, StoppedTask, StoredBoard,
-    TaskSettings, compile, decide,
+    Board, Claim, ClaimRecord, CompileInput, Context, DatasetLoaded, Decision, InboundEvent, Input, LandfallYml,
+    LedgerLine, NodeId, NodeResult, NodeStatus, Nonce, ObjectEvent, OperatorAction, OperatorCommand, Outcome, Plan,
+    ProtocolRules, RESULT_VERSION, Release, ReleaseId, RunId, RunResult, StepResult, StopClass, StoppedTask,
+    StoredBoard, TaskArn, TaskSettings, compile, decide,
 };
 
 pub(super) const PROJECT: &str = r#"
@@ -180,8 +180,8 @@ impl World {
         format!("{:?}: {}", line.outcome, line.detail)
     }
 
-    pub(super) fn arn(run: &RunId, attempt: u32) -> String {
-        format!("arn:aws:ecs:x:task/{run}/{attempt}")
+    pub(super) fn arn(run: &RunId, attempt: u32) -> TaskArn {
+        TaskArn::parse(format!("arn:aws:ecs:x:task/{run}/{attempt}")).unwrap()
     }
 
     pub(super) fn start(&mut self) -> (RunId, u32) {
@@ -229,7 +229,7 @@ impl World {
             reason: "exit code 0".to_owned(),
             class: StopClass::Exited,
             exit_code: Some(0),
-            claim: Some((Claim::Task { task_arn: arn }, self.now)),
+            claim: Some(ClaimRecord { claim: Claim::Task { task_arn: arn }, written_at: self.now }),
             result: Some(result),
         }
     }

@@ -144,6 +144,10 @@ impl Project {
 
     /// Reads the project's manifest.json. With `relations_by_node` every relation is named after its node instead of
     /// its table.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the generated manifest cannot be read.
     pub fn index(&self, relations_by_node: bool) -> Result<Index, landfall_manifest::ManifestError> {
         Index::from_slice(self.manifest(relations_by_node).to_string().as_bytes())
     }

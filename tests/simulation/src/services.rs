@@ -122,7 +122,10 @@ impl World {
             };
         }
         let number = self.number();
-        let arn = TaskArn::parse(format!("arn:task/{}/{number}", call.started_by)).expect("the ARN starts with arn:");
+        let arn = match TaskArn::parse(format!("arn:task/{}/{number}", call.started_by)) {
+            Ok(arn) => arn,
+            Err(error) => return RunTaskOutcome::Unknown { error: error.to_string() },
+        };
         let attempt = call.environment.get(ATTEMPT_VARIABLE).and_then(|text| text.parse().ok());
         let facts = TaskState {
             task_arn: arn.clone(),

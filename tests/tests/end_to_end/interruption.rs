@@ -3,12 +3,12 @@ use landfall_planner::{LedgerOutcome, Outcome};
 use crate::world::{World, models, run_of};
 
 /// A model that runs for hours in the first attempt and for a moment in the second.
-const SLOW_AT_FIRST: &str = r#"{{ config(materialized='table', tags=['orders']) }}
+const SLOW_AT_FIRST: &str = r"{{ config(materialized='table', tags=['orders']) }}
 -- depends_on: {{ ref('stg_orders') }}
 select count(*) as n
 from range({{ 100000000 if env_var('LANDFALL_ATTEMPT', '1') == '1' else 1 }}) as a(i), range(1000000) as b(j)
 where a.i * b.j % 7 = 3
-"#;
+";
 
 #[tokio::test]
 async fn a_stopped_task_keeps_its_finished_nodes_and_a_second_attempt_builds_the_rest() {

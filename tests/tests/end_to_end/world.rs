@@ -50,7 +50,7 @@ impl Drop for Folder {
 impl World {
     /// Deploys a stack of this name and releases a copy of the example, which `edit` may change first.
     pub(crate) async fn start(name: &str, edit: impl FnOnce(&Path)) -> Self {
-        Self::start_with(name, "example", |project, _| edit(project)).await
+        Box::pin(Self::start_with(name, "example", |project, _| edit(project))).await
     }
 
     /// [`World::start`] with any project of this repository. `edit` may set variables of the project too.
@@ -59,10 +59,10 @@ impl World {
         from: &str,
         edit: impl FnOnce(&Path, &mut BTreeMap<String, String>),
     ) -> Self {
-        let world = Self::deployed(name, from).await;
+        let world = Box::pin(Self::deployed(name, from)).await;
         let mut variables = world.variables();
         edit(world.project.path(), &mut variables);
-        world.release(variables).await;
+        Box::pin(world.release(variables)).await;
         world
     }
 

@@ -35,6 +35,10 @@ pub enum LoadMessage {
 /// Reads one message's body: an `EventBridge` event gives one, S3's own notification one for each of its records.
 ///
 /// `stack` is this stack's name: an event `Dataset Loaded` or `Operator Command` that names another stack is ignored.
+///
+/// # Errors
+///
+/// Fails if the message is not an event of one of these kinds, or a field is missing or malformed.
 pub fn parse_load_message(body: &str, stack: &str) -> Result<Vec<LoadMessage>, Malformed> {
     let value: Value =
         serde_json::from_str(body).map_err(|error| Malformed::new(format!("not JSON: {error}"), body))?;

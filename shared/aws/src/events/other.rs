@@ -48,6 +48,10 @@ pub struct PendingDocs {
 }
 
 /// Reads the input of `on-schedule`: `{"sweep": true}` or `{"job": "NAME", "scheduled_time": "..."}`.
+///
+/// # Errors
+///
+/// Fails if the input is neither the sweep nor a job with its scheduled time.
 pub fn parse_schedule(input: &Value) -> Result<ScheduleEvent, Malformed> {
     #[derive(Deserialize)]
     struct Input {
@@ -74,6 +78,10 @@ pub fn parse_schedule(input: &Value) -> Result<ScheduleEvent, Malformed> {
 
 /// Reads an `ECS Task State Change` of any status; `container` is the one whose exit code counts.
 /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_task_events.html>
+///
+/// # Errors
+///
+/// Fails if the event is not an `ECS Task State Change`, or a field is missing or malformed.
 pub fn parse_task_stopped(event: &Value, container: &str) -> Result<TaskState, Malformed> {
     read(event, &[("aws.ecs", "ECS Task State Change")], |envelope| {
         let detail: TaskDetail = part("detail", &envelope.detail)?;
@@ -82,6 +90,10 @@ pub fn parse_task_stopped(event: &Value, container: &str) -> Result<TaskState, M
 }
 
 /// Reads the event of `releases/<release>/release.json`: S3's own, or the sweep's if that one was lost.
+///
+/// # Errors
+///
+/// Fails if the event is neither S3's `Object Created` of a release.json nor Landfall's `Release Offered`.
 pub fn parse_release_offered(event: &Value) -> Result<ReleaseOffered, Malformed> {
     read(event, &[("aws.s3", "Object Created"), (event_bus::SOURCE, event_bus::RELEASE_OFFERED)], |envelope| {
         let object = s3::of_envelope(&envelope)?;
@@ -93,6 +105,10 @@ pub fn parse_release_offered(event: &Value) -> Result<ReleaseOffered, Malformed>
 }
 
 /// Reads Landfall's own event `Docs Pending`.
+///
+/// # Errors
+///
+/// Fails if the event is not `Docs Pending`, or a field is missing.
 pub fn parse_docs_pending(event: &Value) -> Result<PendingDocs, Malformed> {
     read(event, &[(event_bus::SOURCE, "Docs Pending")], |envelope| part("detail", &envelope.detail))
 }

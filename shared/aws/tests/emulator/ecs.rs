@@ -73,7 +73,7 @@ async fn a_task_of_a_pinned_image_is_started_once_and_seen_to_its_end() {
 
     let unknown = cluster.replace(":cluster/", ":task/") + "/00000000000000000000000000000000";
     let unknown = TaskArn::parse(unknown).unwrap();
-    assert_eq!(tasks.describe(std::slice::from_ref(&unknown)).await.unwrap().missing, [unknown.clone()]);
+    assert_eq!(tasks.describe(std::slice::from_ref(&unknown)).await.unwrap().missing, std::slice::from_ref(&unknown));
     assert_eq!(tasks.stop(TaskStop { task_arn: &unknown, reason: "no reason" }).await, Ok(StopOutcome::NotFound));
 
     let mut nowhere = RunTaskCall { client_token: "run-3".to_owned(), ..call };

@@ -144,7 +144,7 @@ async fn each_failure_inside_an_answer_with_200_leads_to_what_can_be_done() {
     }
 }
 
-/// The errors of RunTask that ECS documents: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html#API_RunTask_Errors>
+/// The errors of `RunTask` that ECS documents: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html#API_RunTask_Errors>
 #[tokio::test]
 async fn each_error_leads_to_what_can_be_done() {
     let vcpus = "You've reached the limit on the number of vCPUs you can run concurrently";

@@ -190,7 +190,7 @@ pub struct RecoveredRun {
 pub struct RecoveredClaim {
     /// The number of the attempt.
     pub attempt: u32,
-    /// The task.
+    /// The ARN of the task.
     pub task_arn: TaskArn,
     /// When the claim was written, by S3's clock.
     pub claimed_at: Timestamp,

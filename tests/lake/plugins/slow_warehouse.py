@@ -1,4 +1,4 @@
-"""A warehouse that accepts no connection while the file `closed` exists, so that a test decides how long a run takes."""
+"""A warehouse that accepts no connection while the file `closed` exists, so a test decides how long a run takes."""
 
 import os
 import time

@@ -85,7 +85,7 @@ pub async fn run(terminal: &Terminal, args: &WhyArgs) -> Result<(), WhyError> {
 ///
 /// # Errors
 ///
-/// As [`run`].
+/// Fails as [`run()`] does.
 pub async fn explain(stack: &Stack, what: &str) -> Result<String, WhyError> {
     explain_from(stack, what, LEDGER_LIMIT).await
 }
@@ -94,7 +94,7 @@ pub async fn explain(stack: &Stack, what: &str) -> Result<String, WhyError> {
 ///
 /// # Errors
 ///
-/// As [`run`].
+/// Fails as [`run()`] does.
 pub async fn explain_from(stack: &Stack, what: &str, ledger_limit: usize) -> Result<String, WhyError> {
     let state = stack.state()?;
     let (board, release) = ledger::snapshot(&state).await?;

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{BacklogEntry, Board, DatasetName, DatasetState, EventHash, OrdinalSet, Release, Run, Trigger};
 
-/// The replaceable rules of a decision. See the [module](self) for who replaces them.
+/// The replaceable rules of a decision. `tests/simulation` replaces them one at a time.
 pub trait Rules: fmt::Debug + Send + Sync {
     /// Whether a run on the board holds its leases. It does until its task is seen stopped: a task that was asked to
     /// stop, or that wrote its result, may still write relations (L3).

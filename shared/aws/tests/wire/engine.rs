@@ -17,7 +17,7 @@ const TASK: &str = "arn:aws:ecs:eu-west-1:111122223333:task/shop/0123456789abcde
 const PROJECT: &str = r#"
 version: 1
 datasets:
-  jaffle.raw_orders: { location: "s3://landing/orders/", ready: { event: true } }
+  jaffle.raw_orders: { location: "s3://landing-bucket/orders/", ready: { event: true } }
 "#;
 
 /// A state bucket in memory with conditional writes, beside an ECS that starts every task and an event bus that accepts every event.

@@ -1,7 +1,8 @@
 //! Docs are pending: the engine merges what the runs left and moves the site's pointer (L8).
 
 use landfall_aws::{
-    engine_ports::{AwsEngine, BucketFiles, Deadline},
+    bucket_files::BucketFiles,
+    engine_ports::{AwsEngine, Deadline},
     events::parse_docs_pending,
 };
 use landfall_function_runtime::HandlerError;

@@ -1,8 +1,8 @@
 //! The engine's ports over AWS: S3, ECS, SQS and `EventBridge`.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use landfall_manifest::Index;
 use landfall_planner::{
     BOARD_KEY, Board, Claim, Compiled, LedgerHeader, LedgerObject, Nonce, Plan, Release, ReleaseId, RunId, RunResult,
@@ -14,7 +14,6 @@ use serde_json::Value;
 use landfall_engine::{
     ClaimRecord, CompareAndSwap, DeadLetterCounts, DescribedTasks, Etag, NextStep, PutNew, ReadBoard, ReadPlan,
     RunTaskOutcome,
-    docs::{FileVersion, Files, MediaType},
     ports::{
         AttemptStore, BoardStore, Clock, LedgerStore, Messages, PlanStore, ReleaseStore, StackSettings, TaskStop,
         Tasks as TaskPorts,
@@ -23,6 +22,7 @@ use landfall_engine::{
 
 use crate::{
     Bus, CallError, Clients, Config, ConfigError, ConnectError, Queue, Store, StoreError, Tasks, clock, sleep_up_to,
+    unprocessed_releases::unprocessed,
 };
 
 pub use landfall_engine::{Deadline, EngineError, Offered, ReleaseParts, log_board_metrics};
@@ -153,7 +153,7 @@ fn failed_call(error: CallError) -> EngineError {
     EngineError::call(error, next_step)
 }
 
-fn failed_store(error: StoreError) -> EngineError {
+pub(crate) fn failed_store(error: StoreError) -> EngineError {
     let next_step = next_step(error.is_retryable());
     EngineError::call(error, next_step)
 }
@@ -164,27 +164,6 @@ fn next_step(is_retryable: bool) -> NextStep {
 
 fn json(what: &'static str, value: &impl Serialize) -> Result<Vec<u8>, EngineError> {
     serde_json::to_vec(value).map_err(|source| EngineError::Json { what, source })
-}
-
-/// The event of a release's upload counts as lost after this time.
-const UNPROCESSED_AFTER: SignedDuration = SignedDuration::from_mins(5);
-
-/// Returns the releases, of these objects with S3's times of them, that are complete and neither compiled nor refused.
-fn unprocessed<'a>(objects: impl Iterator<Item = (&'a str, Timestamp)>, now: Timestamp) -> Vec<ReleaseId> {
-    let mut releases: BTreeMap<&str, BTreeMap<&str, Timestamp>> = BTreeMap::new();
-    for (key, at) in objects {
-        if let Some((id, file)) = key.strip_prefix("releases/").and_then(|rest| rest.split_once('/')) {
-            releases.entry(id).or_default().insert(file, at);
-        }
-    }
-    releases
-        .into_iter()
-        .filter(|(_, files)| {
-            let is_complete = files.get("release.json").is_some_and(|at| now.duration_since(*at) >= UNPROCESSED_AFTER);
-            is_complete && !files.contains_key("compiled.json") && !files.contains_key("refused.json")
-        })
-        .filter_map(|(id, _)| ReleaseId::parse(id).ok())
-        .collect()
 }
 
 const JSON: &str = "application/json";
@@ -399,55 +378,5 @@ impl Messages for Aws {
             counts.functions += depth(url).await?;
         }
         Ok(Some(counts))
-    }
-}
-
-/// The files of a bucket, as publishing docs uses them.
-#[derive(Debug)]
-pub struct BucketFiles<'a>(pub &'a Store);
-
-impl Files for BucketFiles<'_> {
-    fn address(&self, key: &str) -> String {
-        self.0.address(key)
-    }
-
-    async fn get(&self, key: &str) -> Result<Option<FileVersion>, EngineError> {
-        let stored = self.0.get(key).await.map_err(failed_store)?;
-        Ok(stored.map(|stored| FileVersion { bytes: stored.bytes, etag: stored.etag }))
-    }
-
-    async fn put(&self, key: &str, bytes: &[u8], media_type: MediaType) -> Result<(), EngineError> {
-        self.0.put(key, bytes, media_type.as_str()).await.map(drop).map_err(failed_store)
-    }
-
-    async fn put_new(&self, key: &str, bytes: &[u8], media_type: MediaType) -> Result<PutNew, EngineError> {
-        self.0.put_new(key, bytes, media_type.as_str()).await.map_err(failed_store)
-    }
-
-    async fn swap(&self, key: &str, etag: &Etag, bytes: &[u8]) -> Result<CompareAndSwap, EngineError> {
-        self.0.swap(key, etag, bytes).await.map_err(failed_store)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_complete_release_that_is_neither_compiled_nor_refused_is_unprocessed() {
-        let now: Timestamp = "2026-11-25T10:00:00Z".parse().unwrap();
-        let (early, late) = (now - SignedDuration::from_mins(6), now - SignedDuration::from_mins(4));
-        let objects = [
-            ("releases/a/manifest.json", early),
-            ("releases/b/release.json", early),
-            ("releases/c/release.json", late),
-            ("releases/d/compiled.json", late),
-            ("releases/d/release.json", early),
-            ("releases/e/refused.json", late),
-            ("releases/e/release.json", early),
-            ("releases/../release.json", early),
-        ];
-        let found = unprocessed(objects.into_iter(), now);
-        assert_eq!(found.iter().map(ReleaseId::as_str).collect::<Vec<_>>(), ["b"]);
     }
 }

@@ -9,6 +9,7 @@
 //!
 //! An adapter decides nothing. It returns what AWS answered in terms that the planner can act on, and says so where the answer was lost.
 
+pub mod bucket_files;
 pub mod clients;
 pub mod clock;
 pub mod config;
@@ -21,6 +22,7 @@ pub mod schedules;
 pub mod task_definitions;
 mod task_state;
 pub mod tasks;
+mod unprocessed_releases;
 
 pub use clients::{Clients, ConnectError};
 pub use config::{Config, ConfigError};

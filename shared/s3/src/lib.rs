@@ -8,6 +8,7 @@
 mod connection;
 mod error;
 mod http;
+mod listing;
 mod retry;
 mod store;
 
@@ -15,5 +16,6 @@ pub use connection::{sdk_config, timestamp};
 pub use error::{CallError, Fault};
 pub use http::http_client;
 pub use landfall_concurrency::{Backoff, CompareAndSwap, Etag, PutNew};
+pub use listing::{Listed, Version};
 pub use retry::sleep_up_to;
-pub use store::{Listed, Retries, Store, StoreError, Stored, Version};
+pub use store::{Retries, Store, StoreError, Stored};

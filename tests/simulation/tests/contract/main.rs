@@ -12,10 +12,7 @@ use std::{cell::RefCell, rc::Rc};
 
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use fastrand::Rng;
-use landfall_aws::{
-    Config,
-    engine_ports::{Aws, BucketFiles},
-};
+use landfall_aws::{Config, bucket_files::BucketFiles, engine_ports::Aws};
 use simulation::{
     docs::SimFiles,
     exec::drive,

@@ -50,6 +50,7 @@ pub(super) async fn run(terminal: &Terminal, args: &LocalArgs) -> Result<(), Com
         name: name.clone(),
         port: args.port,
         landing_buckets: buckets,
+        packages: local::Packages::Launchers,
         parameters: BTreeMap::new(),
         home: home.clone(),
     };

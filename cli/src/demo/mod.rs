@@ -98,6 +98,7 @@ pub async fn run(terminal: &Terminal, args: &DemoArgs) -> Result<(), DemoError> 
         name: NAME.to_owned(),
         port: args.port,
         landing_buckets: Vec::new(),
+        packages: local::Packages::Launchers,
         parameters: BTreeMap::new(),
         home: home.clone(),
     };

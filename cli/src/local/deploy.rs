@@ -1,8 +1,11 @@
 //! `sam build` and `sam deploy` of template.yaml, with the same commands as in a real account.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
-use super::LocalError;
+use super::{FUNCTIONS, LocalError, Packages};
 use crate::{emulated_account, process, setup::Venv, terminal::Terminal};
 
 /// The inputs of a deployment.
@@ -14,6 +17,8 @@ pub(super) struct DeployOptions<'a> {
     pub sam: &'a Venv,
     /// The folder with the programs of the functions.
     pub binaries: &'a Path,
+    /// What each function's package holds.
+    pub packages: Packages,
     /// The folder of the stack, for the build and the logs.
     pub folder: &'a Path,
     /// The address of the emulator.
@@ -30,7 +35,14 @@ pub(super) async fn deploy(terminal: &Terminal, options: &DeployOptions<'_>) -> 
     let mut phase = terminal.begin("sam build (the functions are built already)");
     let mut sam = sam(options.sam, options.folder, options.endpoint);
     sam.args(["build", "--template-file"]).arg(options.home.join("template.yaml"));
-    sam.arg("--build-dir").arg(&build).env("LANDFALL_BIN_DIR", options.binaries);
+    sam.arg("--build-dir").arg(&build);
+    match options.packages {
+        Packages::Programs => sam.env("LANDFALL_BIN_DIR", options.binaries),
+        Packages::Launchers => {
+            let programs = keep_programs(options)?;
+            sam.env("LANDFALL_BIN_DIR", programs).env("LANDFALL_LAUNCHERS", "1")
+        }
+    };
     let log = options.folder.join("logs/sam-build.log");
     process::run_logged(&mut sam, "sam build", &log, |line| {
         if let Some(rest) = line.split("build-").nth(1).filter(|_| line.contains("Function")) {
@@ -63,6 +75,24 @@ pub(super) async fn deploy(terminal: &Terminal, options: &DeployOptions<'_>) -> 
     phase.done(&format!("stack {}", options.stack));
     // The build holds copies of the deployed functions, a third of the disk space of a local stack.
     std::fs::remove_dir_all(&build).map_err(|source| LocalError::files(&build, source))
+}
+
+/// Links the functions' programs into the folder of the stack, so that a later build does not change a running stack.
+fn keep_programs(options: &DeployOptions<'_>) -> Result<PathBuf, LocalError> {
+    let folder = options.folder.join("functions");
+    std::fs::create_dir_all(&folder).map_err(|source| LocalError::files(&folder, source))?;
+    for name in FUNCTIONS {
+        let (program, kept) = (options.binaries.join(name), folder.join(name));
+        match std::fs::remove_file(&kept) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(LocalError::files(&kept, error)),
+            _ => {}
+        }
+        // A link needs one file system.
+        std::fs::hard_link(&program, &kept)
+            .or_else(|_| std::fs::copy(&program, &kept).map(drop))
+            .map_err(|source| LocalError::files(&kept, source))?;
+    }
+    Ok(folder)
 }
 
 /// Deletes the stack and the function packages that `sam deploy` uploaded for it.

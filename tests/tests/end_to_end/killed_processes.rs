@@ -97,7 +97,7 @@ async fn work_of_a_function_that_was_killed_during_a_call_is_finished_by_the_swe
         })
         .await;
     // on-load is frozen before the wake message comes: it receives the message and is killed during that call.
-    let functions = world.processes("bootstrap", &["OnLoad"]);
+    let functions = world.processes("landfall-on-load", &[]);
     assert!(!functions.is_empty(), "a warm function");
     signal("STOP", &functions);
     assert!(world.board().await.runs.is_empty(), "the load is not ready yet");
@@ -124,7 +124,7 @@ async fn work_of_a_function_that_was_killed_during_a_call_is_finished_by_the_swe
     world.upload("landing/orders/2026-11-02.csv", "orders/2026-11-02.csv").await;
     let run =
         world.wait_for("the next run on the board", async || world.board().await.runs.keys().next().cloned()).await;
-    let functions = [world.processes("bootstrap", &["OnLoad"]), world.processes("bootstrap", &["OnSchedule"])].concat();
+    let functions = [world.processes("landfall-on-load", &[]), world.processes("landfall-on-schedule", &[])].concat();
     signal("KILL", &functions);
     let ends = settled_by_sweeps(&world, 2).await;
     assert_eq!(ends.len(), 2, "{ends:#?}");

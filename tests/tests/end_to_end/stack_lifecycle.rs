@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use landfall::terminal::Terminal;
+use landfall::{local::Packages, terminal::Terminal};
 use landfall_planner::LedgerOutcome;
 use serde_json::{Value, json};
 
@@ -24,6 +24,8 @@ async fn an_updated_stack_keeps_running_and_a_deleted_stack_leaves_its_buckets()
     let ends = world.settled(1).await;
     assert_eq!(ends[0].outcome, LedgerOutcome::Succeeded, "{ends:#?}");
 
+    // The update also replaces the launchers of the functions by their programs, as on AWS.
+    world.options.packages = Packages::Programs;
     world.options.parameters.extend([
         ("LogRetentionDays", "7".to_owned()),
         ("LandingPrefixes", "orders/,customers/".to_owned()),

@@ -14,7 +14,7 @@ use landfall::{
     dbt::Dbt,
     home::Home,
     ledger::{self, Chain},
-    local::{self, Environments, LocalError, LocalOptions, LocalStack},
+    local::{self, Environments, LocalError, LocalOptions, LocalStack, Packages},
     release::Released,
     terminal::Terminal,
 };
@@ -98,6 +98,7 @@ impl World {
             name: format!("test-{name}"),
             port: 0,
             landing_buckets: Vec::new(),
+            packages: Packages::Launchers,
             parameters: BTreeMap::new(),
             home: home.clone(),
         };

@@ -13,14 +13,15 @@ use crate::text::{bytes, count, list, node_name, printable};
 pub fn ledger_line(line: &LedgerLine, plan: Option<&Plan>, landing_bucket: &str) -> (&'static str, String) {
     let detail = printable(&line.detail);
     match &line.about {
-        LedgerSubject::Object { bucket, key, size, deleted, dataset, .. } => {
+        LedgerSubject::Object { bucket, key, size, deleted, datasets, .. } => {
             let size = size.map(|size| format!(" ({})", bytes(size))).unwrap_or_default();
             let place = if bucket == landing_bucket { String::new() } else { format!("s3://{bucket}/") };
             let deletion = if *deleted { "the deletion of " } else { "" };
             let object = format!("{deletion}{place}{}{size}", printable(key));
-            match (dataset, line.outcome) {
-                (Some(dataset), LedgerOutcome::Mapped) => ("landed", format!("{object} -> {dataset}: {detail}")),
-                (_, outcome) => (outcome_keyword(outcome), format!("{object}: {detail}")),
+            let names = datasets.iter().map(|load| load.dataset.as_str()).collect::<Vec<_>>().join(", ");
+            match line.outcome {
+                LedgerOutcome::Mapped => ("landed", format!("{object} -> {names}: {detail}")),
+                outcome => (outcome_keyword(outcome), format!("{object}: {detail}")),
             }
         }
         LedgerSubject::Loaded { dataset, batch_id, .. } => {
@@ -201,8 +202,10 @@ mod tests {
                     version_id: None,
                     size: Some(1200),
                     deleted: false,
-                    dataset: Some(landfall_planner::DatasetName::parse("shop.orders").unwrap()),
-                    generation: Some(1),
+                    datasets: vec![landfall_planner::ObjectLoad {
+                        dataset: landfall_planner::DatasetName::parse("shop.orders").unwrap(),
+                        generation: Some(1),
+                    }],
                 },
                 outcome: LedgerOutcome::Mapped,
                 detail: "opened load 1 of shop.orders".to_owned(),

@@ -108,8 +108,9 @@ pub(super) fn run(terminal: &Terminal, args: &PlanArgs) -> Result<(), CommandErr
 pub(super) fn print(terminal: &Terminal, simulation: &Simulation) {
     for line in &simulation.lines {
         let event = match &line.about {
-            LedgerSubject::Object { bucket, key, dataset, .. } => {
-                let load = dataset.as_ref().map(|dataset| format!(" is a load of {dataset}")).unwrap_or_default();
+            LedgerSubject::Object { bucket, key, datasets, .. } => {
+                let names = datasets.iter().map(|load| load.dataset.as_str()).collect::<Vec<_>>().join(" and ");
+                let load = if names.is_empty() { names } else { format!(" is a load of {names}") };
                 format!("s3://{bucket}/{}{load}", printable(key))
             }
             LedgerSubject::Loaded { dataset, .. } => format!("a load of {}", printable(dataset)),

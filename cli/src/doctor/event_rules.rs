@@ -43,12 +43,13 @@ fn check_location(
         );
     }
     let prefixes: Vec<&str> = deployed.parameter("LandingPrefixes").unwrap_or_default().split(',').collect();
-    if prefixes.iter().any(|prefix| location.prefix.starts_with(prefix)) {
+    if prefixes.iter().any(|prefix| location.literal_prefix().starts_with(prefix)) {
         return;
     }
     let fix =
-        format!("deploy with LandingPrefixes={},{}, or without LandingPrefixes", prefixes.join(","), location.prefix);
-    let below: Vec<&str> = prefixes.iter().copied().filter(|prefix| prefix.starts_with(&location.prefix)).collect();
+        format!("deploy with LandingPrefixes={},{}, or without LandingPrefixes", prefixes.join(","), location.folder());
+    let below: Vec<&str> =
+        prefixes.iter().copied().filter(|prefix| prefix.starts_with(location.literal_prefix())).collect();
     if below.is_empty() {
         report.broken(
             about,
@@ -67,6 +68,8 @@ fn check_location(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use landfall_planner::GlobSyntax;
+
     use crate::doctor::FindingVerdict;
 
     fn found(prefixes: &str, bucket: &str, prefix: &str) -> Vec<(FindingVerdict, Option<String>)> {
@@ -74,7 +77,7 @@ mod tests {
         let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         let deployed = Deployed { parameters, ..Deployed::default() };
         let mut report = DoctorReport::default();
-        let location = Location { bucket: bucket.to_owned(), prefix: prefix.to_owned() };
+        let location = Location { bucket: bucket.to_owned(), pattern: prefix.to_owned(), syntax: GlobSyntax::DuckDb };
         check_location(&mut report, &deployed, &deployed.landing_buckets(None), "dataset a.b", &location);
         report.findings.into_iter().map(|it| (it.verdict, it.fix)).collect()
     }

@@ -2,7 +2,7 @@
 //! expected.
 
 use landfall_manifest::{Index, ResourceType};
-use landfall_planner::{Compiled, Dataset, ReadinessPolicy};
+use landfall_planner::{Compiled, Dataset, NodeId, ReadinessPolicy};
 
 use super::DoctorReport;
 use crate::{
@@ -61,11 +61,16 @@ pub fn examine(report: &mut DoctorReport, compiled: &Compiled, index: &Index) {
             );
         }
     }
+    for note in &compiled.notes {
+        report.note(PROJECT, note.clone());
+    }
+    let datasets: Vec<&str> =
+        compiled.datasets.values().filter_map(|dataset| dataset.source.as_ref()).map(NodeId::as_str).collect();
     let unmapped: Vec<String> = index
         .nodes()
         .filter(|node| node.resource_type() == ResourceType::Source)
+        .filter(|node| !datasets.contains(&node.unique_id()))
         .map(|node| format!("{}.{}", node.source_name().unwrap_or_default(), node.name()))
-        .filter(|name| !compiled.datasets.keys().any(|dataset| dataset.as_str() == name))
         .collect();
     if !unmapped.is_empty() && !compiled.datasets.is_empty() {
         report.note(

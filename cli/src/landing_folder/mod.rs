@@ -133,13 +133,13 @@ async fn make_folders(stack: &LocalStack, landing: &Path) -> Result<Vec<String>,
             if first != Some(&location.bucket) {
                 folder.push(&location.bucket);
             }
-            folder.push(&location.prefix);
-            if location.prefix.ends_with('/') {
+            if location.folder().ends_with('/') {
+                let folder = folder.join(location.folder());
                 std::fs::create_dir_all(&folder).map_err(|source| LocalError::files(&folder, source))?;
             }
             lines.push(format!(
                 "{:<24} a load of {name} runs {}",
-                folder.display(),
+                folder.join(&location.pattern).display(),
                 count(dataset.nodes.len(), "node", "nodes")
             ));
         }

@@ -160,5 +160,8 @@ pub async fn release(
     let id = upload::upload(&state, request, &files, settings.as_deref(), catalog.as_deref()).await?;
     acceptance::wait(stack, &state, &id).await?;
     phase.done(&format!("{id} ({summary})"));
+    for note in &checked.compiled.notes {
+        terminal.print(format!("note: {note}"));
+    }
     Ok(Released { id, summary })
 }

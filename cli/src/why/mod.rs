@@ -161,7 +161,7 @@ pub(crate) async fn runs_of(
     let mut lines = search(
         view,
         |line| {
-            let is_older = matches!(&line.about, LedgerSubject::Object { dataset: Some(d), generation: Some(g), .. } if d == dataset && *g < generation);
+            let is_older = line.about.generation_of(dataset).is_some_and(|older| older < generation);
             reached_older_load.set(reached_older_load.get() || is_older);
             is_run_of_load(line)
         },

@@ -170,11 +170,7 @@ async fn describe_build(
     };
     let _ = write!(text, "\n    it was built from the data that had landed by {}", date_time(read_point));
     for (name, line) in newest_loads(view, loads, read_point).await? {
-        let (LedgerSubject::Object { generation: Some(load), .. }
-        | LedgerSubject::Loaded { generation: Some(load), .. }) = &line.about
-        else {
-            continue;
-        };
+        let Some(load) = line.about.generation_of(&name) else { continue };
         let what = match &line.about {
             LedgerSubject::Object { key, .. } => format!("object {}", printable(key)),
             _ => "a loader's event".to_owned(),
@@ -193,18 +189,14 @@ async fn newest_loads(
     let mut newest: BTreeMap<DatasetName, LedgerLine> = BTreeMap::new();
     let missing = std::cell::Cell::new(datasets.len());
     let take = |line: &LedgerLine| {
-        let name = match &line.about {
-            LedgerSubject::Object { dataset: Some(name), .. } => name.clone(),
-            LedgerSubject::Loaded { dataset, .. } => match DatasetName::parse(dataset.as_str()) {
-                Ok(name) => name,
-                Err(_) => return false,
-            },
-            _ => return false,
-        };
-        let counts = line.outcome == LedgerOutcome::Mapped && line.at <= before && datasets.contains(&&name);
-        if counts && !newest.contains_key(&name) {
-            newest.insert(name, line.clone());
-            missing.set(missing.get().saturating_sub(1));
+        if line.outcome != LedgerOutcome::Mapped || line.at > before {
+            return false;
+        }
+        for name in datasets.iter().copied().filter(|name| line.about.generation_of(name).is_some()) {
+            if !newest.contains_key(name) {
+                newest.insert(name.clone(), line.clone());
+                missing.set(missing.get().saturating_sub(1));
+            }
         }
         false
     };

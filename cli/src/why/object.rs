@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use landfall_planner::{DatasetName, KeyPlacement, LedgerLine, LedgerOutcome, LedgerSubject, ObjectAddress, Trigger};
+use landfall_planner::{
+    DatasetName, KeyPlacement, LedgerLine, LedgerOutcome, LedgerSubject, ObjectAddress, ObjectLoad, Trigger,
+};
 
 use super::{StackView, WhyError, describe_entry, run, runs_of, search};
 use crate::{
@@ -34,21 +36,26 @@ pub(super) async fn explain(stack: &Stack, view: &StackView, object: ObjectAddre
 async fn explain_version(view: &StackView, line: &LedgerLine) -> Result<String, WhyError> {
     let at = date_time(line.at);
     let detail = printable(&line.detail);
-    let LedgerSubject::Object { dataset, generation, .. } = &line.about else { return Ok(String::new()) };
-    match (line.outcome, dataset, generation) {
-        (LedgerOutcome::Mapped, Some(dataset), Some(generation)) => {
-            let mut text = format!("landed {at} as a load of {dataset} ({detail})");
-            text.push_str(&runs_for_load(view, dataset, *generation).await?);
+    let LedgerSubject::Object { datasets, .. } = &line.about else { return Ok(String::new()) };
+    let names = datasets.iter().map(|load| load.dataset.as_str()).collect::<Vec<_>>().join(" and ");
+    match line.outcome {
+        LedgerOutcome::Mapped => {
+            let mut text = format!("landed {at} as a load of {names} ({detail})");
+            for ObjectLoad { dataset, generation } in datasets {
+                if let Some(generation) = generation {
+                    text.push_str(&runs_for_load(view, dataset, *generation).await?);
+                }
+            }
             Ok(text)
         }
-        (LedgerOutcome::Covered, Some(dataset), _) => {
-            Ok(format!("landed {at} as data of {dataset}; no run of its own was needed ({detail})"))
+        LedgerOutcome::Covered => {
+            Ok(format!("landed {at} as data of {names}; no run of its own was needed ({detail})"))
         }
-        (LedgerOutcome::Unmapped, ..) => Ok(format!(
+        LedgerOutcome::Unmapped => Ok(format!(
             "landed {at}: {detail}\n  No run starts for it. If it is data, add its location to landfall.yml and run `landfall release`."
         )),
-        (LedgerOutcome::Ignored, ..) => Ok(format!("landed {at} and was ignored: {detail}")),
-        (LedgerOutcome::Malformed, ..) => {
+        LedgerOutcome::Ignored => Ok(format!("landed {at} and was ignored: {detail}")),
+        LedgerOutcome::Malformed => {
             Ok(format!("its event arrived {at} and is malformed: {detail}. The event is in the dead-letter queue."))
         }
         _ => Ok(format!("landed {at}: {detail}")),
@@ -121,10 +128,12 @@ async fn explain_unknown(
     }
     if let Some(release) = &view.release {
         let placement = match release.place(object) {
-            KeyPlacement::Dataset(dataset, location) => format!("If it lands, it is a load of {dataset} ({location})."),
-            KeyPlacement::Unmapped(Some(nearest)) => {
-                format!("It is under no location of a dataset. The nearest location is {nearest}.")
+            KeyPlacement::Datasets(found) => {
+                let loads: Vec<String> =
+                    found.iter().map(|(dataset, location)| format!("{dataset} ({location})")).collect();
+                format!("If it lands, it is a load of {}.", loads.join(" and "))
             }
+            KeyPlacement::Unmapped(Some(nearest)) => format!("If it lands, no run starts: {nearest}."),
             KeyPlacement::Unmapped(None) => "No dataset has a location.".to_owned(),
             KeyPlacement::NotData(reason) => format!("If it lands, it is ignored: {reason}"),
         };

@@ -165,10 +165,10 @@ impl LaterRecords {
     fn datasets(&self) -> BTreeSet<DatasetName> {
         let lines = self.pages.values().flat_map(|page| &page.lines);
         lines
-            .filter_map(|line| match &line.about {
-                LedgerSubject::Object { dataset, .. } => dataset.clone(),
-                LedgerSubject::Loaded { dataset, .. } => DatasetName::parse(dataset.as_str()).ok(),
-                _ => None,
+            .flat_map(|line| match &line.about {
+                LedgerSubject::Object { datasets, .. } => datasets.iter().map(|load| load.dataset.clone()).collect(),
+                LedgerSubject::Loaded { dataset, .. } => DatasetName::parse(dataset.as_str()).into_iter().collect(),
+                _ => Vec::new(),
             })
             .collect()
     }

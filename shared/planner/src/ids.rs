@@ -89,12 +89,15 @@ name! {
     ReleaseId, "release id", "1 to 100 letters, digits, '-' or '_'", |t| is_token(t, 100)
 }
 name! {
-    /// The name of a dataset: `source.table` of a dbt source, or a name of the user's own for a group.
-    DatasetName, "dataset name", "1 to 200 letters, digits, '_', '-' or '.', starting with a letter, digit or '_'",
+    /// The name of a dataset: `source.table` of a dbt source, or a name of the user's own for a group. dbt allows
+    /// spaces and most characters in the names of sources.
+    DatasetName, "dataset name",
+    "1 to 200 letters, digits and printable ASCII characters, without '-' or a space at the start and a space at the end",
     |t| !t.is_empty()
         && t.len() <= 200
-        && t.starts_with(|c: char| c.is_alphanumeric() || c == '_')
-        && t.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'))
+        && !t.starts_with(['-', ' '])
+        && !t.ends_with(' ')
+        && t.chars().all(|c| c.is_alphanumeric() || c.is_ascii_graphic() || c == ' ')
 }
 name! {
     /// The name of a job of landfall.yml. It has at most 40 characters, because it becomes part of the [name of a
@@ -169,6 +172,8 @@ mod tests {
         for text in ["", "-rf", "a/b", "a b", "a\n", "../x"] {
             assert!(RunId::parse(text).is_err(), "{text:?}");
             assert!(ReleaseId::parse(text).is_err(), "{text:?}");
+        }
+        for text in ["", "-rf", " a", "a ", "a\n", "a\u{202e}b", "\u{1b}[2J"] {
             assert!(DatasetName::parse(text).is_err(), "{text:?}");
         }
     }

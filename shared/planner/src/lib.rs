@@ -19,10 +19,10 @@ mod release;
 mod state;
 
 pub use config::{
-    Capacity, ConfigDuration, DatasetConfig, DocsConfig, FirstRelease, Hooks, JobConfig, KeyPlacement, LandfallYml,
-    LandfallYmlError, LimitsConfig, LoadsConfig, Location, LocationError, Locations, MAX_COUNT, ObjectAddress,
-    OnDelete, Operation, ReadinessConfig, ReadinessPolicy, ReleaseConfig, RetryRule, RunsConfig, SelectionConfig,
-    StringList, WarehouseSharing,
+    Capacity, ConfigDuration, DatasetConfig, DocsConfig, FirstRelease, GlobSyntax, Hooks, JobConfig, KeyPattern,
+    KeyPlacement, LandfallYml, LandfallYmlError, LimitsConfig, LoadsConfig, Location, LocationError, Locations,
+    MAX_COUNT, NearestLocation, ObjectAddress, OnDelete, Operation, ReadinessConfig, ReadinessPolicy, ReleaseConfig,
+    RetryRule, RunsConfig, SelectionConfig, StringList, WarehouseSharing,
 };
 pub use decide::{
     COMMANDS_KEPT, COUNTED_KEPT, Context, Decision, EPOCH_JUMP, Effect, FAIRNESS_LIMIT, GROUPS_CLOSED, GROUPS_OPEN,
@@ -34,9 +34,9 @@ pub use ids::{DatasetName, InvalidName, JobName, NodeId, Nonce, ReleaseId, RunId
 pub use protocol::{
     ATTEMPT_VARIABLE, Claim, ClaimRecord, DatasetLoaded, DocumentError, FailedNode, InvalidTrigger, LEDGER_VERSION,
     LedgerHeader, LedgerLine, LedgerObject, LedgerOutcome, LedgerSubject, NodeResult, NodeStatus, ObjectEvent,
-    OperatorAction, OperatorCommand, Outcome, PLAN_VARIABLE, PLAN_VERSION, Plan, PlannedNode, PlannedTrigger,
-    RELEASE_VERSION, RESULT_VERSION, ReleaseDocument, RunResult, RunTaskCall, RunTrigger, Selection, Step, StepResult,
-    StopClass, TaskSettings, Trigger, WaitingNode, ledger_key,
+    ObjectLoad, OperatorAction, OperatorCommand, Outcome, PLAN_VARIABLE, PLAN_VERSION, Plan, PlannedNode,
+    PlannedTrigger, RELEASE_VERSION, RESULT_VERSION, ReleaseDocument, RunResult, RunTaskCall, RunTrigger, Selection,
+    Step, StepResult, StopClass, TaskSettings, Trigger, WaitingNode, ledger_key,
 };
 pub use release::{
     COMPILED_VERSION, CompileError, CompileInput, Compiled, Dataset, Job, LoadReleaseError, Release, compile,

@@ -120,7 +120,7 @@ pub(crate) fn batch(release: &Release, round: usize, at: Timestamp, many: usize)
             event_id: format!("17793124-05d4-b198-2fde-{round:04}{number:08}"),
             time: at,
             bucket: place.bucket.clone(),
-            key: format!("{}dt=2026-11-22/hour=09/part-{round:04}-{number:05}.snappy.parquet", place.prefix),
+            key: format!("{}dt=2026-11-22/hour=09/part-{round:04}-{number:05}.snappy.parquet", place.folder()),
             version_id: Some(format!("IYV3p45BT0ac8hjHg1houSdS1a.{number:05}")),
             etag: Some("d41d8cd98f00b204e9800998ecf8427e".to_owned()),
             sequencer: Some(format!("0055AED6DCD{number:07}")),

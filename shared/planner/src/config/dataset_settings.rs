@@ -45,9 +45,10 @@ impl Default for LoadsConfig {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct DatasetConfig {
-    /// Where the dataset's objects land: a prefix in the landing bucket (`orders/`) or an S3 URI
-    /// (`s3://bucket/orders/`), or a list of them. Everything from the first wildcard on is cut off. The longest
-    /// matching prefix of all datasets decides. Default: what the source's definition in the manifest states.
+    /// Where the dataset's objects land: a folder of the landing bucket (`orders/`), a pattern of keys
+    /// (`orders/*.csv`, with `*`, `**`, `?`, `[..]` and `{a,b}`), or an S3 URI (`s3://bucket/orders/`), or a list of
+    /// them. An object is a load of each dataset whose location matches. Default: what the source's definition in the
+    /// manifest states.
     #[serde(skip_serializing_if = "StringList::is_empty")]
     pub location: StringList,
     /// What a load runs, in dbt's selection syntax, in place of the default. Default: `source:<dataset>+` for a source,

@@ -1,103 +1,215 @@
-//! Which dataset an object belongs to: the location with the longest matching prefix decides.
+//! Which datasets an object belongs to: those with a location that matches its key.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
+use super::key_pattern::{GlobSyntax, KeyPattern};
 use crate::{DatasetName, Location, ObjectAddress};
 
 /// How many locations are compared to find the nearest one to an unmapped key.
 const NEAREST_CANDIDATES: usize = 16;
 
-/// All locations of a release, sorted by bucket and prefix.
+/// All locations of a release, sorted by bucket and by the part before their first wildcard.
 #[derive(Debug, Clone, Default)]
-pub struct Locations(Vec<(Location, DatasetName)>);
+pub struct Locations(Vec<Entry>);
+
+/// A location with its dataset.
+#[derive(Debug, Clone)]
+struct Entry {
+    location: Location,
+    dataset: DatasetName,
+    pattern: KeyPattern,
+    /// The length of the literal prefix, by which the entries are sorted.
+    literal: usize,
+    /// The position of the entry before whose literal prefix is the longest that this one starts with.
+    parent: Option<usize>,
+}
+
+impl Entry {
+    fn literal(&self) -> &str {
+        self.location.pattern.get(..self.literal).unwrap_or_default()
+    }
+
+    fn is_prefix_of(&self, object: ObjectAddress<'_>) -> bool {
+        self.location.bucket == object.bucket && object.key.starts_with(self.literal())
+    }
+}
 
 /// Where an object belongs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeyPlacement<'a> {
-    /// The object is data of this dataset, at this location.
-    Dataset(&'a DatasetName, &'a Location),
-    /// The object lies under no location. The nearest location is given if the release has any.
-    Unmapped(Option<&'a Location>),
-    /// The object lies under a location but is not data, for this reason.
+    /// The object is data of these datasets, each with the location that matches, sorted by name.
+    Datasets(Vec<(&'a DatasetName, &'a Location)>),
+    /// No location matches the object.
+    Unmapped(Option<NearestLocation<'a>>),
+    /// A location matches the object, but the object is not data, for this reason.
     NotData(&'static str),
 }
 
-impl Locations {
-    /// Sorts the locations with their datasets. Of two equal locations the last one counts.
-    pub fn new(all: impl IntoIterator<Item = (Location, DatasetName)>) -> Self {
-        Self(all.into_iter().collect::<BTreeMap<_, _>>().into_iter().collect())
-    }
+/// The location that an unmapped object comes closest to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NearestLocation<'a> {
+    /// The dataset of the location.
+    pub dataset: &'a DatasetName,
+    /// The location.
+    pub location: &'a Location,
+    /// Whether the object lies where the location looks, and only the wildcards do not match.
+    pub is_outside_pattern: bool,
+}
 
-    /// Returns the dataset and the location that the object lies under, whether the object is data or not.
-    pub fn owner(&self, object: ObjectAddress<'_>) -> Option<(&DatasetName, &Location)> {
-        self.longest_prefix(object).map(|(location, dataset)| (dataset, location))
+impl std::fmt::Display for NearestLocation<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { dataset, location, is_outside_pattern } = self;
+        if !is_outside_pattern {
+            return write!(f, "no dataset's location matches the key; the nearest is {location} of {dataset}");
+        }
+        write!(f, "{location}, the location of {dataset}, does not match the key")?;
+        match location.syntax {
+            GlobSyntax::DuckDb if !location.pattern.contains("**") => {
+                f.write_str(" (`*` matches within one folder, `**` across folders)")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Locations {
+    /// Sorts the locations with their datasets.
+    pub fn new(all: impl IntoIterator<Item = (Location, DatasetName)>) -> Self {
+        let mut entries: Vec<Entry> = all
+            .into_iter()
+            .map(|(location, dataset)| {
+                let (pattern, literal) = (KeyPattern::new(&location), location.literal_prefix().len());
+                Entry { location, dataset, pattern, literal, parent: None }
+            })
+            .collect();
+        entries.sort_by(|a, b| {
+            let by_prefix = (&a.location.bucket, a.literal()).cmp(&(&b.location.bucket, b.literal()));
+            by_prefix.then_with(|| (&a.location, &a.dataset).cmp(&(&b.location, &b.dataset)))
+        });
+        // The entries whose literal prefix the current one starts with, the shortest first.
+        let mut open: Vec<usize> = Vec::new();
+        for at in 0..entries.len() {
+            let Some(entry) = entries.get(at) else { break };
+            let own = ObjectAddress { bucket: &entry.location.bucket, key: entry.literal() };
+            while open.last().is_some_and(|last| entries.get(*last).is_some_and(|entry| !entry.is_prefix_of(own))) {
+                open.pop();
+            }
+            let parent = open.last().copied();
+            if let Some(entry) = entries.get_mut(at) {
+                entry.parent = parent;
+            }
+            open.push(at);
+        }
+        Self(entries)
     }
 
     /// Returns where the object belongs.
     pub fn place(&self, object: ObjectAddress<'_>) -> KeyPlacement<'_> {
-        let Some((dataset, location)) = self.owner(object) else {
-            return KeyPlacement::Unmapped(self.nearest(object));
-        };
-        match not_data(location, object.key.get(location.prefix.len()..).unwrap_or_default()) {
-            Some(reason) => KeyPlacement::NotData(reason),
-            None => KeyPlacement::Dataset(dataset, location),
-        }
-    }
-
-    /// Returns how many locations sort up to and including this bucket and prefix.
-    fn count_up_to(&self, bucket: &str, prefix: &[u8]) -> usize {
-        self.0
-            .partition_point(|(location, _)| (location.bucket.as_str(), location.prefix.as_bytes()) <= (bucket, prefix))
-    }
-
-    /// Finds the longest prefix by binary search. Among all prefixes of a key the longest sorts last, and none sorts
-    /// after the key. If the location found is not a prefix of the key, the search continues with what both have in
-    /// common.
-    fn longest_prefix(&self, object: ObjectAddress<'_>) -> Option<&(Location, DatasetName)> {
-        let mut start = object.key.as_bytes();
-        loop {
-            let found = self.0.get(self.count_up_to(object.bucket, start).checked_sub(1)?)?;
-            let (location, _) = found;
-            if location.bucket != object.bucket || location.contains(object) {
-                return Some(found).filter(|_| location.bucket == object.bucket);
+        let mut found: Vec<(&DatasetName, &Location)> = Vec::new();
+        let mut reason = None;
+        for (dataset, location) in self.matching(object) {
+            match not_data(location, object.key) {
+                Some(why) => reason = Some(why),
+                None => found.push((dataset, location)),
             }
-            let common = location.prefix.bytes().zip(start).take_while(|(a, b)| a == *b).count();
-            // A prefix that ends within a folder's name does not contain the key. Only shorter prefixes may.
-            let end = if common == location.prefix.len() { common.checked_sub(1)? } else { common };
-            start = start.get(..end)?;
+        }
+        match reason {
+            _ if !found.is_empty() => KeyPlacement::Datasets(one_of_each(found)),
+            Some(reason) => KeyPlacement::NotData(reason),
+            None => match self.nearest(object) {
+                Some(nearest) if nearest.is_outside_pattern && is_hidden(nearest.location, object.key) => {
+                    KeyPlacement::NotData(HIDDEN)
+                }
+                nearest => KeyPlacement::Unmapped(nearest),
+            },
         }
     }
 
-    /// Returns the location that resembles the key most, to point out a misspelt folder. Only the neighbours in sort
+    /// Iterates over the datasets with a location that matches the object, whether the object is data or not. The
+    /// location with the longest literal prefix comes first.
+    pub fn matching(&self, object: ObjectAddress<'_>) -> impl Iterator<Item = (&DatasetName, &Location)> {
+        self.candidates(object)
+            .filter(move |entry| entry.pattern.matches(object.key))
+            .map(|entry| (&entry.dataset, &entry.location))
+    }
+
+    /// Iterates over the entries with a literal prefix that the key starts with, the longest first.
+    ///
+    /// No such entry sorts after the key. The last entry that does not sort after the key starts with each of their
+    /// prefixes, so they are among its parents.
+    fn candidates(&self, object: ObjectAddress<'_>) -> impl Iterator<Item = &Entry> {
+        let last = self.count_up_to(object.bucket, object.key).checked_sub(1);
+        std::iter::successors(last.and_then(|at| self.0.get(at)), |entry| self.0.get(entry.parent?))
+            .filter(move |entry| entry.is_prefix_of(object))
+    }
+
+    /// Returns how many locations sort up to and including this bucket and literal prefix.
+    fn count_up_to(&self, bucket: &str, literal: &str) -> usize {
+        self.0.partition_point(|entry| (entry.location.bucket.as_str(), entry.literal()) <= (bucket, literal))
+    }
+
+    /// Returns the location that comes closest to the key, to explain why none matches. Only the neighbours in sort
     /// order are compared, because a batch may hold thousands of unmapped objects.
-    fn nearest(&self, object: ObjectAddress<'_>) -> Option<&Location> {
+    fn nearest(&self, object: ObjectAddress<'_>) -> Option<NearestLocation<'_>> {
+        if let Some(entry) =
+            self.candidates(object).find(|entry| 0 < entry.literal && entry.literal < entry.location.pattern.len())
+        {
+            return Some(NearestLocation {
+                dataset: &entry.dataset,
+                location: &entry.location,
+                is_outside_pattern: true,
+            });
+        }
         let ObjectAddress { bucket, key } = object;
         let folder = key.rfind('/').map_or("", |slash| key.get(..=slash).unwrap_or_default());
         let folder: String = folder.chars().take(200).collect();
         let similarity = |location: &Location| {
             let same_bucket = if location.bucket == bucket { 1.0 } else { 0.0 };
-            same_bucket + strsim::normalized_damerau_levenshtein(&location.prefix, &folder)
+            same_bucket + strsim::normalized_damerau_levenshtein(location.folder(), &folder)
         };
         let first = self
-            .count_up_to(bucket, folder.as_bytes())
+            .count_up_to(bucket, &folder)
             .saturating_sub(NEAREST_CANDIDATES / 2)
             .min(self.0.len().saturating_sub(NEAREST_CANDIDATES));
         let candidates = self.0.iter().skip(first).take(NEAREST_CANDIDATES);
-        candidates.map(|(location, _)| location).max_by(|a, b| similarity(a).total_cmp(&similarity(b)))
+        let nearest = candidates.max_by(|a, b| similarity(&a.location).total_cmp(&similarity(&b.location)))?;
+        Some(NearestLocation { dataset: &nearest.dataset, location: &nearest.location, is_outside_pattern: false })
     }
 }
 
-/// Returns why an object is not data, if it is not. As in Hadoop and
+/// Keeps the first location of each dataset, and sorts by dataset.
+fn one_of_each<'a>(mut found: Vec<(&'a DatasetName, &'a Location)>) -> Vec<(&'a DatasetName, &'a Location)> {
+    if found.len() > 1 {
+        let mut seen = BTreeSet::new();
+        found.retain(|(dataset, _)| seen.insert(*dataset));
+        found.sort();
+    }
+    found
+}
+
+/// Returns why an object at this location is not data, if it is not.
+///
+/// The S3 console makes a folder as an empty object whose key ends with `/`. In Hadoop and
 /// [Athena](https://docs.aws.amazon.com/athena/latest/ug/tables-location-format.html), names that start with `_` or
-/// `.` are not data (`_SUCCESS`, `_temporary/`, `.part.crc`). The S3 console makes a folder as an empty object whose
-/// key ends with `/`.
-fn not_data(location: &Location, below: &str) -> Option<&'static str> {
-    if below.ends_with('/') || below.is_empty() && location.prefix.ends_with('/') {
+/// `.` are not data (`_SUCCESS`, `_temporary/`, `.part.crc`). A whole folder is read by the same rule, because writers
+/// leave such files in it. `DuckDB` reads what its pattern matches.
+fn not_data(location: &Location, key: &str) -> Option<&'static str> {
+    if key.ends_with('/') {
         return Some("it is a folder marker, not data");
     }
-    below.split('/').any(|part| part.starts_with(['_', '.'])).then_some(
-        "its name or a folder's name starts with '_' or '.', so it is not data (the rule of Hadoop and Athena)",
-    )
+    let is_pattern = location.literal_prefix().len() < location.pattern.len();
+    if is_pattern && location.syntax == GlobSyntax::DuckDb && !location.pattern.ends_with('/') {
+        return None;
+    }
+    is_hidden(location, key).then_some(HIDDEN)
+}
+
+const HIDDEN: &str =
+    "its name or a folder's name starts with '_' or '.', so it is not data (the rule of Hadoop and Athena)";
+
+/// Returns whether the key has such a name below the folder of the location.
+fn is_hidden(location: &Location, key: &str) -> bool {
+    location.relative_key(key).split('/').any(|part| part.starts_with(['_', '.']))
 }
 
 #[cfg(test)]
@@ -113,72 +225,92 @@ mod tests {
     }
 
     fn locations(all: &[(&str, &str)]) -> Locations {
-        Locations::new(all.iter().map(|(l, d)| (Location::parse(l, Some("land")).unwrap(), name(d))))
+        let parse = |text: &str| Location::parse(text, Some("land"), GlobSyntax::DuckDb).unwrap();
+        Locations::new(all.iter().map(|(location, dataset)| (parse(location), name(dataset))))
     }
 
-    #[test]
-    fn the_longest_prefix_wins_and_a_prefix_of_a_folder_name_does_not_match() {
-        let all = locations(&[("a/", "x.a"), ("a/b/", "x.b"), ("plain", "x.p")]);
-        let place = |key| match all.place(landed(key)) {
-            KeyPlacement::Dataset(dataset, _) => dataset.to_string(),
+    fn datasets(all: &Locations, key: &str) -> String {
+        match all.place(landed(key)) {
+            KeyPlacement::Datasets(found) => {
+                found.iter().map(|(dataset, _)| dataset.as_str()).collect::<Vec<_>>().join(" ")
+            }
+            KeyPlacement::Unmapped(Some(nearest)) => nearest.to_string(),
             other => format!("{other:?}"),
-        };
-        assert_eq!(place("a/b/c.csv"), "x.b");
-        assert_eq!(place("a/c.csv"), "x.a");
-        assert_eq!(place("plain/c.csv"), "x.p");
-        assert!(place("plainer/c.csv").starts_with("Unmapped"));
-        assert!(matches!(all.place(ObjectAddress { bucket: "other", key: "a/c.csv" }), KeyPlacement::Unmapped(_)));
+        }
     }
 
     #[test]
-    fn the_longest_prefix_is_found_in_every_set_of_similar_prefixes() {
-        let prefixes = ["", "a", "a/", "a/b", "a/b/", "a/b/c", "a/bc/", "ab/", "a/b/c/d/", "b", "a-b/", "a.b/"];
-        let keys = [
-            "a",
-            "a/",
-            "a/b",
-            "a/bcd/x",
-            "a/b/c/d",
-            "a/b/c/d/e",
-            "a/b/cd/e",
-            "ab/x",
-            "a-b/x",
-            "a0",
-            "b/x",
-            "c",
-            "",
-            "é/x",
-        ];
-        // Each bit of `chosen` says whether the prefix at its position is one of the locations.
-        for chosen in 0_usize..1 << prefixes.len() {
-            let few: Vec<Location> = (0..prefixes.len())
+    fn an_object_belongs_to_every_dataset_whose_pattern_matches() {
+        let all = locations(&[
+            ("rec/**/*.parquet", "s.recursive"),
+            ("rec/sub/*.parquet", "s.inner"),
+            ("data/glue_*.csv", "s.glue"),
+            ("data/space_*.csv", "s.space"),
+            ("plain", "x.p"),
+            ("*.csv", "x.top"),
+            ("one.csv", "x.one"),
+            ("one.csv", "x.other"),
+        ]);
+        assert_eq!(datasets(&all, "rec/sub/1.parquet"), "s.inner s.recursive");
+        assert_eq!(datasets(&all, "rec/sub/deep/1.parquet"), "s.recursive");
+        assert_eq!(datasets(&all, "data/glue_1.csv"), "s.glue");
+        assert_eq!(datasets(&all, "plain/c.csv"), "x.p");
+        assert_eq!(datasets(&all, "plain"), "x.p");
+        assert_eq!(datasets(&all, "one.csv"), "x.one x.other x.top");
+        assert!(datasets(&all, "plainer/c.json").contains("no dataset's location"));
+        assert!(matches!(all.place(ObjectAddress { bucket: "other", key: "one.csv" }), KeyPlacement::Unmapped(_)));
+    }
+
+    #[test]
+    fn every_location_is_found_among_similar_prefixes() {
+        let patterns = ["", "a", "a/", "a/b*", "a/b/", "a/b/c", "a/**/c", "ab/", "a/b/c/d/", "b", "a-b/", "a.b/?"];
+        let keys = ["a", "a/", "a/b", "a/bcd/x", "a/b/c", "a/b/c/d", "a/b/c/d/e", "ab/x", "a-b/x", "a0", "b/x", "é/x"];
+        // Each bit of `chosen` says whether the pattern at its position is one of the locations.
+        for chosen in 0_usize..1 << patterns.len() {
+            let few: Vec<Location> = (0..patterns.len())
                 .filter(|bit| chosen & (1 << bit) != 0)
-                .map(|bit| Location { bucket: "land".to_owned(), prefix: prefixes[bit].to_owned() })
+                .map(|bit| Location {
+                    bucket: "land".to_owned(),
+                    pattern: patterns[bit].to_owned(),
+                    syntax: GlobSyntax::DuckDb,
+                })
                 .collect();
             let all = Locations::new(few.iter().map(|location| (location.clone(), name("x.y"))));
             for key in keys {
-                let containing = few.iter().filter(|location| location.contains(landed(key)));
-                let longest = containing.max_by_key(|location| location.prefix.len());
-                assert_eq!(all.longest_prefix(landed(key)).map(|(location, _)| location), longest, "{key} in {few:?}");
+                let mut expected: Vec<&Location> =
+                    few.iter().filter(|location| location.contains(landed(key))).collect();
+                let mut found: Vec<&Location> = all.matching(landed(key)).map(|(_, location)| location).collect();
+                expected.sort();
+                found.sort();
+                assert_eq!(found, expected, "{key} in {few:?}");
             }
         }
     }
 
     #[test]
     fn folders_markers_and_hidden_files_are_not_data() {
-        let all = locations(&[("orders/", "x.orders")]);
+        let all = locations(&[("orders/", "x.orders"), ("glob/*", "x.glob")]);
         for key in ["orders/", "orders/dt=1/", "orders/_SUCCESS", "orders/_temporary/0/part.csv", "orders/.a.crc"] {
             assert!(matches!(all.place(landed(key)), KeyPlacement::NotData(_)), "{key}");
         }
         for key in ["orders/-rf *.csv", "orders/a+b %20\n\u{1f355}'\".csv", "orders/dt=__HIVE__/a"] {
-            assert!(matches!(all.place(landed(key)), KeyPlacement::Dataset(..)), "{key}");
+            assert_eq!(datasets(&all, key), "x.orders", "{key}");
         }
+        assert_eq!(datasets(&all, "glob/_a.csv"), "x.glob", "DuckDB reads it");
+        let key = "glob/_temporary/a.csv";
+        assert!(matches!(all.place(landed(key)), KeyPlacement::NotData(_)), "the pattern does not match it either");
     }
 
     #[test]
-    fn an_unmapped_object_comes_with_the_nearest_location() {
-        let all = locations(&[("customers/", "x.c"), ("orders/", "x.o")]);
-        let KeyPlacement::Unmapped(Some(nearest)) = all.place(landed("order/a.csv")) else { panic!() };
-        assert_eq!(nearest.prefix, "orders/");
+    fn an_unmapped_object_comes_with_the_nearest_location_and_why_it_does_not_match() {
+        let all = locations(&[("customers/", "x.c"), ("orders/*.csv", "x.o")]);
+        assert_eq!(
+            datasets(&all, "order/a.csv"),
+            "no dataset's location matches the key; the nearest is s3://land/orders/*.csv of x.o"
+        );
+        assert_eq!(
+            datasets(&all, "orders/many/7.csv"),
+            "s3://land/orders/*.csv, the location of x.o, does not match the key (`*` matches within one folder, `**` across folders)"
+        );
     }
 }

@@ -4,6 +4,7 @@ mod dataset_settings;
 mod job_settings;
 #[cfg(test)]
 mod json_schema;
+mod key_pattern;
 mod landfall_yml;
 mod location;
 mod location_lookup;
@@ -17,10 +18,11 @@ mod yaml_values;
 
 pub use dataset_settings::{DatasetConfig, LoadsConfig, OnDelete, Operation};
 pub use job_settings::{JobConfig, SelectionConfig};
+pub use key_pattern::{GlobSyntax, KeyPattern};
 pub use landfall_yml::{DocsConfig, LandfallYml, LandfallYmlError};
 pub(crate) use location::s3_uris;
 pub use location::{Location, LocationError, ObjectAddress};
-pub use location_lookup::{KeyPlacement, Locations};
+pub use location_lookup::{KeyPlacement, Locations, NearestLocation};
 pub(crate) use node_meta::NodeMeta;
 pub use readiness_policy::{MAX_COUNT, ReadinessConfig, ReadinessPolicy};
 pub use release_settings::{FirstRelease, ReleaseConfig};

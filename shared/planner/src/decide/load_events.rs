@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::{decision::DecisionBuilder, input::InboundEvent, limits::RECENT_KEPT, readiness::LoadSignal};
 use crate::{
     BacklogEntry, Dataset, DatasetLoaded, DatasetName, DatasetState, EventHash, KeyPlacement, LedgerOutcome,
-    LedgerSubject, ObjectAddress, ObjectEvent, OnDelete, ReadinessPolicy, Trigger,
+    LedgerSubject, Location, ObjectAddress, ObjectEvent, ObjectLoad, OnDelete, ReadinessPolicy, Trigger,
 };
 
 /// An event that belongs to a dataset.
@@ -52,43 +52,62 @@ impl DecisionBuilder<'_> {
     }
 
     fn object(&mut self, event: &ObjectEvent, deleted: bool) {
-        let about = |dataset: Option<&DatasetName>, generation| LedgerSubject::Object {
+        let about = |datasets| LedgerSubject::Object {
             bucket: event.bucket.clone(),
             key: event.key.clone(),
             version_id: event.version_id.clone(),
             size: event.size,
             deleted,
-            dataset: dataset.cloned(),
-            generation,
+            datasets,
         };
         let Some(release) = self.release else {
             let detail =
                 "no release is in place yet: run `landfall release`, then `landfall load` for what landed before";
-            return self.line(&event.event_id, about(None, None), LedgerOutcome::Unmapped, detail);
+            return self.line(&event.event_id, about(Vec::new()), LedgerOutcome::Unmapped, detail);
         };
-        let (name, location, dataset) = match release.place(ObjectAddress { bucket: &event.bucket, key: &event.key }) {
-            KeyPlacement::Dataset(name, location) => match release.dataset(name) {
-                Some(dataset) => (name, location, dataset),
-                None => return,
-            },
+        let placed = match release.place(ObjectAddress { bucket: &event.bucket, key: &event.key }) {
+            KeyPlacement::Datasets(placed) => placed,
             KeyPlacement::NotData(reason) => {
-                return self.line(&event.event_id, about(None, None), LedgerOutcome::Ignored, reason);
+                return self.line(&event.event_id, about(Vec::new()), LedgerOutcome::Ignored, reason);
             }
             KeyPlacement::Unmapped(nearest) => {
                 let detail = match nearest {
-                    Some(nearest) => format!("the key is under no dataset's location; the nearest is {nearest}"),
+                    Some(nearest) => nearest.to_string(),
                     None => "no dataset of the release has a location".to_owned(),
                 };
-                return self.line(&event.event_id, about(None, None), LedgerOutcome::Unmapped, detail);
+                return self.line(&event.event_id, about(Vec::new()), LedgerOutcome::Unmapped, detail);
             }
         };
+        let (mut loads, mut outcomes, mut details) = (Vec::new(), Vec::new(), Vec::new());
+        for (name, location) in placed {
+            let Some(dataset) = release.dataset(name) else { continue };
+            let (outcome, detail, generation) = self.object_of(name, dataset, location, event, deleted);
+            loads.push(ObjectLoad { dataset: name.clone(), generation });
+            outcomes.push(outcome);
+            details.push(detail);
+        }
+        // The line of an object that is a load of one dataset, and not of another, tells of the load.
+        let by_weight = [LedgerOutcome::Mapped, LedgerOutcome::Covered];
+        let outcome = by_weight.into_iter().find(|outcome| outcomes.contains(outcome));
+        self.line(&event.event_id, about(loads), outcome.unwrap_or(LedgerOutcome::Ignored), details.join("; "));
+    }
+
+    /// Handles an object that is data of a dataset.
+    fn object_of(
+        &mut self,
+        name: &DatasetName,
+        dataset: &Dataset,
+        location: &Location,
+        event: &ObjectEvent,
+        deleted: bool,
+    ) -> (LedgerOutcome, String, Option<u64>) {
         if dataset.ready == ReadinessPolicy::Event {
             let detail = format!("{name} is loaded by a loader's event (ready: event), not by its objects");
-            return self.line(&event.event_id, about(Some(name), None), LedgerOutcome::Ignored, detail);
+            return (LedgerOutcome::Ignored, detail, None);
         }
         if deleted && dataset.on_delete == OnDelete::Ignore {
             let detail = format!("a deletion is no load of {name}, unless it has on_delete: load");
-            return self.line(&event.event_id, about(Some(name), None), LedgerOutcome::Ignored, detail);
+            return (LedgerOutcome::Ignored, detail, None);
         }
         let version = event.version_id.as_deref().or(event.etag.as_deref()).unwrap_or_default();
         let sequencer = event.sequencer.as_deref().unwrap_or_default();
@@ -106,8 +125,7 @@ impl DecisionBuilder<'_> {
             signal: if deleted { LoadSignal::Deleted } else { LoadSignal::Created(location.relative_key(&event.key)) },
             key: &event.key,
         };
-        let (outcome, detail, generation) = self.map(name, dataset, &mapped);
-        self.line(mapped.event_id, about(Some(name), generation), outcome, detail);
+        self.map(name, dataset, &mapped)
     }
 
     fn loaded(&mut self, event: &DatasetLoaded) {

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The version of the ledger's format that this code reads and writes.
-pub const LEDGER_VERSION: u32 = 2;
+pub const LEDGER_VERSION: u32 = 3;
 
 /// One object of the ledger: a header line, then one line per event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -73,12 +73,9 @@ pub enum LedgerSubject {
         /// Whether the object was deleted, and not written.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         deleted: bool,
-        /// The dataset at whose location the object is.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        dataset: Option<DatasetName>,
-        /// The generation of the dataset's backlog entry that the event opened or joined.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        generation: Option<u64>,
+        /// The datasets whose location matches the object, sorted by name.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        datasets: Vec<ObjectLoad>,
     },
     /// A loader sent `Dataset Loaded`.
     Loaded {
@@ -155,6 +152,16 @@ pub enum LedgerSubject {
     },
 }
 
+/// What an object is to one dataset.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectLoad {
+    /// The dataset whose location matches the object.
+    pub dataset: DatasetName,
+    /// The generation of the dataset's backlog entry that the event opened or joined.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<u64>,
+}
+
 /// A trigger of a run, and the generation of its backlog entry that the run completes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunTrigger {
@@ -209,6 +216,17 @@ pub enum LedgerOutcome {
     Failed,
     /// A backlog entry or a run ended without a result, because a newer release replaced or removed what it was for.
     Dropped,
+}
+
+impl LedgerSubject {
+    /// Returns the generation of a dataset's backlog entry that an event of a load opened or joined.
+    pub fn generation_of(&self, name: &DatasetName) -> Option<u64> {
+        match self {
+            Self::Object { datasets, .. } => datasets.iter().find(|load| load.dataset == *name)?.generation,
+            Self::Loaded { dataset, generation, .. } if dataset == name.as_str() => *generation,
+            _ => None,
+        }
+    }
 }
 
 /// Returns the key of the ledger object that the compare-and-swap to the board's `seq` with this nonce commits.

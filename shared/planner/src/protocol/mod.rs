@@ -15,8 +15,8 @@ mod versioned_json;
 pub use claim::{Claim, ClaimRecord};
 pub use events::{DatasetLoaded, ObjectEvent, OperatorAction, OperatorCommand};
 pub use ledger::{
-    FailedNode, LEDGER_VERSION, LedgerHeader, LedgerLine, LedgerObject, LedgerOutcome, LedgerSubject, RunTrigger,
-    ledger_key,
+    FailedNode, LEDGER_VERSION, LedgerHeader, LedgerLine, LedgerObject, LedgerOutcome, LedgerSubject, ObjectLoad,
+    RunTrigger, ledger_key,
 };
 pub use plan::{
     ATTEMPT_VARIABLE, PLAN_VARIABLE, PLAN_VERSION, Plan, PlannedNode, PlannedTrigger, RunTaskCall, Selection, Step,

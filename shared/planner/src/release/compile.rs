@@ -43,8 +43,7 @@ pub struct CompileError {
 /// # Errors
 ///
 /// Fails if landfall.yml and the manifest do not fit together: a dataset that is not in the manifest, a selection that
-/// dbt would refuse or that selects nothing, two datasets with one location, a model that writes where a dataset
-/// lands.
+/// dbt would refuse or that selects nothing, a model that writes where a dataset lands.
 pub fn compile(input: &CompileInput<'_>) -> Result<Compiled, CompileError> {
     let mut compiler = Compiler::new(input);
     let datasets = compiler.datasets();
@@ -66,6 +65,7 @@ pub fn compile(input: &CompileInput<'_>) -> Result<Compiled, CompileError> {
         nodes: compiler.nodes,
         relations: compiler.relations,
         datasets,
+        notes: compiler.notes,
         jobs,
         existing,
         changed,
@@ -88,6 +88,7 @@ pub(super) struct Compiler<'a> {
     relations: Vec<String>,
     ordinals: BTreeMap<String, u32>,
     pub(super) problems: Vec<String>,
+    pub(super) notes: Vec<String>,
 }
 
 impl<'a> Compiler<'a> {
@@ -116,7 +117,7 @@ impl<'a> Compiler<'a> {
             }
         }
         let ordinals = nodes.iter().map(|id| id.as_str().to_owned()).zip(0..).collect();
-        Self { input, nodes, relations, ordinals, problems }
+        Self { input, nodes, relations, ordinals, problems, notes: Vec::new() }
     }
 
     pub(super) fn ordinal(&self, id: &str) -> Option<u32> {

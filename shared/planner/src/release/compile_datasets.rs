@@ -2,40 +2,51 @@
 
 use std::collections::BTreeMap;
 
-use landfall_manifest::{Node, ResourceType};
+use landfall_manifest::Node;
 use landfall_select::Command;
 
-use super::{compile::Compiler, compile_selections::EXECUTED_BY_LOADS};
+use super::{
+    compile::Compiler,
+    compile_selections::EXECUTED_BY_LOADS,
+    source_names::{SourceNames, selector_of},
+};
 use crate::{Dataset, DatasetConfig, DatasetName, NodeId};
 
 impl<'a> Compiler<'a> {
     pub(super) fn datasets(&mut self) -> BTreeMap<DatasetName, Dataset> {
         let project = self.input.project;
+        let sources = SourceNames::of(self.input.index);
         let mut found: BTreeMap<DatasetName, Dataset> = BTreeMap::new();
+        let mut configured: Vec<&str> = Vec::new();
         for (name, config) in &project.datasets {
-            let matching: Vec<Node<'a>> = self.sources().filter(|(n, _)| n == name.as_str()).map(|(_, s)| s).collect();
-            if matching.len() > 1 {
-                let ids: Vec<&str> = matching.iter().map(|node| node.unique_id()).collect();
-                let ids = ids.join(", ");
+            if let Some(full_names) = sources.ambiguous(name.as_str()).filter(|_| config.select.is_none()) {
                 self.problems.push(format!(
-                    "datasets.{name}: {} sources have this name ({ids}): rename all but one",
-                    matching.len()
+                    "datasets.{name}: {} packages have a source of this name: write {}",
+                    full_names.len(),
+                    full_names.join(" or ")
                 ));
+                continue;
             }
-            let source = matching.first().copied();
+            let source = sources.get(name.as_str());
             if source.is_none() && config.select.is_none() && !self.has_tag(name.as_str()) {
                 let hint =
-                    self.nearest_source(name.as_str()).map(|n| format!("; did you mean {n}?")).unwrap_or_default();
+                    nearest_source(&sources, name.as_str()).map(|n| format!("; did you mean {n}?")).unwrap_or_default();
                 self.problems.push(format!(
                     "datasets.{name}: no source of the project has this name, and no node has it as a tag: correct the name or give `select`{hint}"
                 ));
                 continue;
             }
+            configured.extend(source.map(Node::unique_id));
             let dataset = self.dataset(name, config, source);
             found.insert(name.clone(), dataset);
         }
-        for (name, node) in self.sources().collect::<Vec<_>>() {
-            if self.stated_locations(node).is_empty() || self.input.index.children(node.ix).is_empty() {
+        for (name, node) in sources.iter() {
+            if configured.contains(&node.unique_id()) || self.input.index.children(node.ix).is_empty() {
+                continue;
+            }
+            let (locations, problems) = self.stated_locations(node);
+            self.notes.extend(problems);
+            if locations.is_empty() {
                 continue;
             }
             match DatasetName::parse(name) {
@@ -44,17 +55,15 @@ impl<'a> Compiler<'a> {
                     let dataset = self.dataset(&name, &DatasetConfig::default(), Some(node));
                     found.insert(name, dataset);
                 }
-                Err(error) => self.problems.push(format!("{}: {error}", node.unique_id())),
+                Err(error) => self.notes.push(format!(
+                    "{}: {error}. Files in {} load nothing until landfall.yml has a dataset with this location, a name of your own and `select`",
+                    node.unique_id(),
+                    locations.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+                )),
             }
         }
         self.check_locations(&found);
         found
-    }
-
-    /// Iterates over the sources of the manifest, each with its dataset name `source.table`.
-    fn sources(&self) -> impl Iterator<Item = (String, Node<'a>)> + use<'a> {
-        let sources = self.input.index.nodes().filter(|node| node.resource_type() == ResourceType::Source);
-        sources.map(|node| (format!("{}.{}", node.source_name().unwrap_or_default(), node.name()), node))
     }
 
     fn dataset(&mut self, name: &DatasetName, config: &DatasetConfig, source: Option<Node<'a>>) -> Dataset {
@@ -81,10 +90,16 @@ impl<'a> Compiler<'a> {
 
     /// Returns the selection of a dataset without `select`: the descendants of its source, and with `by_tag` or for a
     /// group those of its tag.
-    fn default_select(&self, name: &DatasetName, source: Option<Node<'a>>) -> Vec<String> {
+    fn default_select(&mut self, name: &DatasetName, source: Option<Node<'a>>) -> Vec<String> {
         let mut select = Vec::new();
-        if source.is_some() {
-            select.push(format!("source:{name}+"));
+        if let Some(source) = source {
+            let (selector, is_exact) = selector_of(self.input.index, source);
+            if !is_exact {
+                self.notes.push(format!(
+                    "dataset {name}: dbt has no selector for its source alone, and {selector} selects other sources too: give `select`"
+                ));
+            }
+            select.push(format!("{selector}+"));
         }
         if (self.input.project.loads.by_tag || source.is_none()) && self.has_tag(name.as_str()) {
             select.push(format!("tag:{name}+"));
@@ -95,10 +110,10 @@ impl<'a> Compiler<'a> {
     fn has_tag(&self, tag: &str) -> bool {
         self.input.index.nodes().any(|node| node.tags().any(|t| t == tag))
     }
+}
 
-    fn nearest_source(&self, name: &str) -> Option<String> {
-        let similarity = |other: &str| strsim::normalized_damerau_levenshtein(other, name);
-        let nearest = self.sources().map(|(n, _)| n).max_by(|a, b| similarity(a).total_cmp(&similarity(b)))?;
-        (similarity(&nearest) > 0.5).then_some(nearest)
-    }
+fn nearest_source<'s>(sources: &'s SourceNames<'_>, name: &str) -> Option<&'s str> {
+    let similarity = |other: &str| strsim::normalized_damerau_levenshtein(other, name);
+    let nearest = sources.iter().map(|(n, _)| n).max_by(|a, b| similarity(a).total_cmp(&similarity(b)))?;
+    (similarity(nearest) > 0.5).then_some(nearest)
 }

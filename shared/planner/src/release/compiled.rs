@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// The version of compiled.json that this code reads and writes.
-pub const COMPILED_VERSION: u32 = 2;
+pub const COMPILED_VERSION: u32 = 3;
 
 const FORMAT: Format =
     Format { document: "compiled.json", version: COMPILED_VERSION, remedy: "run `landfall release` again" };
@@ -34,6 +34,9 @@ pub struct Compiled {
     pub relations: Vec<String>,
     /// The datasets by name, those of landfall.yml and those whose source states a location.
     pub datasets: BTreeMap<DatasetName, Dataset>,
+    /// What an operator should know although the release is right, such as a source that no load can reach.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// The jobs of landfall.yml by name.
     pub jobs: BTreeMap<JobName, Job>,
     /// Nodes whose relation existed in the warehouse when the release was made.

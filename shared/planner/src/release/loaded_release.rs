@@ -7,7 +7,7 @@ use landfall_manifest::Index;
 use super::graph::{Graph, Vertex};
 use crate::{
     Compiled, Dataset, DatasetName, DocumentError, KeyPlacement, Locations, NodeId, ObjectAddress, OrdinalSet,
-    ReleaseId, config::NodeMeta,
+    ReadinessPolicy, ReleaseId, config::NodeMeta,
 };
 
 /// A release in memory: compiled.json and the manifest's index, joined.
@@ -18,6 +18,8 @@ pub struct Release {
     /// The contents of index.bin: the manifest, indexed.
     pub index: Index,
     locations: Locations,
+    /// The folders of the datasets that a marker completes. A marker does not match the pattern of the data.
+    marker_folders: Locations,
     graph: Graph,
     /// All ordinals, in the order of their node ids.
     by_id: Vec<u32>,
@@ -57,12 +59,18 @@ impl Release {
             by_id.iter().map(|ordinal| (id_of(ordinal), *ordinal)),
             compiled.relations.iter().map(String::as_str),
         );
-        let locations = Locations::new(
-            compiled.datasets.iter().flat_map(|(name, d)| d.locations.iter().map(|l| (l.clone(), name.clone()))),
+        let every_location =
+            || compiled.datasets.iter().flat_map(|(name, d)| d.locations.iter().map(move |l| (name, d, l)));
+        let locations = Locations::new(every_location().map(|(name, _, location)| (location.clone(), name.clone())));
+        let marker_folders = Locations::new(
+            every_location()
+                .filter(|(_, dataset, _)| matches!(dataset.ready, ReadinessPolicy::Marker { .. }))
+                .map(|(name, _, location)| (location.parent_folder(), name.clone())),
         );
         let extra_leases = extra_leases(&compiled, &index, &graph);
         let dataset_of_source = HashMap::new();
-        let mut release = Self { compiled, index, locations, graph, by_id, dataset_of_source, extra_leases };
+        let mut release =
+            Self { compiled, index, locations, marker_folders, graph, by_id, dataset_of_source, extra_leases };
         let sources = release.compiled.datasets.iter();
         release.dataset_of_source =
             sources.filter_map(|(name, d)| Some((release.ordinal(d.source.as_ref()?)?, name.clone()))).collect();
@@ -92,13 +100,28 @@ impl Release {
     /// Returns where an object belongs. The marker of a dataset (`ready: { marker: _SUCCESS }`) belongs to it,
     /// although its name is one that data does not have.
     pub fn place(&self, object: ObjectAddress<'_>) -> KeyPlacement<'_> {
-        let marked = self.locations.owner(object).filter(|(name, location)| {
-            self.dataset(name).is_some_and(|dataset| dataset.ready.is_marker(location.relative_key(object.key)))
-        });
-        match marked {
-            Some((name, location)) => KeyPlacement::Dataset(name, location),
-            None => self.locations.place(object),
+        let marked: Vec<_> = self
+            .marker_folders
+            .matching(object)
+            .filter(|(name, folder)| {
+                self.dataset(name).is_some_and(|dataset| dataset.ready.is_marker(folder.relative_key(object.key)))
+            })
+            .collect();
+        let mut placement = self.locations.place(object);
+        if marked.is_empty() {
+            return placement;
         }
+        let mut found = match &mut placement {
+            KeyPlacement::Datasets(found) => std::mem::take(found),
+            KeyPlacement::Unmapped(_) | KeyPlacement::NotData(_) => Vec::new(),
+        };
+        for (name, folder) in marked {
+            if !found.iter().any(|(other, _)| *other == name) {
+                found.push((name, folder));
+            }
+        }
+        found.sort();
+        KeyPlacement::Datasets(found)
     }
 
     /// Returns a dataset by name.

@@ -9,6 +9,9 @@ mod exact_selection;
 mod graph;
 mod loaded_release;
 mod source_locations;
+mod source_names;
+#[cfg(test)]
+mod source_tests;
 
 pub use compile::{CompileError, CompileInput, compile};
 pub use compiled::{COMPILED_VERSION, Compiled, Dataset, Job};

@@ -1,5 +1,5 @@
 use super::world::{World, models};
-use crate::{InboundEvent, Input, Step, Trigger};
+use crate::{DatasetName, InboundEvent, Input, LedgerOutcome, LedgerSubject, Step, Trigger};
 
 #[test]
 fn a_load_runs_its_models_once_it_is_quiet() {
@@ -137,7 +137,10 @@ fn an_unmapped_object_names_the_nearest_location_and_starts_nothing() {
     let mut world = World::new();
     world.land("order/a.csv");
     let detail = world.last_outcome();
-    assert_eq!(detail, "Unmapped: the key is under no dataset's location; the nearest is s3://landing-bucket/orders/");
+    assert_eq!(
+        detail,
+        "Unmapped: no dataset's location matches the key; the nearest is s3://landing-bucket/orders/ of jaffle.raw_orders"
+    );
     world.land("orders/_SUCCESS");
     assert!(world.last_outcome().starts_with("Ignored"));
     world.wait(60);
@@ -195,4 +198,24 @@ fn two_datasets_that_become_ready_together_share_one_run() {
     assert_eq!(world.plans.len(), 1);
     assert_eq!(world.last_plan().triggers.len(), 2);
     assert!(models(&world.last_plan()).contains(&"customer_orders"));
+}
+
+#[test]
+fn an_object_in_the_locations_of_two_datasets_is_a_load_of_both_in_one_line() {
+    let mut world = World::with(
+        "version: 1\nloads: { ready: { every_object: true } }\ndatasets:\n  jaffle.raw_orders: { location: 'orders/**/*.csv' }\n  jaffle.raw_customers: { location: 'orders/sub/*.csv' }",
+    );
+    world.land("orders/sub/1.csv");
+    let line = world.lines.iter().find(|line| matches!(line.about, LedgerSubject::Object { .. })).unwrap();
+    assert_eq!(line.outcome, LedgerOutcome::Mapped);
+    assert_eq!(line.detail, "opened load 1 of jaffle.raw_customers; opened load 1 of jaffle.raw_orders");
+    for name in ["jaffle.raw_orders", "jaffle.raw_customers"] {
+        assert_eq!(line.about.generation_of(&DatasetName::parse(name).unwrap()), Some(1));
+    }
+    let lines = world.lines.len();
+    world.land("orders/deep/er/2.csv");
+    assert!(world.lines[lines].detail.contains("jaffle.raw_orders"), "{:?}", world.lines[lines]);
+    assert!(!world.lines[lines].detail.contains("customers"), "{:?}", world.lines[lines]);
+    world.land("orders/x.json");
+    assert!(world.last_outcome().starts_with("Unmapped: s3://landing-bucket/orders/**/*.csv"));
 }

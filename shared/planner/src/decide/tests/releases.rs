@@ -21,7 +21,7 @@ fn problems(yaml: &str) -> String {
 fn a_source_with_a_location_in_its_meta_needs_no_entry_in_landfall_yml() {
     let release = release("r1", PROJECT, None);
     let payments = release.dataset(&"jaffle.raw_payments".parse().unwrap()).unwrap();
-    assert_eq!(payments.locations[0].to_string(), "s3://landing-bucket/payments/");
+    assert_eq!(payments.locations[0].to_string(), "s3://landing-bucket/payments/*.csv");
     assert_eq!(payments.select, ["source:jaffle.raw_payments+"]);
 }
 
@@ -30,14 +30,12 @@ fn what_does_not_fit_the_manifest_is_refused_by_name() {
     for (yaml, text) in [
         ("version: 1\ndatasets: { jaffle.raw_orderz: { location: x/ } }", "did you mean jaffle.raw_orders?"),
         (
-            "version: 1\ndatasets: { jaffle.raw_orders: { location: elsewhere/ } }",
-            "landfall.yml says s3://landing-bucket/elsewhere/",
+            "version: 1\ndatasets: { jaffle.raw_orders: { location: './elsewhere/' } }",
+            "datasets.jaffle.raw_orders.location",
         ),
+        ("version: 1\ndatasets: { jaffle.raw_orders: { location: '' } }", "the location is empty"),
+        ("version: 1\ndatasets: { jaffle.raw_orders: { location: 'gs://b/x/' } }", "no place in S3"),
         ("version: 1\ndatasets: { jaffle.raw_orders: { select: 'nosuch:x' } }", "datasets.jaffle.raw_orders"),
-        (
-            "version: 1\ndatasets: { all: { location: orders/, select: 'tag:orders' } }",
-            "both land in s3://landing-bucket/orders/",
-        ),
         ("version: 1\njobs: { x: { schedule: 'rate(1 day)', test: { select: 'tag:nothing' } } }", "selects nothing"),
     ] {
         let problems = problems(yaml);

@@ -4,8 +4,6 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::Location;
-
 /// The characters that begin a wildcard or an escape.
 pub(super) const WILDCARDS: [char; 5] = ['*', '?', '[', '{', '\\'];
 
@@ -59,16 +57,16 @@ enum Form {
 
 impl KeyPattern {
     /// Reads the pattern of a location.
-    pub fn new(location: &Location) -> Self {
-        if !location.pattern.contains(WILDCARDS) {
-            return Self(vec![Form::Folder(location.pattern.clone())]);
+    pub(super) fn new(pattern: &str, syntax: GlobSyntax) -> Self {
+        if !pattern.contains(WILDCARDS) {
+            return Self(vec![Form::Folder(pattern.to_owned())]);
         }
-        let glob = to_glob(&location.pattern, location.syntax);
+        let glob = to_glob(pattern, syntax);
         if glob.ends_with('/') {
             return Self(vec![Form::Glob(format!("{glob}**"))]);
         }
         let mut forms = Vec::new();
-        if location.syntax == GlobSyntax::Hadoop {
+        if syntax == GlobSyntax::Hadoop {
             forms.push(Form::Glob(format!("{glob}/**")));
         }
         forms.push(Form::Glob(glob));
@@ -76,8 +74,8 @@ impl KeyPattern {
     }
 
     /// Says what is wrong with the pattern of a location, if it cannot be read.
-    pub(super) fn check(location: &Location) -> Result<(), String> {
-        fast_glob::validate(to_glob(&location.pattern, location.syntax)).map_err(|error| error.to_string())
+    pub(super) fn check(pattern: &str, syntax: GlobSyntax) -> Result<(), String> {
+        fast_glob::validate(to_glob(pattern, syntax)).map_err(|error| error.to_string())
     }
 
     /// Returns whether the pattern matches a key.
@@ -149,9 +147,8 @@ mod tests {
     use super::*;
 
     fn matching<'k>(pattern: &str, syntax: GlobSyntax, keys: &[&'k str]) -> Vec<&'k str> {
-        let location = Location { bucket: "b".to_owned(), pattern: pattern.to_owned(), syntax };
-        KeyPattern::check(&location).unwrap();
-        let pattern = KeyPattern::new(&location);
+        KeyPattern::check(pattern, syntax).unwrap();
+        let pattern = KeyPattern::new(pattern, syntax);
         keys.iter().copied().filter(|key| pattern.matches(key)).collect()
     }
 
@@ -187,10 +184,7 @@ mod tests {
 
     #[test]
     fn a_model_may_write_below_a_pattern_that_cannot_match_there() {
-        let below = |pattern: &str, folder| {
-            let (bucket, pattern) = ("b".to_owned(), pattern.to_owned());
-            KeyPattern::new(&Location { bucket, pattern, syntax: GlobSyntax::DuckDb }).may_match_below(folder)
-        };
+        let below = |pattern, folder| KeyPattern::new(pattern, GlobSyntax::DuckDb).may_match_below(folder);
         assert!(!below("data/*.csv", "data/out/"));
         assert!(below("data/*.csv", "data/"));
         assert!(below("data/**/*.csv", "data/out"));

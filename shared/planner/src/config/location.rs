@@ -115,14 +115,18 @@ impl Location {
                 suggestion: kept.join("/"),
             });
         }
-        let location = Self { bucket: bucket.to_owned(), pattern: key.to_owned(), syntax };
-        KeyPattern::check(&location).map_err(|problem| LocationError::Pattern { text: text.to_owned(), problem })?;
-        Ok(location)
+        KeyPattern::check(key, syntax).map_err(|problem| LocationError::Pattern { text: text.to_owned(), problem })?;
+        Ok(Self { bucket: bucket.to_owned(), pattern: key.to_owned(), syntax })
     }
 
     /// Returns whether an object lies at this location.
     pub fn contains(&self, object: ObjectAddress<'_>) -> bool {
-        self.bucket == object.bucket && KeyPattern::new(self).matches(object.key)
+        self.bucket == object.bucket && self.key_pattern().matches(object.key)
+    }
+
+    /// Returns the pattern, ready to be compared with keys.
+    pub fn key_pattern(&self) -> KeyPattern {
+        KeyPattern::new(&self.pattern, self.syntax)
     }
 
     /// Returns the part of the pattern before its first wildcard. All keys of the location start with it.

@@ -50,7 +50,7 @@ pub enum KeyPlacement<'a> {
 pub struct NearestLocation<'a> {
     /// The dataset of the location.
     pub dataset: &'a DatasetName,
-    /// The location.
+    /// The location with the longest literal prefix that the key starts with, else the most similar one.
     pub location: &'a Location,
     /// Whether the object lies where the location looks, and only the wildcards do not match.
     pub is_outside_pattern: bool,
@@ -78,7 +78,7 @@ impl Locations {
         let mut entries: Vec<Entry> = all
             .into_iter()
             .map(|(location, dataset)| {
-                let (pattern, literal) = (KeyPattern::new(&location), location.literal_prefix().len());
+                let (pattern, literal) = (location.key_pattern(), location.literal_prefix().len());
                 Entry { location, dataset, pattern, literal, parent: None }
             })
             .collect();

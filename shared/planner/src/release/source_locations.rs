@@ -68,7 +68,7 @@ impl<'a> Compiler<'a> {
         let all: Vec<(&Location, &DatasetName, KeyPattern)> = datasets
             .iter()
             .flat_map(|(name, dataset)| dataset.locations.iter().map(move |location| (location, name)))
-            .map(|(location, name)| (location, name, KeyPattern::new(location)))
+            .map(|(location, name)| (location, name, location.key_pattern()))
             .collect();
         let mut owner: BTreeMap<(&str, &str), &DatasetName> = BTreeMap::new();
         for (location, name, _) in &all {

@@ -4,7 +4,7 @@ with amounts as (
         orders.order_id,
         orders.customer_id,
         orders.status,
-        case when orders.is_sale then orders.total else 0 end as owed,
+        case when orders.is_sale then orders.total else 0 end as due,
         coalesce(payments.paid, 0) as paid
     from {{ ref('fct_orders') }} as orders
     left join {{ ref('order_payments') }} as payments using (order_id)
@@ -12,6 +12,6 @@ with amounts as (
 
 select
     *,
-    owed - paid as balance,
-    owed <= paid as is_settled
+    due - paid as balance,
+    due <= paid as is_settled
 from amounts

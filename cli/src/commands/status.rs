@@ -82,7 +82,7 @@ pub(super) async fn run(terminal: &Terminal, args: &StatusArgs) -> Result<(), Co
         }
     }
     for note in release.iter().flat_map(|release| &release.compiled.notes) {
-        terminal.print(format!("  note: {note}"));
+        terminal.print(format!("  note: {}", printable(note)));
     }
     terminal.heading("Pending");
     if board.backlog.is_empty() {

@@ -46,8 +46,11 @@ fn check_location(
     if prefixes.iter().any(|prefix| location.literal_prefix().starts_with(prefix)) {
         return;
     }
-    let fix =
-        format!("deploy with LandingPrefixes={},{}, or without LandingPrefixes", prefixes.join(","), location.folder());
+    let fix = match location.folder() {
+        // Only without prefixes does the stack hear of the bucket's top.
+        "" => "deploy without LandingPrefixes".to_owned(),
+        folder => format!("deploy with LandingPrefixes={},{folder}, or without LandingPrefixes", prefixes.join(",")),
+    };
     let below: Vec<&str> =
         prefixes.iter().copied().filter(|prefix| prefix.starts_with(location.literal_prefix())).collect();
     if below.is_empty() {
@@ -67,9 +70,9 @@ fn check_location(
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use landfall_planner::GlobSyntax;
 
+    use super::*;
     use crate::doctor::FindingVerdict;
 
     fn found(prefixes: &str, bucket: &str, prefix: &str) -> Vec<(FindingVerdict, Option<String>)> {
@@ -88,13 +91,17 @@ mod tests {
         assert_eq!(found("raw/,orders/", "other", "orders/new/"), []);
         let fix = "deploy with LandingBuckets=acme,other,third".to_owned();
         assert_eq!(found("", "third", "orders/"), [(FindingVerdict::Broken, Some(fix))]);
-        let fix = "deploy with LandingPrefixes=raw/,orders/, or without LandingPrefixes".to_owned();
-        assert_eq!(found("raw/", "acme", "orders/"), [(FindingVerdict::Broken, Some(fix))]);
+        for location in ["orders/", "orders/*.csv"] {
+            let fix = "deploy with LandingPrefixes=raw/,orders/, or without LandingPrefixes".to_owned();
+            assert_eq!(found("raw/", "acme", location), [(FindingVerdict::Broken, Some(fix))]);
+        }
     }
 
     #[test]
     fn a_location_with_events_of_only_a_part_is_a_warning() {
         let fix = "deploy with LandingPrefixes=orders/new/,orders/, or without LandingPrefixes".to_owned();
         assert_eq!(found("orders/new/", "acme", "orders/"), [(FindingVerdict::Warning, Some(fix))]);
+        let fix = "deploy without LandingPrefixes".to_owned();
+        assert_eq!(found("orders/new/", "acme", "*.csv"), [(FindingVerdict::Warning, Some(fix))]);
     }
 }

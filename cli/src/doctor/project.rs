@@ -7,8 +7,7 @@ use landfall_planner::{Compiled, Dataset, NodeId, ReadinessPolicy};
 use super::DoctorReport;
 use crate::{
     release::{self, ReleaseCommandError},
-    text::count,
-    text::list,
+    text::{count, list, printable},
 };
 
 const PROJECT: &str = "project";
@@ -62,7 +61,7 @@ pub fn examine(report: &mut DoctorReport, compiled: &Compiled, index: &Index) {
         }
     }
     for note in &compiled.notes {
-        report.note(PROJECT, note.clone());
+        report.note(PROJECT, printable(note));
     }
     let datasets: Vec<&str> =
         compiled.datasets.values().filter_map(|dataset| dataset.source.as_ref()).map(NodeId::as_str).collect();

@@ -17,7 +17,7 @@ use crate::{
     process::ProcessError,
     stack::{Stack, StackError},
     terminal::Terminal,
-    text::count,
+    text::{count, printable},
 };
 
 pub use artifacts::{parse, rendered_settings};
@@ -161,7 +161,7 @@ pub async fn release(
     acceptance::wait(stack, &state, &id).await?;
     phase.done(&format!("{id} ({summary})"));
     for note in &checked.compiled.notes {
-        terminal.print(format!("note: {note}"));
+        terminal.print(format!("note: {}", printable(note)));
     }
     Ok(Released { id, summary })
 }

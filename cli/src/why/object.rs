@@ -3,11 +3,13 @@
 use std::fmt::Write as _;
 
 use landfall_planner::{
-    DatasetName, KeyPlacement, LedgerLine, LedgerOutcome, LedgerSubject, ObjectAddress, ObjectLoad, Trigger,
+    DatasetName, KeyPlacement, LedgerLine, LedgerOutcome, LedgerSubject, Location, ObjectAddress, ObjectLoad, RunId,
+    Trigger,
 };
 
 use super::{StackView, WhyError, describe_entry, run, runs_of, search};
 use crate::{
+    describe::loaded_datasets,
     stack::Stack,
     text::{date_time, printable},
 };
@@ -23,6 +25,11 @@ pub(super) async fn explain(stack: &Stack, view: &StackView, object: ObjectAddre
         return explain_unknown(stack, view, object, &name).await;
     }
     let mut text = name;
+    if let Some(release) = &view.release
+        && let KeyPlacement::Datasets(found) = release.place(object)
+    {
+        let _ = write!(text, "\nmatched by {}", matching_locations(&found));
+    }
     text.push_str(&current_state(stack, object, lines.first()).await);
     for (number, line) in lines.iter().enumerate() {
         if number == 1 {
@@ -33,22 +40,29 @@ pub(super) async fn explain(stack: &Stack, view: &StackView, object: ObjectAddre
     Ok(text)
 }
 
+fn matching_locations(found: &[(&DatasetName, &Location)]) -> String {
+    let all: Vec<String> = found.iter().map(|(dataset, location)| format!("{dataset} ({location})")).collect();
+    printable(&all.join(" and "))
+}
+
 async fn explain_version(view: &StackView, line: &LedgerLine) -> Result<String, WhyError> {
     let at = date_time(line.at);
     let detail = printable(&line.detail);
     let LedgerSubject::Object { datasets, .. } = &line.about else { return Ok(String::new()) };
-    let names = datasets.iter().map(|load| load.dataset.as_str()).collect::<Vec<_>>().join(" and ");
     match line.outcome {
         LedgerOutcome::Mapped => {
-            let mut text = format!("landed {at} as a load of {names} ({detail})");
+            let mut text = format!("landed {at} as a load of {} ({detail})", loaded_datasets(datasets));
+            // One run may be for the loads of several datasets.
+            let mut explained = Vec::new();
             for ObjectLoad { dataset, generation } in datasets {
                 if let Some(generation) = generation {
-                    text.push_str(&runs_for_load(view, dataset, *generation).await?);
+                    text.push_str(&runs_for_load(view, dataset, *generation, &mut explained).await?);
                 }
             }
             Ok(text)
         }
         LedgerOutcome::Covered => {
+            let names = datasets.iter().map(|load| load.dataset.as_str()).collect::<Vec<_>>().join(" and ");
             Ok(format!("landed {at} as data of {names}; no run of its own was needed ({detail})"))
         }
         LedgerOutcome::Unmapped => Ok(format!(
@@ -62,10 +76,14 @@ async fn explain_version(view: &StackView, line: &LedgerLine) -> Result<String, 
     }
 }
 
-/// Explains the runs for a load, and what is still pending for it.
-async fn runs_for_load(view: &StackView, dataset: &DatasetName, generation: u64) -> Result<String, WhyError> {
+/// Explains the runs for a load that are not explained yet, and what is still pending for it.
+async fn runs_for_load(
+    view: &StackView,
+    dataset: &DatasetName,
+    generation: u64,
+    explained: &mut Vec<RunId>,
+) -> Result<String, WhyError> {
     let mut text = String::new();
-    let mut explained = Vec::new();
     for line in runs_of(view, dataset, generation).await? {
         let LedgerSubject::Run { run, .. } = &line.about else { continue };
         if !explained.contains(run) {
@@ -79,7 +97,7 @@ async fn runs_for_load(view: &StackView, dataset: &DatasetName, generation: u64)
     let reasons = |entry| describe_entry(&view.waiting, &trigger, entry, |_| true).join("; ");
     match view.board.backlog.get(&trigger) {
         Some(entry) if entry.generation == generation => {
-            let _ = write!(text, "\n\nStill pending for this load: {}", reasons(entry));
+            let _ = write!(text, "\n\nStill pending for this load of {dataset}: {}", reasons(entry));
         }
         Some(entry) if entry.generation > generation => {
             let _ = write!(
@@ -89,7 +107,9 @@ async fn runs_for_load(view: &StackView, dataset: &DatasetName, generation: u64)
                 reasons(entry)
             );
         }
-        _ => text.push_str("\n\nNothing is pending for this load: all its nodes are built."),
+        _ => {
+            let _ = write!(text, "\n\nNothing is pending for this load of {dataset}: all its nodes are built.");
+        }
     }
     Ok(text)
 }
@@ -128,11 +148,7 @@ async fn explain_unknown(
     }
     if let Some(release) = &view.release {
         let placement = match release.place(object) {
-            KeyPlacement::Datasets(found) => {
-                let loads: Vec<String> =
-                    found.iter().map(|(dataset, location)| format!("{dataset} ({location})")).collect();
-                format!("If it lands, it is a load of {}.", loads.join(" and "))
-            }
+            KeyPlacement::Datasets(found) => format!("If it lands, it is a load of {}.", matching_locations(&found)),
             KeyPlacement::Unmapped(Some(nearest)) => format!("If it lands, no run starts: {nearest}."),
             KeyPlacement::Unmapped(None) => "No dataset has a location.".to_owned(),
             KeyPlacement::NotData(reason) => format!("If it lands, it is ignored: {reason}"),

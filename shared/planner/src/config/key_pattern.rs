@@ -95,7 +95,8 @@ impl KeyPattern {
                 let mut parts = glob.split('/');
                 for part in folder.split('/').filter(|part| !part.is_empty()) {
                     match parts.next() {
-                        Some("**") => return true,
+                        // Of braces around a slash, a part is no pattern: it may match anything.
+                        Some(part) if part == "**" || fast_glob::validate(part).is_err() => return true,
                         Some(glob) if fast_glob::glob_match(glob, part) => {}
                         _ => return false,
                     }
@@ -119,12 +120,21 @@ fn to_glob(pattern: &str, syntax: GlobSyntax) -> String {
         ("**", GlobSyntax::DuckDb) => Cow::Borrowed(part),
         _ => single_stars(part),
     });
-    let mut glob = parts.collect::<Vec<_>>().join("/");
-    for letter in ['a', 'b', 'n', 'r', 't'] {
-        glob = glob.replace(&format!("\\{letter}"), &letter.to_string());
+    let joined = parts.collect::<Vec<_>>().join("/");
+    let mut glob = String::with_capacity(joined.len() + 1);
+    if joined.starts_with('!') {
+        glob.push('\\');
     }
-    if glob.starts_with('!') {
-        glob.insert(0, '\\');
+    let mut chars = joined.chars();
+    while let Some(c) = chars.next() {
+        match (c, chars.as_str().chars().next()) {
+            ('\\', Some('a' | 'b' | 'n' | 'r' | 't')) => {}
+            ('\\', Some(next)) => {
+                glob.extend([c, next]);
+                chars.next();
+            }
+            _ => glob.push(c),
+        }
     }
     glob
 }
@@ -180,6 +190,7 @@ mod tests {
         let keys = ["!o/a.csv", "o/a.csv", "on/a*.csv", "on/ab.csv"];
         assert_eq!(matching("!o/*.csv", GlobSyntax::DuckDb, &keys), ["!o/a.csv"]);
         assert_eq!(matching("o\\n/a\\*.csv", GlobSyntax::DuckDb, &keys), ["on/a*.csv"]);
+        assert_eq!(matching("o\\\\n/*", GlobSyntax::DuckDb, &["o\\n/a", "on/a", "o\n/a"]), ["o\\n/a"]);
     }
 
     #[test]
@@ -191,6 +202,7 @@ mod tests {
         assert!(below("data/", "data/out/"));
         assert!(below("data/out/x.csv", "data/out/"));
         assert!(below("*/out/*.csv", "data/out/"));
+        assert!(below("{data/in,raw}/*.csv", "data/in/"));
         assert!(!below("data/", "dat/"));
     }
 }

@@ -10,7 +10,7 @@ use super::{
     compile_selections::EXECUTED_BY_LOADS,
     source_names::{SourceNames, selector_of},
 };
-use crate::{Dataset, DatasetConfig, DatasetName, NodeId};
+use crate::{Dataset, DatasetConfig, DatasetName, Location, NodeId};
 
 impl<'a> Compiler<'a> {
     pub(super) fn datasets(&mut self) -> BTreeMap<DatasetName, Dataset> {
@@ -55,15 +55,25 @@ impl<'a> Compiler<'a> {
                     let dataset = self.dataset(&name, &DatasetConfig::default(), Some(node));
                     found.insert(name, dataset);
                 }
-                Err(error) => self.notes.push(format!(
-                    "{}: {error}. Files in {} load nothing until landfall.yml has a dataset with this location, a name of your own and `select`",
-                    node.unique_id(),
-                    locations.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-                )),
+                Err(error) => self.note_unnamed(node, &error.to_string(), &locations),
+            }
+        }
+        for node in &sources.unnamed {
+            let (locations, _) = self.stated_locations(*node);
+            if !locations.is_empty() {
+                self.note_unnamed(*node, "another source has the same dataset name", &locations);
             }
         }
         self.check_locations(&found);
         found
+    }
+
+    fn note_unnamed(&mut self, source: Node<'a>, why: &str, locations: &[Location]) {
+        self.notes.push(format!(
+            "{}: {why}. Files in {} load nothing until landfall.yml has a dataset with this location, a name of your own and `select`",
+            source.unique_id(),
+            locations.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+        ));
     }
 
     fn dataset(&mut self, name: &DatasetName, config: &DatasetConfig, source: Option<Node<'a>>) -> Dataset {
@@ -102,7 +112,8 @@ impl<'a> Compiler<'a> {
             select.push(format!("{selector}+"));
         }
         if (self.input.project.loads.by_tag || source.is_none()) && self.has_tag(name.as_str()) {
-            select.push(format!("tag:{name}+"));
+            // dbt splits a selection at spaces and commas.
+            select.push(format!("tag:{}+", name.as_str().replace([' ', ','], "?")));
         }
         select
     }

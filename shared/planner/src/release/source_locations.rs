@@ -62,7 +62,7 @@ impl<'a> Compiler<'a> {
         written
     }
 
-    /// Notes locations that two datasets of landfall.yml share. Reports models that write to a location, because their
+    /// Notes places where two datasets land. Reports models that write to a location, because their
     /// runs would start runs.
     pub(super) fn check_locations(&mut self, datasets: &BTreeMap<DatasetName, Dataset>) {
         let all: Vec<(&Location, &DatasetName, KeyPattern)> = datasets

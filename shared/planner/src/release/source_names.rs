@@ -1,6 +1,6 @@
 //! The dataset names of sources, and the selectors that select exactly one source.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 use landfall_manifest::{Index, Node, ResourceType};
 use landfall_select::{Command, Request, select};
@@ -11,10 +11,13 @@ use super::compile_selections::dialect;
 ///
 /// The name is `source.table`. dbt allows a source of each name in every package. Of those, the root project's source
 /// has this name, and the others have `package.source.table`.
+#[derive(Default)]
 pub(super) struct SourceNames<'a> {
     by_name: BTreeMap<String, Node<'a>>,
     /// The full names of sources that share `source.table` and are not the root project's.
     ambiguous: BTreeMap<String, Vec<String>>,
+    /// Sources whose name is another source's too. Names with dots can cause it.
+    pub(super) unnamed: Vec<Node<'a>>,
 }
 
 impl<'a> SourceNames<'a> {
@@ -24,28 +27,23 @@ impl<'a> SourceNames<'a> {
             groups.entry(short_name(node)).or_default().push(node);
         }
         let root = index.metadata().root_package.as_deref();
-        let (mut by_name, mut ambiguous) = (BTreeMap::new(), BTreeMap::new());
-        for (name, nodes) in groups {
-            let has_root = nodes.iter().any(|node| Some(node.package_name()) == root);
-            if let ([node], _) = (nodes.as_slice(), has_root) {
-                by_name.insert(name, *node);
-                continue;
-            }
-            let mut others = Vec::new();
-            for node in nodes {
-                if Some(node.package_name()) == root {
-                    by_name.insert(name.clone(), node);
-                } else {
-                    let full = format!("{}.{name}", node.package_name());
-                    others.push(full.clone());
-                    by_name.insert(full, node);
+        let mut names = Self::default();
+        for (short, nodes) in groups {
+            let is_short = |node: &Node<'_>| nodes.len() == 1 || Some(node.package_name()) == root;
+            for node in &nodes {
+                let name = if is_short(node) { short.clone() } else { full_name(*node) };
+                match names.by_name.entry(name) {
+                    Entry::Vacant(free) => {
+                        free.insert(*node);
+                    }
+                    Entry::Occupied(_) => names.unnamed.push(*node),
                 }
             }
-            if !has_root {
-                ambiguous.insert(name, others);
+            if !nodes.iter().any(is_short) {
+                names.ambiguous.insert(short, nodes.iter().copied().map(full_name).collect());
             }
         }
-        Self { by_name, ambiguous }
+        names
     }
 
     /// Iterates over the sources, each with the name of its dataset.
@@ -55,8 +53,7 @@ impl<'a> SourceNames<'a> {
 
     /// Returns the source of this name. `package.source.table` is a name of every source.
     pub(super) fn get(&self, name: &str) -> Option<Node<'a>> {
-        let full = |node: &Node<'a>| format!("{}.{}", node.package_name(), short_name(*node)) == name;
-        self.by_name.get(name).copied().or_else(|| self.by_name.values().copied().find(full))
+        self.by_name.get(name).copied().or_else(|| self.by_name.values().copied().find(|node| full_name(*node) == name))
     }
 
     /// Returns the full names of the sources that a name could mean, if it could mean several.
@@ -67,6 +64,10 @@ impl<'a> SourceNames<'a> {
 
 fn short_name(node: Node<'_>) -> String {
     format!("{}.{}", node.source_name().unwrap_or_default(), node.name())
+}
+
+fn full_name(node: Node<'_>) -> String {
+    format!("{}.{}", node.package_name(), short_name(node))
 }
 
 /// Returns the selector of one source in dbt's syntax, and whether it selects no other source.

@@ -4,26 +4,33 @@ use std::collections::BTreeSet;
 
 use landfall_manifest::Index;
 
-use crate::{CompileInput, Compiled, KeyPlacement, LandfallYml, ObjectAddress, Release, ReleaseId, compile};
+use crate::{
+    CompileError, CompileInput, Compiled, KeyPlacement, LandfallYml, ObjectAddress, Release, ReleaseId, compile,
+};
 
-fn index(name: &str) -> Index {
+fn manifest(name: &str) -> Vec<u8> {
     let file = format!("{}/fixtures/sources/{name}.json.zst", env!("CARGO_MANIFEST_DIR"));
-    let manifest = zstd::decode_all(&*std::fs::read(file).unwrap()).unwrap();
-    Index::from_slice(&manifest).unwrap()
+    zstd::decode_all(&*std::fs::read(file).unwrap()).unwrap()
 }
 
-fn compiled(name: &str, yaml: &str) -> Compiled {
-    let index = index(name);
+fn index(name: &str) -> Index {
+    Index::from_slice(&manifest(name)).unwrap()
+}
+
+fn compile_index(index: &Index, yaml: &str) -> Result<Compiled, CompileError> {
     compile(&CompileInput {
         id: &ReleaseId::parse("r1").unwrap(),
-        index: &index,
+        index,
         project: &LandfallYml::from_yaml(yaml).unwrap(),
         landing_bucket: Some("land"),
         base: None,
         existing: &BTreeSet::new(),
         task_definition: None,
     })
-    .unwrap()
+}
+
+fn compiled(name: &str, yaml: &str) -> Compiled {
+    compile_index(&index(name), yaml).unwrap()
 }
 
 fn release(name: &str) -> Release {
@@ -89,16 +96,8 @@ fn sources_of_one_name_in_two_packages_are_two_datasets() {
     let release = release("twopackages");
     assert_eq!(loads(&release, "land", "erp_orders/a.csv"), [load("erp.shop.orders", &["model.erp.erp_orders"])]);
     assert_eq!(loads(&release, "land", "web_orders/a.csv"), [load("web.shop.orders", &["model.web.web_orders"])]);
-    let index = index("twopackages");
-    let ambiguous = compile(&CompileInput {
-        id: &ReleaseId::parse("r1").unwrap(),
-        index: &index,
-        project: &LandfallYml::from_yaml("version: 1\ndatasets: { shop.orders: { location: x/ } }").unwrap(),
-        landing_bucket: Some("land"),
-        base: None,
-        existing: &BTreeSet::new(),
-        task_definition: None,
-    });
+    let yaml = "version: 1\ndatasets: { shop.orders: { location: x/ } }";
+    let ambiguous = compile_index(&index("twopackages"), yaml);
     assert_eq!(
         ambiguous.unwrap_err().problems,
         ["datasets.shop.orders: 2 packages have a source of this name: write erp.shop.orders or web.shop.orders"]
@@ -123,4 +122,23 @@ fn two_datasets_at_one_place_are_noted() {
     let both = "version: 1\ndatasets: { a5: { location: same/, select: stg_orders }, a6: { location: same, select: stg_orders } }";
     let notes = compiled("omop", both).notes;
     assert!(notes.iter().any(|note| note.contains("datasets a5 and a6 both land in s3://land/same")), "{notes:?}");
+}
+
+#[test]
+fn a_source_whose_full_name_another_source_has_is_noted_and_not_lost_silently() {
+    let mut manifest: serde_json::Value = serde_json::from_slice(&manifest("twopackages")).unwrap();
+    let mut dotted = manifest["sources"]["source.erp.shop.orders"].clone();
+    for (key, value) in [
+        ("unique_id", "source.shop.erp.shop.orders"),
+        ("package_name", "shop"),
+        ("source_name", "erp.shop"),
+        ("relation_name", "'s3://land/third/*.csv'"),
+    ] {
+        dotted[key] = value.into();
+    }
+    manifest["sources"]["source.shop.erp.shop.orders"] = dotted;
+    let index = Index::from_slice(&serde_json::to_vec(&manifest).unwrap()).unwrap();
+    let compiled = compile_index(&index, "version: 1").unwrap();
+    let named = |note: &&String| note.contains("another source has the same dataset name");
+    assert_eq!(compiled.notes.iter().filter(named).count(), 1, "{:?}", compiled.notes);
 }

@@ -53,7 +53,8 @@ pub enum Verb {
     Check(CheckArgs),
     /// Announce that a dataset is loaded, with the event `Dataset Loaded`
     ///
-    /// For data that a loader writes to the warehouse itself, so that no object lands in S3.
+    /// For data that a loader writes to the warehouse itself, so that no object lands in S3. Waits until the event is in
+    /// the ledger, and prints its outcome. Does not wait for the run.
     Load(LoadArgs),
     /// Pause a dataset, or everything
     ///
@@ -265,8 +266,13 @@ pub struct LoadArgs {
     #[arg(value_name = "DATASET")]
     pub dataset: String,
     /// Your own id of the batch, recorded in the ledger
+    ///
+    /// The same id may be sent again: each call of this command is a load.
     #[arg(long, value_name = "ID")]
     pub batch_id: Option<String>,
+    /// Do not wait until the event is in the ledger
+    #[arg(long)]
+    pub no_wait: bool,
     /// The stack that gets the event.
     #[command(flatten)]
     pub stack: StackChoice,

@@ -104,6 +104,11 @@ impl<'a> Chain<'a> {
         Self { state, next: board.ledger.clone() }
     }
 
+    /// Returns the key of the object that is read next.
+    pub fn position(&self) -> Option<&str> {
+        self.next.as_deref()
+    }
+
     /// Reads the next older object; `None` after the oldest one.
     ///
     /// # Errors

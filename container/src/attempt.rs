@@ -6,12 +6,16 @@ use std::{
     time::Duration,
 };
 
-use landfall_planner::{NodeId, NodeResult, Outcome, Plan, RunResult, Step, StepResult};
+use landfall_planner::{
+    EventWindow, NodeId, NodeResult, Outcome, Plan, RunResult, Step, StepResult, UnfinishedBatches,
+};
 use tokio::{process::Command, time::Instant};
 
 use crate::{
     Config,
     artifacts::{self, ArtifactUploads},
+    batches::StepBatches,
+    clock,
     console::Console,
     dbt_arguments::{self, Folders},
     node_results::{self, DbtResults},
@@ -19,7 +23,7 @@ use crate::{
     outcome::{self, StepOutcome},
     printable_text::count,
     progress::{self, Progress},
-    remaining_steps::{self, DocsScope},
+    remaining_steps::{self, DocsScope, Invocation, Unfinished},
     store::Store,
     supervise::{Limits, StopReason, StopSignal, supervise},
 };
@@ -49,6 +53,8 @@ pub struct Report {
     pub nodes: Vec<NodeResult>,
     /// Nodes that dbt executed although the plan does not name them.
     pub unplanned_nodes: Vec<NodeId>,
+    /// What the run has left undone of microbatch models so far.
+    pub unfinished_batches: Unfinished,
     /// The files beside result.json.
     pub artifacts: Vec<String>,
 }
@@ -62,6 +68,7 @@ impl Report {
             steps: vec![],
             nodes: vec![],
             unplanned_nodes: vec![],
+            unfinished_batches: Unfinished::new(),
             artifacts: vec![],
         }
     }
@@ -92,6 +99,7 @@ pub async fn run(
         deadline: Instant::now() + Duration::from_secs(plan.timeout_seconds.into()),
         planned: plan.nodes.iter().map(|node| &node.id).chain(freshness).cloned().collect(),
         done: BTreeSet::new(),
+        unfinished: Unfinished::new(),
         steps: Vec::new(),
         step_outcomes: Vec::new(),
         nodes: BTreeMap::new(),
@@ -118,6 +126,8 @@ struct Attempt<'a, S> {
     planned: BTreeSet<NodeId>,
     /// The planned nodes that succeeded, in earlier attempts and so far in this one.
     done: BTreeSet<NodeId>,
+    /// What is left of microbatch models, by earlier runs, earlier attempts and so far by this one.
+    unfinished: Unfinished,
     steps: Vec<StepResult>,
     /// The outcome of each of `steps`, and whether the step is [`Step::Docs`].
     step_outcomes: Vec<(bool, StepOutcome)>,
@@ -138,7 +148,7 @@ impl<S: Store> Attempt<'_, S> {
             )));
         }
         self.done = self.succeeded_nodes().await;
-        let steps = remaining_steps::steps(self.plan, &self.done);
+        let steps = remaining_steps::invocations(self.plan, &self.done, &self.unfinished);
         if self.config.attempt > 1 {
             let done = self.plan.nodes.iter().filter(|node| self.done.contains(&node.id)).count();
             self.console
@@ -151,7 +161,7 @@ impl<S: Store> Attempt<'_, S> {
             ))
         })?;
         let mut partial_parse = self.fetch_partial_parse(work.path()).await;
-        for (index, step) in steps.iter().enumerate() {
+        for (index, Invocation { step, window }) in steps.iter().enumerate() {
             let is_docs = matches!(step, Step::Docs);
             let failed = self.step_outcomes.iter().any(|(_, outcome)| *outcome != StepOutcome::Passed);
             if failed && !is_docs {
@@ -167,7 +177,7 @@ impl<S: Store> Attempt<'_, S> {
                 continue;
             }
             let numbers = (index + 1, steps.len());
-            partial_parse = self.run_step(numbers, step, &docs, &work, partial_parse).await?;
+            partial_parse = self.run_step(numbers, (step, *window), &docs, &work, partial_parse).await?;
         }
         Ok(())
     }
@@ -189,10 +199,14 @@ impl<S: Store> Attempt<'_, S> {
         }
     }
 
-    /// Returns the planned nodes that succeeded according to the results of earlier attempts. If an attempt has no
+    /// Reads what earlier attempts left of microbatch models, and returns the planned nodes that succeeded according to the results of earlier attempts. If an attempt has no
     /// usable result, its nodes run again.
     async fn succeeded_nodes(&mut self) -> BTreeSet<NodeId> {
         let mut done = BTreeSet::new();
+        let left = self.plan.unfinished_batches.iter();
+        self.unfinished = left
+            .map(|(id, windows)| (id.clone(), UnfinishedBatches { windows: windows.clone(), others_built: false }))
+            .collect();
         for earlier in 1..self.config.attempt {
             let key = RunResult::key(&self.plan.run_id, earlier);
             let result = match self.store.get(&key).await {
@@ -202,7 +216,11 @@ impl<S: Store> Attempt<'_, S> {
             };
             match result {
                 Ok(result) => {
-                    done.extend(result.nodes.into_iter().filter(|node| node.status.is_success()).map(|node| node.id));
+                    let built: Vec<NodeId> =
+                        result.nodes.into_iter().filter(|node| node.status.is_success()).map(|node| node.id).collect();
+                    self.unfinished.retain(|id, _| !built.contains(id));
+                    self.unfinished.extend(result.unfinished_batches);
+                    done.extend(built);
                 }
                 Err(reason) => self
                     .console
@@ -236,7 +254,7 @@ impl<S: Store> Attempt<'_, S> {
     async fn run_step(
         &mut self,
         (number, total): (usize, usize),
-        step: &Step,
+        (step, window): (&Step, Option<EventWindow>),
         docs: &DocsScope,
         work: &Workspace,
         partial_parse: Option<PathBuf>,
@@ -258,7 +276,8 @@ impl<S: Store> Attempt<'_, S> {
         let work = work.path();
         let logs = work.join("logs");
         let folders = Folders { project: &self.config.project_dir, target: &target, logs: &logs };
-        let arguments = dbt_arguments::arguments(step, docs, folders).map_err(|error| CannotRun(error.to_string()))?;
+        let arguments =
+            dbt_arguments::arguments(step, window, docs, folders).map_err(|error| CannotRun(error.to_string()))?;
         let mut dbt = Command::new(&self.config.dbt);
         dbt.args(arguments).current_dir(&self.config.project_dir);
 
@@ -271,6 +290,7 @@ impl<S: Store> Attempt<'_, S> {
         let opened = OutputHandler::open(&log, Progress::new(shown), redactor, self.console);
         let mut handler = opened.map_err(|error| CannotRun(format!("cannot create {}: {error}", log.display())))?;
         let started = Instant::now();
+        let begun_at = clock::now();
         let limits = Limits { deadline: self.deadline, grace: self.config.stop_after };
         let ended = tokio::select! {
             ended = supervise(dbt, self.child, &mut self.stop, limits, |event| handler.handle(event)) => ended,
@@ -291,11 +311,13 @@ impl<S: Store> Attempt<'_, S> {
         self.uploads.upload(&log, artifacts::LOG, &mut self.stop, self.console).await;
 
         let found = self.read_results(step, &target, output.invocation.as_deref()).await;
-        let step_nodes = match step {
+        let (mut step_nodes, batches) = match step {
             Step::Build(_) | Step::Test(_) | Step::Freshness { .. } => {
-                node_results::split_by_plan(output.logged_nodes.merged_with(found), &self.planned)
+                let rows = output.logged_nodes.merged_with(found);
+                let batches = StepBatches::of(&rows, &output.logged_batches, window, begun_at);
+                (node_results::split_by_plan(rows, &self.planned), batches)
             }
-            Step::RunOperation { .. } | Step::Docs => node_results::StepNodes::default(),
+            Step::RunOperation { .. } | Step::Docs => Default::default(),
         };
         let missing = outcome::missing(&expected, &step_nodes.nodes);
         let outcome = outcome::step_outcome(ended, &missing);
@@ -312,6 +334,7 @@ impl<S: Store> Attempt<'_, S> {
         });
         self.step_outcomes.push((matches!(step, Step::Docs), outcome));
         self.unplanned_nodes.extend(step_nodes.unplanned_nodes);
+        batches.apply(step, window, &self.planned, &mut step_nodes.nodes, &mut self.unfinished);
         for mut node in step_nodes.nodes {
             if node.status.is_success() {
                 self.done.insert(node.id.clone());
@@ -371,6 +394,7 @@ impl<S: Store> Attempt<'_, S> {
             steps: self.steps,
             nodes,
             unplanned_nodes: self.unplanned_nodes.into_iter().collect(),
+            unfinished_batches: self.unfinished,
             artifacts: self.uploads.names().iter().cloned().collect(),
         }
     }

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use landfall_planner::{Selection, Step};
+use landfall_planner::{EventWindow, Selection, Step};
 
+use crate::batches::event_time;
 use crate::remaining_steps::DocsScope;
 
 /// A selector of the plan that dbt would read as an option, or not at all.
@@ -33,7 +34,7 @@ pub struct Folders<'a> {
     pub logs: &'a Path,
 }
 
-/// Returns dbt's arguments for a step. `docs` is used for [`Step::Docs`] only.
+/// Returns dbt's arguments for a step, or for one window of a microbatch model in it. `docs` is used for [`Step::Docs`] only.
 ///
 /// - JSON at debug level on standard output is the only complete report while dbt runs (`NodeFinished`), and the only
 ///   one if dbt is killed. A log file would repeat it. `--no-quiet` and `--write-json` override environment variables
@@ -47,7 +48,12 @@ pub struct Folders<'a> {
 /// # Errors
 ///
 /// Fails if a selector is empty, begins with `-` or contains a NUL character.
-pub fn arguments(step: &Step, docs: &DocsScope, folders: Folders<'_>) -> Result<Vec<String>, InvalidSelector> {
+pub fn arguments(
+    step: &Step,
+    window: Option<EventWindow>,
+    docs: &DocsScope,
+    folders: Folders<'_>,
+) -> Result<Vec<String>, InvalidSelector> {
     let path = |path: &Path| path.to_string_lossy().into_owned();
     let mut arguments: Vec<String> =
         ["--no-use-colors", "--log-format", "json", "--log-level", "debug", "--log-level-file", "none"]
@@ -77,6 +83,10 @@ pub fn arguments(step: &Step, docs: &DocsScope, folders: Folders<'_>) -> Result<
             arguments.extend(["--indirect-selection".to_owned(), "empty".to_owned()]);
             if matches!(step, Step::Build(selection) if selection.full_refresh) {
                 arguments.push("--full-refresh".to_owned());
+            }
+            if let Some(EventWindow { start, end }) = window {
+                arguments.extend(["--event-time-start".to_owned(), event_time(start)]);
+                arguments.extend(["--event-time-end".to_owned(), event_time(end)]);
             }
             expressions(&mut arguments, "--select", select)?;
             expressions(&mut arguments, "--exclude", exclude)?;
@@ -113,7 +123,7 @@ mod tests {
 
     fn of(step: &Step, docs: &DocsScope) -> Result<Vec<String>, InvalidSelector> {
         let folders = Folders { project: Path::new("/p"), target: Path::new("/t"), logs: Path::new("/l") };
-        let all = arguments(step, docs, folders)?;
+        let all = arguments(step, None, docs, folders)?;
         let after = all.iter().position(|word| word == "/l").unwrap() + 1;
         Ok(all.get(after..).unwrap().to_vec())
     }

@@ -5,8 +5,11 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+
+use crate::batch_results;
 
 /// A line of dbt's log.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,7 +36,26 @@ pub enum EventKind {
     /// dbt finished a node.
     NodeFinished(FinishedNode),
     /// dbt started a batch of a microbatch model.
-    BatchStarted(LogNode),
+    BatchStarted {
+        /// The microbatch model.
+        node: LogNode,
+        /// The first instant of the batch, if its description has the expected form.
+        start: Option<Timestamp>,
+    },
+    /// A batch of a microbatch model was built.
+    BatchBuilt {
+        /// The microbatch model.
+        node: LogNode,
+        /// The first instant of the batch, if its description has the expected form.
+        start: Option<Timestamp>,
+    },
+    /// A node or one of its batches raised an error.
+    NodeRaised {
+        /// The id of the node.
+        id: String,
+        /// The message of dbt.
+        error: String,
+    },
     /// dbt finished a batch. The model has further batches, or is not reported yet.
     BatchFinished(FinishedNode),
     /// dbt reported a model as a whole. For a microbatch model only later events are about the model.
@@ -123,6 +145,19 @@ struct NodeRunResult {
 }
 
 #[derive(Deserialize)]
+struct BatchData {
+    node_info: NodeInfo,
+    #[serde(default)]
+    description: String,
+}
+
+#[derive(Deserialize)]
+struct Raised {
+    node_info: NodeInfo,
+    exc: String,
+}
+
+#[derive(Deserialize)]
 struct Exception {
     exc: String,
 }
@@ -143,7 +178,7 @@ impl Reader {
     pub fn read(&mut self, line: &str) -> Option<LogEvent> {
         let mut event = parse(line)?;
         match event.kind {
-            EventKind::BatchStarted(ref node) => {
+            EventKind::BatchStarted { ref node, .. } => {
                 self.batched.insert(node.id.clone());
             }
             EventKind::ModelReported(ref node) => {
@@ -164,7 +199,19 @@ fn parse(line: &str) -> Option<LogEvent> {
     let data = line.data.map_or("{}", RawValue::get);
     let kind = match name.as_str() {
         "NodeStart" => with_node(data, EventKind::NodeStarted),
-        "LogStartBatch" => with_node(data, EventKind::BatchStarted),
+        "LogStartBatch" => {
+            with_batch(data).map_or(EventKind::Other, |(node, start, _)| EventKind::BatchStarted { node, start })
+        }
+        "LogBatchResult" => match with_batch(data) {
+            Some((node, start, status)) if status == "success" => EventKind::BatchBuilt { node, start },
+            _ => EventKind::Other,
+        },
+        "CatchableExceptionOnRun" | "GenericExceptionOnRun" => {
+            serde_json::from_str(data).map_or(EventKind::Other, |raised: Raised| EventKind::NodeRaised {
+                id: raised.node_info.unique_id,
+                error: raised.exc,
+            })
+        }
         "LogModelResult" => with_node(data, EventKind::ModelReported),
         "NodeFinished" => serde_json::from_str(data)
             .map_or(EventKind::Other, |data: NodeData| EventKind::NodeFinished(finished_node(data))),
@@ -186,6 +233,12 @@ fn parse(line: &str) -> Option<LogEvent> {
 
 fn with_node(data: &str, kind: fn(LogNode) -> EventKind) -> EventKind {
     serde_json::from_str(data).map_or(EventKind::Other, |data: NodeData| kind(log_node(&data.node_info)))
+}
+
+/// Returns the model of an event about a batch, the first instant of the batch, and the model's status in it.
+fn with_batch(data: &str) -> Option<(LogNode, Option<Timestamp>, String)> {
+    let data: BatchData = serde_json::from_str(data).ok()?;
+    Some((log_node(&data.node_info), batch_results::batch_start(&data.description), data.node_info.node_status))
 }
 
 fn is_redundant(name: &str) -> bool {

@@ -19,6 +19,8 @@
 
 pub mod artifacts;
 pub mod attempt;
+pub mod batch_results;
+pub mod batches;
 pub mod claim;
 mod clock;
 mod config;

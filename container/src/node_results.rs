@@ -8,6 +8,7 @@ use landfall_planner::{NodeId, NodeResult, NodeStatus};
 use serde::Deserialize;
 
 use crate::{
+    batch_results::BatchResults,
     dbt_log::FinishedNode,
     printable_text::{MAX_MESSAGE_CHARS, cut, printable},
 };
@@ -34,6 +35,8 @@ pub struct NodeRow {
     pub seconds: f64,
     /// The number of failing rows of a test.
     pub failures: Option<u64>,
+    /// The batches of a microbatch model.
+    pub batches: BatchResults,
 }
 
 #[derive(Deserialize)]
@@ -59,6 +62,7 @@ struct ResultsFileRow {
     max_loaded_at: Option<String>,
     execution_time: Option<f64>,
     failures: Option<f64>,
+    batch_results: Option<BatchResults>,
 }
 
 /// Parses a `run_results.json` or a `sources.json`.
@@ -76,6 +80,7 @@ pub fn parse(bytes: &[u8]) -> Result<DbtResults, serde_json::Error> {
             message: row.message.or(error).or(loaded),
             seconds: row.execution_time.unwrap_or(0.0),
             failures: failures(&row.unique_id, row.failures),
+            batches: row.batch_results.unwrap_or_default(),
             id: row.unique_id,
         }
     });
@@ -108,6 +113,8 @@ pub fn status(name: &str) -> NodeStatus {
 #[derive(Debug, Clone, Default)]
 pub struct LoggedNodes {
     rows: BTreeMap<String, NodeRow>,
+    /// The last error of a batch by model. dbt's result of the model has only the number of failed batches.
+    batch_errors: BTreeMap<String, String>,
 }
 
 impl LoggedNodes {
@@ -124,14 +131,24 @@ impl LoggedNodes {
             message: Some(end.message.clone()).filter(|message| !message.is_empty()),
             seconds: end.seconds,
             failures: end.failures,
+            batches: BatchResults::default(),
         };
         self.rows.insert(row.id.clone(), row);
+    }
+
+    /// Records why a batch or a node failed.
+    pub fn record_error(&mut self, id: &str, message: &str) {
+        self.batch_errors.insert(id.to_owned(), message.to_owned());
     }
 
     /// Returns the rows of the file, and those of the log for nodes that the file does not have: ephemeral models,
     /// sources whose query failed, and all nodes if dbt was killed before it wrote the file.
     pub fn merged_with(mut self, artifact: Option<DbtResults>) -> Vec<NodeRow> {
-        for row in artifact.into_iter().flat_map(|artifact| artifact.rows) {
+        for mut row in artifact.into_iter().flat_map(|artifact| artifact.rows) {
+            let error = self.batch_errors.get(&row.id).filter(|_| !row.batches.is_empty() && row.status.is_failure());
+            if let Some(error) = error {
+                row.message = Some(format!("{}: {error}", row.message.as_deref().unwrap_or("some batches failed")));
+            }
             self.rows.insert(row.id.clone(), row);
         }
         self.rows.into_values().collect()

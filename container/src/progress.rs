@@ -80,7 +80,11 @@ impl Progress {
             }
             EventKind::CommandFailed(reason) => Some(dbt_line(reason)),
             EventKind::ProjectMessage | EventKind::Warning => Some(dbt_line(&event.message)),
-            EventKind::BatchStarted(_) | EventKind::ModelReported(_) | EventKind::Other => None,
+            EventKind::BatchStarted { .. }
+            | EventKind::BatchBuilt { .. }
+            | EventKind::NodeRaised { .. }
+            | EventKind::ModelReported(_)
+            | EventKind::Other => None,
         }
     }
 

@@ -2,13 +2,59 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use landfall_planner::{NodeId, Plan, Selection, Step};
+use landfall_planner::{EventWindow, NodeId, Plan, Selection, Step, UnfinishedBatches};
+
+/// What remains of microbatch models.
+pub type Unfinished = BTreeMap<NodeId, UnfinishedBatches>;
+
+/// One invocation of dbt: a step, or one window of a microbatch model in a build step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Invocation {
+    /// The step, or what remains of it.
+    pub step: Step,
+    /// The window of event time to build, if the invocation builds unfinished batches.
+    pub window: Option<EventWindow>,
+}
 
 /// Returns the plan's steps without the nodes in `done`.
 ///
 /// A step without remaining nodes is left out. A run operation usually loads the data that the build reads, so it is
 /// repeated while any node remains. [`Step::Docs`] always stays, because it documents what all attempts built.
-pub fn steps(plan: &Plan, done: &BTreeSet<NodeId>) -> Vec<Step> {
+pub fn invocations(plan: &Plan, done: &BTreeSet<NodeId>, unfinished: &Unfinished) -> Vec<Invocation> {
+    let expressions: BTreeMap<&NodeId, &str> = plan.nodes.iter().map(|node| (&node.id, node.select.as_str())).collect();
+    steps(plan, done).into_iter().flat_map(|step| with_windows(step, unfinished, &expressions)).collect()
+}
+
+/// Returns the step, and before it one invocation for each unfinished window of its nodes. A node is left out of the
+/// step if its windows are all that remains of it. A full refresh builds all batches, so it needs no windows, except
+/// those that an attempt of this run left of it.
+fn with_windows(step: Step, unfinished: &Unfinished, expressions: &BTreeMap<&NodeId, &str>) -> Vec<Invocation> {
+    let Step::Build(selection) = &step else { return vec![Invocation { step, window: None }] };
+    let mut invocations = Vec::new();
+    let mut only_windows = BTreeSet::new();
+    for id in &selection.nodes {
+        let (Some(left), Some(select)) = (unfinished.get(id), expressions.get(id)) else { continue };
+        if selection.full_refresh && !left.others_built {
+            continue;
+        }
+        if left.others_built {
+            only_windows.insert(id.clone());
+        }
+        let selection =
+            Selection { nodes: vec![id.clone()], select: vec![(*select).to_owned()], ..Selection::default() };
+        invocations.extend(
+            left.windows
+                .iter()
+                .map(|window| Invocation { step: Step::Build(selection.clone()), window: Some(*window) }),
+        );
+    }
+    let rest =
+        if only_windows.is_empty() { Some(selection.clone()) } else { narrow(selection, &only_windows, expressions) };
+    invocations.extend(rest.map(|selection| Invocation { step: Step::Build(selection), window: None }));
+    invocations
+}
+
+fn steps(plan: &Plan, done: &BTreeSet<NodeId>) -> Vec<Step> {
     let expressions: BTreeMap<&NodeId, &str> = plan.nodes.iter().map(|node| (&node.id, node.select.as_str())).collect();
     let narrowed = |selection: &Selection| narrow(selection, done, &expressions);
     let builds = plan.steps.iter().any(|step| matches!(step, Step::Build(_) | Step::Test(_)));
@@ -92,7 +138,7 @@ mod tests {
             relation: relation.map(str::to_owned),
         };
         let mut plan: Plan = serde_json::from_value(json!({
-            "version": 2, "run_id": "r", "release": "v", "created_at": "2026-11-22T17:14:17Z", "triggers": [], "steps": [], "nodes": [],
+            "version": 3, "run_id": "r", "release": "v", "created_at": "2026-11-22T17:14:17Z", "triggers": [], "steps": [], "nodes": [],
             "writes": [], "reads": [], "timeout_seconds": 60,
             "task": {"cluster": "", "task_definition": "", "container": "", "subnets": [], "security_groups": [],
                      "assign_public_ip": false, "state_bucket": ""},
@@ -140,6 +186,54 @@ mod tests {
         let done = BTreeSet::from([id("model.s.a"), id("model.s.b"), id("test.s.t")]);
         assert_eq!(steps(&plan(vec![load(), build(), Step::Docs]), &done), [Step::Docs]);
         assert_eq!(steps(&plan(vec![load()]), &done), [load()], "a plan with a run operation only repeats it");
+    }
+
+    fn window(year: i16) -> EventWindow {
+        let at = |year: i16| format!("{year}-01-01T00:00:00Z").parse().unwrap();
+        EventWindow { start: at(year), end: at(year + 1) }
+    }
+
+    fn left(others_built: bool) -> Unfinished {
+        BTreeMap::from([(
+            id("model.s.a"),
+            UnfinishedBatches { windows: vec![window(2022), window(2024)], others_built },
+        )])
+    }
+
+    fn shown(plan: &Plan, unfinished: &Unfinished) -> Vec<(Vec<String>, Option<EventWindow>)> {
+        let of = |invocation: Invocation| match invocation.step {
+            Step::Build(selection) => (selection.nodes.iter().map(ToString::to_string).collect(), invocation.window),
+            _ => (Vec::new(), invocation.window),
+        };
+        invocations(plan, &BTreeSet::new(), unfinished).into_iter().map(of).collect()
+    }
+
+    #[test]
+    fn each_unfinished_window_is_built_before_the_step_with_its_model() {
+        let mut plan = plan(vec![build(), Step::Docs]);
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let all = names(&["model.s.a", "model.s.b", "test.s.t"]);
+        assert_eq!(
+            shown(&plan, &left(true)),
+            [
+                (names(&["model.s.a"]), Some(window(2022))),
+                (names(&["model.s.a"]), Some(window(2024))),
+                (names(&["model.s.b", "test.s.t"]), None),
+                (vec![], None)
+            ],
+            "the run has built the other batches already"
+        );
+        assert_eq!(shown(&plan, &left(false)), [(all.clone(), None), (vec![], None)], "a full refresh builds all");
+        if let Some(Step::Build(selection)) = plan.steps.first_mut() {
+            selection.full_refresh = false;
+        }
+        let shown = shown(&plan, &left(false));
+        assert_eq!(
+            shown[2],
+            (all, None),
+            "an earlier run left the windows, and this one builds the newest batches too"
+        );
+        assert_eq!(shown.len(), 4);
     }
 
     #[test]

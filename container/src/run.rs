@@ -73,12 +73,19 @@ pub async fn run(config: &Config, store: &impl Store) -> u8 {
         return exit_with(&mut console, INTERRUPTED, &reason);
     }
     match claim::claim(store, run, attempt, &task_arn).await {
-        Ok(Claimed::Ours) => {
-            if let Some(outcome) = earlier_outcome(store, config).await {
+        Ok(Claimed::Ours) => match earlier_outcome(store, config).await {
+            Ok(None) => {}
+            Ok(Some(outcome)) => {
                 let reason = format!("attempt {attempt} of {run} has a result.json already; nothing is run again");
                 return exit_with(&mut console, exit_code(outcome), &reason);
             }
-        }
+            Err(reason) => {
+                let reason = format!(
+                    "the result.json of attempt {attempt} of {run} cannot be read, so nothing is run again: {reason}"
+                );
+                return exit_with(&mut console, CANNOT_RUN, &reason);
+            }
+        },
         Ok(Claimed::NotOurs(claim)) => {
             let reason = match claim {
                 Claim::Revoked { reason } => format!("was revoked ({reason})"),
@@ -107,6 +114,7 @@ pub async fn run(config: &Config, store: &impl Store) -> u8 {
         steps: report.steps,
         nodes: report.nodes,
         unplanned_nodes: report.unplanned_nodes,
+        unfinished_batches: report.unfinished_batches,
         artifacts: report.artifacts,
     };
     if let Err(reason) = write_result(store, &result).await {
@@ -146,9 +154,13 @@ async fn write_result(store: &impl Store, result: &RunResult) -> Result<(), Stri
 
 /// Returns the outcome in the attempt's result.json, if the file exists. ECS can restart a container within its task
 /// after the work is done.
-async fn earlier_outcome(store: &impl Store, config: &Config) -> Option<Outcome> {
-    let result = store.get(&RunResult::key(&config.plan.run, config.attempt)).await.ok()??;
-    RunResult::from_json(&result).ok().map(|result| result.outcome)
+///
+/// A result that is malformed, or that cannot be read, is an error: the file is never replaced, so what dbt did now could not be
+/// reported.
+async fn earlier_outcome(store: &impl Store, config: &Config) -> Result<Option<Outcome>, String> {
+    let result = store.get(&RunResult::key(&config.plan.run, config.attempt)).await;
+    let Some(result) = result.map_err(|error| error.to_string())? else { return Ok(None) };
+    RunResult::from_json(&result).map(|result| Some(result.outcome)).map_err(|error| error.to_string())
 }
 
 fn read_plan(plan: &[u8], config: &Config) -> Result<Plan, CannotRun> {

@@ -81,7 +81,10 @@ def _role_may(template: Template, role: str, action: str, resource: str) -> bool
 
 
 def queue_hides_messages_long_enough(template: Template) -> Iterator[Finding]:
-    longest_window = int(declared(template)["BatchWindow"]["MaxValue"])
+    window = declared(template)["BatchWindow"]
+    longest_window = int(window["MaxValue"])
+    if int(window["MinValue"]) < 1:
+        yield "BatchWindow allows no window"
     functions = of_type(template, "AWS::Lambda::Function")
     queues = of_type(template, "AWS::SQS::Queue")
     for name, mapping in of_type(template, "AWS::Lambda::EventSourceMapping").items():
@@ -90,8 +93,10 @@ def queue_hides_messages_long_enough(template: Template) -> Iterator[Finding]:
         needed = 6 * int(function["Timeout"]) + longest_window
         if int(queues[queue]["VisibilityTimeout"]) < needed:
             yield f"{queue} hides a message for {queues[queue]['VisibilityTimeout']} s, {name} needs {needed} s"
-        if int(mapping["BatchSize"]) > 10 and int(mapping["MaximumBatchingWindowInSeconds"]) < 1:
-            yield f"{name} asks for {mapping['BatchSize']} messages without a window"
+        if int(mapping["MaximumBatchingWindowInSeconds"]) < 1:
+            yield f"{name} has no batch window, so a batch is 10 messages at most"
+        if int(mapping["BatchSize"]) < 1000:
+            yield f"{name} handles {mapping['BatchSize']} messages by one compare-and-swap, instead of 1000"
         if mapping.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
             yield f"{name} fails a whole batch for one message"
         if int(mapping.get("ScalingConfig", {}).get("MaximumConcurrency", 0)) != 2:
@@ -148,7 +153,7 @@ def every_alarm_notifies_and_every_hop_has_one(template: Template) -> Iterator[F
     for function in of_type(template, "AWS::Lambda::Function"):
         if ("Errors", f"<{function}>") not in watched:
             yield f"no alarm watches errors of {function}"
-    for metric in ("OldestPendingSeconds", "RunsFailed", "RunsWithUnplannedNodes", "RunsInWindow"):
+    for metric in ("OldestPendingSeconds", "RunsFailed", "RunsWithUnplannedNodes", "RunsInWindow", "TimesAhead"):
         if metric not in watched:
             yield f"no alarm watches {metric}"
     senders = [

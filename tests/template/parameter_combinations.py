@@ -20,7 +20,7 @@ CHOICES: dict[str, list[str]] = {
     "Deletions": ["ignore", "deliver"],
     "SubnetIds": ["", "subnet-0aaa,subnet-0bbb"],
     "AssignPublicIp": ["auto", "true", "false"],
-    "BatchWindow": ["5", "0"],
+    "BatchWindow": ["5", "1"],
     "ClusterArn": ["", "arn:aws:ecs:eu-west-1:111122223333:cluster/shared"],
     "EcrRepositoryUri": ["", "444455556666.dkr.ecr.eu-central-1.amazonaws.com/data/dbt"],
     "TaskRolePolicyArns": ["", "arn:aws:iam::aws:policy/AmazonAthenaFullAccess,arn:aws:iam::111122223333:policy/lake"],

@@ -129,7 +129,11 @@ def shorten_the_visibility_timeout(r: Resources) -> None:
 
 
 def batch_without_a_window(r: Resources) -> None:
-    r["OnLoadFunction"]["Properties"]["Events"]["Loads"]["Properties"]["BatchSize"] = 1000
+    r["OnLoadFunction"]["Properties"]["Events"]["Loads"]["Properties"]["MaximumBatchingWindowInSeconds"] = 0
+
+
+def collect_ten_messages(r: Resources) -> None:
+    r["OnLoadFunction"]["Properties"]["Events"]["Loads"]["Properties"]["BatchSize"] = 10
 
 
 def fail_whole_batches(r: Resources) -> None:
@@ -308,6 +312,7 @@ MUTATIONS: list[tuple[Callable[[Resources], None], str]] = [
     (remove_a_failure_destination, "no_hop_loses_an_event"),
     (shorten_the_visibility_timeout, "queue_hides_messages_long_enough"),
     (batch_without_a_window, "queue_hides_messages_long_enough"),
+    (collect_ten_messages, "queue_hides_messages_long_enough"),
     (fail_whole_batches, "queue_hides_messages_long_enough"),
     (keep_logs_forever, "logs_have_a_retention"),
     (log_to_any_group, "logs_have_a_retention"),
@@ -343,7 +348,6 @@ MUTATIONS: list[tuple[Callable[[Resources], None], str]] = [
 ]
 # Parameters for mutations that have no effect with the defaults.
 GIVEN = {
-    "batch_without_a_window": {"BatchWindow": "0"},
     "serve_versions_without_a_check": {"DocsAccess": "basic"},
     "name_a_function_after_the_stack": {"DocsAccess": "basic"},
     "remove_the_right_to_use_keys": {"KmsKeyArns": parameter_combinations.CHOICES["KmsKeyArns"][1]},

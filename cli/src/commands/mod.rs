@@ -81,6 +81,19 @@ pub enum CommandError {
         "{0} has nothing in quarantine, so there is nothing to retry: `landfall status` shows what failed, and why"
     )]
     NothingToRetry(String),
+    /// `landfall load` names a dataset that the release in place does not have.
+    #[error("the event is no load: {0}")]
+    NoLoad(String),
+    /// `landfall load` did not find its event in the ledger.
+    #[error(
+        "event {event} was sent, but is not in the ledger after {waited}: `landfall doctor` shows whether events reach the stack; the event is not lost, so do not send it again"
+    )]
+    NotRecorded {
+        /// The id of the event.
+        event: String,
+        /// How long the command waited.
+        waited: String,
+    },
     /// No board can be restored.
     #[error(transparent)]
     Recover(#[from] RecoverError),

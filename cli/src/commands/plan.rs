@@ -220,8 +220,10 @@ fn events(file: &Path) -> Result<Vec<InboundEvent>, PlanError> {
     for body in bodies(&event) {
         // An event for any stack is simulated, so the stack's name is taken from the event.
         let stack = body.pointer("/detail/stack").and_then(Value::as_str).unwrap_or_default();
-        messages
-            .extend(parse_load_message(&body.to_string(), stack).map_err(|malformed| no_event(malformed.to_string()))?);
+        messages.extend(
+            parse_load_message(&body.to_string(), stack, clock::now())
+                .map_err(|malformed| no_event(malformed.to_string()))?,
+        );
     }
     let mut other = "it holds no event".to_owned();
     let mut loads = Vec::new();

@@ -12,6 +12,7 @@ use crate::{
     describe::{describe_generation, describe_nodes},
     docs_server,
     ledger::{self, StateError},
+    release::describe_schedules,
     stack::Stack,
     terminal::Terminal,
     text::{count, list, node_name, printable},
@@ -52,6 +53,9 @@ pub(super) async fn run(terminal: &Terminal, args: &StatusArgs) -> Result<(), Co
             "DEAD LETTERS since {}: {} of loads, {} of functions; `landfall doctor` says what to do with them",
             dead.since, dead.loads, dead.functions
         ));
+    }
+    if !board.schedules.agree() {
+        terminal.print(format!("SCHEDULES: {}", describe_schedules(&board.schedules)));
     }
     if board.release.is_none() {
         terminal.print(next_steps(&stack.name));

@@ -25,6 +25,8 @@ pub mod task_definition;
 
 use std::path::{Path, PathBuf};
 
+use landfall_planner::unavailable_sources;
+
 use crate::{
     args::{CheckArgs, DoctorArgs, FindingsFormat},
     environment, file_errors, jinja, release,
@@ -104,7 +106,8 @@ pub async fn examine(stack: &Stack, fix: Option<landing_buckets::Fix<'_>>) -> Re
     schedules::examine(&mut report, stack, &deployed, found.board.as_ref()).await;
     if let Some(release) = &found.release {
         event_rules::examine(&mut report, &deployed, stack.outputs.get("LandingBucket"), &release.compiled);
-        project::examine(&mut report, &release.compiled, &release.index);
+        let sources = found.board.as_ref().map(|board| unavailable_sources(release, board)).unwrap_or_default();
+        project::examine(&mut report, release, &sources);
     }
     Ok(report)
 }

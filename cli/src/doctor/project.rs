@@ -1,13 +1,13 @@
 //! Checks of landfall.yml against the manifest: what a release would be refused for, and what would not work as
 //! expected.
 
-use landfall_manifest::{Index, ResourceType};
-use landfall_planner::{Compiled, Dataset, NodeId, ReadinessPolicy};
+use landfall_manifest::Index;
+use landfall_planner::{Dataset, ReadinessPolicy, Release};
 
 use super::DoctorReport;
 use crate::{
     release::{self, ReleaseCommandError},
-    text::{count, list, printable},
+    text::{count, printable},
 };
 
 const PROJECT: &str = "project";
@@ -20,7 +20,8 @@ pub fn check(report: &mut DoctorReport, manifest: &[u8], settings: Option<&str>,
         Ok(checked) => {
             let says = format!("{}, and landfall.yml fits the manifest", count(checked.models(), "model", "models"));
             report.good(PROJECT, says);
-            examine(report, &checked.compiled, &checked.index);
+            let release = checked.into_release();
+            examine(report, &release, &release.sources_without_dataset());
         }
         Err(ReleaseCommandError::Compile(error)) => {
             for problem in error.problems {
@@ -33,8 +34,13 @@ pub fn check(report: &mut DoctorReport, manifest: &[u8], settings: Option<&str>,
     }
 }
 
-/// Checks a project that a release would accept.
-pub fn examine(report: &mut DoctorReport, compiled: &Compiled, index: &Index) {
+/// Checks a project that a release would accept. `sources` are the texts about sources whose tables may not exist.
+pub fn examine(report: &mut DoctorReport, release: &Release, sources: &[String]) {
+    let (compiled, index) = (&release.compiled, &release.index);
+    for text in sources {
+        let (source, fix) = text.split_once("; ").unwrap_or((text, "add it to landfall.yml"));
+        report.warning(PROJECT, format!("the models that read it wait for {source}"), fix);
+    }
     if compiled.datasets.is_empty() {
         report.warning(
             PROJECT,
@@ -62,24 +68,6 @@ pub fn examine(report: &mut DoctorReport, compiled: &Compiled, index: &Index) {
     }
     for note in &compiled.notes {
         report.note(PROJECT, printable(note));
-    }
-    let datasets: Vec<&str> =
-        compiled.datasets.values().filter_map(|dataset| dataset.source.as_ref()).map(NodeId::as_str).collect();
-    let unmapped: Vec<String> = index
-        .nodes()
-        .filter(|node| node.resource_type() == ResourceType::Source)
-        .filter(|node| !datasets.contains(&node.unique_id()))
-        .map(|node| format!("{}.{}", node.source_name().unwrap_or_default(), node.name()))
-        .collect();
-    if !unmapped.is_empty() && !compiled.datasets.is_empty() {
-        report.note(
-            PROJECT,
-            format!(
-                "{} not in landfall.yml, so no load of them starts a run: {}",
-                count(unmapped.len(), "source is", "sources are"),
-                list(&unmapped, 6)
-            ),
-        );
     }
 }
 
@@ -146,9 +134,12 @@ mod tests {
     #[test]
     fn a_dataset_without_models_and_a_project_without_datasets_are_warnings() {
         let idle = of(FindingVerdict::Warning, "duckdb", "version: 1\ndatasets: { raw.other: { location: other/ } }\n");
-        assert!(idle.len() == 1 && idle[0].contains("dataset raw.other: no model uses it"), "{idle:?}");
+        assert!(idle.iter().any(|it| it.contains("dataset raw.other: no model uses it")), "{idle:?}");
+        assert!(idle.iter().any(|it| it.contains("wait for source raw.orders: no dataset leads to it")), "{idle:?}");
+        assert_eq!(idle.len(), 2, "{idle:?}");
         let none = of(FindingVerdict::Warning, "duckdb", "version: 1\n");
-        assert!(none.len() == 1 && none[0].contains("the project has no dataset"), "{none:?}");
+        assert!(none.iter().any(|it| it.contains("the project has no dataset")), "{none:?}");
+        assert!(none.iter().any(|it| it.contains("wait for source raw.orders")), "{none:?}");
     }
 
     #[test]

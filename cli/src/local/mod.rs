@@ -293,8 +293,8 @@ async fn deploy_template(
     endpoint: &str,
 ) -> Result<(), LocalError> {
     let mut parameters = options.parameters.clone();
-    // Batches save cost in AWS; here the user waits for the run.
-    parameters.entry("BatchWindow").or_insert_with(|| "0".to_owned());
+    // Long batches save cost in AWS; here the user waits for the run. One second is the shortest window.
+    parameters.entry("BatchWindow").or_insert_with(|| "1".to_owned());
     // The programs were built for this machine.
     parameters.entry("Architecture").or_insert_with(|| architecture().to_owned());
     if !options.landing_buckets.is_empty() {

@@ -9,17 +9,19 @@ mod upload;
 use std::path::{Path, PathBuf};
 
 use landfall_aws::{ConnectError, StoreError};
-use landfall_planner::{BoardError, CompileError, LandfallYmlError, ReleaseId};
+use landfall_planner::{BoardError, CompileError, LandfallYmlError, ReleaseId, unavailable_sources};
 
 use crate::{
     dbt::{Dbt, DbtError},
     file_errors,
+    ledger::{self, StateError},
     process::ProcessError,
     stack::{Stack, StackError},
     terminal::Terminal,
     text::{count, printable},
 };
 
+pub use acceptance::describe_schedules;
 pub use artifacts::{parse, rendered_settings};
 pub use check::{CheckedProject, bucket_of_sources, check};
 
@@ -38,6 +40,9 @@ pub enum ReleaseCommandError {
     /// A request to S3 failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The board or its release cannot be read.
+    #[error(transparent)]
+    State(#[from] StateError),
     /// The AWS clients cannot be made.
     #[error(transparent)]
     Connect(#[from] ConnectError),
@@ -158,10 +163,18 @@ pub async fn release(
 
     let phase = terminal.begin("upload the release and wait for on-release");
     let id = upload::upload(&state, request, &files, settings.as_deref(), catalog.as_deref()).await?;
-    acceptance::wait(stack, &state, &id).await?;
+    let warning = acceptance::wait(stack, &state, &id).await?;
     phase.done(&format!("{id} ({summary})"));
     for note in &checked.compiled.notes {
         terminal.print(format!("note: {}", printable(note)));
+    }
+    if let Some(warning) = warning {
+        terminal.warn(&warning);
+    }
+    if let (board, Some(release)) = ledger::snapshot(&state).await? {
+        for text in unavailable_sources(&release, &board) {
+            terminal.warn(&format!("models wait for {text}"));
+        }
     }
     Ok(Released { id, summary })
 }

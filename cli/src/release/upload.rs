@@ -19,7 +19,8 @@ pub(super) async fn ensure_board(state: &Store) -> Result<bool, ReleaseCommandEr
     if !state.versions(BOARD_KEY).await?.is_empty() {
         return Err(ReleaseCommandError::BoardLost(state.address(BOARD_KEY)));
     }
-    let board = Board::new(clock::now());
+    // A laptop's clock may be wrong, and the board's time never decreases.
+    let board = Board::new(clock::s3_now());
     match state.put_new(BOARD_KEY, &board.to_json()?, "application/json").await? {
         PutNew::Created { .. } => Ok(true),
         PutNew::Exists => {
@@ -38,7 +39,8 @@ pub(super) async fn upload(
     settings: Option<&str>,
     catalog: Option<&[u8]>,
 ) -> Result<ReleaseId, ReleaseCommandError> {
-    let now = clock::now();
+    // Of two releases the one with the later id is newer, so ids have S3's time.
+    let now = clock::s3_now();
     let mut digest = Sha256::new();
     digest.update(&files.manifest);
     digest.update(settings.unwrap_or_default());

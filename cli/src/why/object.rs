@@ -26,7 +26,7 @@ pub(super) async fn explain(stack: &Stack, view: &StackView, object: ObjectAddre
     }
     let mut text = name;
     if let Some(release) = &view.release
-        && let KeyPlacement::Datasets(found) = release.place(object)
+        && let KeyPlacement::Datasets(found) = release.place(object, None)
     {
         let _ = write!(text, "\nmatched by {}", matching_locations(&found));
     }
@@ -147,7 +147,7 @@ async fn explain_unknown(
         }
     }
     if let Some(release) = &view.release {
-        let placement = match release.place(object) {
+        let placement = match release.place(object, None) {
             KeyPlacement::Datasets(found) => format!("If it lands, it is a load of {}.", matching_locations(&found)),
             KeyPlacement::Unmapped(Some(nearest)) => format!("If it lands, no run starts: {nearest}."),
             KeyPlacement::Unmapped(None) => "No dataset has a location.".to_owned(),

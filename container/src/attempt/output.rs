@@ -9,6 +9,7 @@ use std::{
 };
 
 use crate::{
+    batches::LoggedBatches,
     console::Console,
     dbt_log::{EventKind, LogEvent, Reader},
     node_results::LoggedNodes,
@@ -31,6 +32,7 @@ pub(super) struct OutputHandler<'a> {
     reader: Reader,
     invocation: Option<String>,
     logged_nodes: LoggedNodes,
+    logged_batches: LoggedBatches,
     dbt_error: Option<String>,
     error_lines: VecDeque<String>,
     stopping: bool,
@@ -42,6 +44,8 @@ pub(super) struct StepOutput {
     pub(super) invocation: Option<String>,
     /// The finished nodes according to the log.
     pub(super) logged_nodes: LoggedNodes,
+    /// The begun batches according to the log.
+    pub(super) logged_batches: LoggedBatches,
     /// Why the dbt command as a whole failed, in dbt's words.
     pub(super) dbt_error: Option<String>,
 }
@@ -63,6 +67,7 @@ impl<'a> OutputHandler<'a> {
             reader: Reader::default(),
             invocation: None,
             logged_nodes: LoggedNodes::default(),
+            logged_batches: LoggedBatches::default(),
             dbt_error: None,
             error_lines: VecDeque::new(),
             stopping: false,
@@ -112,8 +117,12 @@ impl<'a> OutputHandler<'a> {
         if self.invocation.is_none() && !event.invocation.is_empty() {
             self.invocation = Some(event.invocation.clone());
         }
-        if let EventKind::NodeFinished(node) = &event.kind {
-            self.logged_nodes.record(node, self.stopping);
+        match &event.kind {
+            EventKind::NodeFinished(node) => self.logged_nodes.record(node, self.stopping),
+            EventKind::NodeRaised { id, error } => self.logged_nodes.record_error(id, error),
+            EventKind::BatchStarted { node, start: Some(start) } => self.logged_batches.begin(&node.id, *start),
+            EventKind::BatchBuilt { node, start: Some(start) } => self.logged_batches.finish(&node.id, *start),
+            _ => {}
         }
         if let Some(line) = self.progress.line(&event, Instant::now()) {
             self.console.print_at(&event.time, &line);
@@ -135,9 +144,9 @@ impl<'a> OutputHandler<'a> {
     }
 
     pub(super) fn finish(self) -> StepOutput {
-        let Self { invocation, logged_nodes, dbt_error, error_lines, .. } = self;
+        let Self { invocation, logged_nodes, logged_batches, dbt_error, error_lines, .. } = self;
         let error_lines = (!error_lines.is_empty()).then(|| Vec::from(error_lines).join("\n"));
         let dbt_error = dbt_error.or(error_lines).map(|text| cut(printable(&text).trim(), MAX_MESSAGE_CHARS));
-        StepOutput { invocation, logged_nodes, dbt_error }
+        StepOutput { invocation, logged_nodes, logged_batches, dbt_error }
     }
 }

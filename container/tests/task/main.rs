@@ -2,6 +2,8 @@
 //! real dbt cannot produce on demand run a script in its place.
 
 #[cfg(test)]
+mod microbatch;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod with_dbt;

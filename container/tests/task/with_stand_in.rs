@@ -117,6 +117,16 @@ fn a_container_restarted_after_its_result_does_not_run_dbt_again() {
 }
 
 #[test]
+fn a_container_restarted_beside_a_malformed_result_does_not_run_dbt_again() {
+    let world = world_with_plan("echo ran >> \"$LANDFALL_WORK_DIR/runs\"; exit 0");
+    world.bucket.put("runs/r-1/1/result.json", "{");
+    let ended = world.run(1, "t1");
+    assert_eq!(ended.code, Some(2));
+    assert!(ended.output.contains("cannot be read, so nothing is run again"), "{}", ended.output);
+    assert!(!world.work().join("runs").exists(), "dbt was not run");
+}
+
+#[test]
 fn a_plan_of_another_version_is_refused_with_both_versions_and_the_remedy() {
     let world = World::with_script("exit 0");
     world.bucket.put("runs/r-1/plan.json", r#"{"version": 99, "steps": "in another form"}"#);

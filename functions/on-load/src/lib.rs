@@ -1,11 +1,14 @@
 //! Loads and operator commands, in batches, from the queue to the board.
 //!
 //! A batch is one decision. The handler succeeds only after the compare-and-swap; if that fails, SQS delivers the whole batch again. A malformed message
-//! fails alone (`ReportBatchItemFailures`), and after several receipts SQS moves it to the dead-letter queue.
+//! fails alone (`ReportBatchItemFailures`), and after several receipts SQS moves it to the dead-letter queue. Each receipt is decided, because an
+//! earlier one may have failed with its batch; the board knows which messages are recorded.
 //! <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>
 
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use jiff::Timestamp;
 use landfall_aws::{
+    clock,
     engine_ports::{AwsEngine, Deadline},
     events::{LoadMessage, parse_load_message},
 };
@@ -18,7 +21,7 @@ use landfall_planner::{InboundEvent, Input};
 ///
 /// Fails if the engine fails.
 pub async fn handle(engine: &AwsEngine, event: SqsEvent, deadline: Deadline) -> Result<SqsBatchResponse, HandlerError> {
-    let batch = read(&event.records, engine.ports().config().stack());
+    let batch = read(&event.records, engine.ports().config().stack(), clock::now());
     for message in &batch.malformed {
         engine.ports().expedite_to_dead_letters(message.receipt_handle.as_deref().unwrap_or_default()).await;
     }
@@ -43,11 +46,12 @@ struct Batch<'a> {
     malformed: Vec<&'a SqsMessage>,
 }
 
-fn read<'a>(records: &'a [SqsMessage], stack: &str) -> Batch<'a> {
+fn read<'a>(records: &'a [SqsMessage], stack: &str, now: Timestamp) -> Batch<'a> {
     let mut batch = Batch { loads: Vec::new(), malformed: Vec::new() };
     for record in records {
         let id = record.message_id.clone().unwrap_or_default();
-        match parse_load_message(record.body.as_deref().unwrap_or_default(), stack) {
+        let received = received(record).unwrap_or(now);
+        match parse_load_message(record.body.as_deref().unwrap_or_default(), stack, received) {
             Ok(messages) => batch.loads.extend(messages.into_iter().filter_map(load)),
             Err(error) => {
                 tracing::error!(
@@ -57,9 +61,7 @@ fn read<'a>(records: &'a [SqsMessage], stack: &str) -> Batch<'a> {
                     "a malformed message goes to the dead-letter queue"
                 );
                 batch.malformed.push(record);
-                if is_first_receipt(record) {
-                    batch.loads.push(InboundEvent::Malformed { event_id: id, reason: error.reason, text: error.text });
-                }
+                batch.loads.push(InboundEvent::Malformed { event_id: id, reason: error.reason, text: error.text });
             }
         }
     }
@@ -77,9 +79,11 @@ fn load(message: LoadMessage) -> Option<InboundEvent> {
     }
 }
 
-/// Whether this is the first receipt of the message. A malformed message is received several times, and the ledger records it once.
-fn is_first_receipt(record: &SqsMessage) -> bool {
-    record.attributes.get("ApproximateReceiveCount").is_none_or(|count| count == "1")
+/// When SQS received the message, by its own clock.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html> (`SentTimestamp`)
+fn received(record: &SqsMessage) -> Option<Timestamp> {
+    let milliseconds = record.attributes.get("SentTimestamp")?.parse().ok()?;
+    Timestamp::from_millisecond(milliseconds).ok()
 }
 
 #[cfg(test)]
@@ -91,15 +95,30 @@ mod tests {
         message.message_id = Some(id.to_owned());
         message.body = Some(body.to_owned());
         message.attributes.insert("ApproximateReceiveCount".to_owned(), count.to_owned());
+        message.attributes.insert("SentTimestamp".to_owned(), "1795367657250".to_owned());
         message
     }
 
     #[test]
-    fn a_malformed_message_fails_alone_and_is_recorded_once() {
+    fn a_malformed_message_fails_alone_and_each_receipt_is_decided() {
         let wake = r#"{"source":"landfall","detail-type":"Wake","detail":{"at":"2026-11-22T17:14:17Z"}}"#;
         let records = [message("a", "{", "1"), message("b", wake, "1"), message("c", "[]", "2")];
-        let batch = read(&records, "s");
+        let batch = read(&records, "s", Timestamp::UNIX_EPOCH);
         assert_eq!(batch.malformed.len(), 2);
-        assert!(matches!(batch.loads.as_slice(), [InboundEvent::Malformed { event_id, .. }] if event_id == "a"));
+        // The first receipt of c failed with its batch.
+        let ids = batch.loads.iter().map(|load| match load {
+            InboundEvent::Malformed { event_id, .. } => event_id.as_str(),
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(ids.collect::<Vec<_>>(), ["a", "c"]);
+    }
+
+    #[test]
+    fn a_command_has_the_time_at_which_sqs_received_it() {
+        let pause = r#"{"id":"1","source":"landfall","detail-type":"Operator Command","time":"2099-01-01T00:00:00Z","detail":{"action":"pause"}}"#;
+        let records = [message("a", pause, "1")];
+        let batch = read(&records, "s", Timestamp::UNIX_EPOCH);
+        let [InboundEvent::Command(command)] = batch.loads.as_slice() else { panic!("{:?}", batch.loads) };
+        assert_eq!(command.time.to_string(), "2026-11-22T17:14:17.25Z");
     }
 }

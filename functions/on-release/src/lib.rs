@@ -8,11 +8,10 @@ use landfall_aws::{
     StoreError,
     engine_ports::{AwsEngine, Deadline, Offered, ReleaseParts},
     events::parse_release_offered,
-    schedules::WantedSchedule,
 };
 use landfall_function_runtime::HandlerError;
 use landfall_manifest::Index;
-use landfall_planner::{Compiled, Input, LandfallYml, ReleaseDocument, ReleaseId};
+use landfall_planner::{Input, LandfallYml, ReleaseDocument, ReleaseId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -33,7 +32,12 @@ enum FilesError {
 ///
 /// Fails if the event is malformed, if a call fails, or if the engine fails. A release that cannot be used is no error.
 pub async fn handle(engine: &AwsEngine, event: Value, deadline: Deadline) -> Result<(), HandlerError> {
-    let id = parse_release_offered(&event)?.release;
+    let offered = parse_release_offered(&event)?;
+    if offered.schedules {
+        engine.reconcile_schedules(deadline).await?;
+        return Ok(());
+    }
+    let id = offered.release;
     let files = match read(engine, &id).await {
         Ok(files) => files,
         Err(FilesError::Refused(reason)) => return refuse(engine, &id, reason, deadline).await,
@@ -57,9 +61,9 @@ pub async fn handle(engine: &AwsEngine, event: Value, deadline: Deadline) -> Res
         force: files.document.force,
     };
     match engine.offer(&parts, deadline).await? {
-        Offered::InPlace { release, snapshot } => {
-            schedule(engine, &release.compiled).await?;
+        Offered::InPlace { snapshot, .. } => {
             engine.perform(*snapshot, deadline).await?;
+            engine.reconcile_schedules(deadline).await?;
             Ok(())
         }
         Offered::Unusable { reason } => refuse(engine, &id, reason, deadline).await,
@@ -103,31 +107,17 @@ async fn read(engine: &AwsEngine, id: &ReleaseId) -> Result<ReleaseFiles, FilesE
     Ok(ReleaseFiles { document, index, project, existing })
 }
 
-/// Returns the nodes that dbt found in the warehouse. <https://docs.getdbt.com/reference/artifacts/catalog-json>
+/// Returns the nodes and sources that dbt found in the warehouse.
+/// <https://docs.getdbt.com/reference/artifacts/catalog-json>
 fn existing(catalog: &[u8]) -> Result<BTreeSet<String>, serde_json::Error> {
     #[derive(Deserialize)]
     struct Catalog {
         nodes: serde_json::Map<String, Value>,
+        #[serde(default)]
+        sources: serde_json::Map<String, Value>,
     }
-    serde_json::from_slice::<Catalog>(catalog).map(|catalog| catalog.nodes.into_iter().map(|(id, _)| id).collect())
-}
-
-/// Creates the schedules of the release in place. If another release was put in place meanwhile, its invocation does the same.
-async fn schedule(engine: &AwsEngine, compiled: &Compiled) -> Result<(), HandlerError> {
-    let settings = engine.ports().config().schedule_settings()?;
-    let wanted: Vec<WantedSchedule> = compiled
-        .jobs
-        .iter()
-        .map(|(name, job)| WantedSchedule {
-            name: name.to_string(),
-            expression: job.schedule.clone(),
-            timezone: job.timezone.clone(),
-            input: json!({ "job": name.as_str(), "scheduled_time": "<aws.scheduler.scheduled-time>" }),
-        })
-        .collect();
-    let changes = engine.ports().clients().schedules().reconcile(&settings, &wanted).await?;
-    tracing::info!(?changes, "job schedules");
-    Ok(())
+    let catalog: Catalog = serde_json::from_slice(catalog)?;
+    Ok(catalog.nodes.into_iter().chain(catalog.sources).map(|(id, _)| id).collect())
 }
 
 async fn refuse(engine: &AwsEngine, id: &ReleaseId, reason: String, deadline: Deadline) -> Result<(), HandlerError> {

@@ -20,7 +20,7 @@ pub async fn handle(engine: &AwsEngine, event: Value, deadline: Deadline) -> Res
         ScheduleEvent::Sweep => match engine.sweep(deadline).await {
             // Before the first release there is no board. An error each minute would set off an alarm.
             Err(error @ EngineError::NoBoard { .. }) => tracing::warn!(%error, "there is nothing to sweep"),
-            swept => log_board_metrics(&swept?, clock::now()),
+            swept => log_board_metrics(&swept?, clock::s3_now()),
         },
         ScheduleEvent::Job { job, scheduled_time } => {
             let scheduled_time = scheduled_time.map_or_else(|| minute(clock::now()), |time| time.to_string());

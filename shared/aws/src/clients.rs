@@ -4,6 +4,8 @@ use std::sync::OnceLock;
 
 use aws_config::{SdkConfig, retry::RetryConfig};
 
+use landfall_s3::RecordS3Time;
+
 use crate::{Bus, Config, ConfigError, Queue, Schedules, Store, Tasks, sdk_config, task_definitions::TaskDefinitions};
 
 /// The clients could not be created.
@@ -64,7 +66,8 @@ impl Clients {
 
     /// Returns a bucket.
     pub fn store(&self, bucket: &str) -> Store {
-        let settings = || aws_sdk_s3::config::Builder::from(&self.sdk).force_path_style(self.path_style);
+        let settings =
+            || aws_sdk_s3::config::Builder::from(&self.sdk).force_path_style(self.path_style).interceptor(RecordS3Time);
         let s3 = self.s3.get_or_init(|| aws_sdk_s3::Client::from_conf(settings().build()));
         // No retries: if the SDK repeats a conditional write after a lost reply, S3 answers 412 because of the first one.
         let once = self

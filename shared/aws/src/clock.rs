@@ -9,6 +9,12 @@ pub fn now() -> Timestamp {
     Timestamp::now()
 }
 
+/// Returns S3's time, which decides: of its last reply, plus what passed since. Before the first reply it is the time of the wall clock, which may be
+/// wrong. A decision reads the board first.
+pub fn s3_now() -> Timestamp {
+    landfall_s3::s3_time().unwrap_or_else(now)
+}
+
 /// Returns a new nonce of 16 random hexadecimal digits.
 ///
 /// `fastrand` is seeded from the operating system in each thread. A nonce only has to differ from all others; it keeps no secret.

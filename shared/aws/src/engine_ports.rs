@@ -126,6 +126,16 @@ impl Aws {
             .ok_or_else(|| EngineError::ReleaseFile { release: id.clone(), address: self.store.address(key) })
     }
 
+    /// The detail of an event to on-release, like that of S3's `Object Created`.
+    fn offered(&self, release: &ReleaseId, schedules: bool) -> Value {
+        serde_json::json!({
+            "bucket": { "name": self.store.bucket() },
+            "object": { "key": format!("releases/{release}/release.json") },
+            "stack": self.config.stack(),
+            "schedules": schedules,
+        })
+    }
+
     fn board_json(&self, board: &Board) -> Result<Vec<u8>, EngineError> {
         board.to_json().map_err(|source| EngineError::Board { address: self.store.address(BOARD_KEY), source })
     }
@@ -170,6 +180,10 @@ const JSON: &str = "application/json";
 
 impl Clock for Aws {
     fn now(&self) -> Timestamp {
+        clock::s3_now()
+    }
+
+    fn process_time(&self) -> Timestamp {
         clock::now()
     }
 
@@ -239,7 +253,7 @@ impl ReleaseStore for Aws {
     async fn unprocessed_releases(&self, after: Option<&ReleaseId>) -> Result<Vec<ReleaseId>, EngineError> {
         let after = after.map(|release| format!("releases/{release}/\u{7f}"));
         let listed = self.store.list("releases/", after.as_deref(), 1_000).await.map_err(failed_store)?;
-        Ok(unprocessed(listed.iter().map(|object| (object.key.as_str(), object.last_modified)), clock::now()))
+        Ok(unprocessed(listed.iter().map(|object| (object.key.as_str(), object.last_modified)), clock::s3_now()))
     }
 }
 
@@ -349,20 +363,19 @@ impl TaskPorts for Aws {
 
 impl Messages for Aws {
     async fn wake(&self, at: Timestamp) -> Result<(), EngineError> {
-        self.acting()?.queue.wake(at, clock::now()).await.map_err(failed_call)
+        self.acting()?.queue.wake(at, clock::s3_now()).await.map_err(failed_call)
     }
 
     async fn put_event(&self, detail_type: &str, detail: &Value) -> Result<(), EngineError> {
-        self.bus.put(detail_type, detail).await.map_err(failed_call)
+        self.bus.put(detail_type, detail).await.map(|_| ()).map_err(failed_call)
     }
 
     async fn offer_again(&self, release: &ReleaseId) -> Result<(), EngineError> {
-        let detail = serde_json::json!({
-            "bucket": { "name": self.store.bucket() },
-            "object": { "key": format!("releases/{release}/release.json") },
-            "stack": self.config.stack(),
-        });
-        self.put_event(crate::event_bus::RELEASE_OFFERED, &detail).await
+        self.put_event(crate::event_bus::RELEASE_OFFERED, &self.offered(release, false)).await
+    }
+
+    async fn ask_for_schedules(&self, release: &ReleaseId) -> Result<(), EngineError> {
+        self.put_event(crate::event_bus::RELEASE_OFFERED, &self.offered(release, true)).await
     }
 
     /// Relies on the order in template.yaml: the dead-letter queue of loads comes first.

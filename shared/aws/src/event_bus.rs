@@ -31,13 +31,13 @@ impl Bus {
         Self { events }
     }
 
-    /// Sends one event with [`SOURCE`]. After an error the event may have been sent, and a second call sends it twice: listeners must handle
+    /// Sends one event with [`SOURCE`], and returns the id that `EventBridge` gave it. After an error the event may have been sent, and a second call sends it twice: listeners must handle
     /// duplicates. Needs `events:PutEvents`. <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html>
     ///
     /// # Errors
     ///
     /// Fails if the call or its entry fails in each try, or if the error cannot be retried.
-    pub async fn put(&self, detail_type: &str, detail: &Value) -> Result<(), CallError> {
+    pub async fn put(&self, detail_type: &str, detail: &Value) -> Result<Option<String>, CallError> {
         let entry =
             PutEventsRequestEntry::builder().source(SOURCE).detail_type(detail_type).detail(detail.to_string()).build();
         let mut tried = 0;
@@ -51,7 +51,7 @@ impl Bus {
                 .await
                 .map_err(|error| CallError::of(ACTION, detail_type, &error))?;
             if answer.failed_entry_count == 0 {
-                return Ok(());
+                return Ok(answer.entries.unwrap_or_default().into_iter().find_map(|entry| entry.event_id));
             }
             let refused = answer.entries.unwrap_or_default().into_iter().find(|entry| entry.error_code.is_some());
             let (code, message) = refused.map_or((None, None), |entry| (entry.error_code, entry.error_message));

@@ -16,6 +16,7 @@ pub mod config;
 pub mod engine_ports;
 pub mod event_bus;
 pub mod events;
+mod job_schedules;
 pub mod logging;
 pub mod queue;
 pub mod schedules;

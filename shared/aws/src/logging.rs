@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_misspelt_level_falls_back_to_info_and_says_so() {
+    fn an_unknown_log_level_becomes_info_with_a_warning() {
         assert_eq!(filter(None).0.to_string(), "info");
         let by_crate = filter(Some("landfall_aws=debug,warn")).0;
         assert!(by_crate.would_enable("landfall_aws::store", &Level::DEBUG));

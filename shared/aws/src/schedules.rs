@@ -6,6 +6,7 @@ use aws_sdk_scheduler::{
     operation::get_schedule::GetScheduleOutput,
     types::{FlexibleTimeWindow, FlexibleTimeWindowMode, ScheduleState, Target},
 };
+use landfall_planner::WantedSchedule;
 use serde_json::Value;
 
 use crate::{CallError, Fault, config::ScheduleSettings};
@@ -14,19 +15,6 @@ use crate::{CallError, Fault, config::ScheduleSettings};
 #[derive(Debug, Clone)]
 pub struct Schedules {
     scheduler: aws_sdk_scheduler::Client,
-}
-
-/// A schedule as it should be. <https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateSchedule.html>
-#[derive(Debug, Clone, PartialEq)]
-pub struct WantedSchedule {
-    /// At most 64 letters, digits, `-`, `_` and `.`; unique in the group.
-    pub name: String,
-    /// `cron(0 4 * * ? *)`, `rate(1 hour)`, `at(...)`.
-    pub expression: String,
-    /// An IANA name, such as `Australia/Sydney`; none means UTC.
-    pub timezone: Option<String>,
-    /// The input of the target. A text `<aws.scheduler.scheduled-time>` in it is filled in at each call.
-    pub input: Value,
 }
 
 /// The names of the schedules that [`Schedules::reconcile`] changed.

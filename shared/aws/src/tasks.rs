@@ -293,7 +293,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_word_of_refusal_leads_to_what_can_be_done() {
+    fn each_refusal_reason_has_its_next_step() {
         for (reason, class) in [
             ("RESOURCE:MEMORY", StartRefusal::Capacity),
             (
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn each_error_leads_to_what_can_be_done() {
+    fn each_error_has_the_next_step_of_its_kind() {
         for (status, code, message, class) in [
             (
                 400,

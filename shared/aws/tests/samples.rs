@@ -31,13 +31,13 @@ fn samples(start: &str) -> Vec<(String, Value)> {
 }
 
 fn only(value: &Value) -> LoadMessage {
-    let mut read = parse_load_message(&value.to_string(), STACK).unwrap();
+    let mut read = parse_load_message(&value.to_string(), STACK, landfall_aws::clock::now()).unwrap();
     assert_eq!(read.len(), 1);
     read.remove(0)
 }
 
 #[test]
-fn every_object_keeps_the_key_it_has() {
+fn every_object_has_its_exact_key() {
     for (name, value) in samples("object-created") {
         let LoadMessage::Object(object) = only(&value) else { panic!("{name}") };
         assert_eq!(object.key, value["detail"]["object"]["key"].as_str().unwrap(), "{name}");
@@ -47,7 +47,7 @@ fn every_object_keeps_the_key_it_has() {
 }
 
 #[test]
-fn a_loaders_word_is_understood_by_the_stack_it_is_for() {
+fn dataset_loaded_is_read_by_the_stack_that_it_names() {
     for (name, value) in samples("dataset-loaded") {
         let LoadMessage::Loaded(loaded) = only(&value) else { panic!("{name}") };
         assert_eq!(loaded.dataset, value["detail"]["dataset"].as_str().unwrap(), "{name}");
@@ -56,7 +56,7 @@ fn a_loaders_word_is_understood_by_the_stack_it_is_for() {
 }
 
 #[test]
-fn a_persons_word_says_what_is_wanted() {
+fn an_operator_command_is_read_with_its_action() {
     for (name, value) in samples("operator-command") {
         let LoadMessage::OperatorCommand(asked) = only(&value) else { panic!("{name}") };
         let mut said = serde_json::to_value(&asked.action).unwrap();
@@ -68,11 +68,16 @@ fn a_persons_word_says_what_is_wanted() {
 }
 
 #[test]
-fn a_batch_is_read_but_for_what_is_malformed() {
+fn the_valid_messages_of_a_batch_are_read_beside_malformed_ones() {
     let outcomes = |name: &str| -> Vec<bool> {
         let batch = sample(name);
         let records = batch["Records"].as_array().unwrap();
-        records.iter().map(|record| parse_load_message(record["body"].as_str().unwrap(), STACK).is_ok()).collect()
+        records
+            .iter()
+            .map(|record| {
+                parse_load_message(record["body"].as_str().unwrap(), STACK, landfall_aws::clock::now()).is_ok()
+            })
+            .collect()
     };
     assert_eq!(outcomes("sqs-loads.json"), [true; 4]);
     assert_eq!(outcomes("sqs-loads-with-malformed.json"), [true, false, false, false, true]);
@@ -80,22 +85,27 @@ fn a_batch_is_read_but_for_what_is_malformed() {
 }
 
 #[test]
-fn a_repeated_delivery_bears_the_same_id() {
+fn a_repeated_delivery_has_the_same_event_id() {
     let batch = sample("sqs-loads-duplicates.json");
     let ids: BTreeSet<String> = batch["Records"]
         .as_array()
         .unwrap()
         .iter()
-        .map(|record| match parse_load_message(record["body"].as_str().unwrap(), STACK).unwrap().remove(0) {
-            LoadMessage::Object(object) => object.event_id,
-            other => panic!("{other:?}"),
+        .map(|record| {
+            match parse_load_message(record["body"].as_str().unwrap(), STACK, landfall_aws::clock::now())
+                .unwrap()
+                .remove(0)
+            {
+                LoadMessage::Object(object) => object.event_id,
+                other => panic!("{other:?}"),
+            }
         })
         .collect();
     assert_eq!(ids.len(), 1);
 }
 
 #[test]
-fn every_stopped_task_is_told_apart() {
+fn every_stopped_task_has_a_class_of_its_own() {
     for (name, value) in samples("task-stopped") {
         let facts = parse_task_stopped(&value, "dbt").unwrap();
         assert!(facts.is_stopped(), "{name}");
@@ -136,7 +146,7 @@ fn every_stopped_task_has_the_class_of_its_name() {
 }
 
 #[test]
-fn the_other_functions_read_theirs() {
+fn the_other_functions_read_their_samples() {
     assert_eq!(parse_schedule(&sample("schedule-sweep.json")), Ok(ScheduleEvent::Sweep));
     let job = parse_schedule(&sample("schedule-job.json")).unwrap();
     assert!(matches!(job, ScheduleEvent::Job { scheduled_time: Some(_), .. }), "{job:?}");

@@ -9,6 +9,7 @@ use landfall_planner::{
 
 use crate::{
     ClaimRecord, CompareAndSwap, Engine, EngineError, Etag, PutNew, ReadPlan,
+    commit::read_back,
     ports::{AttemptStore, Clock, DecisionPorts, LedgerStore, PlanStore},
     snapshot::with_release,
 };
@@ -74,6 +75,7 @@ impl<P: DecisionPorts + AttemptStore> Engine<P> {
             rules: self.rules,
         };
         let decision = decide(&old, &Input::Recover(Box::new(found)), &context);
+        read_back(&decision.board, [release.as_deref(), None])?;
         self.write_ledger(ledger, &decision, &nonce).await?;
         match self.ports.restore_board(replaced, &decision.board).await? {
             CompareAndSwap::Written { .. } => {}
@@ -180,7 +182,8 @@ impl LaterRecords {
             .filter(|line| line.outcome == LedgerOutcome::Accepted)
             .filter_map(|line| match &line.about {
                 LedgerSubject::OperatorCommand { command, sent_at } => {
-                    Some(OperatorCommand { event_id: line.event.clone(), time: *sent_at, action: command.clone() })
+                    let (event_id, action) = (line.event.clone(), command.clone());
+                    Some(OperatorCommand { event_id, time: *sent_at, stated_time: None, action })
                 }
                 _ => None,
             })

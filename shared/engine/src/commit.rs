@@ -3,11 +3,15 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use landfall_concurrency::Backoff;
-use landfall_planner::{Board, Context, Decision, Input, LedgerHeader, LedgerObject, Nonce, Plan, RunId, decide};
+use landfall_planner::{
+    BOARD_KEY, Board, Context, Decision, Input, LedgerHeader, LedgerObject, Nonce, Plan, Release, RunId, StoredBoard,
+    decide,
+};
 
 use crate::{
     CompareAndSwap, Deadline, Engine, EngineError, PutNew, Snapshot,
     ports::{DecisionPorts, LedgerStore},
+    snapshot::with_release,
 };
 
 /// The waits after a lost compare-and-swap.
@@ -47,7 +51,7 @@ impl<P: DecisionPorts> Engine<P> {
                 return Ok(snapshot);
             }
             if tries > 0 {
-                if deadline.is_over(self.ports.now()) {
+                if deadline.is_over(&self.ports) {
                     return Err(EngineError::Contended { tries });
                 }
                 self.ports.pause(BACKOFF.limit(tries)).await;
@@ -65,6 +69,11 @@ impl<P: DecisionPorts> Engine<P> {
             if !decision.changed {
                 return Ok(snapshot);
             }
+            let offered = match input {
+                Input::Offer { release, .. } => Some(*release),
+                _ => None,
+            };
+            read_back(&decision.board, [offered, release.as_deref()])?;
             let mut plans = self.write_plans(&decision.plans).await?;
             let ledger = self.write_ledger(snapshot.board.ledger.clone(), &decision, &nonce).await?;
             tries += 1;
@@ -137,6 +146,18 @@ impl<P: LedgerStore> Engine<P> {
             tracing::info!(key, %error, "the ledger page of a lost compare-and-swap stays until the sweep");
         }
     }
+}
+
+/// Reads back a board that is about to be written, in builds with debug assertions. After a board that cannot be read back, every function of the
+/// stack fails.
+pub(crate) fn read_back(board: &Board, releases: [Option<&Release>; 2]) -> Result<(), EngineError> {
+    if !cfg!(debug_assertions) {
+        return Ok(());
+    }
+    let failed = |source| EngineError::Board { address: BOARD_KEY.to_owned(), source };
+    let stored = StoredBoard::from_json(&board.to_json().map_err(failed)?).map_err(failed)?;
+    let release = releases.into_iter().flatten().find(|release| Some(release.id()) == stored.release());
+    if with_release(stored, release)? == *board { Ok(()) } else { Err(EngineError::ReadBack { seq: board.seq }) }
 }
 
 /// Logs each line of the ledger. The metric filters of template.yaml read the message and the fields `event`, `outcome` and `detail`.

@@ -2,7 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-/// The time at which a function stops trying.
+use crate::ports::Clock;
+
+/// The time at which a function stops trying, by the clock of its process.
 #[derive(Debug, Clone, Copy)]
 pub struct Deadline(pub Timestamp);
 
@@ -19,8 +21,8 @@ impl Deadline {
         Self(end.unwrap_or_else(|| now + SignedDuration::from_secs(30)) - SignedDuration::from_secs(5))
     }
 
-    /// Whether the deadline has passed.
-    pub fn is_over(self, now: Timestamp) -> bool {
-        now >= self.0
+    /// Whether the deadline has passed by the process's own clock, which it was made with.
+    pub fn is_over(self, clock: &impl Clock) -> bool {
+        clock.process_time() >= self.0
     }
 }

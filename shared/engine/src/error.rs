@@ -40,6 +40,14 @@ pub enum EngineError {
         /// What is wrong with the board.
         source: BoardError,
     },
+    /// The board that was about to be written reads back as another one. Only builds with debug assertions look.
+    #[error(
+        "board.json number {seq} is not written: it reads back as another board, so an encoding of `state/` is wrong"
+    )]
+    ReadBack {
+        /// The number of the board.
+        seq: u64,
+    },
     /// The release that the board names cannot be read.
     #[error("release {release}: {source}")]
     Release {
@@ -130,6 +138,7 @@ impl EngineError {
             Self::DocsContended => NextStep::Drop,
             Self::NoBoard { .. }
             | Self::Board { .. }
+            | Self::ReadBack { .. }
             | Self::Release { .. }
             | Self::ReleaseFile { .. }
             | Self::UnknownLeases { .. }
@@ -145,7 +154,7 @@ impl EngineError {
         match self {
             Self::Call { .. } => "CallFailed",
             Self::NoBoard { .. } => "NoBoard",
-            Self::Board { .. } => "BoardUnreadable",
+            Self::Board { .. } | Self::ReadBack { .. } => "BoardUnreadable",
             Self::Release { .. } => "ReleaseUnreadable",
             Self::ReleaseFile { .. } => "ReleaseFileMissing",
             Self::ReleaseContended { .. } => "ReleaseContended",

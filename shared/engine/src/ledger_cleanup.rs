@@ -68,7 +68,7 @@ impl<P: LedgerStore + Clock> Engine<P> {
         let mut named: HashSet<String> = HashSet::new();
         let mut read = 0;
         for key in &keys {
-            if deadline.is_over(self.ports.now()) {
+            if deadline.is_over(&self.ports) {
                 break;
             }
             read += 1;

@@ -8,6 +8,7 @@ mod commit;
 mod deadline;
 pub mod docs;
 mod error;
+mod job_schedules;
 mod ledger_cleanup;
 mod metrics;
 mod outcomes;

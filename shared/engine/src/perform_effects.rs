@@ -50,7 +50,7 @@ impl<P: Ports> Engine<P> {
                 .into_iter()
                 .find(|effect| tried.insert(key(effect)));
             let Some(effect) = next else { return Ok(snapshot) };
-            if deadline.is_over(self.ports.now()) {
+            if deadline.is_over(&self.ports) {
                 tracing::warn!(?effect, "the deadline has passed: the next function performs this effect");
                 return Ok(snapshot);
             }

@@ -12,7 +12,7 @@ use landfall_concurrency::{CompareAndSwap, Etag, PutNew};
 use landfall_manifest::Index;
 use landfall_planner::{
     Board, Claim, Compiled, LedgerHeader, LedgerObject, Nonce, Plan, Release, ReleaseId, RunId, RunResult, RunTaskCall,
-    TaskArn, TaskSettings,
+    TaskArn, TaskSettings, WantedSchedule,
 };
 use serde_json::Value;
 
@@ -21,8 +21,11 @@ use crate::{ClaimRecord, DeadLetterCounts, DescribedTasks, EngineError, ReadBoar
 /// The clock and randomness.
 #[expect(async_fn_in_trait, reason = "each user names its type; none needs the futures to be Send")]
 pub trait Clock {
-    /// Returns the time of the wall clock.
+    /// Returns S3's time: that of its last reply, plus what passed since. Decisions use no other clock, because the clock of a function or a laptop
+    /// may be wrong.
     fn now(&self) -> Timestamp;
+    /// Returns the time of this process's own clock, for its deadline only.
+    fn process_time(&self) -> Timestamp;
     /// Returns a new random nonce.
     fn nonce(&self) -> Nonce;
     /// Waits for a random time of at most `limit`: full jitter.
@@ -126,8 +129,17 @@ pub trait Messages {
     async fn put_event(&self, detail_type: &str, detail: &Value) -> Result<(), EngineError>;
     /// Sends the event of a release's upload again.
     async fn offer_again(&self, release: &ReleaseId) -> Result<(), EngineError>;
+    /// Asks on-release to change the job schedules, which are not those of this release yet.
+    async fn ask_for_schedules(&self, release: &ReleaseId) -> Result<(), EngineError>;
     /// Counts the messages in the dead-letter queues; none in a function that does not know the queues. Changes nothing.
     async fn dead_letters(&self) -> Result<Option<DeadLetterCounts>, EngineError>;
+}
+
+/// The job schedules in the scheduler. Only on-release has rights on them.
+#[expect(async_fn_in_trait, reason = "each user names its type; none needs the futures to be Send")]
+pub trait JobSchedules {
+    /// Creates, changes and deletes schedules until exactly the wanted ones exist.
+    async fn put_schedules(&self, wanted: &[WantedSchedule]) -> Result<(), EngineError>;
 }
 
 /// What a decision needs: the board, its release, and where plans and ledger go.

@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn each_way_of_failing_to_start_is_told_apart() {
+    fn each_failure_to_start_has_a_class_of_its_own() {
         for (reason, class) in [
             (
                 "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref 1.dkr.ecr.eu-west-1.amazonaws.com/shop@sha256:5f: not found",
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn who_stopped_it_is_told_apart() {
+    fn stops_by_different_actors_have_different_reasons() {
         for (code, reason, class) in [
             (Some("UserInitiated"), "Task stopped by user", StopClass::UserInitiated),
             (Some("UserInitiated"), "Host EC2 (instance i-0) terminated.", StopClass::HostLost),

@@ -1,6 +1,6 @@
 //! The sweep: finds what a lost event, a lost reply or an interrupted function left behind, and performs it (L9).
 
-use landfall_planner::{Board, Input, Run, RunId, StopClass, StoppedTask, TaskArn, missing_task_counts_as_stopped};
+use landfall_planner::{Board, Input, Run, RunId, StopClass, StoppedTask, TaskArn};
 
 use crate::{DeadLetterCounts, Deadline, Engine, EngineError, Ports, Snapshot};
 
@@ -24,7 +24,18 @@ impl<P: Ports> Engine<P> {
         let snapshot = self.read().await?;
         let snapshot = Box::pin(self.conduct_from(snapshot, &input, deadline)).await?;
         let snapshot = self.settle_stopped_tasks(snapshot, deadline).await?;
+        self.ask_for_schedules(&snapshot.board).await;
         if self.is_cleanup_due() { self.clean_up(snapshot, deadline).await } else { Ok(snapshot.board) }
+    }
+
+    /// Asks on-release for the job schedules until they are those of the release in place: its own call may have failed, or ended midway.
+    async fn ask_for_schedules(&self, board: &Board) {
+        let Some(release) = board.release.as_ref().filter(|_| board.schedules.need_a_writer(self.ports.now())) else {
+            return;
+        };
+        if let Err(error) = self.ports.ask_for_schedules(release).await {
+            tracing::warn!(%error, "on-release was not asked for the job schedules: the next sweep does it");
+        }
     }
 
     async fn settle_stopped_tasks(&self, mut snapshot: Snapshot, deadline: Deadline) -> Result<Snapshot, EngineError> {
@@ -75,7 +86,7 @@ impl<P: Ports> Engine<P> {
         let number = run.attempt.number;
         let claim = self.ports.claim(id, number).await?;
         let since = claim.as_ref().map_or(run.attempt.since, |claim| claim.written_at);
-        if !missing_task_counts_as_stopped(since, self.ports.now()) {
+        if !self.rules.missing_task_counts_as_stopped(since, self.ports.now()) {
             return Ok(None);
         }
         Ok(Some(StoppedTask {

@@ -1,11 +1,12 @@
 //! The invariants of ARCHITECTURE.md as functions. The planner checks each decision by them where debug assertions
 //! are on. The simulation and the end-to-end tests check by them what happened.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use crate::{
-    Board, Release, RunId, TaskArn,
+    BacklogEntry, Board, OrdinalSet, Release, RunId, TaskArn, Trigger,
     decide::{Leases, fairness_violations},
+    release::NodeKind,
 };
 
 /// A violation of an invariant.
@@ -129,4 +130,125 @@ pub fn check_step(before: Option<&Board>, after: &Board, release: Option<&Releas
         add("L9", detail);
     }
     violations
+}
+
+/// Checks L9 on a board that a function wrote that may plan: if no run is live, nothing is pending that could run. What
+/// is pending gathers, is paused, failed, or needs something that does not exist. `release` is the one that the board
+/// names.
+///
+/// It shares no rule with admission.
+pub fn check_nothing_forgotten(board: &Board, release: &Release) -> Vec<Violation> {
+    let spent = board.budget.runs >= release.compiled.limits.runs_per_day;
+    let kept = spent || board.paused_all || !board.runs.is_empty() || !board.draining.is_empty();
+    if kept || board.release.as_ref() != Some(release.id()) {
+        return Vec::new();
+    }
+    let mut availability = Availability::new(board, release);
+    let mut violations = Vec::new();
+    for (trigger, entry) in board.backlog.iter().filter(|(trigger, entry)| is_due(board, release, trigger, entry)) {
+        let open = Availability::open(release, entry);
+        if let Some(node) = open.iter().find(|node| availability.has_all_inputs(*node)) {
+            let node = release.id_of(node).map(ToString::to_string).unwrap_or_default();
+            let detail = format!("{node} is pending for {trigger}, and everything that it needs is available");
+            violations.push(Violation { invariant: "L9", detail });
+        }
+    }
+    violations
+}
+
+/// Whether time and operators let the entry run. A job that only tests is dropped if its tests cannot run.
+fn is_due(board: &Board, release: &Release, trigger: &Trigger, entry: &BacklogEntry) -> bool {
+    match trigger {
+        Trigger::Job(_) => false,
+        Trigger::Release | Trigger::Operator => !entry.is_gathering(),
+        Trigger::Load(name) => {
+            let state = board.datasets.get(name);
+            let paused = state.is_some_and(|state| state.paused);
+            let interval = release.dataset(name).map(|dataset| dataset.min_interval.0).unwrap_or_default();
+            let last = state.and_then(|state| state.last_run);
+            !entry.is_gathering() && !paused && last.is_none_or(|last| last + interval <= board.now)
+        }
+    }
+}
+
+/// Which nodes have everything that they are built from, found parent by parent.
+struct Availability<'a> {
+    board: &'a Board,
+    release: &'a Release,
+    /// Nodes that their own triggers build.
+    pending: OrdinalSet,
+    /// Whether an unbuilt node can be built now. `None` while its parents are looked at.
+    known: BTreeMap<u32, Option<bool>>,
+}
+
+impl<'a> Availability<'a> {
+    fn new(board: &'a Board, release: &'a Release) -> Self {
+        let mut pending = OrdinalSet::new();
+        for entry in board.backlog.values() {
+            let approval = entry.quarantine.as_ref().is_some_and(|quarantine| quarantine.approval);
+            pending.add(&if approval { OrdinalSet::clone(&entry.nodes) } else { Self::open(release, entry) });
+        }
+        Self { board, release, pending, known: BTreeMap::new() }
+    }
+
+    /// The pending nodes that neither failed nor descend from a pending node that did.
+    fn open(release: &Release, entry: &BacklogEntry) -> OrdinalSet {
+        let mut open = OrdinalSet::clone(&entry.nodes);
+        let mut failed: Vec<u32> = entry.quarantine.iter().flat_map(|quarantine| quarantine.nodes.iter()).collect();
+        while let Some(node) = failed.pop() {
+            if open.remove(node) {
+                failed.extend(release.graph().children(node));
+            }
+        }
+        open
+    }
+
+    fn has_all_inputs(&mut self, node: u32) -> bool {
+        let release = self.release;
+        release.graph().get(node).is_some()
+            && release.graph().parents(node).iter().all(|parent| self.is_available(*parent))
+    }
+
+    /// Whether the node is built or loaded, or can be built by any run now.
+    fn is_available(&mut self, node: u32) -> bool {
+        let mut stack = vec![node];
+        while let Some(at) = stack.last().copied() {
+            let open: Vec<u32> = match self.known.get(&at) {
+                Some(Some(_)) => Vec::new(),
+                Some(None) => {
+                    let parents = self.release.graph().parents(at);
+                    let all = parents.iter().all(|parent| self.known.get(parent).copied().flatten() == Some(true));
+                    self.known.insert(at, Some(all));
+                    Vec::new()
+                }
+                None => {
+                    let immediate = self.without_parents(at);
+                    self.known.insert(at, immediate);
+                    if immediate.is_none() { self.release.graph().parents(at).to_vec() } else { Vec::new() }
+                }
+            };
+            if self.known.get(&at).copied().flatten().is_some() {
+                stack.pop();
+            } else {
+                stack.extend(open);
+            }
+        }
+        self.known.get(&node).copied().flatten() == Some(true)
+    }
+
+    /// The answer for a node whose parents do not matter.
+    fn without_parents(&self, node: u32) -> Option<bool> {
+        let vertex = self.release.vertex(node)?;
+        let built = self.board.built.contains(node);
+        match (vertex.kind, self.release.dataset_of_source(node)) {
+            (NodeKind::Source, Some(name)) => Some(self.board.datasets.get(name).is_some_and(|state| state.loaded)),
+            (NodeKind::Source, None) => {
+                let read = |child: &u32| self.board.built.contains(*child);
+                Some(built || self.release.graph().children(node).iter().any(read))
+            }
+            _ if built => Some(true),
+            _ if self.pending.contains(node) => Some(false),
+            _ => None,
+        }
+    }
 }

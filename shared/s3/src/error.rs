@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_says_what_can_be_done() {
+    fn an_error_has_the_next_step_of_its_kind() {
         let lost = CallError::new("s3:PutObject", "s3://b/k", fault(None, None, "timed out"));
         assert!(lost.is_retryable());
         assert_eq!(

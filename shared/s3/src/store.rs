@@ -17,7 +17,7 @@ use aws_sdk_s3::{
 use jiff::Timestamp;
 use landfall_concurrency::{Backoff, CompareAndSwap, Etag, PutNew};
 
-use crate::{CallError, Fault, sdk_config, sleep_up_to, timestamp};
+use crate::{CallError, Fault, RecordS3Time, sdk_config, sleep_up_to, timestamp};
 
 /// One bucket. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -103,7 +103,8 @@ impl Store {
     /// Connects to a bucket by the process's own settings. Calls nothing yet.
     pub async fn connect(bucket: impl Into<String>, path_style: bool) -> Self {
         let sdk = sdk_config().await;
-        let settings = || aws_sdk_s3::config::Builder::from(&sdk).force_path_style(path_style);
+        let settings =
+            || aws_sdk_s3::config::Builder::from(&sdk).force_path_style(path_style).interceptor(RecordS3Time);
         let s3 = aws_sdk_s3::Client::from_conf(settings().build());
         let once = aws_sdk_s3::Client::from_conf(settings().retry_config(RetryConfig::disabled()).build());
         Self::new(s3, once, bucket)

@@ -2,11 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use landfall_planner::{Board, DatasetName, LedgerObject, LedgerOutcome, MAX_ATTEMPTS, NodeId, Trigger, invariants};
+use landfall_planner::{
+    Board, DatasetName, LedgerObject, LedgerOutcome, LedgerSubject, MAX_ATTEMPTS, NodeId, Trigger, WantedSchedule,
+    invariants,
+};
 
 pub use landfall_planner::invariants::Violation;
 
 use crate::{
+    check_times,
     container::content_key,
     docs,
     project::Node,
@@ -22,6 +26,8 @@ pub fn is_at_rest(world: &World) -> bool {
     board.runs.is_empty()
         && board.announce.is_empty()
         && board.docs.pending.is_empty()
+        && board.draining.is_empty()
+        && board.schedules.agree()
         && !gathering
         && !alive
         && !waits_for_min_interval(world, board)
@@ -47,8 +53,12 @@ pub fn at_the_end(world: &World, quiet: bool) -> Vec<Violation> {
     }
     found.extend(invariants::check_holds(&world.holds));
     found.extend(events(world));
+    found.extend(check_times::of_ledger(world, chain(world).values().copied()));
     found.extend(data(world));
     found.extend(runs(world));
+    found.extend(nothing_forgotten(world));
+    found.extend(schedules(world));
+    found.extend(announced(world));
     found.extend(docs::at_the_end(world));
     found
 }
@@ -82,6 +92,13 @@ fn events(world: &World) -> Vec<Violation> {
         // write succeeds after the recovery.
         if lines.len() > received.saturating_add(world.recoveries) as usize {
             let detail = format!("{event} was received {received} times, but has {} outcomes", lines.len());
+            found.push(Violation { invariant: "L1", detail });
+        }
+    }
+    for message in &world.malformed {
+        let lines = outcomes.get(message.as_str()).map_or(0, Vec::len);
+        if lines == 0 || lines > 1 && world.recoveries == 0 {
+            let detail = format!("the malformed message {message} has {lines} outcomes");
             found.push(Violation { invariant: "L1", detail });
         }
     }
@@ -228,6 +245,46 @@ fn pending(world: &World) -> Vec<Violation> {
     found
 }
 
+/// Checks L9 as the planner does: at rest nothing is pending that could run.
+fn nothing_forgotten(world: &World) -> Vec<Violation> {
+    let Some((board, _)) = &world.board else { return Vec::new() };
+    let release = board.release.as_ref().and_then(|id| world.releases.get(id));
+    release.map(|release| invariants::check_nothing_forgotten(board, release)).unwrap_or_default()
+}
+
+/// Checks L10: the schedules are those of the release in place.
+fn schedules(world: &World) -> Vec<Violation> {
+    let Some((board, _)) = &world.board else { return Vec::new() };
+    let Some(release) = board.release.as_ref().and_then(|id| world.releases.get(id)) else { return Vec::new() };
+    let wanted = release.wanted_schedules();
+    let there: Vec<&WantedSchedule> = world.schedules.values().collect();
+    if there.iter().copied().eq(&wanted) {
+        return Vec::new();
+    }
+    let names = |these: Vec<&WantedSchedule>| -> Vec<String> {
+        these.iter().map(|schedule| format!("{} {}", schedule.name, schedule.expression)).collect()
+    };
+    let detail = format!(
+        "{} wants the schedules {:?}, and there are {:?}",
+        release.id(),
+        names(wanted.iter().collect()),
+        names(there)
+    );
+    vec![Violation { invariant: "L10", detail }]
+}
+
+/// Checks L6: `Run Settled` was sent for every run that ended. A lost board may have had the only note of an end.
+fn announced(world: &World) -> Vec<Violation> {
+    let chain = chain(world);
+    let lines = chain.values().flat_map(|page| &page.lines).filter(|_| world.recoveries == 0);
+    let ended = lines.filter(|line| line.event.starts_with("run/") && line.event.ends_with("/settled"));
+    let unsent = ended.filter_map(|line| match &line.about {
+        LedgerSubject::Run { run, .. } => (!world.announced.contains_key(run)).then_some(run),
+        _ => None,
+    });
+    unsent.map(|run| Violation { invariant: "L6", detail: format!("Run Settled was never sent for {run}") }).collect()
+}
+
 /// Checks L4 and L7 by the ledger: no generation is planned as new twice, no run is settled twice, and attempts end.
 fn runs(world: &World) -> Vec<Violation> {
     let mut found = Vec::new();
@@ -235,7 +292,13 @@ fn runs(world: &World) -> Vec<Violation> {
     let committed = chain.values().flat_map(|page| &page.lines);
     let mut first: BTreeMap<(Trigger, u64), Vec<String>> = BTreeMap::new();
     let mut settled: BTreeMap<String, u32> = BTreeMap::new();
+    let mut scheduled: BTreeMap<&str, u32> = BTreeMap::new();
+    let mut planned = 0;
     for line in committed {
+        if line.event.starts_with("job/") && line.outcome == LedgerOutcome::Mapped {
+            *scheduled.entry(&line.event).or_default() += 1;
+        }
+        planned += u32::from(line.event.starts_with("run/") && line.outcome == LedgerOutcome::Planned);
         let landfall_planner::LedgerSubject::Run { run, triggers, .. } = &line.about else { continue };
         match line.outcome {
             LedgerOutcome::Planned => {
@@ -247,6 +310,17 @@ fn runs(world: &World) -> Vec<Violation> {
                 *settled.entry(run.to_string()).or_default() += 1;
             }
             _ => {}
+        }
+    }
+    // A history is shorter than the day of `limits.runs_per_day`. A lost board loses its count.
+    let limit = world.scenario.runs_per_day.filter(|limit| planned > *limit && world.recoveries == 0);
+    if let Some(limit) = limit {
+        let detail = format!("{planned} runs were planned in a day, and limits.runs_per_day is {limit}");
+        found.push(Violation { invariant: "L4", detail });
+    }
+    for (event, times) in scheduled {
+        if times > 1 && world.recoveries == 0 {
+            found.push(Violation { invariant: "L5", detail: format!("{event} opened {times} runs") });
         }
     }
     for ((trigger, generation), runs) in first {

@@ -47,6 +47,7 @@ pub async fn run(world: Shared, arn: TaskArn, run: RunId, attempt: u32) -> i32 {
             steps,
             nodes: results,
             unplanned_nodes: Vec::new(),
+            unfinished_batches: std::collections::BTreeMap::new(),
             artifacts,
         }
     };

@@ -15,15 +15,14 @@ use std::{
 };
 
 use fastrand::Rng;
-use landfall_planner::{Board, DatasetLoaded, DatasetName, InboundEvent, ObjectEvent, OperatorAction, TaskArn};
+use landfall_planner::{Board, DatasetName, InboundEvent, OperatorAction, TaskArn};
 
 use crate::{
     check::{self, Violation},
     exec::{Fate, Shared},
     mutants::Mutant,
-    project::LANDING,
-    scenario::{CommandKind, External, HOUR, MARKER, MINUTE, Ms, SECOND, Scenario},
-    world::{Function, Happening, Landed, Message, World, at, whole},
+    scenario::{CommandKind, External, HOUR, MINUTE, Ms, SECOND, Scenario},
+    world::{Function, Happening, Message, World, at, whole},
 };
 
 /// The report of a history.
@@ -127,11 +126,6 @@ impl Ord for At {
     }
 }
 
-/// The key of an object, in the folder of one of three days, or of the marker.
-fn key(dataset: &str, object: u32) -> String {
-    if object == MARKER { format!("{dataset}/_DONE") } else { format!("{dataset}/dt={}/{object}.csv", object % 3) }
-}
-
 struct History {
     world: Shared,
     heap: BinaryHeap<Reverse<At>>,
@@ -194,6 +188,10 @@ impl History {
             if over {
                 self.redrive();
             }
+            if over && self.only_minutes() && self.is_paused() {
+                self.end_pauses();
+                self.schedule_outbox();
+            }
             if time > faults_until + 10 * MINUTE && self.only_minutes() && check::is_at_rest(&self.world.borrow()) {
                 return true;
             }
@@ -216,6 +214,13 @@ impl History {
         }
     }
 
+    /// Whether a pause that was delivered late holds. An operator sees it in `landfall status`.
+    fn is_paused(&self) -> bool {
+        let world = self.world.borrow();
+        let board = world.board.as_ref().map(|(board, _)| board);
+        board.is_some_and(|board| board.paused_all || board.datasets.values().any(|state| state.paused))
+    }
+
     /// An operator moves dead letters back to the queue, as their alarm asks for.
     fn redrive(&self) {
         let mut world = self.world.borrow_mut();
@@ -223,7 +228,9 @@ impl History {
             return;
         }
         let dead = std::mem::take(&mut world.dead);
-        for message in dead {
+        // Moving a malformed message back does not help.
+        let is_event = |message: &Message| !matches!(message.load, Some(InboundEvent::Malformed { .. }));
+        for message in dead.into_iter().filter(is_event) {
             let back = Message { receives: 0, visible_at: world.now, ..message };
             world.later(0, Happening::Arrives(back));
         }
@@ -298,41 +305,13 @@ impl History {
         match outside {
             External::Lands(dataset, object) => {
                 let Some(dataset) = first.get(dataset).cloned() else { return };
-                let number = world.number();
-                let event = format!("event-{number}");
-                let (now, key) = (world.now, key(&dataset, object));
-                // S3's event time is the start of the upload, which may be before the object can be read.
-                let most = world.scenario.skew;
-                let begun = now - world.rng.i64(0..=most);
-                let load = InboundEvent::ObjectCreated(ObjectEvent {
-                    event_id: event.clone(),
-                    time: at(whole(begun)),
-                    bucket: LANDING.to_owned(),
-                    key,
-                    version_id: None,
-                    etag: Some(format!("{number}")),
-                    sequencer: Some(format!("{number:016x}")),
-                    size: Some(1),
-                    reason: None,
-                });
-                world.landed.push(Landed { dataset, written: now, event });
-                world.send(&load);
+                world.object_lands(&dataset, object);
             }
             External::LoaderReport(dataset) => {
                 let Some(dataset) = first.get(dataset).cloned() else { return };
-                let number = world.number();
-                let event = format!("event-{number}");
-                let now = world.now;
-                let load = InboundEvent::DatasetLoaded(DatasetLoaded {
-                    event_id: event.clone(),
-                    time: at(whole(now)),
-                    dataset: format!("raw.{dataset}"),
-                    loaded_at: None,
-                    batch_id: None,
-                });
-                world.landed.push(Landed { dataset, written: now, event });
-                world.send(&load);
+                world.loader_reports(&dataset);
             }
+            External::Malformed => world.malformed_arrives(),
             External::Release => {
                 let next = world.version_of.len();
                 if next < world.scenario.versions.len() {
@@ -367,7 +346,13 @@ impl History {
             }
             External::Job => {
                 let time = at(whole(world.now)).to_string();
-                world.later(0, Happening::Invoke(Function::Job(time), 0));
+                world.later(0, Happening::Invoke(Function::Job(time.clone()), 0));
+                // Scheduler delivers at least once.
+                let rate = world.scenario.rates.twice;
+                if world.strikes(rate, "an event comes twice") {
+                    let after = world.rng.i64(0..10 * MINUTE);
+                    world.later(after, Happening::Invoke(Function::Job(time), 0));
+                }
             }
         }
     }

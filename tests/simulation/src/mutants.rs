@@ -11,8 +11,8 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use landfall_planner::{
-    AttemptState, BacklogEntry, Board, DatasetName, DatasetState, EventHash, OVERDUE_AFTER, OrdinalSet, ProtocolRules,
-    Release, Rules, Run, RunKind, Trigger,
+    AttemptState, BacklogEntry, Board, DatasetLoaded, DatasetName, DatasetState, EventHash, OVERDUE_AFTER, ObjectEvent,
+    OrdinalSet, ProtocolRules, Release, Rules, Run, RunKind, Trigger,
 };
 
 /// The protocol with one safeguard missing.
@@ -51,10 +51,16 @@ pub enum Misbehaviour {
     BoardCreated,
     /// The docs' pointer is overwritten without its condition.
     PointerOverwritten,
+    /// The event `Run Settled` is never sent.
+    SettledUnpublished,
+    /// Only the function that puts a release in place changes the job schedules.
+    SchedulesByTransition,
+    /// A function decides by its own clock.
+    OwnClockTrusted,
 }
 
 /// Every mutant, in the order of `--mutant list`.
-pub static ALL: [Mutant; 21] = [
+pub static ALL: [Mutant; 34] = [
     rule("no-lease", "runs that need the same relation run at the same time", &NoLease),
     service(
         "lease-by-node-id",
@@ -84,6 +90,23 @@ pub static ALL: [Mutant; 21] = [
     service("unfenced-docs", "the docs' pointer is overwritten", Misbehaviour::PointerOverwritten),
     rule("no-fairness-limit", "younger entries take the relations of older ones forever", &NoFairnessLimit),
     rule("parents-ignored", "a node runs although its parent was never built", &ParentsIgnored),
+    rule("ancestors-left", "a run builds no unbuilt ancestors but seeds", &AncestorsLeft),
+    service("settled-unpublished", "`Run Settled` is not published", Misbehaviour::SettledUnpublished),
+    rule("no-drain", "the relations of an ended run are free at once", &NoDrain),
+    rule("no-daily-limit", "limits.runs_per_day keeps no run", &NoDailyLimit),
+    rule("no-schedule-repetition", "a schedule that is delivered twice runs twice", &NoScheduleRepetition),
+    service(
+        "schedules-by-transition",
+        "only the function that puts a release in place changes schedules",
+        Misbehaviour::SchedulesByTransition,
+    ),
+    service("own-clock", "a function decides by its own clock", Misbehaviour::OwnClockTrusted),
+    rule("upload-time", "an event of any upload is covered by its time", &UploadTime),
+    rule("loader-clock", "a loader's event is covered by the loader's time", &LoaderClock),
+    rule("batch-id-alone", "two loader's events with one batch_id are one load", &BatchIdAlone),
+    rule("at-most-ignored", "a load gathers as long as objects arrive", &AtMostIgnored),
+    rule("min-interval-ignored", "runs of a dataset follow each other at once", &MinIntervalIgnored),
+    rule("quiet-by-event-time", "the quiet time counts from the event's own time", &QuietByEventTime),
 ];
 
 const fn rule(name: &'static str, about: &'static str, rules: &'static dyn Rules) -> Mutant {
@@ -204,6 +227,78 @@ mutant_rules! {
     NoFairnessLimit {
         fn past_fairness_limit(&self, _: Timestamp, _: Timestamp) -> bool {
             false
+        }
+    }
+
+    /// A run adds seeds alone to its nodes.
+    AncestorsLeft {
+        fn available_ancestors(&self, release: &Release, board: &Board) -> OrdinalSet {
+            let ancestors = ProtocolRules.available_ancestors(release, board);
+            let seed = |node: &u32| release.id_of(*node).is_some_and(|id| id.as_str().starts_with("seed."));
+            ancestors.iter().filter(seed).collect()
+        }
+    }
+
+    /// No relation is held after its run.
+    NoDrain {
+        fn drain_time(&self, _: &Release) -> SignedDuration {
+            SignedDuration::ZERO
+        }
+    }
+
+    /// A day has no limit of runs.
+    NoDailyLimit {
+        fn runs_are_spent(&self, _: &Board, _: &Release) -> bool {
+            false
+        }
+    }
+
+    /// No call of a schedule is a duplicate.
+    NoScheduleRepetition {
+        fn is_duplicate_schedule(&self, _: &str, _: &str) -> bool {
+            false
+        }
+    }
+
+    /// S3's time of an upload covers its event, whatever the upload was.
+    UploadTime {
+        fn object_time(&self, event: &ObjectEvent) -> Option<Timestamp> {
+            Some(event.time)
+        }
+    }
+
+    /// A loader's time covers its event.
+    LoaderClock {
+        fn report_time(&self, event: &DatasetLoaded) -> Option<Timestamp> {
+            Some(event.loaded_at.unwrap_or(event.time))
+        }
+    }
+
+    /// A `batch_id` alone identifies a loader's event.
+    BatchIdAlone {
+        fn report_identities(&self, event: &DatasetLoaded) -> Vec<EventHash> {
+            vec![EventHash::of(&["loaded", event.batch_id.as_deref().unwrap_or(&event.event_id)])]
+        }
+    }
+
+    /// Gathering ends only with quiet.
+    AtMostIgnored {
+        fn gathers_until(&self, settles_at: Timestamp, _: Timestamp) -> Timestamp {
+            settles_at
+        }
+    }
+
+    /// No dataset has a `min_interval`.
+    MinIntervalIgnored {
+        fn min_interval_until(&self, _: &Board, _: &Release, _: &Trigger, _: Timestamp) -> Option<Timestamp> {
+            None
+        }
+    }
+
+    /// Quiet counts from the time that the event states.
+    QuietByEventTime {
+        fn gathers_from(&self, now: Timestamp, event_time: Timestamp) -> Timestamp {
+            event_time.min(now)
         }
     }
 

@@ -1,6 +1,6 @@
 //! The simulated services as the engine calls them. Each call is a step with a fate.
 
-use std::{rc::Rc, sync::Arc, time::Duration};
+use std::{cell::Cell, rc::Rc, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use landfall_engine::{
@@ -27,8 +27,11 @@ use crate::{
 /// The services as one function calls them.
 #[derive(Clone)]
 pub struct SimPorts {
-    world: Shared,
-    skew: Ms,
+    pub(crate) world: Shared,
+    /// The error of the function's own clock.
+    own_clock: Ms,
+    /// S3's time of the last reply, and when it came.
+    last_reply: Rc<Cell<Option<(Ms, Ms)>>>,
     task: Option<TaskSettings>,
 }
 
@@ -37,15 +40,23 @@ pub struct SimPorts {
 #[error("{0} got no answer")]
 struct NoAnswer(&'static str);
 
-fn lost(what: &'static str) -> EngineError {
+pub(crate) fn lost(what: &'static str) -> EngineError {
     EngineError::call(NoAnswer(what), NextStep::Retry)
 }
 
 impl SimPorts {
-    /// The ports of a function whose clock is wrong by `skew`. `acts`: whether it starts tasks.
-    pub fn new(world: &Shared, skew: Ms, acts: bool) -> Self {
+    /// The ports of a function whose own clock is wrong by `own_clock`. `acts`: whether it starts tasks.
+    pub fn new(world: &Shared, own_clock: Ms, acts: bool) -> Self {
         let task = TaskSettings { task_definition: "dbt:1".to_owned(), ..TaskSettings::default() };
-        Self { world: Rc::clone(world), skew, task: acts.then_some(task) }
+        Self { world: Rc::clone(world), own_clock, last_reply: Rc::default(), task: acts.then_some(task) }
+    }
+
+    /// Notes the `Date` of a reply.
+    fn replied(&self) {
+        let mut world = self.world.borrow_mut();
+        let most = world.scenario.skew;
+        let date = whole(world.now + world.rng.i64(-most..=most));
+        self.last_reply.set(Some((date, world.now)));
     }
 
     pub(crate) async fn read<T>(
@@ -54,7 +65,10 @@ impl SimPorts {
         look: impl FnOnce(&mut World) -> T,
     ) -> Result<T, EngineError> {
         match step(&self.world, Call::Read).await {
-            Fate::Done => Ok(look(&mut self.world.borrow_mut())),
+            Fate::Done => {
+                self.replied();
+                Ok(look(&mut self.world.borrow_mut()))
+            }
             Fate::Dies => die().await,
             Fate::Refused | Fate::ReplyLost | Fate::Late(_) | Fate::Conflict => Err(lost(what)),
         }
@@ -69,7 +83,10 @@ impl SimPorts {
     ) -> Result<T, EngineError> {
         let fate = step(&self.world, call).await;
         match fate {
-            Fate::Done => Ok(act(&mut self.world.borrow_mut())),
+            Fate::Done => {
+                self.replied();
+                Ok(act(&mut self.world.borrow_mut()))
+            }
             Fate::Refused | Fate::Conflict => Err(lost(what)),
             Fate::ReplyLost => {
                 act(&mut self.world.borrow_mut());
@@ -127,7 +144,15 @@ fn created(is_new: bool) -> PutNew {
 
 impl Clock for SimPorts {
     fn now(&self) -> Timestamp {
-        at(self.world.borrow().now + self.skew)
+        let world = self.world.borrow();
+        match self.last_reply.get() {
+            Some((date, replied)) if !world.misbehaves(Misbehaviour::OwnClockTrusted) => at(date + world.now - replied),
+            _ => at(world.now + self.own_clock),
+        }
+    }
+
+    fn process_time(&self) -> Timestamp {
+        at(self.world.borrow().now + self.own_clock)
     }
 
     fn nonce(&self) -> Nonce {
@@ -367,6 +392,7 @@ impl Messages for SimPorts {
         let (kind, run) = (detail_type.to_owned(), detail.get("run").and_then(Value::as_str).map(str::to_owned));
         self.write("PutEvents", Call::Write, move |world| match kind.as_str() {
             "Docs Pending" => world.later(100, Happening::Invoke(Function::PublishDocs, 0)),
+            "Run Settled" if world.misbehaves(Misbehaviour::SettledUnpublished) => {}
             "Run Settled" => {
                 if let Some(Ok(run)) = run.map(RunId::parse) {
                     *world.announced.entry(run).or_default() += 1;
@@ -381,6 +407,16 @@ impl Messages for SimPorts {
         let version = self.world.borrow().version(release);
         self.write("PutEvents", Call::Write, move |world| {
             world.later(100, Happening::Invoke(Function::OnRelease(version), 0));
+        })
+        .await
+    }
+
+    async fn ask_for_schedules(&self, _: &ReleaseId) -> Result<(), EngineError> {
+        if self.world.borrow().misbehaves(Misbehaviour::SchedulesByTransition) {
+            return Ok(());
+        }
+        self.write("PutEvents", Call::Write, move |world| {
+            world.later(100, Happening::Invoke(Function::Schedules, 0));
         })
         .await
     }

@@ -17,6 +17,8 @@ pub enum Kind {
     Snapshot,
     /// A seed, a CSV of the project.
     Seed,
+    /// A user-defined function that dbt builds.
+    Function,
     /// A data test.
     Test,
 }
@@ -43,6 +45,7 @@ impl Node {
             Kind::Model | Kind::Incremental => format!("model.shop.{}", self.name),
             Kind::Snapshot => format!("snapshot.shop.{}", self.name),
             Kind::Seed => format!("seed.shop.{}", self.name),
+            Kind::Function => format!("function.shop.{}", self.name),
             Kind::Test => format!("test.shop.{}.0", self.name),
         }
     }
@@ -71,9 +74,10 @@ fn node(kind: Kind, name: &str, parents: &[&str]) -> Node {
 }
 
 impl Project {
-    /// Draws a project: a mart that two datasets share, and perhaps independent chains and a diamond.
+    /// Draws a project: a mart that two datasets share, and perhaps independent chains, a diamond, and what no load selects:
+    /// staging that reads seeds alone, and functions.
     pub fn any(rng: &mut Rng) -> Self {
-        use Kind::{Incremental, Model, Seed, Snapshot, Test};
+        use Kind::{Function, Incremental, Model, Seed, Snapshot, Test};
         let mut nodes = vec![
             node(Model, "stg_a", &["raw.a"]),
             node(Incremental, "stg_b", &["raw.b"]),
@@ -93,6 +97,14 @@ impl Project {
             if rng.bool() {
                 nodes.push(node(Model, "mart_all", &["mart_ab", "mart_c"]));
             }
+        }
+        if rng.u32(..3) == 0 {
+            nodes.push(node(Seed, "seed_d", &[]));
+            nodes.push(node(Model, "stg_d", &["seed_d"]));
+            nodes.push(node(Function, "inner", &[]));
+            nodes.push(node(Function, "outer", &["inner"]));
+            nodes.push(node(Model, "mart_d", &["stg_a", "stg_d", "outer"]));
+            nodes.push(node(Test, "test_mart_d", &["mart_d", "stg_d"]));
         }
         if rng.bool() {
             nodes.push(node(Model, "left", &["stg_b"]));
@@ -177,7 +189,7 @@ impl Project {
             })
             .collect();
         let ids: BTreeMap<&str, String> = self.nodes.iter().map(|node| (node.name.as_str(), node.id())).collect();
-        let nodes: serde_json::Map<String, Value> = self
+        let (functions, nodes): (Vec<_>, Vec<_>) = self
             .nodes
             .iter()
             .map(|node| {
@@ -190,6 +202,7 @@ impl Project {
                     })
                     .collect();
                 let (kind, materialized, schema) = match node.kind {
+                    Kind::Function => ("function", "function", "main"),
                     Kind::Model => ("model", "table", "main"),
                     Kind::Incremental => ("model", "incremental", "main"),
                     Kind::Snapshot => ("snapshot", "snapshot", "main"),
@@ -209,7 +222,8 @@ impl Project {
                 });
                 (node.id(), value)
             })
-            .collect();
+            .partition(|(id, _)| id.starts_with("function."));
+        let [functions, nodes] = [functions, nodes].map(|these| these.into_iter().collect::<serde_json::Map<_, _>>());
         json!({
             "metadata": {
                 "dbt_schema_version": "https://schemas.getdbt.com/dbt/manifest/v12.json", "dbt_version": "1.11.16",
@@ -217,7 +231,7 @@ impl Project {
             },
             "nodes": nodes, "sources": sources, "macros": {}, "docs": {}, "exposures": {}, "metrics": {}, "groups": {},
             "selectors": {}, "disabled": {}, "parent_map": {}, "child_map": {}, "group_map": {}, "saved_queries": {},
-            "semantic_models": {}, "unit_tests": {}, "functions": {},
+            "semantic_models": {}, "unit_tests": {}, "functions": functions,
         })
     }
 }

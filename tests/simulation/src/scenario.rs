@@ -59,6 +59,10 @@ pub struct Rates {
     pub task_lingers: u32,
     /// A node fails.
     pub node_fails: u32,
+    /// Scheduler refuses or throttles a call.
+    pub schedule_refused: u32,
+    /// A call of on-load fails, and SQS delivers its whole batch again.
+    pub batch_fails: u32,
 }
 
 /// An external happening.
@@ -68,6 +72,8 @@ pub enum External {
     Lands(usize, u32),
     /// A loader reports that the dataset is loaded.
     LoaderReport(usize),
+    /// A message arrives that is no event.
+    Malformed,
     /// The next release is offered.
     Release,
     /// A job is due.
@@ -97,16 +103,24 @@ pub const MARKER: u32 = u32::MAX;
 pub struct Scenario {
     /// The versions of the project. The first is in place from the start.
     pub versions: Vec<Project>,
-    /// The landfall.yml of all versions.
+    /// The landfall.yml of all versions, but for the schedules of their jobs.
     pub yaml: String,
+    /// The limit of runs in a day, if a history can reach it.
+    pub runs_per_day: Option<u32>,
+    /// How long statements of an ended run may still execute (`runs.drain`).
+    pub drain: Ms,
     /// The external happenings by time.
     pub outside: Vec<(Ms, External)>,
     /// The rates of faults.
     pub rates: Rates,
     /// The time of the last fault.
     pub faults_until: Ms,
-    /// The largest error of a function's clock.
+    /// The largest error of the clocks of S3's hosts.
     pub skew: Ms,
+    /// The largest error of any other clock: of functions, loaders and operators.
+    pub wrong_clocks: Ms,
+    /// The longest upload of one object.
+    pub longest_upload: Ms,
     /// The time limit of a run.
     pub timeout: Ms,
 }
@@ -123,7 +137,9 @@ impl Scenario {
         }
         let timeout = 10 * MINUTE;
         let sources = versions.first().map(|project| project.sources.clone()).unwrap_or_default();
-        let yaml = yaml(rng, &sources);
+        let drain = if rng.u32(..5) == 0 { rng.i64(10..=300) * SECOND } else { 0 };
+        let runs_per_day = (rng.u32(..12) == 0).then(|| rng.u32(1..=4));
+        let yaml = yaml(rng, &sources, drain, runs_per_day);
         let span = *rng.choice([2 * MINUTE, 10 * MINUTE, 40 * MINUTE].iter()).unwrap_or(&MINUTE);
         let mut outside = Vec::new();
         for number in 0..rng.u32(1..=8) {
@@ -135,8 +151,23 @@ impl Scenario {
                 outside.push((at + rng.i64(0..3 * SECOND), External::Lands(dataset, object)));
             }
         }
-        if rng.u32(..4) == 0 {
-            outside.push((rng.i64(0..span), External::LoaderReport(rng.usize(..sources.len()))));
+        if rng.u32(..3) == 0 {
+            for _ in 0..rng.u32(1..=4) {
+                outside.push((rng.i64(0..span), External::LoaderReport(rng.usize(..sources.len()))));
+            }
+        }
+        // Objects that keep arriving, for longer than `at_most` of most datasets.
+        if rng.u32(..8) == 0 {
+            let (dataset, mut at) = (rng.usize(..sources.len()), rng.i64(0..span));
+            for number in 0..rng.u32(10..=40) {
+                at += rng.i64(500..1_500);
+                outside.push((at, External::Lands(dataset, 10_000 + number)));
+            }
+        }
+        if rng.u32(..6) == 0 {
+            for _ in 0..rng.u32(1..=3) {
+                outside.push((rng.i64(0..span), External::Malformed));
+            }
         }
         if rng.u32(..4) == 0 {
             outside.push((rng.i64(0..span), External::Job));
@@ -170,17 +201,21 @@ impl Scenario {
         Self {
             versions,
             yaml,
+            runs_per_day,
+            drain,
             outside,
             rates: rates(rng),
             faults_until: span + rng.i64(0..HOUR),
             skew: if rng.u32(..3) == 0 { 4 * SECOND } else { 0 },
+            wrong_clocks: *rng.choice([0, 4 * SECOND, 2 * MINUTE, 2 * HOUR].iter()).unwrap_or(&0),
+            longest_upload: *rng.choice([SECOND, 5 * MINUTE, HOUR].iter()).unwrap_or(&SECOND),
             timeout,
         }
     }
 }
 
 /// The rates with their names.
-type Named<'a> = [(&'static str, &'a mut u32); 18];
+type Named<'a> = [(&'static str, &'a mut u32); 20];
 
 impl Rates {
     /// Returns each rate with its name.
@@ -204,11 +239,22 @@ impl Rates {
             ("task_hangs", &mut self.task_hangs),
             ("task_lingers", &mut self.task_lingers),
             ("node_fails", &mut self.node_fails),
+            ("schedule_refused", &mut self.schedule_refused),
+            ("batch_fails", &mut self.batch_fails),
         ]
     }
 }
 
 impl Scenario {
+    /// Returns the landfall.yml of a version of the project. Each has another schedule, and some have one more.
+    pub fn yaml_of(&self, version: usize) -> String {
+        let more = "  qb: { schedule: \"rate(1 hour)\", test: { select: \"resource_type:test\" } }\n";
+        let more = if version.is_multiple_of(2) { "" } else { more };
+        self.yaml
+            .replace("rate(1 day)", &format!("rate({} days)", version + 1))
+            .replace("jobs:\n", &format!("jobs:\n{more}"))
+    }
+
     /// Removes what is to be omitted.
     pub fn without(&mut self, omitted: &Omitted) {
         let mut number = 0;
@@ -224,7 +270,7 @@ impl Scenario {
     }
 }
 
-fn yaml(rng: &mut Rng, sources: &[String]) -> String {
+fn yaml(rng: &mut Rng, sources: &[String], drain: Ms, runs_per_day: Option<u32>) -> String {
     let mut yaml = "version: 1\ndatasets:\n".to_owned();
     for source in sources {
         let ready = match rng.u32(..9) {
@@ -247,9 +293,12 @@ fn yaml(rng: &mut Rng, sources: &[String]) -> String {
     let _ = write!(
         yaml,
         "jobs:\n  qa: {{ schedule: \"rate(1 day)\", test: {{ select: \"resource_type:test\" }} }}\n\
-         runs: {{ max_parallel: {parallel}, timeout: 10m, warehouse: {warehouse} }}\n\
+         runs: {{ max_parallel: {parallel}, timeout: 10m, warehouse: {warehouse}, drain: {}s }}\n\
+         limits: {{ runs_per_day: {} }}\n\
          release: {{ first: {first} }}\n\
-         docs: {{ every: 0s }}\n"
+         docs: {{ every: 0s }}\n",
+        drain / SECOND,
+        runs_per_day.unwrap_or(200),
     );
     yaml
 }
@@ -276,5 +325,7 @@ fn rates(rng: &mut Rng) -> Rates {
     drawn.task_hangs = some(100);
     drawn.task_lingers = some(300);
     drawn.node_fails = some(100);
+    drawn.schedule_refused = some(500);
+    drawn.batch_fails = some(400);
     drawn
 }

@@ -9,6 +9,7 @@ use landfall_planner::{
 };
 
 use crate::{
+    check_times,
     mutants::Misbehaviour,
     ports::written,
     scenario::{HOUR, MINUTE, Ms, SECOND},
@@ -61,6 +62,9 @@ impl World {
     pub fn put_board(&mut self, board: Board) {
         let before = self.board.as_ref().map(|(before, _)| Rc::clone(before));
         let release = board.release.as_ref().and_then(|id| self.releases.get(id)).cloned();
+        for violation in check_times::of_board(self, before.as_deref(), &board, release.as_deref()) {
+            self.violated(violation.invariant, violation.detail);
+        }
         for violation in invariants::check_step(before.as_deref(), &board, release.as_deref()) {
             self.violated(violation.invariant, violation.detail);
         }
@@ -226,7 +230,7 @@ impl World {
             };
             let number = self.number();
             let visible_at = self.now + after;
-            let message = Message { load: Some(load.clone()), visible_at, receives: 0, number };
+            let message = Message { load: Some(received(load, at(visible_at))), visible_at, receives: 0, number };
             self.later(after, Happening::Arrives(message));
         }
     }
@@ -235,7 +239,12 @@ impl World {
     pub fn action(&mut self, action: OperatorAction) {
         let number = self.number();
         let event_id = format!("command-{number}");
-        let command = OperatorCommand { event_id, time: at(self.now), action };
+        // EventBridge sets the time of an event that states none. Other senders state one by their own clock.
+        let time = match self.rng.u32(..4) {
+            0 if self.faulty => self.any_time().max(at(self.now)),
+            _ => at(self.now),
+        };
+        let command = OperatorCommand { event_id, time, stated_time: None, action };
         self.send(&InboundEvent::Command(command));
     }
 
@@ -261,10 +270,15 @@ impl World {
                 message.visible_at = now + VISIBILITY;
                 batch.push(message.clone());
             }
+            let moved = !gone.is_empty();
             for at in gone.into_iter().rev() {
                 self.dead.extend(self.queue.remove(at));
             }
             if batch.is_empty() {
+                // What this poll moved to the dead letters may have been what it was scheduled for.
+                if let Some(next) = self.next_visible().filter(|_| moved) {
+                    self.later(next - self.now, Happening::Poll);
+                }
                 return;
             }
             self.loading += 1;
@@ -276,6 +290,15 @@ impl World {
     pub fn acknowledge(&mut self, batch: &[Message]) {
         let rate = self.scenario.rates.twice / 4;
         for message in batch {
+            // It fails alone (`ReportBatchItemFailures`), and is shown again at once.
+            if matches!(message.load, Some(InboundEvent::Malformed { .. })) {
+                let now = self.now;
+                let there = self.queue.iter_mut().find(|there| there.number == message.number);
+                if let Some(there) = there {
+                    there.visible_at = now;
+                }
+                continue;
+            }
             if self.strikes(rate, "a message comes again though it was deleted") {
                 continue;
             }
@@ -292,5 +315,15 @@ impl World {
     pub fn sweeps(&mut self) -> bool {
         let rate = self.scenario.rates.sweep_lost;
         !self.misbehaves(Misbehaviour::NoSweep) && !self.strikes(rate, "a sweep is lost")
+    }
+}
+
+/// The event as on-load reads it from a message that SQS received then.
+fn received(load: &InboundEvent, received: jiff::Timestamp) -> InboundEvent {
+    match load {
+        InboundEvent::Command(OperatorCommand { event_id, time, action, .. }) => {
+            InboundEvent::Command(OperatorCommand::received(event_id.clone(), *time, received, action.clone()))
+        }
+        other => other.clone(),
     }
 }

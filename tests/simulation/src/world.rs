@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use landfall_engine::TaskState;
 use landfall_planner::{
     Board, Claim, InboundEvent, LedgerObject, Plan, Release, ReleaseId, RunId, RunResult, RunTaskCall, TaskArn,
-    invariants::Hold,
+    WantedSchedule, invariants::Hold,
 };
 
 use crate::{
@@ -49,6 +49,8 @@ pub enum Function {
     OnTaskStopped(Box<TaskState>),
     /// on-release, for this version of the project.
     OnRelease(usize),
+    /// on-release, for the job schedules alone.
+    Schedules,
     /// The function publish-docs.
     PublishDocs,
     /// `landfall recover` by an operator, with the board this many versions before the last.
@@ -180,6 +182,8 @@ pub struct World {
     /// Which version of the project a release is, and when it was offered.
     pub version_of: BTreeMap<ReleaseId, (usize, Ms)>,
 
+    /// The job schedules by name.
+    pub schedules: BTreeMap<String, WantedSchedule>,
     /// The queue of loads.
     pub queue: VecDeque<Message>,
     /// The dead letters of the queue.
@@ -198,6 +202,8 @@ pub struct World {
     pub received: BTreeMap<String, u32>,
     /// The objects that landed.
     pub landed: Vec<Landed>,
+    /// The ids of the messages that are no events.
+    pub malformed: Vec<String>,
     /// The number of objects of each dataset.
     pub delivered: BTreeMap<String, u32>,
     /// The content of relations and tests.
@@ -268,6 +274,7 @@ impl World {
             results: HashMap::new(),
             releases: HashMap::new(),
             version_of: BTreeMap::new(),
+            schedules: BTreeMap::new(),
             queue: VecDeque::new(),
             dead: Vec::new(),
             loading: 0,
@@ -276,6 +283,7 @@ impl World {
             tokens: HashMap::new(),
             received: BTreeMap::new(),
             landed: Vec::new(),
+            malformed: Vec::new(),
             delivered: BTreeMap::new(),
             content: HashMap::new(),
             codes: HashMap::new(),

@@ -26,7 +26,7 @@ async fn a_load_from_before_the_first_release_runs_after_a_redrive_from_the_dead
         .await;
     set_visibility_timeout("420").await;
 
-    world.release(world.variables()).await;
+    world.release_first(world.variables()).await;
     assert_eq!(outcomes(&world.ledger_lines().await, KEY), []);
     // The steps of a redrive, which the emulator does not have.
     let letter = sqs.receive_message().queue_url(&dead_letters).send().await.unwrap().messages.unwrap().remove(0);

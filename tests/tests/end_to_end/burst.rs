@@ -113,6 +113,7 @@ async fn built_by(world: &World) -> BTreeMap<String, RunId> {
         }
     }
     let expected = [
+        "customer_cohorts",
         "customer_orders",
         "daily_sales",
         "dim_customers",

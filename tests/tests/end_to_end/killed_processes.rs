@@ -1,7 +1,7 @@
 use std::time::{Duration, Instant};
 
 use aws_sdk_sqs::types::QueueAttributeName;
-use landfall_planner::{LedgerOutcome, LedgerSubject, Outcome, RunId, StopClass, TaskArn};
+use landfall_planner::{LedgerOutcome, LedgerSubject, Outcome, RunId, StopClass, TaskArn, Trigger};
 
 use crate::world::{World, run_of, signal};
 
@@ -12,7 +12,7 @@ async fn settled_by_sweeps(world: &World, runs: usize) -> Vec<landfall_planner::
     world
         .wait_for("the runs settled by the sweep", async || {
             world.sweep();
-            let ends = crate::world::ends(&world.ledger_lines().await);
+            let ends = world.new_ends().await;
             (ends.len() >= runs && world.board().await.runs.is_empty()).then_some(ends)
         })
         .await
@@ -93,7 +93,8 @@ async fn work_of_a_function_that_was_killed_during_a_call_is_finished_by_the_swe
     world.upload("landing/orders/2026-11-01.csv", "orders/2026-11-01.csv").await;
     world
         .wait_for("the load on the board", async || {
-            world.board().await.backlog.values().any(|entry| entry.events == 1).then_some(())
+            let load = Trigger::Load("jaffle.raw_orders".parse().unwrap());
+            world.board().await.backlog.contains_key(&load).then_some(())
         })
         .await;
     // on-load is frozen before the wake message comes: it receives the message and is killed during that call.

@@ -95,7 +95,7 @@ async fn a_load_builds_its_models_once_and_a_waiting_model_runs_when_its_other_p
     assert_eq!(ends.len(), 3);
     let (run, attempt) = run_of(&ends[2]);
     let plan = world.plan(&run).await;
-    assert_eq!(models(&plan), ["customer_orders", "dim_customers", "stg_customers"]);
+    assert_eq!(models(&plan), ["customer_cohorts", "customer_orders", "dim_customers", "stg_customers"]);
     assert!(
         plan.triggers.iter().any(|c| c.trigger == Trigger::Load("jaffle.raw_orders".parse().unwrap())),
         "the backlog entry of the orders is a trigger too"
@@ -160,7 +160,15 @@ async fn loads_that_arrive_during_a_run_are_followed_by_one_more_run() {
         assert_eq!(outcomes(&lines, key), [LedgerOutcome::Mapped], "{key}");
     }
     let plan = world.plan(&run_of(&ends[1]).0).await;
-    let expected = ["customer_orders", "daily_sales", "dim_customers", "fct_orders", "stg_customers", "stg_orders"];
+    let expected = [
+        "customer_cohorts",
+        "customer_orders",
+        "daily_sales",
+        "dim_customers",
+        "fct_orders",
+        "stg_customers",
+        "stg_orders",
+    ];
     assert_eq!(models(&plan), expected);
     assert_eq!(world.query("select count(distinct landed_file) from analytics.stg_orders"), "3");
 }

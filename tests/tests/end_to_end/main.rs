@@ -19,4 +19,5 @@ mod operator_cli;
 mod permissions;
 mod shared_mart;
 mod stack_lifecycle;
+mod staging_of_seeds;
 mod world;

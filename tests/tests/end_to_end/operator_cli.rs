@@ -109,7 +109,7 @@ async fn operators_with_different_rights_examine_repair_and_read_a_stack() {
     assert!(text(&output).contains("is disabled"), "{}", text(&output));
     world.set_schedules("Sweep", &ScheduleState::Enabled).await;
     assert_only_deployed(&world);
-    world.release(world.variables()).await;
+    world.release_first(world.variables()).await;
     world.set_schedules("Sweep", &ScheduleState::Enabled).await;
     let bucket = world.stack.stack.output("LandingBucket").unwrap().to_owned();
     world.upload("landing/orders/2026-11-01.csv", "orders/2026-11-01.csv").await;

@@ -17,7 +17,7 @@ async fn an_updated_stack_keeps_running_and_a_deleted_stack_leaves_its_buckets()
     let mut world = World::start("stack", |_| {}).await;
     let before = inventory(&world);
     assert_eq!(before["functions"].as_array().unwrap().len(), 5, "{before:#}");
-    assert_eq!(before["alarms"].as_array().unwrap().len(), 13, "{before:#}");
+    assert_eq!(before["alarms"].as_array().unwrap().len(), 14, "{before:#}");
     assert_eq!(before["distributions"], json!([]), "docs are private by default");
     assert_eq!(before["log_groups"].as_object().unwrap().values().collect::<Vec<_>>(), vec![&json!(30); 6]);
     world.upload("landing/orders/2026-11-01.csv", "orders/2026-11-01.csv").await;
@@ -47,7 +47,7 @@ async fn an_updated_stack_keeps_running_and_a_deleted_stack_leaves_its_buckets()
     let ends = world.settled(2).await;
     assert_eq!(ends[1].outcome, LedgerOutcome::Succeeded, "{ends:#?}");
     let plan = world.plan(&run_of(&ends[1]).0).await;
-    assert_eq!(models(&plan), ["customer_orders", "dim_customers", "stg_customers"]);
+    assert_eq!(models(&plan), ["customer_cohorts", "customer_orders", "dim_customers", "stg_customers"]);
 
     world.stack.delete(&world.environments).await.unwrap();
     let mut left = inventory(&world);

@@ -119,7 +119,7 @@ impl World {
             })
             .collect();
         let plan = json!({
-            "version": 2, "run_id": "r-1", "release": "v1", "created_at": "2026-11-22T17:14:17Z",
+            "version": 3, "run_id": "r-1", "release": "v1", "created_at": "2026-11-22T17:14:17Z",
             "triggers": [{"trigger": "load:shop.orders", "generation": 1, "reason": "1 object landed in orders/", "select": "tag:x"}],
             "steps": steps, "nodes": nodes, "writes": [], "reads": [], "timeout_seconds": timeout_seconds,
             "task": {"cluster": "c", "task_definition": "d", "container": "dbt", "subnets": [], "security_groups": [],

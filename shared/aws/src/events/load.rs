@@ -34,12 +34,12 @@ pub enum LoadMessage {
 
 /// Reads one message's body: an `EventBridge` event gives one, S3's own notification one for each of its records.
 ///
-/// `stack` is this stack's name: an event `Dataset Loaded` or `Operator Command` that names another stack is ignored.
+/// `received` is the time at which SQS received the message, by its own clock: a custom event may state any time. `stack` is this stack's name: an event `Dataset Loaded` or `Operator Command` that names another stack is ignored.
 ///
 /// # Errors
 ///
 /// Fails if the message is not an event of one of these kinds, or a field is missing or malformed.
-pub fn parse_load_message(body: &str, stack: &str) -> Result<Vec<LoadMessage>, Malformed> {
+pub fn parse_load_message(body: &str, stack: &str, received: Timestamp) -> Result<Vec<LoadMessage>, Malformed> {
     let value: Value =
         serde_json::from_str(body).map_err(|error| Malformed::new(format!("not JSON: {error}"), body))?;
     let read = if let Some(records) = value.get("Records") {
@@ -47,7 +47,7 @@ pub fn parse_load_message(body: &str, stack: &str) -> Result<Vec<LoadMessage>, M
     } else if value.get("Event").and_then(Value::as_str) == Some("s3:TestEvent") {
         test_event(&value).map(one)
     } else if value.get("detail-type").is_some() {
-        of_event(&value, stack).map(one)
+        of_event(&value, stack, received).map(one)
     } else if value.get("Type").and_then(Value::as_str) == Some("Notification") {
         Err("an SNS envelope: switch on raw message delivery for the subscription".to_owned())
     } else {
@@ -93,7 +93,7 @@ fn test_event(value: &Value) -> Result<LoadMessage, String> {
     })
 }
 
-fn of_event(value: &Value, stack: &str) -> Result<LoadMessage, String> {
+fn of_event(value: &Value, stack: &str, received: Timestamp) -> Result<LoadMessage, String> {
     // Landfall's own message has neither an id nor a time.
     if value.get("source").and_then(Value::as_str) == Some("landfall")
         && value.get("detail-type").and_then(Value::as_str) == Some("Wake")
@@ -109,7 +109,7 @@ fn of_event(value: &Value, stack: &str) -> Result<LoadMessage, String> {
         "Object Created" if envelope.source == "aws.s3" => s3::of_envelope(&envelope).map(LoadMessage::Object),
         "Object Deleted" if envelope.source == "aws.s3" => s3::of_envelope(&envelope).map(LoadMessage::Deleted),
         "Dataset Loaded" if !of_aws => loaded(envelope, stack),
-        "Operator Command" if !of_aws => command(envelope, stack),
+        "Operator Command" if !of_aws => command(envelope, stack, received),
         _ => Ok(ignored(envelope, "")),
     }
 }
@@ -148,7 +148,7 @@ fn loaded(envelope: Envelope, stack: &str) -> Result<LoadMessage, String> {
     }))
 }
 
-fn command(envelope: Envelope, stack: &str) -> Result<LoadMessage, String> {
+fn command(envelope: Envelope, stack: &str, received: Timestamp) -> Result<LoadMessage, String> {
     #[derive(Deserialize)]
     struct Detail {
         stack: Option<String>,
@@ -158,5 +158,5 @@ fn command(envelope: Envelope, stack: &str) -> Result<LoadMessage, String> {
         return Ok(ignored(envelope, &format!(" for stack {other}")));
     }
     let action: OperatorAction = part("detail", &envelope.detail)?;
-    Ok(LoadMessage::OperatorCommand(OperatorCommand { event_id: envelope.id, time: envelope.time, action }))
+    Ok(LoadMessage::OperatorCommand(OperatorCommand::received(envelope.id, envelope.time, received, action)))
 }

@@ -38,6 +38,8 @@ pub struct ReleaseOffered {
     pub event_id: String,
     /// The id of the offered release.
     pub release: ReleaseId,
+    /// Whether the release is in place, and only the job schedules are missing.
+    pub schedules: bool,
 }
 
 /// The docs of the stack are pending.
@@ -100,7 +102,8 @@ pub fn parse_release_offered(event: &Value) -> Result<ReleaseOffered, Malformed>
         let name = object.key.strip_prefix("releases/").and_then(|rest| rest.strip_suffix("/release.json"));
         let name = name.ok_or_else(|| format!("key {:?} is not releases/RELEASE/release.json", object.key))?;
         let release = ReleaseId::parse(name).map_err(|error| error.to_string())?;
-        Ok(ReleaseOffered { event_id: object.event_id, release })
+        let schedules = envelope.detail.get("schedules").and_then(Value::as_bool).unwrap_or_default();
+        Ok(ReleaseOffered { event_id: object.event_id, release, schedules })
     })
 }
 

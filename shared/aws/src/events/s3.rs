@@ -89,7 +89,18 @@ pub(super) fn of_record(record: &Value) -> Result<Told, String> {
         Some(("ObjectRemoved" | "LifecycleExpiration", reason)) => (Told::Deleted, reason),
         _ => return Ok(Told::Other { event_id, what: format!("aws:s3 {event_name}") }),
     };
-    event(event_id, event_time, bucket, object, Some(reason.to_owned())).map(told)
+    event(event_id, event_time, bucket, object, Some(event_bridge_reason(reason))).map(told)
+}
+
+/// Converts the last part of a record's event name to the reason that an event by `EventBridge` gives.
+fn event_bridge_reason(name: &str) -> String {
+    match name {
+        "Put" => "PutObject",
+        "Post" => "POST Object",
+        "Copy" => "CopyObject",
+        other => other,
+    }
+    .to_owned()
 }
 
 /// Returns an id for a record, which has none. A repeated delivery gets the same id.

@@ -9,7 +9,7 @@ use super::*;
 const STACK: &str = "shop";
 
 fn parse(value: &Value) -> Result<Vec<LoadMessage>, Malformed> {
-    parse_load_message(&value.to_string(), STACK)
+    parse_load_message(&value.to_string(), STACK, received())
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "each call makes its own detail")]
@@ -47,8 +47,13 @@ fn notification(name: &str, key: &str) -> Value {
     }] })
 }
 
+/// When SQS received the messages.
+fn received() -> jiff::Timestamp {
+    "2026-11-22T17:14:30Z".parse().unwrap()
+}
+
 #[test]
-fn an_object_by_eventbridge_keeps_its_key_as_it_is() {
+fn the_key_of_an_eventbridge_event_is_not_decoded() {
     for key in ["orders/a+b%20c.csv", "-rf", "orders/\"'\n\u{2603} .csv"] {
         let expected = ObjectEvent {
             event_id: "17793124-05d4-b198-2fde-7ededc63b103".to_owned(),
@@ -66,18 +71,18 @@ fn an_object_by_eventbridge_keeps_its_key_as_it_is() {
 }
 
 #[test]
-fn an_object_by_s3_itself_is_decoded() {
+fn the_key_of_an_s3_notification_is_decoded() {
     let read = parse(&notification("ObjectCreated:Put", "orders/a+b%2Bc%0A.csv")).unwrap();
     let [LoadMessage::Object(object)] = read.as_slice() else { panic!("{read:?}") };
     assert_eq!(object.key, "orders/a b+c\n.csv");
     assert_eq!(object.event_id, "s3/C3D13FE58DE4C810/0055AED6DCD90281E5");
-    assert_eq!(object.reason.as_deref(), Some("Put"));
+    assert_eq!(object.reason.as_deref(), Some("PutObject"));
     assert_eq!(object.time.to_string(), "2026-11-22T17:14:17.25Z");
     assert_eq!(parse(&notification("ObjectCreated:Put", "orders/a+b%2Bc%0A.csv")).unwrap(), read, "the id is stable");
 }
 
 #[test]
-fn a_record_without_a_request_still_has_an_id_of_its_own() {
+fn a_record_without_a_request_id_has_an_id_made_from_its_object() {
     let id = |key: &str| {
         let mut told = notification("ObjectCreated:Put", key);
         told["Records"][0].as_object_mut().unwrap().remove("responseElements");
@@ -90,7 +95,7 @@ fn a_record_without_a_request_still_has_an_id_of_its_own() {
 }
 
 #[test]
-fn each_record_of_a_notification_counts() {
+fn each_record_of_a_notification_is_an_event() {
     let mut told = notification("ObjectCreated:Put", "a");
     let second = notification("ObjectRemoved:Delete", "b")["Records"][0].clone();
     told["Records"].as_array_mut().unwrap().push(second);
@@ -112,7 +117,7 @@ fn the_test_event_of_s3_is_ignored_by_name() {
 }
 
 #[test]
-fn a_loader_says_loaded_in_few_words_or_many() {
+fn dataset_loaded_is_read_with_and_without_its_optional_fields() {
     let read = |detail: Value| parse(&event("landfall.loader", "Dataset Loaded", detail));
     let plain = DatasetLoaded {
         event_id: "17793124-05d4-b198-2fde-7ededc63b103".to_owned(),
@@ -142,7 +147,23 @@ fn a_load_of_another_stack_is_ignored() {
 }
 
 #[test]
-fn our_own_wake_needs_no_id() {
+fn a_command_is_not_sent_after_sqs_received_it() {
+    for (stated, time, noted) in [
+        ("2099-01-01T00:00:00Z", "2026-11-22T17:14:30Z", true),
+        ("2026-11-22T17:15:00Z", "2026-11-22T17:14:30Z", false),
+        ("2020-01-01T00:00:00Z", "2020-01-01T00:00:00Z", false),
+    ] {
+        let mut pause = event("landfall", "Operator Command", json!({ "action": "pause" }));
+        pause["time"] = json!(stated);
+        let read = parse(&pause).unwrap();
+        let [LoadMessage::OperatorCommand(command)] = read.as_slice() else { panic!("{read:?}") };
+        assert_eq!(command.time, time.parse().unwrap(), "{stated}");
+        assert_eq!(command.stated_time.is_some(), noted, "{stated}");
+    }
+}
+
+#[test]
+fn a_wake_message_needs_no_id() {
     let wake = json!({ "source": "landfall", "detail-type": "Wake", "detail": { "at": "2026-11-22T17:14:17Z" } });
     assert_eq!(parse(&wake), Ok(vec![LoadMessage::Wake]));
 }
@@ -161,7 +182,7 @@ fn other_events_are_ignored_by_name() {
 }
 
 #[test]
-fn a_malformed_message_says_what_is_wrong_with_it() {
+fn the_error_of_a_malformed_message_names_the_cause() {
     let mut no_key = object_created("a");
     no_key["detail"]["object"].as_object_mut().unwrap().remove("key");
     let mut no_time = object_created("a");
@@ -182,13 +203,15 @@ fn a_malformed_message_says_what_is_wrong_with_it() {
             event("l", "Dataset Loaded", json!({ "dataset": "a", "loaded_at": "2026-11-22 17:00" })).to_string(),
             "detail: ",
         ),
+        (event("l", "Dataset Loaded", json!({ "dataset": "a", "loaded_at": "" })).to_string(), "detail: "),
+        (event("l", "Dataset Loaded", json!({ "dataset": "a", "loaded_at": 1_795_367_657 })).to_string(), "detail: "),
         (event("l", "Dataset Loaded", json!({ "dataset": "a", "batch_id": [] })).to_string(), "batch_id"),
     ];
     for (body, reason) in cases {
-        let error = parse_load_message(&body, STACK).unwrap_err();
+        let error = parse_load_message(&body, STACK, received()).unwrap_err();
         assert!(error.reason.contains(reason), "{reason} in {error} of {body}");
     }
-    assert_eq!(parse_load_message(&"\u{2603}".repeat(2000), STACK).unwrap_err().text.chars().count(), 512);
+    assert_eq!(parse_load_message(&"\u{2603}".repeat(2000), STACK, received()).unwrap_err().text.chars().count(), 512);
 }
 
 #[test]
@@ -218,7 +241,7 @@ fn a_release_is_named_by_its_key() {
 }
 
 #[test]
-fn an_event_of_another_kind_says_which_kind_it_is() {
+fn an_event_of_another_kind_is_described() {
     let backlog = event("landfall", "Docs Pending", json!({ "stack": STACK }));
     assert_eq!(parse_docs_pending(&backlog), Ok(PendingDocs { stack: STACK.to_owned() }));
     let error = parse_task_stopped(&backlog, "dbt").unwrap_err();
@@ -290,7 +313,7 @@ fn read_by_all(value: &Value) {
 proptest! {
     #[test]
     fn no_text_makes_the_reader_panic(body in "\\PC*") {
-        let _ = parse_load_message(&body, STACK);
+        let _ = parse_load_message(&body, STACK, received());
     }
 
     #[test]
@@ -299,7 +322,7 @@ proptest! {
     }
 
     #[test]
-    fn no_part_of_a_real_event_gone_wrong_makes_a_reader_panic(
+    fn no_change_of_a_real_event_makes_a_reader_panic(
         which in 0..4_usize, place in any::<prop::sample::Index>(), wrong in any_json()
     ) {
         let mut value = match which {
@@ -316,13 +339,13 @@ proptest! {
     }
 
     #[test]
-    fn any_key_by_eventbridge_comes_through_unchanged(key in "\\PC{1,64}|(?s).{1,16}") {
+    fn any_key_of_an_eventbridge_event_is_unchanged(key in "\\PC{1,64}|(?s).{1,16}") {
         let read = parse(&object_created(&key)).unwrap();
         prop_assert!(matches!(read.as_slice(), [LoadMessage::Object(object)] if object.key == key));
     }
 
     #[test]
-    fn any_key_by_s3_itself_comes_back_as_it_was(key in "\\PC{1,64}|(?s).{1,16}") {
+    fn any_key_of_an_s3_notification_is_decoded_to_the_original(key in "\\PC{1,64}|(?s).{1,16}") {
         let encoded = percent_encoding::utf8_percent_encode(&key, percent_encoding::NON_ALPHANUMERIC).to_string().replace("%20", "+");
         let read = parse(&notification("ObjectCreated:Put", &encoded)).unwrap();
         prop_assert!(matches!(read.as_slice(), [LoadMessage::Object(object)] if object.key == key));
@@ -330,7 +353,7 @@ proptest! {
 }
 
 #[test]
-fn a_persons_word_is_for_the_stack_it_names_and_wants_something_that_there_is() {
+fn an_operator_command_of_another_stack_or_of_an_unknown_kind_is_refused() {
     let read = |detail: Value| parse(&event("landfall", "Operator Command", detail));
     let pause = read(json!({ "action": "pause", "dataset": "a.b", "stack": STACK })).unwrap();
     let [LoadMessage::OperatorCommand(command)] = pause.as_slice() else { panic!("{pause:?}") };
@@ -347,7 +370,7 @@ fn a_persons_word_is_for_the_stack_it_names_and_wants_something_that_there_is() 
 }
 
 #[test]
-fn a_deletion_is_told_apart_from_an_object_that_came() {
+fn a_deletion_and_a_creation_are_different_events() {
     let mut gone = object_created("orders/a+b.csv");
     gone["detail-type"] = "Object Deleted".into();
     gone["detail"]["reason"] = "DeleteObject".into();

@@ -25,7 +25,7 @@ async fn stopped(clients: &Clients, config: &Config, task: &TaskArn) -> TaskStat
 }
 
 #[tokio::test]
-async fn a_task_of_a_pinned_image_is_started_once_and_seen_to_its_end() {
+async fn a_task_of_a_pinned_image_is_started_once_and_followed_to_its_end() {
     let Some(emulator) = launch() else { return };
     let (cluster, base) = emulator.cluster_and_definition("dbt:base").await;
     let clients = emulator.clients().await;

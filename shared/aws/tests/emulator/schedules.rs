@@ -1,6 +1,7 @@
 use aws_sdk_eventbridge::types::Target;
 use aws_sdk_sqs::types::QueueAttributeName;
-use landfall_aws::{clock, config::ScheduleSettings, queue::Depth, schedules::WantedSchedule};
+use landfall_aws::{clock, config::ScheduleSettings, queue::Depth};
+use landfall_planner::WantedSchedule;
 use serde_json::{Value, json};
 
 use crate::launched::launch;
@@ -15,7 +16,7 @@ fn wanted(name: &str, expression: &str) -> WantedSchedule {
 }
 
 #[tokio::test]
-async fn a_group_is_brought_to_what_is_wanted_and_then_left_alone() {
+async fn a_schedule_group_is_reconciled_and_a_second_call_changes_nothing() {
     let Some(emulator) = launch() else { return };
     let scheduler = aws_sdk_scheduler::Client::new(&emulator.sdk().await);
     scheduler.create_schedule_group().name("jobs").send().await.unwrap();

@@ -21,12 +21,12 @@ async fn bucket(emulator: &Emulator) -> Store {
 
 /// One emulator for all: it takes longer to start than all of this to run.
 #[tokio::test]
-async fn the_store_means_what_s3_means() {
+async fn the_store_keeps_the_contract_of_s3() {
     let Some(emulator) = launch() else { return };
     let store = bucket(&emulator).await;
     an_object_is_created_once(&store).await;
     a_compare_and_swap_needs_the_newest_etag(&store).await;
-    what_is_not_there_is_none(&store).await;
+    a_missing_value_is_none(&store).await;
     of_many_creators_one_wins(&store).await;
     no_increment_is_lost_between_writers(&store).await;
     listings_are_in_order_and_bounded(&store).await;
@@ -57,7 +57,7 @@ async fn a_compare_and_swap_needs_the_newest_etag(store: &Store) {
     assert_eq!(store.get("board.json").await, Ok(None), "a compare-and-swap never creates");
 }
 
-async fn what_is_not_there_is_none(store: &Store) {
+async fn a_missing_value_is_none(store: &Store) {
     assert_eq!(store.get("nothing").await, Ok(None));
     assert_eq!(store.head_last_modified("nothing").await, Ok(None));
     assert_eq!(store.delete("nothing").await, Ok(()));

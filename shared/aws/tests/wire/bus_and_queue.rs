@@ -1,6 +1,7 @@
 //! `EventBridge`, SQS and Scheduler.
 
-use landfall_aws::{CallError, config::ScheduleSettings, schedules::WantedSchedule};
+use landfall_aws::{CallError, config::ScheduleSettings};
+use landfall_planner::WantedSchedule;
 use serde_json::json;
 
 use crate::stub::{Reply, Stub};
@@ -11,7 +12,7 @@ fn taken(code: Option<&str>) -> Reply {
 }
 
 #[tokio::test]
-async fn an_event_says_that_it_is_ours() {
+async fn an_event_has_the_source_of_the_stack() {
     let stub = Stub::script(vec![taken(None)]).await;
     stub.clients().await.bus().put("Docs Pending", &json!({ "stack": "shop" })).await.unwrap();
     let seen = stub.seen();
@@ -21,7 +22,7 @@ async fn an_event_says_that_it_is_ours() {
 }
 
 #[tokio::test]
-async fn an_event_refused_inside_an_answer_with_200_is_sent_again() {
+async fn an_event_refused_in_a_reply_with_status_200_is_sent_again() {
     let stub =
         Stub::script(vec![taken(Some("ThrottlingException")), taken(Some("InternalFailure")), taken(None)]).await;
     stub.clients().await.bus().put("Docs Pending", &json!({})).await.unwrap();
@@ -29,7 +30,7 @@ async fn an_event_refused_inside_an_answer_with_200_is_sent_again() {
 }
 
 #[tokio::test]
-async fn an_event_that_never_will_be_taken_is_an_error() {
+async fn an_event_that_is_refused_permanently_is_an_error() {
     let stub = Stub::script(vec![taken(Some("MalformedDetail"))]).await;
     let error = stub.clients().await.bus().put("Docs Pending", &json!({})).await.unwrap_err();
     assert!(matches!(error, CallError::Refused { .. }), "{error:?}");
@@ -37,7 +38,7 @@ async fn an_event_that_never_will_be_taken_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_wake_is_a_message_kept_back_until_then() {
+async fn a_wake_is_a_delayed_message() {
     let stub = Stub::script(vec![Reply::json(200, &json!({ "MessageId": "1" }))]).await;
     let queue = stub.clients().await.queue("https://sqs.eu-west-1.amazonaws.com/111122223333/loads");
     let (now, at) = ("2026-11-22T17:00:00Z".parse().unwrap(), "2026-11-22T17:01:30Z".parse().unwrap());

@@ -61,7 +61,7 @@ async fn signer(source: &str, path: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_task_and_a_machine_ask_for_their_credentials_by_the_client_of_all() {
+async fn credentials_of_a_task_and_of_a_machine_are_read_with_the_shared_http_client() {
     assert_eq!(signer("AWS_CONTAINER_CREDENTIALS_FULL_URI", "/task").await, "OF-THE-TASK");
     assert_eq!(signer("AWS_EC2_METADATA_SERVICE_ENDPOINT", "").await, "OF-THE-MACHINE");
 }

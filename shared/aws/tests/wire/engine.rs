@@ -1,6 +1,6 @@
 //! The calls of the engine in one invocation, counted on the wire.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use landfall_aws::{
     Config, clock,
@@ -81,11 +81,14 @@ async fn one_invocation_reads_the_board_once_and_never_the_plan_that_it_wrote() 
     let board = Board::new(clock::now()).to_json().unwrap();
     engine.ports().store().put(BOARD_KEY, &board, "application/json").await.unwrap();
     let manifest = include_bytes!("../../../planner/fixtures/example-manifest.json.zst");
+    let index = Index::from_slice(&zstd::decode_all(&manifest[..]).unwrap()).unwrap();
+    // Every relation exists, so that the release itself starts no run.
+    let existing = index.nodes().map(|node| node.unique_id().to_owned()).collect();
     let parts = ReleaseParts {
         id: ReleaseId::parse("r1").unwrap(),
-        index: Index::from_slice(&zstd::decode_all(&manifest[..]).unwrap()).unwrap(),
+        index,
         project: LandfallYml::from_yaml(PROJECT).unwrap(),
-        existing: BTreeSet::new(),
+        existing,
         task_definition: None,
         landing_bucket: Some("landing".to_owned()),
         force: false,

@@ -34,7 +34,7 @@ fn methods(seen: &[Request]) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn a_new_object_is_put_only_if_none_is_there() {
+async fn a_new_object_is_put_only_if_there_is_none() {
     let (outcome, seen) = put_new(vec![Reply::written("e1")]).await;
     assert_eq!(outcome, Ok(created("e1")));
     let [put] = seen.as_slice() else { panic!("{seen:?}") };
@@ -46,13 +46,13 @@ async fn a_new_object_is_put_only_if_none_is_there() {
 }
 
 #[tokio::test]
-async fn a_412_to_the_first_try_is_somebody_elses_object() {
+async fn a_412_to_the_first_try_is_the_object_of_another_writer() {
     let (outcome, seen) = put_new(vec![Reply::xml_error(412, "PreconditionFailed")]).await;
     assert_eq!((outcome, seen.len()), (Ok(PutNew::Exists), 1));
 }
 
 #[tokio::test]
-async fn a_write_whose_reply_was_lost_is_found_again() {
+async fn a_write_with_a_lost_reply_is_recognized() {
     let (outcome, seen) = put_new(vec![Reply::Cut, Reply::object("e1", "ours")]).await;
     assert_eq!(outcome, Ok(created("e1")));
     assert_eq!(methods(&seen), ["PUT", "GET"]);
@@ -72,7 +72,7 @@ async fn a_write_that_never_arrived_is_repeated() {
 }
 
 #[tokio::test]
-async fn a_412_after_a_lost_reply_is_looked_into() {
+async fn a_412_after_a_lost_reply_is_compared_with_the_stored_object() {
     // The first write is still under way while it is looked for, and lands before the second.
     let replies = |there: &str| {
         vec![
@@ -87,7 +87,7 @@ async fn a_412_after_a_lost_reply_is_looked_into() {
 }
 
 #[tokio::test]
-async fn a_store_that_stays_broken_is_given_up_and_may_be_tried_again() {
+async fn an_outage_of_the_store_ends_as_an_error_that_may_be_retried() {
     let stub = Stub::start(|request| match request.method.as_str() {
         "PUT" => Reply::xml_error(500, "InternalError"),
         _ => Reply::xml_error(404, "NoSuchKey"),
@@ -155,7 +155,7 @@ async fn fated_bucket(fates: Vec<Fate>, there: Option<&'static str>) -> Stub {
 }
 
 #[tokio::test]
-async fn whatever_happens_to_two_tries_the_answer_is_true() {
+async fn every_combination_of_two_replies_gives_a_true_result() {
     let fates = [Fate::Fine, Fate::LostOnTheWay, Fate::ReplyLost, Fate::FailsBefore, Fate::FailsAfter, Fate::Meets];
     let mut trials = Vec::new();
     for first in fates {
@@ -179,7 +179,7 @@ async fn whatever_happens_to_two_tries_the_answer_is_true() {
 }
 
 #[tokio::test]
-async fn a_compare_and_swap_is_bound_to_the_object_that_was_read() {
+async fn a_compare_and_swap_has_the_etag_that_was_read() {
     let (outcome, seen) = swap(vec![Reply::written("e2")]).await;
     assert_eq!(outcome, Ok(CompareAndSwap::Written { etag: Etag::new("\"e2\"") }));
     let [put] = seen.as_slice() else { panic!("{seen:?}") };
@@ -189,13 +189,13 @@ async fn a_compare_and_swap_is_bound_to_the_object_that_was_read() {
 }
 
 #[tokio::test]
-async fn a_compare_and_swap_that_lost_says_so_after_one_try() {
+async fn a_lost_compare_and_swap_is_reported_after_one_try() {
     let (outcome, seen) = swap(vec![Reply::xml_error(412, "PreconditionFailed")]).await;
     assert_eq!((outcome, seen.len()), (Ok(CompareAndSwap::Conflict), 1));
 }
 
 #[tokio::test]
-async fn a_compare_and_swap_of_which_no_one_knows_is_not_repeated() {
+async fn a_compare_and_swap_with_an_unknown_outcome_is_not_repeated() {
     for reply in [
         Reply::Cut,
         Reply::xml_error(500, "InternalError"),
@@ -217,7 +217,7 @@ async fn a_compare_and_swap_of_a_missing_object_creates_none() {
 }
 
 #[tokio::test]
-async fn an_object_comes_with_its_etag_time_and_version() {
+async fn an_object_is_returned_with_its_etag_time_and_version() {
     let stub = Stub::script(vec![Reply::object("e1", "hello")]).await;
     let stored = store(&stub).await.get(KEY).await.unwrap().unwrap();
     assert_eq!(stored.bytes, b"hello");
@@ -227,7 +227,7 @@ async fn an_object_comes_with_its_etag_time_and_version() {
 }
 
 #[tokio::test]
-async fn no_object_and_no_permission_and_no_bucket_are_three_things() {
+async fn a_missing_object_permission_and_bucket_are_different_errors() {
     let stub = Stub::script(vec![
         Reply::xml_error(404, "NoSuchKey"),
         Reply::xml_error(403, "AccessDenied"),
@@ -252,7 +252,7 @@ async fn a_hostile_key_stays_one_path() {
 }
 
 #[tokio::test]
-async fn a_listing_goes_on_over_pages_up_to_its_limit() {
+async fn a_listing_reads_pages_up_to_its_limit() {
     let page = |keys: &[&str], next: Option<&str>| {
         let object = |key: &&str| {
             format!(

@@ -46,7 +46,7 @@ async fn pin(base: Value, newest: Value, container: &str) -> (Result<String, Pin
 }
 
 #[tokio::test]
-async fn a_new_image_becomes_a_revision_that_is_the_base_in_all_else() {
+async fn a_new_image_becomes_a_revision_that_equals_the_base_otherwise() {
     let (pinned, seen) = pin(described(3, "repo:old", "512"), described(4, "repo@sha256:before", "512"), "dbt").await;
     assert_eq!(pinned, Ok(format!("{FAMILY}:9")));
     let registered = seen.iter().find(|it| it.operation() == "RegisterTaskDefinition").unwrap().json();
@@ -69,7 +69,7 @@ async fn a_new_image_becomes_a_revision_that_is_the_base_in_all_else() {
 }
 
 #[tokio::test]
-async fn the_newest_revision_is_used_again_if_it_is_just_that() {
+async fn the_newest_revision_is_used_again_if_it_equals_the_wanted_one() {
     let (pinned, seen) = pin(described(3, "repo:old", "512"), described(4, "repo@sha256:new", "512"), "dbt").await;
     assert_eq!(pinned, Ok(format!("{FAMILY}:4")));
     assert!(seen.iter().all(|it| it.operation() != "RegisterTaskDefinition"));

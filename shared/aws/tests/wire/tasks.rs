@@ -78,7 +78,7 @@ fn refused(outcome: &RunTaskOutcome) -> StartRefusal {
 }
 
 #[tokio::test]
-async fn the_call_is_exactly_the_plans() {
+async fn the_call_has_exactly_the_plans_parameters() {
     let (outcome, seen) = run(vec![started()]).await;
     assert_eq!(outcome, RunTaskOutcome::Started { task_arn: task_arn() });
     assert_eq!(seen[0].operation(), "RunTask");
@@ -105,7 +105,7 @@ async fn the_call_is_exactly_the_plans() {
 }
 
 #[tokio::test]
-async fn a_spot_task_is_asked_for_by_its_capacity_provider_and_not_by_a_launch_type() {
+async fn a_spot_task_is_requested_by_capacity_provider() {
     let stub = Stub::script(vec![started()]).await;
     tasks(&stub).await.run(&RunTaskCall { capacity: Capacity::Spot, ..call() }).await;
     let asked = stub.seen()[0].json();
@@ -116,7 +116,7 @@ async fn a_spot_task_is_asked_for_by_its_capacity_provider_and_not_by_a_launch_t
 
 /// The failure reasons that ECS documents: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/api_failures_messages.html>
 #[tokio::test]
-async fn each_failure_inside_an_answer_with_200_leads_to_what_can_be_done() {
+async fn each_failure_in_a_reply_with_status_200_has_its_next_step() {
     for (reason, class, calls) in [
         ("RESOURCE:CPU", StartRefusal::Capacity, 1),
         ("RESOURCE:MEMORY", StartRefusal::Capacity, 1),
@@ -146,7 +146,7 @@ async fn each_failure_inside_an_answer_with_200_leads_to_what_can_be_done() {
 
 /// The errors of `RunTask` that ECS documents: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html#API_RunTask_Errors>
 #[tokio::test]
-async fn each_error_leads_to_what_can_be_done() {
+async fn each_error_has_the_next_step_of_its_kind() {
     let vcpus = "You've reached the limit on the number of vCPUs you can run concurrently";
     let subnets = "Error retrieving subnet information for [subnet-1]: Request limit exceeded.";
     let trust =
@@ -187,7 +187,7 @@ async fn each_error_leads_to_what_can_be_done() {
 }
 
 #[tokio::test]
-async fn a_fault_on_awss_side_proves_nothing_even_if_it_speaks_of_throttling() {
+async fn a_fault_of_aws_leaves_the_outcome_unknown_even_if_its_message_mentions_throttling() {
     for (status, message) in
         [(500, "Service Unavailable. Please try again later."), (500, "Rate exceeded"), (503, "busy")]
     {
@@ -224,7 +224,7 @@ async fn an_answer_with_neither_task_nor_failure_is_unknown() {
 }
 
 #[tokio::test]
-async fn throttling_in_the_words_of_an_invalid_parameter_is_tried_again() {
+async fn throttling_reported_as_an_invalid_parameter_is_retried() {
     let hidden = || {
         Reply::error(
             400,
@@ -240,14 +240,14 @@ async fn throttling_in_the_words_of_an_invalid_parameter_is_tried_again() {
 }
 
 #[tokio::test]
-async fn a_token_used_with_other_parameters_gives_the_tasks_that_bear_it() {
+async fn a_token_used_with_other_parameters_gives_the_tasks_that_have_it() {
     let body = json!({ "__type": "ConflictException", "message": "token was used", "resourceIds": [TASK] });
     let (outcome, _) = run(vec![Reply::json(400, &body)]).await;
     assert_eq!(outcome, RunTaskOutcome::Conflict { task_arns: vec![task_arn()] });
 }
 
 #[tokio::test]
-async fn a_lost_reply_is_asked_for_again_with_the_same_token() {
+async fn a_call_with_a_lost_reply_is_repeated_with_the_same_token() {
     for lost in [Reply::Cut, Reply::error(500, "ServerException", "oops")] {
         let (outcome, seen) = run(vec![lost, started()]).await;
         assert_eq!(outcome, RunTaskOutcome::Started { task_arn: task_arn() });
@@ -257,7 +257,7 @@ async fn a_lost_reply_is_asked_for_again_with_the_same_token() {
 }
 
 #[tokio::test]
-async fn a_refusal_after_a_lost_reply_proves_nothing() {
+async fn a_refusal_after_a_lost_reply_leaves_the_outcome_unknown() {
     let (outcome, _) = run(vec![Reply::Cut, Reply::error(400, "AccessDeniedException", "role was taken away")]).await;
     assert!(
         matches!(&outcome, RunTaskOutcome::Unknown { error } if error.contains("role was taken away")),
@@ -289,7 +289,7 @@ fn stopped_task() -> Value {
 }
 
 #[tokio::test]
-async fn a_task_is_the_same_told_by_an_answer_or_by_an_event() {
+async fn a_task_reads_alike_from_a_reply_and_from_an_event() {
     let mut answered = stopped_task();
     answered["createdAt"] = json!(1_795_367_657.25);
     answered["stoppedAt"] = json!(1_795_367_700);
@@ -330,7 +330,7 @@ fn stop<'a>(task_arn: &'a TaskArn, reason: &'a str) -> TaskStop<'a> {
 }
 
 #[tokio::test]
-async fn a_task_that_is_gone_needs_no_stopping() {
+async fn stopping_a_task_that_no_longer_exists_succeeds() {
     let stub = Stub::script(vec![
         Reply::json(200, &json!({ "task": { "taskArn": TASK } })),
         Reply::error(400, "InvalidParameterException", "The referenced task was not found."),

@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn an_older_run_that_comes_late_overwrites_nothing() {
+    fn docs_of_an_older_run_that_arrive_late_overwrite_nothing() {
         let all = ["m.a", "m.b"];
         let newer = part("r2", 5, &[("m.a", "new")], &manifest(&all, &[]));
         let older = part("r1", 9, &[("m.a", "old"), ("m.b", "b")], &manifest(&["m.a"], &[]));

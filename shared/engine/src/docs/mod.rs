@@ -103,7 +103,7 @@ impl<P: DecisionPorts> Engine<P> {
         if !parts.is_empty() {
             docs.put("index.html", ROOT_PAGE.as_bytes(), MediaType::Html).await?;
             while !self.publish(docs, &parts).await? {
-                if deadline.is_over(self.ports.now()) {
+                if deadline.is_over(&self.ports) {
                     return Err(EngineError::DocsContended);
                 }
             }

@@ -64,6 +64,10 @@ pub struct DatasetConfig {
     /// The shortest time between the starts of two runs of this dataset. Default: `loads.min_interval`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_interval: Option<ConfigDuration>,
+    /// Whether the source's table exists in the warehouse already, so that its models need not wait for a first load.
+    /// Set it for a table that nothing loads through Landfall. Default: `false`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub adopted: bool,
     /// dbt macros that the run executes before it builds, in this order. They can copy landed files into the warehouse.
     /// Example: `[{ run-operation: load_accounts }]`. Default: none.
     #[serde(skip_serializing_if = "Vec::is_empty")]

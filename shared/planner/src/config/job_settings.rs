@@ -9,11 +9,11 @@ use crate::StringList;
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct JobConfig {
-    /// When the job runs: `cron(...)` or `rate(...)` of
+    /// When the job runs: `cron(...)`, `rate(...)` or `at(...)` of
     /// [EventBridge Scheduler](https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html).
     /// Examples: `cron(0 4 * * ? *)`, `rate(1 day)`.
     pub schedule: String,
-    /// The IANA time zone of a `cron(...)` schedule. Example: `Australia/Sydney`. Default: `UTC`.
+    /// The IANA time zone of a `cron(...)` or `at(...)` schedule. Example: `Australia/Sydney`. Default: `UTC`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timezone: Option<String>,
     /// The sources that the job checks with `dbt source freshness`. Default: none.

@@ -103,12 +103,12 @@ impl Locations {
         Self(entries)
     }
 
-    /// Returns where the object belongs.
-    pub fn place(&self, object: ObjectAddress<'_>) -> KeyPlacement<'_> {
+    /// Returns where an object of that many bytes belongs, if its size is known.
+    pub fn place(&self, object: ObjectAddress<'_>, size: Option<u64>) -> KeyPlacement<'_> {
         let mut found: Vec<(&DatasetName, &Location)> = Vec::new();
         let mut reason = None;
         for (dataset, location) in self.matching(object) {
-            match not_data(location, object.key) {
+            match not_data(location, object.key, size) {
                 Some(why) => reason = Some(why),
                 None => found.push((dataset, location)),
             }
@@ -189,13 +189,14 @@ fn one_of_each<'a>(mut found: Vec<(&'a DatasetName, &'a Location)>) -> Vec<(&'a 
 
 /// Returns why an object at this location is not data, if it is not.
 ///
-/// The S3 console makes a folder as an empty object whose key ends with `/`. In Hadoop and
+/// The S3 console makes a folder as an empty object whose key ends with `/`. An object of such a name with bytes in it,
+/// or of unknown size, is data. In Hadoop and
 /// [Athena](https://docs.aws.amazon.com/athena/latest/ug/tables-location-format.html), names that start with `_` or
 /// `.` are not data (`_SUCCESS`, `_temporary/`, `.part.crc`). A whole folder is read by the same rule, because writers
 /// leave such files in it. `DuckDB` reads what its pattern matches.
-fn not_data(location: &Location, key: &str) -> Option<&'static str> {
-    if key.ends_with('/') {
-        return Some("it is a folder marker, not data");
+fn not_data(location: &Location, key: &str, size: Option<u64>) -> Option<&'static str> {
+    if key.ends_with('/') && size == Some(0) {
+        return Some("it is an empty folder marker, not data");
     }
     let is_pattern = location.literal_prefix().len() < location.pattern.len();
     if is_pattern && location.syntax == GlobSyntax::DuckDb && !location.pattern.ends_with('/') {
@@ -230,7 +231,7 @@ mod tests {
     }
 
     fn datasets(all: &Locations, key: &str) -> String {
-        match all.place(landed(key)) {
+        match all.place(landed(key), Some(1)) {
             KeyPlacement::Datasets(found) => {
                 found.iter().map(|(dataset, _)| dataset.as_str()).collect::<Vec<_>>().join(" ")
             }
@@ -258,7 +259,10 @@ mod tests {
         assert_eq!(datasets(&all, "plain"), "x.p");
         assert_eq!(datasets(&all, "one.csv"), "x.one x.other x.top");
         assert!(datasets(&all, "plainer/c.json").contains("no dataset's location"));
-        assert!(matches!(all.place(ObjectAddress { bucket: "other", key: "one.csv" }), KeyPlacement::Unmapped(_)));
+        assert!(matches!(
+            all.place(ObjectAddress { bucket: "other", key: "one.csv" }, None),
+            KeyPlacement::Unmapped(_)
+        ));
     }
 
     #[test]
@@ -291,18 +295,25 @@ mod tests {
     fn folders_markers_and_hidden_files_are_not_data() {
         let all = locations(&[("orders/", "x.orders"), ("glob/*", "x.glob")]);
         for key in ["orders/", "orders/dt=1/", "orders/_SUCCESS", "orders/_temporary/0/part.csv", "orders/.a.crc"] {
-            assert!(matches!(all.place(landed(key)), KeyPlacement::NotData(_)), "{key}");
+            assert!(matches!(all.place(landed(key), Some(0)), KeyPlacement::NotData(_)), "{key}");
         }
         for key in ["orders/-rf *.csv", "orders/a+b %20\n\u{1f355}'\".csv", "orders/dt=__HIVE__/a"] {
             assert_eq!(datasets(&all, key), "x.orders", "{key}");
         }
+        for (key, size) in [("orders/dt=1/", Some(1_220)), ("orders/", Some(1)), ("orders/dt=1/", None)] {
+            let placement = all.place(landed(key), size);
+            assert!(matches!(placement, KeyPlacement::Datasets(_)), "{key} of {size:?} bytes: {placement:?}");
+        }
         assert_eq!(datasets(&all, "glob/_a.csv"), "x.glob", "DuckDB reads it");
         let key = "glob/_temporary/a.csv";
-        assert!(matches!(all.place(landed(key)), KeyPlacement::NotData(_)), "the pattern does not match it either");
+        assert!(
+            matches!(all.place(landed(key), None), KeyPlacement::NotData(_)),
+            "the pattern does not match it either"
+        );
     }
 
     #[test]
-    fn an_unmapped_object_comes_with_the_nearest_location_and_why_it_does_not_match() {
+    fn an_unmapped_object_has_the_nearest_location_and_why_it_does_not_match() {
         let all = locations(&[("customers/", "x.c"), ("orders/*.csv", "x.o")]);
         assert_eq!(
             datasets(&all, "order/a.csv"),

@@ -14,6 +14,8 @@ mod readiness_policy;
 mod reference_page;
 mod release_settings;
 mod run_settings;
+mod schedule_expression;
+mod time_zones;
 mod yaml_values;
 
 pub use dataset_settings::{DatasetConfig, LoadsConfig, OnDelete, Operation};
@@ -27,4 +29,7 @@ pub(crate) use node_meta::NodeMeta;
 pub use readiness_policy::{MAX_COUNT, ReadinessConfig, ReadinessPolicy};
 pub use release_settings::{FirstRelease, ReleaseConfig};
 pub use run_settings::{Capacity, Hooks, LimitsConfig, RetryRule, RunsConfig, WarehouseSharing};
+pub use schedule_expression::{
+    ScheduleProblem, check_flexible_window, check_schedule_expression, check_schedule_name, check_time_zone,
+};
 pub use yaml_values::{ConfigDuration, StringList};

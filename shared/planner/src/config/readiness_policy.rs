@@ -40,7 +40,8 @@ pub struct ReadinessConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub per: Option<String>,
     /// The longest wait, from the first object of a load. After it, the run starts with a warning.
-    /// Default: `10m` with `quiet`, `1h` with `delay`, `24h` with `marker` and `count`.
+    /// It is at least `quiet` or `delay`. Default: `10m` with `quiet`, `1h` with `delay`, `24h` with `marker` and
+    /// `count`, and `quiet` or `delay` if that is longer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at_most: Option<ConfigDuration>,
     /// Each object is a complete load of its own. Default: `false`.
@@ -113,6 +114,16 @@ impl ReadinessConfig {
         }
         if self.count.is_some_and(|count| count == 0 || count > MAX_COUNT) {
             return Some("count is out of range: give 1 to 1000");
+        }
+        let quiet = match (self.delay, &self.marker, self.count, self.every_object || self.event) {
+            (Some(delay), ..) => Some(delay),
+            (None, None, None, false) => Some(self.quiet.unwrap_or(ConfigDuration(QUIET))),
+            _ => None,
+        };
+        if self.at_most.zip(quiet).is_some_and(|(at_most, quiet)| at_most < quiet) {
+            return Some(
+                "at_most is shorter than quiet (60s by default) or delay, so no load could be complete before it: give a longer at_most, or a shorter quiet or delay",
+            );
         }
         let empty_part = |glob: &Option<String>| glob.as_ref().is_some_and(|glob| glob.split('/').any(str::is_empty));
         if empty_part(&self.marker) || empty_part(&self.per) {
@@ -224,10 +235,15 @@ mod tests {
             "{ count: 1001 }",
             "{ marker: '/a' }",
             "{ count: 2, per: 'a//b' }",
+            "{ quiet: 5m, at_most: 1m }",
+            "{ at_most: 59s }",
+            "{ delay: 2h, at_most: 1h }",
         ] {
             assert!(ready(yaml).problem().is_some(), "{yaml}");
         }
-        assert_eq!(ready("{ count: 1000, per: 'dt=*', at_most: 2h }").problem(), None);
+        for yaml in ["{ count: 1000, per: 'dt=*', at_most: 2h }", "{ at_most: 60s }", "{ marker: a, at_most: 1s }"] {
+            assert_eq!(ready(yaml).problem(), None, "{yaml}");
+        }
     }
 
     #[test]

@@ -32,6 +32,6 @@ impl Default for ReleaseConfig {
 pub enum FirstRelease {
     /// Everything is built.
     Build,
-    /// Nothing is built. Relations that exist in the warehouse count as built.
+    /// What exists in the warehouse counts as built. The rest is pending, and is built once its data is there.
     Adopt,
 }

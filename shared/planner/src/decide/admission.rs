@@ -38,7 +38,7 @@ impl DecisionBuilder<'_> {
         let Some(release) = self.release.filter(|release| self.board.release.as_ref() == Some(release.id())) else {
             return;
         };
-        if self.board.budget.runs < release.compiled.limits.runs_per_day {
+        if !self.context.rules.runs_are_spent(&self.board, release) {
             self.board.limit_reached = None;
         }
         let mut queue = Queue::of(&self.board, release, self.now, self.context.rules);
@@ -79,7 +79,7 @@ impl DecisionBuilder<'_> {
     /// Plans one run for these candidates if nothing keeps it. Returns whether it did.
     fn admit_group(&mut self, release: &Release, group: &[&Candidate], queue: &Queue<'_>) -> bool {
         let most = release.compiled.runs.max_parallel;
-        let spent = self.board.budget.runs >= release.compiled.limits.runs_per_day;
+        let spent = self.context.rules.runs_are_spent(&self.board, release);
         if self.board.runs.len() >= most || spent && self.board.limit_reached.is_some() {
             return false;
         }

@@ -10,7 +10,8 @@ use jiff::Timestamp;
 
 use super::rules::{ProtocolRules, Rules};
 use super::{
-    due::{due, paused},
+    available_ancestors::may_build,
+    due::paused,
     lease_index::{LeaseIndex, UnbuiltInputs},
     leases::Leases,
     run_kind::loads_first,
@@ -100,7 +101,9 @@ impl Candidate {
         let split = if unbuilt_inputs.allows_all(release, &open) {
             Split { run: open, ..Split::default() }
         } else {
-            split(release, board, &open, &loading, rules)
+            let builds = triggers.iter().all(|trigger| may_build(release, trigger));
+            let available = if builds { &unbuilt_inputs.available } else { &OrdinalSet::new() };
+            split(release, board, &open, &loading, available, rules)
         };
         let runs = |trigger: &Trigger, entry: &BacklogEntry| {
             let loads_itself = matches!(trigger, Trigger::Load(name) if loading.contains(name));
@@ -125,14 +128,14 @@ impl<'a> Queue<'a> {
         let mut queue = Self {
             release,
             rules,
-            unbuilt_inputs: UnbuiltInputs::of(board, release),
+            unbuilt_inputs: UnbuiltInputs::of(board, release, rules),
             clear: Vec::new(),
             blocked: Vec::new(),
             idle: Vec::new(),
             reserved: Reservations { by: Vec::new(), all: LeaseIndex::new(release), leases: OnceCell::new() },
         };
         let held = held(board, release, rules);
-        for (_, trigger) in ready(board, release, now) {
+        for (_, trigger) in ready(board, release, now, rules) {
             let candidate = queue.candidate(board, std::slice::from_ref(trigger));
             if candidate.triggers.is_empty() {
                 queue.idle.push(Candidate { triggers: vec![trigger.clone()], ..candidate });
@@ -222,9 +225,9 @@ pub(super) struct OverdueEntry<'a> {
 impl<'a> OverdueEntry<'a> {
     /// All of them on a board, oldest first, by the rules that ship: a mutant's decision is judged by those, too.
     pub(super) fn past_fairness_limit(board: &'a Board, release: &'a Release) -> impl Iterator<Item = Self> {
-        let unbuilt_inputs = UnbuiltInputs::of(board, release);
-        let ready = ready(board, release, board.now).into_iter();
         let rules = &ProtocolRules;
+        let unbuilt_inputs = UnbuiltInputs::of(board, release, rules);
+        let ready = ready(board, release, board.now, rules).into_iter();
         ready.filter(|(since, _)| rules.past_fairness_limit(*since, board.now)).filter_map(move |(since, trigger)| {
             let candidate = Candidate::of(board, release, &unbuilt_inputs, std::slice::from_ref(trigger), rules);
             (!candidate.triggers.is_empty()).then(|| Self { trigger, since, leases: candidate.leases(release) })
@@ -233,7 +236,7 @@ impl<'a> OverdueEntry<'a> {
 }
 
 /// Due backlog entries that no live run works on, oldest first.
-fn ready<'a>(board: &'a Board, release: &Release, now: Timestamp) -> Vec<(Timestamp, &'a Trigger)> {
+fn ready<'a>(board: &'a Board, release: &Release, now: Timestamp, rules: &dyn Rules) -> Vec<(Timestamp, &'a Trigger)> {
     let live: HashSet<(&Trigger, u64)> =
         board.runs.values().flat_map(|run| &run.triggers).map(|c| (&c.trigger, c.generation)).collect();
     let mut ready: Vec<(Timestamp, &Trigger)> = board
@@ -241,7 +244,8 @@ fn ready<'a>(board: &'a Board, release: &Release, now: Timestamp) -> Vec<(Timest
         .iter()
         .filter(|(trigger, entry)| {
             !paused(board, trigger)
-                && due(board, release, trigger, entry, now).is_none()
+                && entry.ready_at().is_none_or(|at| at <= now)
+                && rules.min_interval_until(board, release, trigger, now).is_none()
                 && !entry.open_nodes(release).is_empty()
                 && !live.contains(&(*trigger, entry.generation))
         })

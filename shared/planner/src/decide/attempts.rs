@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::{decision::DecisionBuilder, limits::MAX_ATTEMPTS};
+use super::{decision::DecisionBuilder, leases::Leases, limits::MAX_ATTEMPTS};
 use crate::{Announcement, AttemptState, LedgerOutcome, LedgerSubject, Quarantine, Run, RunId, RunTrigger, TaskArn};
 
 /// Why another attempt follows.
@@ -133,6 +133,10 @@ impl DecisionBuilder<'_> {
     ) {
         let release = self.release;
         let Some(run) = self.board.runs.remove(run_id) else { return };
+        // Also after an attempt that never ran: the statements of the attempt before it may still execute.
+        if run.read_point.is_some() {
+            self.drain(run_id, Leases::held_by(&run));
+        }
         let remaining = run.nodes.difference(&run.done);
         for RunTrigger { trigger, generation, .. } in &run.triggers {
             let Some(entry) = self.board.backlog.get_mut(trigger).filter(|entry| entry.generation == *generation)

@@ -21,6 +21,7 @@ impl DecisionBuilder<'_> {
             self.execute(event)
         };
         let about = LedgerSubject::OperatorCommand { command: event.action.clone(), sent_at: event.time };
+        let detail = format!("{detail}{}", event.note_of_stated_time());
         self.line(&event.event_id, about, outcome, detail);
     }
 

@@ -48,6 +48,8 @@ pub fn decide(board: &Board, input: &Input<'_>, context: &Context<'_>) -> Decisi
             state.board.ledger_cleaned_to = state.board.ledger_cleaned_to.take().max(Some(ledger.clone()));
         }
         Input::DeadLetters { loads, functions } => state.dead_letters(*loads, *functions),
+        Input::SchedulesBegun { nonce } => state.begin_schedules(nonce),
+        Input::SchedulesSettled { nonce, outcome } => state.settle_schedules(nonce, outcome),
         Input::LimitAnnounced => {
             if let Some(limit) = &mut state.board.limit_reached {
                 limit.announced = true;
@@ -97,13 +99,13 @@ impl DecisionBuilder<'_> {
                 self.board.ledger = Some(ledger_key(self.now, self.board.seq, self.context.nonce));
             }
         }
-        debug_assert!(
-            !changed
-                || !self.context.rules.checks_invariants()
-                || invariants::check_step(Some(before), &self.board, self.release).is_empty(),
-            "{:?}",
-            invariants::check_step(Some(before), &self.board, self.release)
-        );
+        if cfg!(debug_assertions) && changed && self.context.rules.checks_invariants() {
+            let mut violations = invariants::check_step(Some(before), &self.board, self.release);
+            if let (Some(_), Some(release)) = (self.context.task, self.release) {
+                violations.extend(invariants::check_nothing_forgotten(&self.board, release));
+            }
+            debug_assert!(violations.is_empty(), "{violations:?}");
+        }
         Decision { board: self.board, plans: self.plans, lines: self.lines, changed }
     }
 }

@@ -77,21 +77,24 @@ impl DecisionBuilder<'_> {
     }
 }
 
-/// Splits the build into steps with the flag on exactly `refresh`, so that each node comes after its parents.
+/// Splits the build into steps with the flag on exactly `refresh`, so that each node comes after its parents. A step
+/// with a node of `batched` has no other nodes than such, because the node's unfinished batches are built before it.
 pub(super) fn builds(
     release: &Release,
     run: &OrdinalSet,
     refresh: &OrdinalSet,
+    batched: &OrdinalSet,
 ) -> Result<Vec<Step>, ExactSelectionError> {
     let graph = release.graph();
     let mut steps = Vec::new();
     let mut left = run.clone();
     while !left.is_empty() {
-        let refreshed = refresh.intersection(&left);
-        let after = graph.descendants(&refreshed, &left);
-        let plain = left.difference(&refreshed).difference(&after);
-        let first = refreshed.difference(&after);
-        for (nodes, full_refresh) in [(&plain, false), (&first, true)] {
+        let apart = refresh.union(batched).intersection(&left);
+        let after = graph.descendants(&apart, &left);
+        let plain = left.difference(&apart).difference(&after);
+        let first = apart.difference(&after);
+        let (refreshed, batched) = (first.intersection(refresh), first.difference(refresh));
+        for (nodes, full_refresh) in [(&plain, false), (&refreshed, true), (&batched, false)] {
             if !nodes.is_empty() {
                 let selection = release::exact_selection(release, nodes, Command::Build, None)?;
                 steps.push(Step::Build(Selection { full_refresh, ..selection }));

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::rules::Rules;
+use super::stopped_task::StoppedTask;
 use crate::{
-    ClaimRecord, DatasetLoaded, DatasetName, JobName, LedgerLine, Nonce, ObjectEvent, OperatorCommand, PendingDocs,
-    Plan, Release, RunId, RunResult, StopClass, TaskArn, TaskSettings,
+    DatasetLoaded, DatasetName, JobName, LedgerLine, Nonce, ObjectEvent, OperatorCommand, PendingDocs, Plan, Release,
+    RunId, TaskArn, TaskSettings,
 };
 
 /// What a decision reacts to.
@@ -90,6 +91,18 @@ pub enum Input<'a> {
         /// Failed calls of functions.
         functions: u64,
     },
+    /// A function asks to change the job schedules.
+    SchedulesBegun {
+        /// The random mark of this call of the function.
+        nonce: Nonce,
+    },
+    /// A function changed the job schedules, or failed to.
+    SchedulesSettled {
+        /// The mark with which it began.
+        nonce: Nonce,
+        /// The hash of the schedules that exist now, or the failure as text.
+        outcome: Result<String, String>,
+    },
     /// The event `limits.runs_per_day is reached` was sent.
     LimitAnnounced,
     /// The event `Run Settled` was sent for these runs.
@@ -131,27 +144,6 @@ pub enum InboundEvent {
         /// The kind of the event.
         what: String,
     },
-}
-
-/// What is known of a stopped task.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StoppedTask {
-    /// The run that the task was started for (`startedBy`).
-    pub run: RunId,
-    /// The attempt, from the task's environment override.
-    pub attempt: u32,
-    /// The ARN of the task.
-    pub task_arn: TaskArn,
-    /// The stop code, the reason and the exit code as text.
-    pub reason: String,
-    /// The class of the stop, by what can be done about it.
-    pub class: StopClass,
-    /// The container's exit code, where there is one.
-    pub exit_code: Option<i32>,
-    /// The claim of the attempt, if it has one.
-    pub claim: Option<ClaimRecord>,
-    /// The result.json of the attempt, if the task wrote one.
-    pub result: Option<RunResult>,
 }
 
 /// What `landfall recover` found in the state bucket.

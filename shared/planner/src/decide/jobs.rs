@@ -1,6 +1,6 @@
 //! Jobs: the trigger of a schedule.
 
-use super::decision::DecisionBuilder;
+use super::{decision::DecisionBuilder, outside_times::AHEAD};
 use crate::{BacklogEntry, JobName, LedgerOutcome, LedgerSubject, Trigger};
 
 impl DecisionBuilder<'_> {
@@ -13,7 +13,12 @@ impl DecisionBuilder<'_> {
             let detail = "the release in place has no job of this name";
             return self.line(event, about, LedgerOutcome::Refused, detail);
         };
-        if self.board.jobs.get(job).is_some_and(|last| last.as_str() >= scheduled_time) {
+        // A schedule that states a time far ahead would make every later one a duplicate.
+        if scheduled_time.parse().is_ok_and(|at| self.is_ahead(at)) {
+            let detail = format!("its scheduled time {AHEAD}: correct the clock of what called on-schedule");
+            return self.line(event, about, LedgerOutcome::Refused, detail);
+        }
+        if self.board.jobs.get(job).is_some_and(|last| self.context.rules.is_duplicate_schedule(last, scheduled_time)) {
             return self.line(
                 event,
                 about,

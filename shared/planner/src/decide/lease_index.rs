@@ -3,8 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use super::leases::{Leases, loaded_by_run, of_node};
-use crate::{Board, DatasetName, OrdinalSet, Release, Trigger, release::NodeKind};
+use super::{
+    leases::{Leases, loaded_by_run, of_node},
+    missing_parents::source_is_available,
+    rules::Rules,
+};
+use crate::{Board, OrdinalSet, Release, Trigger, release::NodeKind};
 
 /// Relations that are held or reserved, and the nodes that therefore cannot run.
 pub(super) struct LeaseIndex<'a> {
@@ -104,27 +108,32 @@ impl<'a> LeaseIndex<'a> {
 }
 
 /// Nodes with a parent that was never built or loaded. Whether these can run needs the exact check.
-pub(super) struct UnbuiltInputs(OrdinalSet);
+pub(super) struct UnbuiltInputs {
+    nodes: OrdinalSet,
+    /// Unbuilt nodes that a run builds if its own nodes need them.
+    pub(super) available: OrdinalSet,
+}
 
 impl UnbuiltInputs {
     /// The nodes of a board.
-    pub(super) fn of(board: &Board, release: &Release) -> Self {
+    pub(super) fn of(board: &Board, release: &Release, rules: &dyn Rules) -> Self {
         let graph = release.graph();
         let mut missing: Vec<u32> = graph.buildable().difference(&board.built).iter().collect();
         let mut unbuilt_inputs: Vec<u32> = Vec::new();
-        let loaded = |name: &DatasetName| board.datasets.get(name).is_some_and(|state| state.loaded);
-        for (source, _) in release.dataset_sources().filter(|(_, name)| !loaded(name)) {
+        for (source, _) in graph.sources().filter(|(source, _)| !source_is_available(release, board, *source)) {
             missing.push(source);
             unbuilt_inputs.push(source);
         }
         unbuilt_inputs.extend(missing.iter().flat_map(|node| graph.children(*node)));
         unbuilt_inputs.sort_unstable();
-        Self(unbuilt_inputs.into_iter().collect())
+        let nodes: OrdinalSet = unbuilt_inputs.into_iter().collect();
+        let available = if nodes.is_empty() { OrdinalSet::new() } else { rules.available_ancestors(release, board) };
+        Self { nodes, available }
     }
 
     /// Whether all of these nodes can run without the exact check.
     pub(super) fn allows_all(&self, release: &Release, nodes: &OrdinalSet) -> bool {
-        !nodes.intersects(&self.0) && nodes.is_subset(release.graph().present())
+        !nodes.intersects(&self.nodes) && nodes.is_subset(release.graph().present())
     }
 }
 

@@ -2,9 +2,10 @@
 
 use jiff::SignedDuration;
 
-/// An event is covered only if it is older than the read point by more than this. S3's event times have whole
-/// seconds, and clocks differ.
-pub const MARGIN: SignedDuration = SignedDuration::from_secs(10);
+/// An event is covered by time only if it is older than the read point by more than this. S3's event times have whole
+/// seconds, its hosts' clocks differ, and the time of a PUT may be that of its first byte: 16 MiB take 2 minutes at
+/// 140 kB/s. <https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html> (`Last-Modified`)
+pub const MARGIN: SignedDuration = SignedDuration::from_mins(2);
 /// How many hashes of recent events the board keeps. An event that is delivered again after its hash was dropped
 /// costs one needless run.
 pub const RECENT_KEPT: usize = 4096;
@@ -13,6 +14,9 @@ pub const RECENT_KEPT: usize = 4096;
 pub const FAIRNESS_LIMIT: SignedDuration = SignedDuration::from_mins(10);
 /// The number of attempts of a run. After the last one its nodes are quarantined.
 pub const MAX_ATTEMPTS: u32 = 4;
+/// For how long the board remembers a malformed message, which SQS delivers several times. It moves to the dead-letter
+/// queue after 10 receipts, 7 minutes apart at most.
+pub(super) const MALFORMED_KEPT_FOR: SignedDuration = SignedDuration::from_hours(24);
 /// The identical `RunTask` may be repeated for this long after the attempt was decided. After that the attempt can
 /// only be revoked, because ECS may have forgotten the client token.
 /// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html>

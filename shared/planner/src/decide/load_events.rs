@@ -2,19 +2,29 @@
 
 use jiff::Timestamp;
 
-use super::{decision::DecisionBuilder, input::InboundEvent, limits::RECENT_KEPT, readiness::LoadSignal};
+use super::{
+    decision::DecisionBuilder,
+    input::InboundEvent,
+    limits::{MALFORMED_KEPT_FOR, RECENT_KEPT},
+    readiness::LoadSignal,
+};
 use crate::{
     BacklogEntry, Dataset, DatasetLoaded, DatasetName, DatasetState, EventHash, KeyPlacement, LedgerOutcome,
-    LedgerSubject, Location, ObjectAddress, ObjectEvent, ObjectLoad, OnDelete, ReadinessPolicy, Trigger,
+    LedgerSubject, Location, ObjectAddress, ObjectEvent, ObjectLoad, OnDelete, ReadinessPolicy, RecentEvent, Trigger,
+    state::whole_milliseconds,
 };
 
 /// An event that belongs to a dataset.
 struct Mapped<'a> {
     event_id: &'a str,
-    /// The hash that identifies duplicates.
-    hash: EventHash,
-    /// When the data was written.
-    time: Timestamp,
+    /// The hashes that identify duplicates. The board knows the event if it knows one of them.
+    hashes: Vec<EventHash>,
+    /// The time by which a read point may cover it: S3's time of a small single PUT.
+    covered_by: Option<Timestamp>,
+    /// The time that the event states.
+    stated_time: Timestamp,
+    /// What the ledger says besides the outcome.
+    note: String,
     /// The text that plans and `landfall status` show for it.
     label: String,
     /// What it says about the completeness of the load.
@@ -39,7 +49,7 @@ impl DecisionBuilder<'_> {
                 InboundEvent::DatasetLoaded(event) => self.loaded(event),
                 InboundEvent::Command(event) => self.command(event),
                 InboundEvent::Malformed { event_id, reason, text } => {
-                    self.line(event_id, LedgerSubject::Other { text: text.clone() }, LedgerOutcome::Malformed, reason);
+                    self.malformed(event_id, reason, text);
                 }
                 InboundEvent::Other { event_id, what } => {
                     let detail = "an event of this kind is no load";
@@ -65,7 +75,7 @@ impl DecisionBuilder<'_> {
                 "no release is in place yet: run `landfall release`, then `landfall load` for what landed before";
             return self.line(&event.event_id, about(Vec::new()), LedgerOutcome::Unmapped, detail);
         };
-        let placed = match release.place(ObjectAddress { bucket: &event.bucket, key: &event.key }) {
+        let placed = match release.place(ObjectAddress { bucket: &event.bucket, key: &event.key }, event.size) {
             KeyPlacement::Datasets(placed) => placed,
             KeyPlacement::NotData(reason) => {
                 return self.line(&event.event_id, about(Vec::new()), LedgerOutcome::Ignored, reason);
@@ -113,14 +123,16 @@ impl DecisionBuilder<'_> {
         let sequencer = event.sequencer.as_deref().unwrap_or_default();
         let mapped = Mapped {
             event_id: &event.event_id,
-            hash: EventHash::of(&[
+            hashes: vec![EventHash::of(&[
                 if deleted { "deleted" } else { "object" },
                 &event.bucket,
                 &event.key,
                 version,
                 sequencer,
-            ]),
-            time: event.time,
+            ])],
+            covered_by: self.context.rules.object_time(event).filter(|at| !deleted && !self.is_ahead(*at)),
+            stated_time: event.time,
+            note: self.note_of_object_time(event),
             label: format!("{}s3://{}/{}", if deleted { "deleted: " } else { "" }, event.bucket, event.key),
             signal: if deleted { LoadSignal::Deleted } else { LoadSignal::Created(location.relative_key(&event.key)) },
             key: &event.key,
@@ -128,10 +140,23 @@ impl DecisionBuilder<'_> {
         self.map(name, dataset, &mapped)
     }
 
+    fn malformed(&mut self, event_id: &str, reason: &str, text: &str) {
+        let hash = EventHash::of(&["malformed", event_id]);
+        if self.board.malformed.contains(&hash) {
+            return;
+        }
+        let now = self.now;
+        self.board.malformed.retain(|_, event| now.duration_since(event.at) < MALFORMED_KEPT_FOR);
+        self.board.malformed.insert(hash, RecentEvent { at: now, covered_by_time: false });
+        self.line(event_id, LedgerSubject::Other { text: text.to_owned() }, LedgerOutcome::Malformed, reason);
+    }
+
     fn loaded(&mut self, event: &DatasetLoaded) {
+        let (event, note) = self.without_future_time(event);
         let about = |generation| LedgerSubject::Loaded {
             dataset: event.dataset.clone(),
             batch_id: event.batch_id.clone(),
+            loaded_at: event.loaded_at,
             generation,
         };
         let name = DatasetName::parse(event.dataset.as_str());
@@ -142,13 +167,14 @@ impl DecisionBuilder<'_> {
                 (_, None) => "no release is in place yet: run `landfall release` first".to_owned(),
                 (Ok(name), Some(_)) => self.no_such_dataset(name),
             };
-            return self.line(&event.event_id, about(None), LedgerOutcome::Unmapped, detail);
+            return self.line(&event.event_id, about(None), LedgerOutcome::Unmapped, format!("{detail}{note}"));
         };
-        let batch = event.batch_id.as_deref().unwrap_or(&event.event_id);
         let mapped = Mapped {
             event_id: &event.event_id,
-            hash: EventHash::of(&["loaded", &event.dataset, batch]),
-            time: event.loaded_at.unwrap_or(event.time),
+            hashes: self.context.rules.report_identities(&event),
+            covered_by: self.context.rules.report_time(&event),
+            stated_time: event.loaded_at.unwrap_or(event.time),
+            note,
             label: match &event.batch_id {
                 Some(batch) => format!("a loader's event, batch {batch}"),
                 None => "a loader's event".to_owned(),
@@ -176,25 +202,30 @@ impl DecisionBuilder<'_> {
         event: &Mapped<'_>,
     ) -> (LedgerOutcome, String, Option<u64>) {
         let (verb, generation, note) = match self.open_or_join(name, dataset, event) {
-            LoadOutcome::Covered(why) => return (LedgerOutcome::Covered, why.to_owned(), None),
+            LoadOutcome::Covered(why) => return (LedgerOutcome::Covered, format!("{why}{}", event.note), None),
             LoadOutcome::Opened(generation, note) => ("opened", generation, note),
             LoadOutcome::Joined(generation, note) => ("joined", generation, note),
         };
-        (LedgerOutcome::Mapped, format!("{verb} load {generation} of {name}{note}"), Some(generation))
+        let detail = format!("{verb} load {generation} of {name}{note}{}", event.note);
+        (LedgerOutcome::Mapped, detail, Some(generation))
     }
 
     /// Opens a load or joins the one that is pending, unless the event is covered. It is covered if the board knows
-    /// it, or if a run that planned the whole generation began to read after it, by more than the margin.
+    /// it, or if it is a small single PUT and a run that planned the whole generation began to read after it, by more
+    /// than the margin.
     fn open_or_join(&mut self, name: &DatasetName, dataset: &Dataset, event: &Mapped<'_>) -> LoadOutcome {
         let state = self.board.datasets.entry(name.clone()).or_default();
-        if self.context.rules.is_duplicate(state, &event.hash) {
+        if event.hashes.iter().any(|hash| self.context.rules.is_duplicate(state, hash)) {
             return LoadOutcome::Covered("delivered before");
         }
-        if state.covered_to.is_some_and(|covered| event.time < covered) {
+        if state.covered_to.zip(event.covered_by).is_some_and(|(covered, at)| at < covered) {
             return LoadOutcome::Covered("a run that began to read later has read its data");
         }
-        state.recent.insert(event.hash, event.time);
-        let (readiness, note) = self.readiness(name, dataset, event.signal, event.key);
+        let recent =
+            RecentEvent { at: event.covered_by.unwrap_or(self.now), covered_by_time: event.covered_by.is_some() };
+        event.hashes.iter().for_each(|hash| state.recent.insert(*hash, recent));
+        let covered_by = event.covered_by.map(whole_milliseconds);
+        let (readiness, note) = self.readiness(name, dataset, event.signal, event.key, event.stated_time);
         let trigger = Trigger::Load(name.clone());
         if let Some(entry) = self.board.backlog.get_mut(&trigger)
             && !entry.is_planned()
@@ -202,36 +233,37 @@ impl DecisionBuilder<'_> {
         {
             entry.events += 1;
             entry.last = shortened(&event.label);
-            entry.latest = entry.latest.max(event.time);
-            readiness.join(&mut entry.stage);
+            entry.latest_put = entry.latest_put.zip(covered_by).map(|(latest, at)| latest.max(at));
+            readiness.join(&mut entry.stage, self.context.rules);
             return LoadOutcome::Joined(entry.generation, note);
         }
         let state = self.board.datasets.entry(name.clone()).or_default();
         state.generation += 1;
         let generation = state.generation;
         let entry = BacklogEntry {
-            latest: event.time,
-            stage: readiness.stage(),
+            latest_put: covered_by,
+            stage: readiness.stage(self.context.rules),
             ..BacklogEntry::new(generation, self.now, dataset.nodes.clone(), shortened(&event.label))
         };
         self.board.backlog.insert(trigger, entry);
         LoadOutcome::Opened(generation, note)
     }
 
-    /// Drops hashes of events that `covered_to` covers. Of the others it keeps the newest [`RECENT_KEPT`].
+    /// Drops hashes of events that `covered_to` covers. Of the others it keeps the newest [`RECENT_KEPT`]. No time lies
+    /// far ahead of the board's, so no event keeps its place forever.
     fn drop_old_hashes(&mut self) {
         let datasets = &mut self.board.datasets;
         datasets.values_mut().for_each(drop_covered_hashes);
         let mut rest: Vec<(Timestamp, &DatasetName, &EventHash)> = datasets
             .iter()
-            .flat_map(|(name, state)| state.recent.iter().map(move |(hash, time)| (time, name, hash)))
+            .flat_map(|(name, state)| state.recent.iter().map(move |(hash, event)| (event.at, name, hash)))
             .collect();
         let Some(last) = rest.len().checked_sub(RECENT_KEPT).and_then(|over| over.checked_sub(1)) else { return };
         let (_, (time, name, hash), _) = rest.select_nth_unstable(last);
         let newest_dropped = (*time, name.clone(), **hash);
         for (name, state) in datasets {
             let (time, other, hash) = &newest_dropped;
-            state.recent.retain(|own, at| (at, name, own) > (*time, other, hash));
+            state.recent.retain(|own, event| (event.at, name, own) > (*time, other, hash));
         }
     }
 }
@@ -251,6 +283,6 @@ fn shortened(label: &str) -> String {
 /// Drops the hashes of events that `covered_to` covers.
 pub(super) fn drop_covered_hashes(state: &mut DatasetState) {
     if let Some(covered) = state.covered_to {
-        state.recent.retain(|_, time| time >= covered);
+        state.recent.retain(|_, event| !event.covered_by_time || event.at >= covered);
     }
 }

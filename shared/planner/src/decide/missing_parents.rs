@@ -38,17 +38,54 @@ fn missing(
 ) -> Option<String> {
     let vertex = release.vertex(parent)?;
     if vertex.kind == NodeKind::Source {
-        return unloaded(release, board, parent, loading).map(|name| format!("waits for the first load of {name}"));
+        return missing_source(release, board, parent, loading);
     }
     if run.contains(parent) || board.built.contains(parent) {
         return None;
     }
     let name = release.index.node(vertex.ix).map(landfall_manifest::Node::name).unwrap_or_default();
     let above = release.graph().source_ancestors(parent);
-    Some(match above.iter().find_map(|source| unloaded(release, board, *source, loading)) {
-        Some(dataset) => format!("waits for the first load of {dataset}, which {name} is built from"),
+    if let Some(reason) = above.iter().find_map(|source| missing_source(release, board, *source, loading)) {
+        return Some(format!("{reason}, which {name} is built from"));
+    }
+    let pending = board.backlog.iter().find(|(_, entry)| entry.nodes.contains(parent));
+    Some(match pending {
+        Some((trigger, _)) => format!("waits until {name} is built for the first time, which is pending for {trigger}"),
         None => format!("waits until {name} is built for the first time"),
     })
+}
+
+/// Why the table of a source does not exist yet, with the remedy. `None` if it does.
+fn missing_source(release: &Release, board: &Board, source: u32, loading: &BTreeSet<&DatasetName>) -> Option<String> {
+    match release.dataset_of_source(source) {
+        Some(_) => {
+            unloaded(release, board, source, loading).map(|dataset| format!("waits for the first load of {dataset}"))
+        }
+        None if source_is_available(release, board, source) => None,
+        None => Some(format!("waits for {}", release.no_dataset_leads_to(source)?)),
+    }
+}
+
+/// Whether the table of a source exists: its dataset was loaded, the first release found the table, or a node that reads
+/// it was built.
+pub(crate) fn source_is_available(release: &Release, board: &Board, source: u32) -> bool {
+    match release.dataset_of_source(source) {
+        Some(name) => board.datasets.get(name).is_some_and(|state| state.loaded),
+        None => {
+            board.built.contains(source)
+                || release.graph().children(source).iter().any(|child| board.built.contains(*child))
+        }
+    }
+}
+
+/// Returns the sources without a dataset whose tables do not exist as far as the board knows, each with the text that
+/// names it and the remedy. Nodes that read them wait.
+pub fn unavailable_sources(release: &Release, board: &Board) -> Vec<String> {
+    let graph = release.graph();
+    let missing = graph
+        .sources()
+        .filter(|(source, _)| !graph.children(*source).is_empty() && !source_is_available(release, board, *source));
+    missing.filter_map(|(source, _)| release.no_dataset_leads_to(source)).collect()
 }
 
 /// The dataset of a source, if it was never loaded.

@@ -17,6 +17,7 @@ impl DecisionBuilder<'_> {
     pub(super) fn plan(&mut self, release: &Release, group: &Candidate, leases: Leases) {
         let split = &group.split;
         let Some(task) = self.context.task else { return };
+        let unfinished_batches = self.unfinished_batches_of(release, &split.run);
         let steps = match self.steps(release, group, &split.run) {
             Ok(steps) => steps,
             Err(error) => return self.quarantine_group(group, &split.run, &error),
@@ -32,6 +33,7 @@ impl DecisionBuilder<'_> {
             steps,
             nodes: planned_nodes(release, &split.run),
             waiting: waiting_nodes(release, split),
+            unfinished_batches,
             writes: release.relation_keys(&leases.writes),
             reads: release.relation_keys(&leases.reads),
             timeout_seconds: u32::try_from(release.compiled.runs.timeout.0.as_secs()).unwrap_or(u32::MAX),
@@ -111,8 +113,8 @@ impl DecisionBuilder<'_> {
                 state.generation += 1;
                 let (nodes, last) = (dataset.nodes.clone(), entry.last.clone());
                 *entry = BacklogEntry {
-                    latest: entry.latest,
-                    stage: Readiness::Settling { until, at_most: until }.stage(),
+                    latest_put: entry.latest_put,
+                    stage: Readiness::Settling { until, at_most: until }.stage(self.context.rules),
                     ..BacklogEntry::new(state.generation, self.now, nodes, last)
                 };
             }
@@ -174,8 +176,10 @@ impl DecisionBuilder<'_> {
             return Ok(steps);
         }
         let refresh = self.to_refresh(group);
-        if !refresh.is_empty() {
-            steps.extend(builds(release, &executed, &refresh)?);
+        let batched = release.set(self.unfinished_batches_of(release, &executed).keys());
+        let is_special = !refresh.is_empty() || !batched.is_empty();
+        if is_special && !tests_only {
+            steps.extend(builds(release, &executed, &refresh, &batched)?);
             steps.extend(release.compiled.docs.publish.then_some(Step::Docs));
             return Ok(steps);
         }

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     decision::DecisionBuilder,
     limits::{COUNTED_KEPT, GROUPS_CLOSED, GROUPS_OPEN},
+    rules::Rules,
 };
 use crate::{Dataset, DatasetName, EntryStage, EventHash, OpenGroup, ReadinessPolicy};
 
@@ -40,22 +41,24 @@ pub(super) enum Readiness {
 
 impl Readiness {
     /// The stage of a new backlog entry.
-    pub(super) fn stage(self) -> EntryStage {
+    pub(super) fn stage(self, rules: &dyn Rules) -> EntryStage {
         match self {
             Self::Complete => EntryStage::Ready { settles_at: None },
-            Self::Settling { until, at_most } => {
-                EntryStage::Gathering { ready_at: until.min(at_most), at_most, settles_at: Some(until) }
-            }
+            Self::Settling { until, at_most } => EntryStage::Gathering {
+                ready_at: rules.gathers_until(until, at_most),
+                at_most,
+                settles_at: Some(until),
+            },
             Self::Incomplete { at_most } => EntryStage::Gathering { ready_at: at_most, at_most, settles_at: None },
         }
     }
 
     /// Changes the stage of a backlog entry that the event joins. The first event of an entry sets its bound.
-    pub(super) fn join(self, stage: &mut EntryStage) {
+    pub(super) fn join(self, stage: &mut EntryStage, rules: &dyn Rules) {
         let EntryStage::Gathering { at_most, .. } = *stage else { return };
         match self {
-            Self::Complete => *stage = self.stage(),
-            Self::Settling { until, .. } => *stage = Self::Settling { until, at_most }.stage(),
+            Self::Complete => *stage = self.stage(rules),
+            Self::Settling { until, .. } => *stage = Self::Settling { until, at_most }.stage(rules),
             Self::Incomplete { .. } => {}
         }
     }
@@ -69,8 +72,10 @@ impl DecisionBuilder<'_> {
         dataset: &Dataset,
         signal: LoadSignal<'_>,
         key: &str,
+        time: Timestamp,
     ) -> (Readiness, String) {
         let now = self.now;
+        let from = self.context.rules.gathers_from(now, time);
         let late = |at_most: SignedDuration| Readiness::Settling { until: now + LATE, at_most: now + at_most };
         let without_note = |readiness| (readiness, String::new());
         match (&dataset.ready, signal) {
@@ -78,7 +83,7 @@ impl DecisionBuilder<'_> {
                 without_note(Readiness::Complete)
             }
             (ReadinessPolicy::Quiet { quiet: time, at_most } | ReadinessPolicy::Delay { delay: time, at_most }, _) => {
-                without_note(Readiness::Settling { until: now + time.0, at_most: now + at_most.0 })
+                without_note(Readiness::Settling { until: from + time.0, at_most: now + at_most.0 })
             }
             (ReadinessPolicy::Marker { at_most, .. } | ReadinessPolicy::Count { at_most, .. }, LoadSignal::Deleted) => {
                 without_note(late(at_most.0))
@@ -145,7 +150,7 @@ impl DecisionBuilder<'_> {
         if let Some(entry) = self.board.backlog.get_mut(&crate::Trigger::Load(name.clone()))
             && entry.is_gathering()
         {
-            Readiness::Complete.join(&mut entry.stage);
+            Readiness::Complete.join(&mut entry.stage, self.context.rules);
             entry.warning = Some(format!(
                 "too many groups are open at once; the run starts although {} is incomplete",
                 named(group)

@@ -56,6 +56,7 @@ impl DecisionBuilder<'_> {
                 }
             }
         }
+        self.forget_schedules();
         self.board.ledger = recovered.ledger.clone().max(self.board.ledger.take());
         recovered.commands.iter().for_each(|command| self.replay_command(command));
         let backlog = self.reopen_all_datasets(recovered, floor);

@@ -1,10 +1,13 @@
 //! Releases: a new version of the project is put in place, and the nodes that it changes become pending.
 
-use super::decision::DecisionBuilder;
+use super::{decision::DecisionBuilder, missing_parents::unavailable_sources};
 use crate::{
     BacklogEntry, FirstRelease, LedgerOutcome, LedgerSubject, OrdinalSet, Quarantine, Release, ReleaseId, Trigger,
     release::NodeKind,
 };
+
+/// How many sources without a dataset a release's ledger line names.
+const SOURCES_NAMED: usize = 5;
 
 impl<'a> DecisionBuilder<'a> {
     pub(super) fn refuse(&mut self, release: &ReleaseId, reason: &str) {
@@ -26,12 +29,17 @@ impl<'a> DecisionBuilder<'a> {
             return self.refuse(&id, &reason);
         }
         let old = self.release;
-        if old.is_none() {
-            self.adopt(release);
+        let rest = if old.is_none() { self.adopt(release) } else { OrdinalSet::new() };
+        for (name, _) in release.compiled.datasets.iter().filter(|(_, dataset)| dataset.adopted) {
+            self.board.datasets.entry(name.clone()).or_default().loaded = true;
         }
         self.board.release = Some(id.clone());
         self.release = Some(release);
-        self.open_release_entry(release, force);
+        self.want_schedules(release);
+        self.board
+            .unfinished_batches
+            .retain(|id, _| release.ordinal(id).and_then(|ordinal| release.vertex(ordinal)).is_some());
+        self.open_release_entry(release, &rest, force);
         self.resolve_loads(old, release);
         for run in self.board.runs.values_mut().filter(|run| run.release != id) {
             if run.attempt.is_starting() {
@@ -41,33 +49,51 @@ impl<'a> DecisionBuilder<'a> {
         let backlog = self.board.backlog.get(&Trigger::Release).map_or(0, |entry| entry.nodes.len());
         let datasets = release.compiled.datasets.len();
         let detail = format!(
-            "in place: {datasets} datasets, {} jobs; {backlog} nodes are pending for it",
-            release.compiled.jobs.len()
+            "in place: {datasets} datasets, {} jobs; {backlog} nodes are pending for it{}",
+            release.compiled.jobs.len(),
+            self.unavailable_sources(release)
         );
         self.line(format!("release/{id}"), LedgerSubject::Release { release: id }, LedgerOutcome::Accepted, detail);
     }
 
-    /// Counts nodes whose relations exist in the warehouse as built, and the datasets that they read as loaded.
-    fn adopt(&mut self, release: &Release) {
+    /// The sources whose tables no load makes exist, and the remedy, as text for the release's ledger line.
+    fn unavailable_sources(&self, release: &Release) -> String {
+        let texts = unavailable_sources(release, &self.board);
+        let more = texts.len().saturating_sub(SOURCES_NAMED);
+        let named =
+            texts.into_iter().take(SOURCES_NAMED).fold(String::new(), |all, text| all + "; nodes wait for " + &text);
+        if more > 0 { format!("{named}; and for {more} more sources") } else { named }
+    }
+
+    /// Counts what exists in the warehouse as built, and as loaded the datasets whose tables exist or were read. Returns
+    /// what does not exist: nodes, and the tests of these. Only a first release adopts.
+    fn adopt(&mut self, release: &Release) -> OrdinalSet {
         if release.compiled.release_config.first != FirstRelease::Adopt {
-            return;
+            return OrdinalSet::new();
         }
+        let graph = release.graph();
         self.board.built = self.board.built.union(&release.compiled.existing);
         for (name, dataset) in &release.compiled.datasets {
-            let source = dataset.source.as_ref().and_then(|id| release.ordinal(id));
-            let children = source.map(|source| release.graph().children(source));
-            let read = children.unwrap_or_default().iter().any(|child| self.board.built.contains(*child));
-            if read {
+            let Some(source) = dataset.source.as_ref().and_then(|id| release.ordinal(id)) else { continue };
+            let read = graph.children(source).iter().any(|child| self.board.built.contains(*child));
+            if read || self.board.built.contains(source) {
                 self.board.datasets.entry(name.clone()).or_default().loaded = true;
             }
         }
+        let rest = graph.buildable().difference(&self.board.built);
+        let is_test = |child: &&u32| release.vertex(**child).is_some_and(|vertex| vertex.kind == NodeKind::Test);
+        let mut tests: Vec<u32> =
+            rest.iter().flat_map(|node| graph.children(node).iter().filter(is_test)).copied().collect();
+        tests.sort_unstable();
+        rest.union(&tests.into_iter().collect())
     }
 
-    /// Opens the entry of the release: the nodes that differ from the release before, and those that it left pending.
-    fn open_release_entry(&mut self, release: &Release, force: bool) {
+    /// Opens the entry of the release: the nodes that differ from the release before, those that it left pending, and
+    /// the rest that a first release did not adopt.
+    fn open_release_entry(&mut self, release: &Release, rest: &OrdinalSet, force: bool) {
         let before = self.board.backlog.remove(&Trigger::Release);
         let left = before.map(|entry| self.context.rules.taken_over(&entry)).unwrap_or_default();
-        let nodes = present(release, &release.compiled.changed.union(&left));
+        let nodes = present(release, &release.compiled.changed.union(rest).union(&left));
         if nodes.is_empty() {
             return;
         }

@@ -1,15 +1,16 @@
 //! Settlement: a task stopped. The nodes that it built are completed, and the others are tried again or quarantined
 //! (L2, L6, L7).
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use super::{
-    attempts::RetryCause, decision::DecisionBuilder, input::StoppedTask, leases::Leases,
-    load_events::drop_covered_hashes, rules::Rules,
+    attempts::RetryCause, decision::DecisionBuilder, event_times::earlier, leases::Leases,
+    load_events::drop_covered_hashes, rules::Rules, stopped_task::StoppedTask,
 };
 use crate::{
     Claim, ClaimRecord, Draining, EntryStage, FailedNode, LedgerOutcome, LedgerSubject, NodeId, NodeStatus, OrdinalSet,
     Outcome, PendingDocs, Release, RetryRule, Run, RunId, RunResult, StopClass, Trigger, release::NodeKind,
+    state::whole_milliseconds,
 };
 
 /// How many failed nodes, and how many unplanned nodes, a ledger line names. result.json has all of them.
@@ -39,31 +40,28 @@ impl DecisionBuilder<'_> {
                 return;
             }
         };
-        if *claim_arn != stop.task_arn {
+        if !self.context.rules.is_stop_of_claimant(claim_arn, &stop.task_arn) {
             return self.unmatched(stop, "another task holds the attempt's claim");
         }
         run.read_point.get_or_insert(claimed_at);
-        let result = stop
-            .result
-            .as_ref()
-            .filter(|r| r.run_id == stop.run && r.attempt == stop.attempt && r.task_arn == stop.task_arn);
+        let result = stop.result.as_ref().filter(|result| self.context.rules.is_result_of(stop, result));
+        if result.is_none() && self.context.rules.succeeded_without_result(stop) {
+            run.done = run.nodes.clone();
+        }
         let unplanned_nodes = result.into_iter().flat_map(|result| &result.unplanned_nodes);
         let new: Vec<NodeId> = unplanned_nodes.filter(|id| !run.unplanned_nodes.contains(id)).cloned().collect();
         run.unplanned_nodes.extend(new);
         run.unplanned_nodes.truncate(NODES_NAMED);
         let class = class_of(stop, result);
         run.attempt.class = Some(class);
+        self.keep_unfinished_batches(&stop.run, result);
         self.complete_nodes(&stop.run, result);
         self.add_pending_docs(stop, result);
-        let held = self.board.runs.get(&stop.run).map(Leases::held_by);
         self.conclude(stop, class, result);
-        if let Some(held) = held.filter(|_| !self.board.runs.contains_key(&stop.run)) {
-            self.drain(&stop.run, held);
-        }
     }
 
     /// Keeps the leases of an ended run for `runs.drain`, because the warehouse may still execute its statements.
-    fn drain(&mut self, run: &RunId, held: Leases) {
+    pub(super) fn drain(&mut self, run: &RunId, held: Leases) {
         let until = self.now + self.drain_time();
         if until > self.now {
             let Leases { writes, reads, exclusive } = held;
@@ -72,7 +70,7 @@ impl DecisionBuilder<'_> {
     }
 
     fn drain_time(&self) -> SignedDuration {
-        self.release.map(|release| release.compiled.runs.drain.0).unwrap_or_default()
+        self.release.map(|release| self.context.rules.drain_time(release)).unwrap_or_default()
     }
 
     fn unmatched(&mut self, stop: &StoppedTask, why: &str) {
@@ -124,7 +122,8 @@ impl DecisionBuilder<'_> {
             let lag = dataset.map(|dataset| dataset.ready.warehouse_delay()).unwrap_or_default();
             // The code of any release reads the data of a load. A release, a job and an operator want the code of
             // their own release, so a read point covers none of them.
-            let covers = read_point.filter(|_| trigger.first && load.is_some()).map(|at| rules.covered_to(at) - lag);
+            let covers = read_point.filter(|_| trigger.first && load.is_some());
+            let covers = covers.map(|at| whole_milliseconds(earlier(rules.covered_to(at), lag)));
             let before = dataset.map_or(0, |dataset| dataset.before.len());
             let loaded_itself = before > 0 && !failed_some && done_well >= before;
             if let Some(name) = load {
@@ -138,7 +137,7 @@ impl DecisionBuilder<'_> {
             // data.
             if entry.generation == trigger.generation + 1
                 && !entry.is_planned()
-                && covers.is_some_and(|to| entry.latest < to)
+                && covers.zip(entry.latest_put).is_some_and(|(to, latest)| latest < to)
             {
                 trigger.generation = entry.generation;
                 entry.stage = EntryStage::Planned;
@@ -152,18 +151,34 @@ impl DecisionBuilder<'_> {
                 entry.nodes = left.union(&built_too_early).into();
             }
         }
+        self.complete_nodes_of_release(release, run_id);
+    }
+
+    /// Completes nodes of the release's entry that a run for other triggers built: with the release's code, and planned
+    /// after the entry was opened. A node that waits for a full refresh is not among them, nor one below a node that
+    /// the release still has to build.
+    fn complete_nodes_of_release(&mut self, release: &Release, run_id: &RunId) {
+        let Some(run) = self.board.runs.get(run_id) else { return };
+        let Some(entry) = self.board.backlog.get_mut(&Trigger::Release) else { return };
+        let is_other = run.triggers.iter().all(|trigger| trigger.trigger != Trigger::Release);
+        if !is_other || run.release != *release.id() || run.planned_at < entry.since {
+            return;
+        }
+        let left = entry.nodes.difference(&run.done.difference(&entry.refresh));
+        let built_too_early = release.graph().descendants(&left, &entry.nodes);
+        entry.nodes = left.union(&built_too_early).into();
     }
 
     /// Adds the run's docs to those that are pending. A failed test does not keep docs from being published.
     fn add_pending_docs(&mut self, stop: &StoppedTask, result: Option<&RunResult>) {
-        let Some(result) = result.filter(|r| r.artifacts.iter().any(|name| name == "catalog.json")) else { return };
+        if !result.is_some_and(|r| r.artifacts.iter().any(|name| name == "catalog.json")) {
+            return;
+        }
         let Some(run) = self.board.runs.get(&stop.run) else { return };
-        let backlog = PendingDocs {
-            run: stop.run.clone(),
-            attempt: stop.attempt,
-            release: run.release.clone(),
-            read_point: run.read_point.unwrap_or(result.started_at),
-        };
+        // The read point is S3's time. The times in the result are those of the container's clock.
+        let Some(read_point) = run.read_point else { return };
+        let backlog =
+            PendingDocs { run: stop.run.clone(), attempt: stop.attempt, release: run.release.clone(), read_point };
         if !self.board.docs.pending.contains(&backlog) {
             self.board.docs.pending.push(backlog);
         }
@@ -174,7 +189,11 @@ impl DecisionBuilder<'_> {
         let remaining = run.nodes.difference(&run.done);
         let outcome = result.map(|result| result.outcome);
         // Only a result in which the task itself reports success counts. An exit code or a missing result does not.
-        if remaining.is_empty() && outcome == Some(Outcome::Succeeded) {
+        let succeeded = match outcome {
+            Some(outcome) => outcome == Outcome::Succeeded,
+            None => self.context.rules.succeeded_without_result(stop),
+        };
+        if remaining.is_empty() && succeeded {
             let unplanned_nodes =
                 unplanned_nodes_text(&run.unplanned_nodes).map(|text| format!("; {text}")).unwrap_or_default();
             let detail = format!("{} nodes done{unplanned_nodes}", run.done.len());
@@ -255,7 +274,9 @@ fn retry_rule(
                     .is_some_and(|vertex| vertex.kind == NodeKind::Test)
             };
             let only_tests = !failed.is_empty() && failed.iter().all(is_test);
-            let retryable = !only_tests && !remaining.is_empty() && run.attempt.after_failures == 0;
+            let retryable = (!only_tests || rules.retries_failed_tests())
+                && !remaining.is_empty()
+                && run.attempt.after_failures == 0;
             (retryable && allowed(RetryRule::Failed)).then_some(RetryRule::Failed)
         }
         Some(Outcome::TimedOut | Outcome::Broken | Outcome::Succeeded) => None,
@@ -319,10 +340,4 @@ fn why(stop: &StoppedTask, result: Option<&RunResult>, failed: &[FailedNode]) ->
 fn unplanned_nodes_text(unplanned_nodes: &[NodeId]) -> Option<String> {
     let ids: Vec<&str> = unplanned_nodes.iter().map(NodeId::as_str).take(3).collect();
     (!ids.is_empty()).then(|| format!("unplanned nodes: dbt executed what was not planned: {}", ids.join(", ")))
-}
-
-/// Whether a task that ECS does not know counts as stopped: once its claim is an hour old. ECS forgets a stopped task
-/// after about an hour, and may not know a new one yet.
-pub fn missing_task_counts_as_stopped(claimed_at: Timestamp, now: Timestamp) -> bool {
-    now.duration_since(claimed_at) >= jiff::SignedDuration::from_hours(1)
 }

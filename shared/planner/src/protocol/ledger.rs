@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The version of the ledger's format that this code reads and writes.
-pub const LEDGER_VERSION: u32 = 3;
+pub const LEDGER_VERSION: u32 = 4;
 
 /// One object of the ledger: a header line, then one line per event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -84,6 +84,9 @@ pub enum LedgerSubject {
         /// The loader's own id of the batch.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         batch_id: Option<String>,
+        /// The time at which the loader finished, by the loader's clock.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        loaded_at: Option<Timestamp>,
         /// The generation of the dataset's backlog entry that the event opened or joined.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         generation: Option<u64>,

@@ -1,6 +1,7 @@
 //! The documents that Landfall's parts exchange: plans, results and claims, releases, the ledger, events and stop
 //! classes.
 
+mod batches;
 mod claim;
 pub(crate) mod compact_triggers;
 mod events;
@@ -12,8 +13,9 @@ mod stop_class;
 mod trigger;
 mod versioned_json;
 
+pub use batches::{BatchWindows, EventWindow, UnfinishedBatches};
 pub use claim::{Claim, ClaimRecord};
-pub use events::{DatasetLoaded, ObjectEvent, OperatorAction, OperatorCommand};
+pub use events::{AHEAD_LIMIT, DatasetLoaded, ObjectEvent, OperatorAction, OperatorCommand};
 pub use ledger::{
     FailedNode, LEDGER_VERSION, LedgerHeader, LedgerLine, LedgerObject, LedgerOutcome, LedgerSubject, ObjectLoad,
     RunTrigger, ledger_key,

@@ -8,11 +8,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::batches::BatchWindows;
 use super::versioned_json::{DocumentError, Format};
 use crate::{Capacity, NodeId, ReleaseId, RunId, Trigger};
 
 /// The version of plan.json that this code reads and writes.
-pub const PLAN_VERSION: u32 = 2;
+pub const PLAN_VERSION: u32 = 3;
 
 const FORMAT: Format = Format {
     document: "plan.json",
@@ -45,6 +46,10 @@ pub struct Plan {
     /// Selected nodes that this run leaves out. Another run builds them when what they wait for exists.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waiting: Vec<WaitingNode>,
+    /// Windows of planned microbatch models that an earlier run left unfinished. They are built before the build step
+    /// that has the model, unless that step is a full refresh.
+    #[serde(default, skip_serializing_if = "BatchWindows::is_empty")]
+    pub unfinished_batches: BatchWindows,
     /// Lease keys of the relations that no other run may read or write during this run.
     pub writes: Vec<String>,
     /// Lease keys of the relations that no run may write during this run.

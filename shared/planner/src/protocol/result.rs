@@ -1,13 +1,16 @@
 //! result.json: how an attempt ended and what dbt reported. The task writes it last, under `runs/<run_id>/<attempt>/`.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::batches::UnfinishedBatches;
 use super::versioned_json::{DocumentError, Format};
 use crate::{NodeId, RunId, TaskArn};
 
 /// The version of result.json that this code reads and writes.
-pub const RESULT_VERSION: u32 = 2;
+pub const RESULT_VERSION: u32 = 3;
 
 const FORMAT: Format = Format {
     document: "result.json",
@@ -42,6 +45,9 @@ pub struct RunResult {
     /// Nodes that dbt executed although the plan does not name them. Any such node raises an alarm.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unplanned_nodes: Vec<NodeId>,
+    /// What the run has left undone of microbatch models so far, in this attempt and earlier ones.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unfinished_batches: BTreeMap<NodeId, UnfinishedBatches>,
     /// File names of the dbt artifacts beside this file, such as `catalog.json`.
     pub artifacts: Vec<String>,
 }

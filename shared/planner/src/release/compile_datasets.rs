@@ -82,6 +82,11 @@ impl<'a> Compiler<'a> {
             config.select.as_ref().map_or_else(|| self.default_select(name, source), |select| select.0.clone());
         let exclude = loads.exclude.as_ref().map(|exclude| exclude.0.clone()).unwrap_or_default();
         let key = format!("datasets.{name}");
+        if config.adopted && source.is_none() {
+            self.problems.push(format!(
+                "{key}.adopted: the dataset is a group, not a source of the project: adopt the sources by name"
+            ));
+        }
         let nodes = self.resolve(&key, &select, &exclude, Command::Build, &EXECUTED_BY_LOADS);
         let locations = self.locations(name, config, source);
         let ready = config.ready.as_ref().unwrap_or(&loads.ready);
@@ -94,6 +99,7 @@ impl<'a> Compiler<'a> {
             ready: ready.policy(),
             on_delete: config.on_delete.unwrap_or(loads.on_delete),
             min_interval: config.min_interval.unwrap_or(loads.min_interval),
+            adopted: config.adopted,
             before: config.before.clone(),
         }
     }

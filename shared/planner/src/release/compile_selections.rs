@@ -8,7 +8,8 @@ use super::{
     graph::{NodeKind, node_kind},
 };
 use crate::{
-    FirstRelease, Job, JobConfig, JobName, OrdinalSet, RetryRule, SelectionConfig, StringList, config::NodeMeta,
+    FirstRelease, Job, JobConfig, JobName, OrdinalSet, RetryRule, SelectionConfig, StringList,
+    check_schedule_expression, check_schedule_name, check_time_zone, config::NodeMeta,
 };
 
 /// What a load's run may execute: everything that `dbt build` executes, except unit tests.
@@ -17,6 +18,7 @@ pub(super) const EXECUTED_BY_LOADS: [NodeKind; 4] =
 
 impl Compiler<'_> {
     pub(super) fn job(&mut self, name: &JobName, job: &JobConfig) -> Job {
+        self.check_schedule(name, job);
         let mut select = Vec::new();
         let mut resolve = |part: &str, selection: Option<&SelectionConfig>, command, kinds: &[NodeKind]| {
             let Some(selection) = selection else { return OrdinalSet::new() };
@@ -42,6 +44,22 @@ impl Compiler<'_> {
             test,
             build,
             select: select.join("; "),
+        }
+    }
+
+    /// Adds what EventBridge Scheduler would refuse of a job's schedule to the problems.
+    fn check_schedule(&mut self, name: &JobName, job: &JobConfig) {
+        let schedule = job.schedule.trim();
+        if let Err(problem) = check_schedule_name(name.as_str()) {
+            self.problems.push(format!("jobs.{name}: {problem}"));
+        }
+        if let Err(problem) = check_schedule_expression(schedule) {
+            self.problems.push(format!("jobs.{name}.schedule: `{schedule}`: {problem}"));
+        }
+        if let Some((zone, problem)) =
+            job.timezone.as_deref().and_then(|zone| Some((zone, check_time_zone(zone).err()?)))
+        {
+            self.problems.push(format!("jobs.{name}.timezone: `{zone}`: {problem}"));
         }
     }
 

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// The version of compiled.json that this code reads and writes.
-pub const COMPILED_VERSION: u32 = 3;
+pub const COMPILED_VERSION: u32 = 4;
 
 const FORMAT: Format =
     Format { document: "compiled.json", version: COMPILED_VERSION, remedy: "run `landfall release` again" };
@@ -39,10 +39,10 @@ pub struct Compiled {
     pub notes: Vec<String>,
     /// The jobs of landfall.yml by name.
     pub jobs: BTreeMap<JobName, Job>,
-    /// Nodes whose relation existed in the warehouse when the release was made.
+    /// Nodes and sources whose relation existed in the warehouse when the first release was made.
     pub existing: OrdinalSet,
-    /// Nodes that the release makes pending: those that `release.select` selects against the base, or for a first
-    /// release all or none (`release.first`).
+    /// Nodes that the release makes pending: those that `release.select` selects against the base. For a first release
+    /// with `first: build` all nodes, and with `first: adopt` none, because the planner adds those that do not exist.
     pub changed: OrdinalSet,
     /// The section `release` of landfall.yml.
     pub release_config: ReleaseConfig,
@@ -83,6 +83,9 @@ pub struct Dataset {
     pub on_delete: OnDelete,
     /// The shortest time between the starts of two runs of the dataset.
     pub min_interval: ConfigDuration,
+    /// Whether its source's table exists in the warehouse without a load.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub adopted: bool,
     /// The macros that a run executes before it builds, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub before: Vec<Operation>,

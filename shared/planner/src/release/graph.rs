@@ -19,7 +19,7 @@ pub(crate) enum NodeKind {
     Test,
     /// A source table, which a loader fills.
     Source,
-    /// An ephemeral model: dbt compiles it into its children and does not run it.
+    /// A node that dbt does not run: an ephemeral model, which dbt compiles into its children, or one without code.
     Ephemeral,
     /// A user-defined function that dbt builds.
     Function,
@@ -52,7 +52,12 @@ pub(crate) struct Graph {
 /// Returns the kind of a node. `None` for what no run executes: unit tests, exposures, analyses and others.
 pub(crate) fn node_kind(node: &Node<'_>) -> Option<NodeKind> {
     match node.resource_type() {
-        ResourceType::Model if node.is_ephemeral() => Some(NodeKind::Ephemeral),
+        ResourceType::Model | ResourceType::Snapshot | ResourceType::Function
+            if node.is_ephemeral() || node.has_blank_code() =>
+        {
+            Some(NodeKind::Ephemeral)
+        }
+        ResourceType::Test if node.has_blank_code() => None,
         ResourceType::Model | ResourceType::Snapshot => Some(NodeKind::Model),
         ResourceType::Seed => Some(NodeKind::Seed),
         ResourceType::Test => Some(NodeKind::Test),
@@ -181,6 +186,11 @@ impl Graph {
     /// Iterates over the nodes that the release has.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Vertex)> {
         zip(&self.vertices, 0..).filter_map(|(vertex, ordinal)| Some((ordinal, vertex.as_ref()?)))
+    }
+
+    /// Iterates over the sources that the release has.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = (u32, &Vertex)> {
+        self.iter().filter(|(_, vertex)| vertex.kind == NodeKind::Source)
     }
 
     /// Returns the nodes of `within` that descend from a node of `from` by a path that does not leave `within`.

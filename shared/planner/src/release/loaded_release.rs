@@ -97,9 +97,9 @@ impl Release {
         &self.locations
     }
 
-    /// Returns where an object belongs. The marker of a dataset (`ready: { marker: _SUCCESS }`) belongs to it,
-    /// although its name is one that data does not have.
-    pub fn place(&self, object: ObjectAddress<'_>) -> KeyPlacement<'_> {
+    /// Returns where an object of that many bytes belongs, if its size is known. The marker of a dataset
+    /// (`ready: { marker: _SUCCESS }`) belongs to it, although its name is one that data does not have.
+    pub fn place(&self, object: ObjectAddress<'_>, size: Option<u64>) -> KeyPlacement<'_> {
         let marked: Vec<_> = self
             .marker_folders
             .matching(object)
@@ -107,7 +107,7 @@ impl Release {
                 self.dataset(name).is_some_and(|dataset| dataset.ready.is_marker(folder.relative_key(object.key)))
             })
             .collect();
-        let mut placement = self.locations.place(object);
+        let mut placement = self.locations.place(object, size);
         if marked.is_empty() {
             return placement;
         }
@@ -134,6 +134,28 @@ impl Release {
         self.dataset_of_source.get(&source)
     }
 
+    /// Returns the sources to which no dataset leads although a node reads them, each with the text that names it and
+    /// the remedy. No load makes their tables exist, so the nodes wait unless the warehouse has the tables already.
+    pub fn sources_without_dataset(&self) -> Vec<String> {
+        let sources = self.graph.sources().filter(|(source, _)| !self.graph.children(*source).is_empty());
+        sources.filter_map(|(source, _)| self.no_dataset_leads_to(source)).collect()
+    }
+
+    /// Returns the text about a source to which no dataset leads.
+    pub(crate) fn no_dataset_leads_to(&self, source: u32) -> Option<String> {
+        if self.dataset_of_source.contains_key(&source) {
+            return None;
+        }
+        let node = self.index.node(self.vertex(source)?.ix)?;
+        let mut name = format!("{}.{}", node.source_name().unwrap_or_default(), node.name());
+        if Some(node.package_name()) != self.index.metadata().root_package.as_deref() {
+            name = format!("{}.{name}", node.package_name());
+        }
+        Some(format!(
+            "source {name}: no dataset leads to it; add it to landfall.yml, or set `datasets: {name}: {{ adopted: true }}` there if its table exists already"
+        ))
+    }
+
     /// Returns the graph of the release.
     pub(crate) fn graph(&self) -> &Graph {
         &self.graph
@@ -152,11 +174,6 @@ impl Release {
     /// Iterates over the nodes with leases beside that of their relation.
     pub(crate) fn nodes_with_extra_leases(&self) -> impl Iterator<Item = (u32, &[u32])> {
         self.extra_leases.iter().map(|(node, leases)| (*node, leases.as_slice()))
-    }
-
-    /// Iterates over the sources that are datasets.
-    pub(crate) fn dataset_sources(&self) -> impl Iterator<Item = (u32, &DatasetName)> {
-        self.dataset_of_source.iter().map(|(source, name)| (*source, name))
     }
 
     /// Returns a node's ordinal, also of a node that earlier releases had.

@@ -12,9 +12,11 @@ mod source_locations;
 mod source_names;
 #[cfg(test)]
 mod source_tests;
+mod wanted_schedules;
 
 pub use compile::{CompileError, CompileInput, compile};
 pub use compiled::{COMPILED_VERSION, Compiled, Dataset, Job};
 pub(crate) use exact_selection::{ExactSelectionError, exact_selection, node_expression};
 pub(crate) use graph::NodeKind;
 pub use loaded_release::{LoadReleaseError, Release};
+pub use wanted_schedules::WantedSchedule;

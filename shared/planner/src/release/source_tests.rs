@@ -39,7 +39,9 @@ fn release(name: &str) -> Release {
 
 /// The datasets of which an object is a load, and the models that they run.
 fn loads(release: &Release, bucket: &str, key: &str) -> Vec<(String, Vec<String>)> {
-    let KeyPlacement::Datasets(found) = release.place(ObjectAddress { bucket, key }) else { return Vec::new() };
+    let KeyPlacement::Datasets(found) = release.place(ObjectAddress { bucket, key }, Some(1)) else {
+        return Vec::new();
+    };
     let models = |name| release.ids(&release.dataset(name).unwrap().nodes).iter().map(ToString::to_string).collect();
     found.into_iter().map(|(name, _)| (name.to_string(), models(name))).collect()
 }

@@ -58,8 +58,9 @@ pub struct BacklogEntry {
     pub events: u64,
     /// The last of these events, as a short text for operators.
     pub last: String,
-    /// The latest time of an event of this generation.
-    pub latest: Timestamp,
+    /// The latest write of this generation by S3's clock, if all of its events are small single PUTs. A run that reads
+    /// later covers such events. `None` if it has any other event.
+    pub latest_put: Option<Timestamp>,
     /// How far it is on its way to a run.
     pub stage: EntryStage,
     /// Why its run may begin too early, as text for the plan.
@@ -109,8 +110,8 @@ struct Stored {
     nodes: Option<OrdinalSet>,
     events: u64,
     last: String,
-    #[serde(default, skip_serializing_if = "is_zero")]
-    latest: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    put: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ready: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -142,11 +143,6 @@ enum Settles {
     Never(bool),
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
-fn is_zero(number: &i64) -> bool {
-    *number == 0
-}
-
 impl From<BacklogEntry> for Stored {
     fn from(entry: BacklogEntry) -> Self {
         let since = entry.since.as_millisecond();
@@ -166,7 +162,7 @@ impl From<BacklogEntry> for Stored {
             nodes: (!entry.nodes.whole).then_some(entry.nodes.nodes),
             events: entry.events,
             last: entry.last,
-            latest: after(entry.latest),
+            put: entry.latest_put.map(after),
             ready,
             at_most,
             settles,
@@ -181,7 +177,8 @@ impl From<BacklogEntry> for Stored {
 
 impl From<Stored> for BacklogEntry {
     fn from(stored: Stored) -> Self {
-        // A time that overflows was not written by Landfall. `since` is as good as any.
+        // The sum of a time and its distance to another time is that time, whatever the two are. Only a number that
+        // Landfall did not write overflows.
         let at = |after: i64| stored.since.checked_add(SignedDuration::from_millis(after)).unwrap_or(stored.since);
         let settles_at = match stored.settles {
             None => stored.ready.map(at),
@@ -201,7 +198,7 @@ impl From<Stored> for BacklogEntry {
             nodes: PendingNodes { whole: stored.nodes.is_none(), nodes: stored.nodes.unwrap_or_default() },
             events: stored.events,
             last: stored.last,
-            latest: at(stored.latest),
+            latest_put: stored.put.map(at),
             stage,
             warning: stored.warning,
             before_done: stored.before_done,
@@ -221,7 +218,7 @@ impl BacklogEntry {
             nodes: nodes.into(),
             events: 1,
             last,
-            latest: now,
+            latest_put: None,
             stage: EntryStage::Ready { settles_at: None },
             warning: None,
             before_done: false,

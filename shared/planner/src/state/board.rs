@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    Attempt, BacklogEntry, DatasetName, JobName, LedgerOutcome, NodeId, Nonce, OrdinalSet, RecentEvents, ReleaseId,
-    RunId, RunTrigger, StopClass, Trigger, protocol::compact_triggers,
+    Attempt, BacklogEntry, BatchWindows, DatasetName, JobName, LedgerOutcome, NodeId, Nonce, OrdinalSet, RecentEvents,
+    ReleaseId, RunId, RunTrigger, SchedulesState, StopClass, Trigger, protocol::compact_triggers,
 };
 
 /// The version of board.json that this code reads and writes.
-pub const BOARD_VERSION: u32 = 2;
+pub const BOARD_VERSION: u32 = 3;
 /// The board's key in the state bucket.
 pub const BOARD_KEY: &str = "board.json";
 /// How many writers' nonces the board keeps. A writer whose reply was lost finds its own there if its write succeeded.
@@ -46,6 +46,9 @@ pub struct Board {
     /// Recent operator commands, kept to detect duplicates.
     #[serde(default, skip_serializing_if = "CommandHistory::is_empty")]
     pub commands: CommandHistory,
+    /// Recent malformed messages. Each is received several times, and recorded once.
+    #[serde(default, skip_serializing_if = "RecentEvents::is_empty")]
+    pub malformed: RecentEvents,
     /// The pending nodes by trigger.
     pub backlog: BTreeMap<Trigger, BacklogEntry>,
     /// The live runs.
@@ -55,8 +58,15 @@ pub struct Board {
     pub draining: Vec<Draining>,
     /// The nodes that were ever built (ordinals of the release's dictionary).
     pub built: OrdinalSet,
+    /// Windows of microbatch models that a run left unfinished. The next run of the model builds them, whatever it is
+    /// planned for.
+    #[serde(default, skip_serializing_if = "BatchWindows::is_empty")]
+    pub unfinished_batches: BatchWindows,
     /// The newest scheduled time of each job. An event with an older one is a duplicate.
     pub jobs: BTreeMap<JobName, String>,
+    /// The job schedules: those that are wanted, and those that exist.
+    #[serde(default, skip_serializing_if = "SchedulesState::is_empty")]
+    pub schedules: SchedulesState,
     /// What the docs site lacks.
     pub docs: DocsState,
     /// Ended runs whose `Run Settled` event was not sent yet.
@@ -169,8 +179,8 @@ pub struct DatasetState {
     /// JSON, because it is the usual value.
     #[serde(default = "loaded", skip_serializing_if = "Clone::clone")]
     pub loaded: bool,
-    /// Events before this time are covered: the read point of the last run that planned a whole generation, less the
-    /// margin.
+    /// Small single PUTs before this time are covered: the read point of the last run that planned a whole generation,
+    /// less the margin.
     #[serde(rename = "covered", default, skip_serializing_if = "Option::is_none", with = "millisecond::optional")]
     pub covered_to: Option<Timestamp>,
     /// When its last run was planned.
@@ -185,7 +195,7 @@ pub struct DatasetState {
     /// When the newest command to pause or resume it was sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pause_changed_at: Option<Timestamp>,
-    /// Hashes of events that `covered_to` does not cover.
+    /// Recent events that `covered_to` does not cover, to recognise duplicates.
     #[serde(default, skip_serializing_if = "RecentEvents::is_empty")]
     pub recent: RecentEvents,
 }
@@ -302,7 +312,8 @@ impl Board {
             version: BOARD_VERSION,
             epoch: 1,
             seq: 0,
-            now,
+            // Entries store their times in milliseconds, and must not begin before the board.
+            now: super::whole_milliseconds(now),
             nonces: VecDeque::new(),
             ledger: None,
             ledger_cleaned_to: None,
@@ -310,11 +321,14 @@ impl Board {
             datasets: BTreeMap::new(),
             paused_all: false,
             commands: CommandHistory::default(),
+            malformed: RecentEvents::default(),
             backlog: BTreeMap::new(),
             runs: BTreeMap::new(),
             draining: Vec::new(),
             built: OrdinalSet::new(),
+            unfinished_batches: BatchWindows::new(),
             jobs: BTreeMap::new(),
+            schedules: SchedulesState::default(),
             docs: DocsState::default(),
             announce: Vec::new(),
             budget: Budget { since: now, runs: 0 },

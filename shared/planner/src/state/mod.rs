@@ -5,6 +5,7 @@ mod backlog;
 mod board;
 mod ordinal_set;
 mod recent_events;
+mod schedules;
 mod stored_board;
 
 pub use attempt::{Attempt, AttemptState};
@@ -14,5 +15,7 @@ pub use board::{
     Draining, Groups, LimitReached, NONCES_KEPT, OpenGroup, PendingDocs, Run,
 };
 pub use ordinal_set::OrdinalSet;
-pub use recent_events::{EventHash, RecentEvents};
+pub(crate) use recent_events::whole_milliseconds;
+pub use recent_events::{EventHash, RecentEvent, RecentEvents};
+pub use schedules::{SCHEDULES_LEASE, ScheduleWriter, SchedulesState};
 pub use stored_board::{BoardError, StoredBoard};

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::{BOARD_VERSION, Board, PendingNodes, Release, ReleaseId, Trigger};
+use crate::{BOARD_VERSION, Board, PendingNodes, Release, ReleaseId, SchedulesState, Trigger};
 
 /// A board as it was read from board.json. A backlog entry of a dataset's whole selection lists no nodes there, so
 /// its pending nodes are known only [with](Self::with) the release.
@@ -31,6 +31,11 @@ impl StoredBoard {
     /// Returns the release in place, if there is one.
     pub fn release(&self) -> Option<&ReleaseId> {
         self.0.release.as_ref()
+    }
+
+    /// Returns what the board knows of the job schedules.
+    pub fn schedules(&self) -> &SchedulesState {
+        &self.0.schedules
     }
 
     /// Returns the number of the board, and the latest time that any writer saw.

@@ -26,6 +26,8 @@ pub(super) async fn invoke(
 ) -> Result<(), EngineError> {
     match function {
         Function::OnLoad(batch) => {
+            let rate = world.borrow().scenario.rates.batch_fails;
+            let fails = world.borrow_mut().strikes(rate, "a batch fails as a whole");
             let loads: Vec<InboundEvent> = batch.into_iter().filter_map(|message| message.load).collect();
             for load in &loads {
                 if let InboundEvent::ObjectCreated(ObjectEvent { event_id, .. })
@@ -33,6 +35,9 @@ pub(super) async fn invoke(
                 {
                     *world.borrow_mut().received.entry(event_id.clone()).or_default() += 1;
                 }
+            }
+            if fails {
+                return Err(EngineError::Contended { tries: 0 });
             }
             let input = if loads.is_empty() { Input::Tick } else { Input::Events(&loads) };
             engine.conduct(&input, deadline).await?;
@@ -53,7 +58,11 @@ pub(super) async fn invoke(
             let parts = parts(&world.borrow(), version);
             if let Offered::InPlace { snapshot, .. } = engine.offer(&parts, deadline).await? {
                 engine.perform(*snapshot, deadline).await?;
+                engine.reconcile_schedules(deadline).await?;
             }
+        }
+        Function::Schedules => {
+            engine.reconcile_schedules(deadline).await?;
         }
         Function::Recover(back) => recover(engine, back, world).await?,
         Function::PublishDocs => {
@@ -99,7 +108,7 @@ fn parts(world: &World, version: usize) -> ReleaseParts {
         index: project
             .index(world.misbehaves(Misbehaviour::RelationsByNode))
             .unwrap_or_else(|error| unreachable!("{error}")),
-        project: LandfallYml::from_yaml(&scenario.yaml).unwrap_or_else(|error| unreachable!("{error}")),
+        project: LandfallYml::from_yaml(&scenario.yaml_of(version)).unwrap_or_else(|error| unreachable!("{error}")),
         existing: BTreeSet::new(),
         task_definition: None,
         landing_bucket: Some(LANDING.to_owned()),

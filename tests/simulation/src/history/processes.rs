@@ -5,7 +5,7 @@ use std::{
     task::{Context, Waker},
 };
 
-use landfall_engine::{Deadline, Engine};
+use landfall_engine::{Deadline, Engine, EngineError};
 use landfall_planner::{RunId, TaskArn};
 
 use super::{Ended, History, Process, ProcessKind, Running, functions::invoke};
@@ -58,7 +58,9 @@ impl History {
 
     fn task_ended(&mut self, arn: &TaskArn, code: &str, reason: &str, exit_code: Option<i32>) {
         let mut world = self.world.borrow_mut();
-        let now = world.now;
+        // The warehouse may still execute statements of a process that ended, for as long as landfall.yml says.
+        let drain = world.scenario.drain;
+        let now = world.now + if drain > 0 { world.rng.i64(0..drain) } else { 0 };
         if let Some(hold) = world.tasks.get(arn).and_then(|task| task.hold)
             && let Some(hold) = world.holds.get_mut(hold)
         {
@@ -71,14 +73,13 @@ impl History {
     }
 
     pub(super) fn call(&mut self, function: Function, before: u32) {
-        let (skew, now, acts) = {
+        let (own_clock, now, acts) = {
             let mut world = self.world.borrow_mut();
-            let most = world.scenario.skew;
-            let skew = world.rng.i64(-most..=most);
-            (skew, world.now, !matches!(function, Function::PublishDocs | Function::Recover(_)))
+            let own_clock = world.by_wrong_clock() - world.now;
+            (own_clock, world.now, !matches!(function, Function::PublishDocs | Function::Recover(_)))
         };
-        let ports = SimPorts::new(&self.world, skew, acts);
-        let deadline = Deadline(at(now + skew + 55 * SECOND));
+        let ports = SimPorts::new(&self.world, own_clock, acts);
+        let deadline = Deadline(at(now + own_clock + 55 * SECOND));
         let shared = Rc::clone(&self.world);
         let rules = mutants::rules(shared.borrow().mutant);
         let called = function.clone();
@@ -86,6 +87,9 @@ impl History {
             let result = invoke(&Engine::with_rules(ports, rules), called, deadline, &shared).await;
             if let Err(error) = &result {
                 shared.borrow_mut().say(|| format!("a function failed: {error}"));
+                if matches!(error, EngineError::Board { .. } | EngineError::ReadBack { .. }) {
+                    shared.borrow_mut().violated("L6", format!("a board does not read back: {error}"));
+                }
             }
             Ended::Called(result.is_ok())
         });
@@ -196,7 +200,7 @@ impl History {
                             world.later(after, Happening::Poll);
                         }
                     }
-                    Function::Sweep => {}
+                    Function::Sweep | Function::Schedules => {}
                     // The operator sees the failure and tries again with a newer version.
                     Function::Recover(back) if !well => {
                         let back = back.saturating_sub(1);

@@ -91,6 +91,7 @@ fn plan(ports: &impl Ports, run: &RunId, at: Timestamp) -> Plan {
         steps: Vec::new(),
         nodes: Vec::new(),
         waiting: Vec::new(),
+        unfinished_batches: landfall_planner::BatchWindows::new(),
         writes: vec!["db.shop.orders".to_owned()],
         reads: Vec::new(),
         timeout_seconds: 60,

@@ -45,12 +45,15 @@ fn worst_hour(now: Timestamp) -> Board {
             ..DatasetState::default()
         };
         for event in 0..RECENT_KEPT / DATASETS {
-            state.recent.insert(EventHash::of(&[&number.to_string(), &event.to_string()]), now);
+            state.recent.insert(
+                EventHash::of(&[&number.to_string(), &event.to_string()]),
+                crate::RecentEvent { at: now, covered_by_time: true },
+            );
         }
         board.datasets.insert(name(number), state);
         let label = "s3://landing-buc…ur=09/part-0001-00001.snappy.parquet".to_owned();
         let entry = BacklogEntry {
-            latest: now - SignedDuration::from_secs(3),
+            latest_put: Some(now - SignedDuration::from_secs(3)),
             events: 3,
             stage: EntryStage::Gathering {
                 ready_at: now + SignedDuration::from_secs(60),

@@ -59,7 +59,7 @@ fn of_two_commands_the_later_sent_holds_in_any_order_of_arrival() {
     let at = world.now;
     let command = |id: &str, seconds, action| {
         let time = at + jiff::SignedDuration::from_secs(seconds);
-        InboundEvent::Command(OperatorCommand { event_id: id.to_owned(), time, action })
+        InboundEvent::Command(OperatorCommand::received(id.to_owned(), time, time, action))
     };
     let pause = command("pause", 0, pause_all());
     world.decide(&Input::Events(&[command("resume", 5, OperatorAction::Resume { dataset: None }), pause.clone()]));

@@ -75,8 +75,8 @@ fn the_index_finds_the_same_missing_parents_as_the_split() {
             board.datasets.entry(name.clone()).or_default().loaded = !numbers.next().is_multiple_of(4);
         }
         let nodes = numbers.some_of(&all, 4);
-        let exactly = split(release, &board, &nodes, &BTreeSet::new(), &ProtocolRules);
-        if UnbuiltInputs::of(&board, release).allows_all(release, &nodes) {
+        let exactly = split(release, &board, &nodes, &BTreeSet::new(), &OrdinalSet::new(), &ProtocolRules);
+        if UnbuiltInputs::of(&board, release, &ProtocolRules).allows_all(release, &nodes) {
             assert_eq!((&exactly.run, exactly.waiting.len()), (&nodes, 0), "{missing:?}");
             quick += 1;
         } else {

@@ -220,3 +220,23 @@ fn an_overdue_task_is_stopped_and_keeps_its_leases_until_it_stopped() {
     assert!(world.board.backlog.contains_key(&Trigger::Load("jaffle.raw_orders".parse().unwrap())));
     assert!(!world.board.runs.contains_key(&run) || world.board.runs[&run].attempt.number == 2);
 }
+
+#[test]
+fn a_run_that_is_dropped_between_two_attempts_keeps_its_relations_for_the_drain() {
+    let yaml = shared("drain: 5m,");
+    let mut world = World::with(&yaml);
+    world.land("orders/a.csv");
+    world.wait(2);
+    let (run, attempt) = world.start();
+    let failed = world.stop_of(&run, attempt, Outcome::Failed, |_| Some(NodeStatus::Error));
+    world.stop(failed);
+    assert_eq!(world.board.runs[&run].attempt.number, 2, "the second attempt waits for the end of the drain");
+    let next = super::world::release("r2", &yaml, Some(&world.release));
+    world.offer(next, false);
+    world.decide(&Input::Revoked { run: run.clone(), attempt: 2 });
+    assert!(world.board.runs.is_empty() && world.plans.len() == 1, "statements of its first attempt may still execute");
+    let until = world.board.draining[0].until;
+    world.now = until;
+    world.decide(&Input::Tick);
+    assert_eq!(world.plans.len(), 2);
+}

@@ -110,7 +110,7 @@ fn an_object_written_before_the_read_point_is_covered_however_late_its_event_arr
     let late = world.object("orders/late.csv");
     world.land("orders/a.csv");
     world.wait(2);
-    world.now += jiff::SignedDuration::from_secs(60);
+    world.now += jiff::SignedDuration::from_secs(180);
     world.succeed();
     world.decide(&Input::Events(&[InboundEvent::ObjectCreated(late)]));
     assert_eq!(world.last_outcome(), "Covered: a run that began to read later has read its data");
@@ -123,7 +123,7 @@ fn an_event_that_arrives_during_the_run_that_read_its_data_needs_no_run() {
     world.land("orders/a.csv");
     world.wait(2);
     let (run, attempt) = world.start();
-    world.now += jiff::SignedDuration::from_secs(60);
+    world.now += jiff::SignedDuration::from_secs(180);
     world.decide(&Input::Events(&[InboundEvent::ObjectCreated(late)]));
     assert!(world.last_outcome().starts_with("Mapped"), "the read point is not known yet");
     let stop = world.stop_of(&run, attempt, crate::Outcome::Succeeded, |_| Some(crate::NodeStatus::Success));
@@ -145,6 +145,15 @@ fn an_unmapped_object_names_the_nearest_location_and_starts_nothing() {
     assert!(world.last_outcome().starts_with("Ignored"));
     world.wait(60);
     assert!(world.plans.is_empty());
+}
+
+#[test]
+fn an_object_with_data_is_a_load_even_if_its_key_ends_with_a_slash() {
+    let mut world = World::new();
+    let mut object = world.object("orders/dt=1/");
+    object.size = Some(1_220);
+    world.decide(&Input::Events(&[InboundEvent::ObjectCreated(object)]));
+    assert!(world.last_outcome().starts_with("Mapped"), "{}", world.last_outcome());
 }
 
 #[test]

@@ -78,10 +78,23 @@ impl World {
     }
 
     pub(super) fn with(yaml: &str) -> Self {
-        Self::on(release("r1", yaml, None))
+        let first = release("r1", yaml, None);
+        if yaml.contains("first: build") { Self::released(first) } else { Self::on(first) }
     }
 
+    /// A board of which the first release is in place and left nothing pending, so that a test sees its own events
+    /// alone.
     pub(super) fn on(release: Release) -> Self {
+        let mut world = Self::released(release);
+        world.board.backlog.clear();
+        world.board.runs.clear();
+        world.board.budget.runs = 0;
+        (world.plans, world.lines) = (Vec::new(), Vec::new());
+        world
+    }
+
+    /// A board on which the first release was just put in place.
+    pub(super) fn released(release: Release) -> Self {
         let now: Timestamp = "2026-11-22T10:00:00Z".parse().unwrap();
         let mut world = Self { board: Board::new(now), release, now, plans: Vec::new(), lines: Vec::new(), writes: 0 };
         let nonce = Nonce::parse("1").unwrap();
@@ -145,7 +158,7 @@ impl World {
             etag: Some("e".to_owned()),
             sequencer: Some(self.now.as_millisecond().to_string()),
             size: Some(1),
-            reason: None,
+            reason: Some("PutObject".to_owned()),
         }
     }
 
@@ -167,7 +180,7 @@ impl World {
 
     /// Sends an operator command now.
     pub(super) fn action(&mut self, action: OperatorAction) {
-        let command = OperatorCommand { event_id: format!("command {}", self.writes), time: self.now, action };
+        let command = OperatorCommand::received(format!("command {}", self.writes), self.now, self.now, action);
         self.decide(&Input::Events(&[InboundEvent::Command(command)]));
     }
 
@@ -220,6 +233,7 @@ impl World {
             steps: vec![StepResult { step: "run_operation".into(), exit_code: Some(0), seconds: 1.0, message: None }],
             nodes: plan.nodes.iter().filter_map(|planned| Some(node(&planned.id, status(&planned.id)?))).collect(),
             unplanned_nodes: Vec::new(),
+            unfinished_batches: std::collections::BTreeMap::new(),
             artifacts: vec!["catalog.json".to_owned()],
         };
         StoppedTask {

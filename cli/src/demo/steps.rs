@@ -94,6 +94,7 @@ pub(super) async fn run(
     docs: &str,
 ) -> Result<Vec<String>, DemoError> {
     let mut summary = Vec::new();
+    follow_release(terminal, stack, docs).await?;
     for step in &STEPS {
         terminal.heading(step.title);
         let began = Instant::now();
@@ -111,6 +112,27 @@ pub(super) async fn run(
     }
     summary.push(format!("docs: {docs}"));
     Ok(summary)
+}
+
+/// Follows the run that the first release starts: it builds what needs no load, here a seed.
+async fn follow_release(terminal: &Terminal, stack: &LocalStack, docs: &str) -> Result<(), DemoError> {
+    let mut activity = Activity::from_now_on(terminal, &stack.stack, Some(docs.to_owned())).await?;
+    let began = Instant::now();
+    loop {
+        activity.poll().await?;
+        let board = activity.board();
+        if board.runs.is_empty() && board.docs.pending.is_empty() {
+            return Ok(());
+        }
+        if began.elapsed() > TIME_LIMIT {
+            return Err(DemoError::Unexpected {
+                step: "2. Release the example project",
+                what: format!("the run of what needs no load did not end within {}", seconds(TIME_LIMIT)),
+                logs: stack.state.folder.clone(),
+            });
+        }
+        tokio::time::sleep(INTERVAL).await;
+    }
 }
 
 async fn run_step(

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use landfall_planner::{
-    Board, DatasetName, LedgerObject, LedgerOutcome, LedgerSubject, ReadinessPolicy, Release, Trigger,
+    Board, DatasetName, LedgerObject, LedgerOutcome, LedgerSubject, ReadinessPolicy, Release, RunTrigger, Trigger,
     invariants::Violation,
 };
 
 use crate::world::{World, at};
 
 /// Checks a board that is put in place: its time is S3's, no entry gathers beyond `at_most`, and no run is planned
-/// within `min_interval`.
+/// within `min_interval`, or for a job and other triggers together.
 pub fn of_board(world: &World, before: Option<&Board>, board: &Board, release: Option<&Release>) -> Vec<Violation> {
     let mut found = Vec::new();
     let skew = world.scenario.skew;
@@ -31,6 +31,11 @@ pub fn of_board(world: &World, before: Option<&Board>, board: &Board, release: O
         }
     }
     for run in board.runs.iter().filter(|(id, _)| before.is_some_and(|before| !before.runs.contains_key(*id))) {
+        let is_job = |trigger: &RunTrigger| matches!(trigger.trigger, Trigger::Job(_));
+        if run.1.triggers.len() > 1 && run.1.triggers.iter().any(is_job) {
+            let detail = format!("{} is a job's run, and a run of other triggers too", run.0);
+            found.push(Violation { invariant: "L4", detail });
+        }
         for trigger in &run.1.triggers {
             let Trigger::Load(name) = &trigger.trigger else { continue };
             let last = before.and_then(|before| before.datasets.get(name)).and_then(|state| state.last_run);

@@ -1,9 +1,11 @@
 //! Some histories in each run of the tests. Many more by
 //! `cargo run --profile simulation -p simulation -- --histories 1000000`.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use simulation::{
     history::{Omitted, run},
-    mutants,
+    mutants::{self, Mutant},
 };
 
 /// How many histories a test in the development profile has time for.
@@ -28,12 +30,23 @@ fn a_history_is_the_same_each_time_that_it_is_run() {
 
 #[test]
 fn every_mutant_is_caught() {
-    let unseen: Vec<&str> = mutants::ALL
-        .iter()
-        .filter(|mutant| {
-            !(1..=WITHIN).any(|seed| !run(seed, Some(mutant), &Omitted::default(), false).violations.is_empty())
-        })
-        .map(|mutant| mutant.name)
-        .collect();
+    let next = AtomicUsize::new(0);
+    let is_caught = |mutant: &'static Mutant| {
+        (1..=WITHIN).any(|seed| !run(seed, Some(mutant), &Omitted::default(), false).violations.is_empty())
+    };
+    let work = || {
+        let mut unseen = Vec::new();
+        while let Some(mutant) = mutants::ALL.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if !is_caught(mutant) {
+                unseen.push(mutant.name);
+            }
+        }
+        unseen
+    };
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let unseen: Vec<&str> = std::thread::scope(|scope| {
+        let started: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        started.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
     assert!(unseen.is_empty(), "not caught: {}", unseen.join(", "));
 }

@@ -148,7 +148,7 @@ impl DecisionBuilder<'_> {
                 // not completed: it has not read this trigger's data.
                 let left = rules.still_pending(&entry.nodes, &done);
                 let built_too_early = release.graph().descendants(&left, &entry.nodes);
-                entry.nodes = left.union(&built_too_early).into();
+                entry.keep_pending(left.union(&built_too_early));
             }
         }
         self.complete_nodes_of_release(release, run_id);
@@ -166,7 +166,7 @@ impl DecisionBuilder<'_> {
         }
         let left = entry.nodes.difference(&run.done.difference(&entry.refresh));
         let built_too_early = release.graph().descendants(&left, &entry.nodes);
-        entry.nodes = left.union(&built_too_early).into();
+        entry.keep_pending(left.union(&built_too_early));
     }
 
     /// Adds the run's docs to those that are pending. A failed test does not keep docs from being published.

@@ -228,6 +228,15 @@ impl BacklogEntry {
         }
     }
 
+    /// Keeps only these nodes pending, because the others were built. What was built is not quarantined any more.
+    pub(crate) fn keep_pending(&mut self, nodes: OrdinalSet) {
+        if let Some(quarantine) = &mut self.quarantine {
+            quarantine.nodes = quarantine.nodes.intersection(&nodes);
+        }
+        self.quarantine.take_if(|quarantine| quarantine.nodes.is_empty());
+        self.nodes = nodes.into();
+    }
+
     /// Whether a run has planned this generation.
     pub fn is_planned(&self) -> bool {
         self.stage == EntryStage::Planned

@@ -205,6 +205,21 @@ fn a_group_of_nodes_cannot_be_adopted() {
 }
 
 #[test]
+fn a_node_that_failed_for_the_release_and_was_built_for_a_load_is_not_quarantined_any_more() {
+    let mut world = World::released(release(YAML, &[]));
+    let (run, attempt) = world.start();
+    let stop = world.stop_of(&run, attempt, Outcome::Failed, |id| {
+        Some(if id.as_str() == "model.shop.stg_customers" { NodeStatus::Error } else { NodeStatus::Success })
+    });
+    world.stop(stop);
+    let entry = &world.board.backlog[&"release".parse().unwrap()];
+    assert!(entry.quarantine.is_some(), "{entry:?}");
+    world.load("orders/1.csv");
+    let entry = &world.board.backlog[&"release".parse().unwrap()];
+    assert_eq!((entry.nodes.len(), &entry.quarantine), (1, &None), "static_report is left");
+}
+
+#[test]
 fn a_node_that_a_load_built_with_the_releases_code_is_not_built_again_for_the_release() {
     let mut world = World::released(world::release("r1", PROJECT, None));
     assert_eq!(models(&world.succeed()), ["countries"]);

@@ -5,6 +5,8 @@
 # make simulate        run random histories with faults through the planner (HISTORIES=100000 SEED=1)
 # make advisories      check the dependencies for known vulnerabilities; clones the database from GitHub
 # make bench           measure planning and deciding, time and memory; writes 1 GB into the target folder
+# make test-dbt        run builds of 4,000 models with real dbt, for some minutes
+# make bench-dbt       measure dbt ls of 4,000, 8,000 and 40,000 models by id, for an hour
 # make size            weigh the functions as they are shipped; the first build takes 15 minutes
 # make bench-startup   measure what starting each function costs: CPU, memory, files
 # make deploy          build and deploy to your AWS account; asks on the first run (GUIDED=1 asks again)
@@ -30,7 +32,7 @@ STAGE := @$(STAGES) run
 # The programs that run on Lambda.
 FUNCTIONS := -p landfall-on-load -p landfall-on-schedule -p landfall-on-release -p landfall-on-task-stopped -p landfall-publish-docs
 
-.PHONY: help demo build release size deploy destroy check test bench bench-startup clean preflight python-tests rust-tests checkov \
+.PHONY: help demo build release size deploy destroy check test test-dbt bench bench-dbt bench-startup clean preflight python-tests rust-tests checkov \
   lint-tools nextest lint-python-shell deny advisories simulate
 .DEFAULT_GOAL := help
 
@@ -108,6 +110,12 @@ simulate:
 # Without whole-program optimisation, which takes longer than the benchmark.
 bench:
 	CARGO_PROFILE_BENCH_LTO=off CARGO_PROFILE_BENCH_CODEGEN_UNITS=16 $(CARGO) bench --locked -p landfall-select --bench planning -p landfall-planner --bench decide
+
+test-dbt: nextest
+	$(CARGO) nextest run --locked -p landfall-task --run-ignored only --no-capture -E 'test(large_)'
+
+bench-dbt: nextest
+	$(CARGO) nextest run --locked -p landfall-task --run-ignored only --no-capture -E 'test(bench_)'
 
 # With the shipped profile and its whole-program optimisation: about 20 minutes of CPU from an empty target folder.
 release:

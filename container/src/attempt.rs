@@ -9,26 +9,30 @@ use std::{
 use landfall_planner::{
     EventWindow, NodeId, NodeResult, Outcome, Plan, RunResult, Step, StepResult, UnfinishedBatches,
 };
-use tokio::{process::Command, time::Instant};
+use tokio::time::Instant;
 
 use crate::{
     Config,
     artifacts::{self, ArtifactUploads},
     batches::StepBatches,
     clock,
+    command_batches::{self, CommandBatch},
+    command_line,
     console::Console,
-    dbt_arguments::{self, Folders},
+    dbt_arguments,
     node_results::{self, DbtResults},
     orphans::SupervisedChild,
     outcome::{self, StepOutcome},
     printable_text::count,
     progress::{self, Progress},
-    remaining_steps::{self, DocsScope, Invocation, Unfinished},
+    remaining_steps::{self, DocsScope, Unfinished},
     store::Store,
     supervise::{Limits, StopReason, StopSignal, supervise},
 };
 
+mod batch_failures;
 mod catch_panic;
+mod dbt_command;
 mod output;
 mod workspace;
 use catch_panic::catch_panic;
@@ -98,6 +102,7 @@ pub async fn run(
         uploads: ArtifactUploads::new(store, Plan::attempt_prefix(&plan.run_id, config.attempt)),
         deadline: Instant::now() + Duration::from_secs(plan.timeout_seconds.into()),
         planned: plan.nodes.iter().map(|node| &node.id).chain(freshness).cloned().collect(),
+        expected: BTreeSet::new(),
         done: BTreeSet::new(),
         unfinished: Unfinished::new(),
         steps: Vec::new(),
@@ -124,6 +129,8 @@ struct Attempt<'a, S> {
     uploads: ArtifactUploads<'a, S>,
     deadline: Instant,
     planned: BTreeSet<NodeId>,
+    /// The nodes that the steps so far had to run in this attempt.
+    expected: BTreeSet<NodeId>,
     /// The planned nodes that succeeded, in earlier attempts and so far in this one.
     done: BTreeSet<NodeId>,
     /// What is left of microbatch models, by earlier runs, earlier attempts and so far by this one.
@@ -161,13 +168,17 @@ impl<S: Store> Attempt<'_, S> {
             ))
         })?;
         let mut partial_parse = self.fetch_partial_parse(work.path()).await;
-        for (index, Invocation { step, window }) in steps.iter().enumerate() {
+        let budget = if self.plan.selects_by_id() { usize::MAX } else { command_line::raise_limit() };
+        let steps = command_batches::split(self.plan, steps, budget);
+        let mut failed_step = None;
+        for (index, CommandBatch { step, window, whole }) in steps.iter().enumerate() {
             let is_docs = matches!(step, Step::Docs);
-            let failed = self.step_outcomes.iter().any(|(_, outcome)| *outcome != StepOutcome::Passed);
-            if failed && !is_docs {
+            let Some(step) =
+                &(if is_docs { Some(step.clone()) } else { self.after_failures(step, *whole, failed_step) })
+            else {
                 continue;
-            }
-            let docs = if is_docs { remaining_steps::docs_scope(self.plan, &self.done) } else { DocsScope::Everything };
+            };
+            let docs = if is_docs { self.docs_scope(budget) } else { DocsScope::Everything };
             if docs == DocsScope::Nothing {
                 continue;
             }
@@ -178,6 +189,7 @@ impl<S: Store> Attempt<'_, S> {
             }
             let numbers = (index + 1, steps.len());
             partial_parse = self.run_step(numbers, (step, *window), &docs, &work, partial_parse).await?;
+            failed_step = failed_step.or(self.last_step_failed().then_some(*whole));
         }
         Ok(())
     }
@@ -273,14 +285,8 @@ impl<S: Store> Attempt<'_, S> {
                 "cannot create the target folder: {error}; check the volume that holds the working files"
             ))
         })?;
+        let dbt = self.dbt_command((step, window), docs, number, work, &target)?;
         let work = work.path();
-        let logs = work.join("logs");
-        let folders = Folders { project: &self.config.project_dir, target: &target, logs: &logs };
-        let arguments =
-            dbt_arguments::arguments(step, window, docs, folders).map_err(|error| CannotRun(error.to_string()))?;
-        let mut dbt = Command::new(&self.config.dbt);
-        dbt.args(arguments).current_dir(&self.config.project_dir);
-
         let log = work.join(artifacts::LOG);
         let shown = match step {
             Step::Freshness { sources, .. } => sources.clone(),
@@ -320,6 +326,7 @@ impl<S: Store> Attempt<'_, S> {
             Step::RunOperation { .. } | Step::Docs => Default::default(),
         };
         let missing = outcome::missing(&expected, &step_nodes.nodes);
+        self.expected.extend(expected.iter().cloned());
         let outcome = outcome::step_outcome(ended, &missing);
         let dbt_error = output.dbt_error.filter(|_| !step_nodes.nodes.iter().any(|node| node.status.is_failure()));
         let message = outcome::step_message(ended, outcome, &expected, &missing, dbt_error.as_deref());

@@ -30,6 +30,8 @@ pub struct Config {
     /// `LANDFALL_STOP_SECONDS` (1 to 110, default 25): the time in which dbt must cancel its queries before it is
     /// killed. It must be some seconds less than `stopTimeout` of the task definition.
     pub stop_after: Duration,
+    /// `DBT_STATE`: the folder of the manifest to which dbt defers, below the project's folder unless absolute.
+    pub state: Option<PathBuf>,
     /// Whether S3 addresses have the bucket in the path: with `LANDFALL_S3_PATH_STYLE=true`, `AWS_ENDPOINT_URL` or
     /// `AWS_ENDPOINT_URL_S3`.
     pub path_style: bool,
@@ -106,11 +108,13 @@ impl Config {
         else {
             return Err(ConfigError(wrong));
         };
+        let project_dir = PathBuf::from(get("LANDFALL_PROJECT_DIR").unwrap_or("/project"));
         Ok(Self {
             plan,
             attempt,
             metadata_uri: metadata_uri.to_owned(),
-            project_dir: get("LANDFALL_PROJECT_DIR").unwrap_or("/project").into(),
+            state: get("DBT_STATE").map(|state| project_dir.join(state)),
+            project_dir,
             dbt: get("LANDFALL_DBT").unwrap_or("dbt").into(),
             work_dir: get("LANDFALL_WORK_DIR").map(PathBuf::from),
             stop_after: Duration::from_secs(stop_seconds),

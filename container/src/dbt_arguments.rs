@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
-use landfall_planner::{EventWindow, Selection, Step};
+use landfall_planner::{EventWindow, Step};
 
-use crate::batches::event_time;
-use crate::remaining_steps::DocsScope;
+use crate::{batches::event_time, node_selection::NodeSelection};
 
 /// A selector of the plan that dbt would read as an option, or not at all.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,7 +33,7 @@ pub struct Folders<'a> {
     pub logs: &'a Path,
 }
 
-/// Returns dbt's arguments for a step, or for one window of a microbatch model in it. `docs` is used for [`Step::Docs`] only.
+/// Returns dbt's arguments for a step and its nodes, or for one window of a microbatch model in it.
 ///
 /// - JSON at debug level on standard output is the only complete report while dbt runs (`NodeFinished`), and the only
 ///   one if dbt is killed. A log file would repeat it. `--no-quiet` and `--write-json` override environment variables
@@ -43,20 +42,21 @@ pub struct Folders<'a> {
 ///   <https://docs.getdbt.com/reference/global-configs/cache>
 /// - `--indirect-selection empty`: a test runs only if the plan names it, not because it is attached to a selected
 ///   node. <https://docs.getdbt.com/reference/node-selection/test-selection-examples>
+/// - A given `--select` makes dbt ignore the default selector of selectors.yml.
 /// - No `--profiles-dir`: dbt uses `DBT_PROFILES_DIR`, then its working directory (the project), then `~/.dbt`.
 ///
 /// # Errors
 ///
-/// Fails if a selector is empty, begins with `-` or contains a NUL character.
+/// Fails if a selector is empty, begins with `-` or contains a NUL character, or if there is none for the step's nodes.
 pub fn arguments(
     step: &Step,
     window: Option<EventWindow>,
-    docs: &DocsScope,
+    nodes: &NodeSelection,
     folders: Folders<'_>,
 ) -> Result<Vec<String>, InvalidSelector> {
     let path = |path: &Path| path.to_string_lossy().into_owned();
     let mut arguments: Vec<String> =
-        ["--no-use-colors", "--log-format", "json", "--log-level", "debug", "--log-level-file", "none"]
+        ["--no-use-colors", "--log-format", "json", "--log-level", "debug", "--log-level-file", "error"]
             .into_iter()
             .chain(["--no-quiet", "--write-json", "--cache-selected-only", "--log-path"])
             .map(str::to_owned)
@@ -78,8 +78,7 @@ pub fn arguments(
             // After `--` a macro name that begins with `-` is not an option.
             arguments.extend(["--args".to_owned(), args, "--".to_owned(), operation.clone()]);
         }
-        Step::Freshness { select, .. } => expressions(&mut arguments, "--select", select)?,
-        Step::Build(Selection { select, exclude, .. }) | Step::Test(Selection { select, exclude, .. }) => {
+        Step::Build(_) | Step::Test(_) => {
             arguments.extend(["--indirect-selection".to_owned(), "empty".to_owned()]);
             if matches!(step, Step::Build(selection) if selection.full_refresh) {
                 arguments.push("--full-refresh".to_owned());
@@ -88,14 +87,24 @@ pub fn arguments(
                 arguments.extend(["--event-time-start".to_owned(), event_time(start)]);
                 arguments.extend(["--event-time-end".to_owned(), event_time(end)]);
             }
+        }
+        Step::Docs if *nodes != NodeSelection::Everything => {
+            arguments.extend(["--indirect-selection".to_owned(), "empty".to_owned()]);
+        }
+        Step::Docs | Step::Freshness { .. } => {}
+    }
+    match nodes {
+        NodeSelection::Everything => {}
+        NodeSelection::Expressions { select, exclude } => {
+            if select.is_empty() {
+                return Err(InvalidSelector(String::new()));
+            }
             expressions(&mut arguments, "--select", select)?;
             expressions(&mut arguments, "--exclude", exclude)?;
         }
-        Step::Docs => {
-            if let DocsScope::Built(select) = docs {
-                arguments.extend(["--indirect-selection".to_owned(), "empty".to_owned()]);
-                expressions(&mut arguments, "--select", select)?;
-            }
+        NodeSelection::Results(folder) => {
+            arguments.extend(["--select", "result:error", "--state"].map(str::to_owned));
+            arguments.push(path(folder));
         }
     }
     Ok(arguments)
@@ -117,13 +126,14 @@ fn expressions(arguments: &mut Vec<String>, option: &str, expressions: &[String]
 mod tests {
     use std::collections::BTreeMap;
 
+    use landfall_planner::Selection;
     use serde_json::json;
 
     use super::*;
 
-    fn of(step: &Step, docs: &DocsScope) -> Result<Vec<String>, InvalidSelector> {
+    fn of(step: &Step, nodes: &NodeSelection) -> Result<Vec<String>, InvalidSelector> {
         let folders = Folders { project: Path::new("/p"), target: Path::new("/t"), logs: Path::new("/l") };
-        let all = arguments(step, None, docs, folders)?;
+        let all = arguments(step, None, nodes, folders)?;
         let after = all.iter().position(|word| word == "/l").unwrap() + 1;
         Ok(all.get(after..).unwrap().to_vec())
     }
@@ -132,28 +142,37 @@ mod tests {
         text.split(' ').map(str::to_owned).collect()
     }
 
+    fn names(select: &str, exclude: &[&str]) -> NodeSelection {
+        let exclude = exclude.iter().map(|&text| text.to_owned()).collect();
+        NodeSelection::Expressions { select: words(select), exclude }
+    }
+
     #[test]
-    fn a_build_and_a_test_pass_the_plans_selection() {
-        let selection = Selection { select: words("tag:a+ fqn:b"), ..Selection::default() };
+    fn a_build_and_a_test_pass_the_selection() {
         assert_eq!(
-            of(&Step::Build(selection.clone()), &DocsScope::Nothing).unwrap(),
+            of(&Step::Build(Selection::default()), &names("tag:a+ fqn:b", &[])).unwrap(),
             words("build --project-dir /p --target-path /t --indirect-selection empty --select tag:a+ fqn:b")
         );
-        let selection = Selection { exclude: words("tag:c"), ..selection };
         assert_eq!(
-            of(&Step::Test(selection), &DocsScope::Nothing).unwrap(),
+            of(&Step::Test(Selection::default()), &names("tag:a+ fqn:b", &["tag:c"])).unwrap(),
             words(
                 "test --project-dir /p --target-path /t --indirect-selection empty --select tag:a+ fqn:b --exclude tag:c"
+            )
+        );
+        assert_eq!(
+            of(&Step::Build(Selection::default()), &NodeSelection::Results("/s".into())).unwrap(),
+            words(
+                "build --project-dir /p --target-path /t --indirect-selection empty --select result:error --state /s"
             )
         );
     }
 
     #[test]
     fn only_a_build_gets_the_plans_full_refresh() {
-        let selection = Selection { select: words("fqn:a"), full_refresh: true, ..Selection::default() };
-        let all = of(&Step::Build(selection.clone()), &DocsScope::Nothing).unwrap();
+        let selection = Selection { full_refresh: true, ..Selection::default() };
+        let all = of(&Step::Build(selection.clone()), &names("fqn:a", &[])).unwrap();
         assert!(all.ends_with(&words("--indirect-selection empty --full-refresh --select fqn:a")), "{all:?}");
-        let tests = of(&Step::Test(selection), &DocsScope::Nothing).unwrap();
+        let tests = of(&Step::Test(selection), &names("fqn:a", &[])).unwrap();
         assert!(!tests.contains(&"--full-refresh".to_owned()), "{tests:?}");
     }
 
@@ -164,7 +183,7 @@ mod tests {
             operation: "--help".to_owned(),
             args: BTreeMap::from([("file".to_owned(), json!(hostile))]),
         };
-        let arguments = of(&step, &DocsScope::Nothing).unwrap();
+        let arguments = of(&step, &NodeSelection::Everything).unwrap();
         let [.., option, args, end, name] = arguments.as_slice() else { panic!("{arguments:?}") };
         assert_eq!((option.as_str(), end.as_str(), name.as_str()), ("--args", "--", "--help"));
         assert_eq!(serde_json::from_str::<serde_json::Value>(args).unwrap(), json!({"file": hostile}));
@@ -173,19 +192,20 @@ mod tests {
     #[test]
     fn a_selector_that_would_be_an_option_is_refused() {
         for text in ["--full-refresh", "-x", "", " ", "a\0b"] {
-            let selection = Selection { select: vec![text.to_owned()], ..Selection::default() };
-            assert_eq!(of(&Step::Build(selection), &DocsScope::Nothing), Err(InvalidSelector(text.to_owned())));
+            let select = NodeSelection::Expressions { select: vec![text.to_owned()], exclude: vec![] };
+            let build = Step::Build(Selection::default());
+            assert_eq!(of(&build, &select), Err(InvalidSelector(text.to_owned())));
         }
     }
 
     #[test]
     fn the_docs_step_selects_what_was_built() {
         assert_eq!(
-            of(&Step::Docs, &DocsScope::Built(words("fqn:a"))).unwrap(),
+            of(&Step::Docs, &names("fqn:a", &[])).unwrap(),
             words("docs generate --project-dir /p --target-path /t --indirect-selection empty --select fqn:a")
         );
         assert_eq!(
-            of(&Step::Docs, &DocsScope::Everything).unwrap(),
+            of(&Step::Docs, &NodeSelection::Everything).unwrap(),
             words("docs generate --project-dir /p --target-path /t")
         );
     }

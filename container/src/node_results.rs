@@ -93,6 +93,11 @@ fn failures(id: &str, count: Option<f64>) -> Option<u64> {
     count.filter(|_| is_test).map(|count| count as u64)
 }
 
+/// Returns the result of a node that does not run, because it descends from a failure of an earlier dbt command.
+pub fn skipped(id: NodeId) -> NodeResult {
+    NodeResult { id, status: NodeStatus::Skipped, seconds: 0.0, message: None, failures: None }
+}
+
 /// Returns the status for dbt's name of it.
 pub fn status(name: &str) -> NodeStatus {
     match name {

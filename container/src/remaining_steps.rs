@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use landfall_planner::{EventWindow, NodeId, Plan, Selection, Step, UnfinishedBatches};
+use landfall_planner::{EventWindow, NodeId, Plan, PlannedNode, Selection, Step, UnfinishedBatches};
 
 /// What remains of microbatch models.
 pub type Unfinished = BTreeMap<NodeId, UnfinishedBatches>;
@@ -21,7 +21,7 @@ pub struct Invocation {
 /// A step without remaining nodes is left out. A run operation usually loads the data that the build reads, so it is
 /// repeated while any node remains. [`Step::Docs`] always stays, because it documents what all attempts built.
 pub fn invocations(plan: &Plan, done: &BTreeSet<NodeId>, unfinished: &Unfinished) -> Vec<Invocation> {
-    let expressions: BTreeMap<&NodeId, &str> = plan.nodes.iter().map(|node| (&node.id, node.select.as_str())).collect();
+    let expressions = expressions(plan);
     steps(plan, done).into_iter().flat_map(|step| with_windows(step, unfinished, &expressions)).collect()
 }
 
@@ -33,15 +33,16 @@ fn with_windows(step: Step, unfinished: &Unfinished, expressions: &BTreeMap<&Nod
     let mut invocations = Vec::new();
     let mut only_windows = BTreeSet::new();
     for id in &selection.nodes {
-        let (Some(left), Some(select)) = (unfinished.get(id), expressions.get(id)) else { continue };
+        let Some(left) = unfinished.get(id) else { continue };
         if selection.full_refresh && !left.others_built {
             continue;
         }
         if left.others_built {
             only_windows.insert(id.clone());
         }
+        let select = expressions.get(id).map(|text| (*text).to_owned());
         let selection =
-            Selection { nodes: vec![id.clone()], select: vec![(*select).to_owned()], ..Selection::default() };
+            Selection { nodes: vec![id.clone()], select: select.into_iter().collect(), ..Selection::default() };
         invocations.extend(
             left.windows
                 .iter()
@@ -54,8 +55,14 @@ fn with_windows(step: Step, unfinished: &Unfinished, expressions: &BTreeMap<&Nod
     invocations
 }
 
+/// The expression of each node for which the plan has one. Plans for dbt 1.x have none, because dbt gets the ids.
+fn expressions(plan: &Plan) -> BTreeMap<&NodeId, &str> {
+    let named = plan.nodes.iter().filter(|node| !node.select.is_empty());
+    named.map(|node| (&node.id, node.select.as_str())).collect()
+}
+
 fn steps(plan: &Plan, done: &BTreeSet<NodeId>) -> Vec<Step> {
-    let expressions: BTreeMap<&NodeId, &str> = plan.nodes.iter().map(|node| (&node.id, node.select.as_str())).collect();
+    let expressions = expressions(plan);
     let narrowed = |selection: &Selection| narrow(selection, done, &expressions);
     let builds = plan.steps.iter().any(|step| matches!(step, Step::Build(_) | Step::Test(_)));
     let has_remaining = plan.steps.iter().any(|step| match step {
@@ -76,21 +83,17 @@ fn steps(plan: &Plan, done: &BTreeSet<NodeId>) -> Vec<Step> {
 
 /// Returns the selection without the nodes in `done`, or `None` if no node remains.
 ///
-/// If the plan has no expression for a node (the planner never writes such a plan), the whole selection stays: to
-/// repeat a node of the plan is safe, to lose one is not.
+/// Plans for dbt 1.x may lack the nodes' expressions, because dbt gets the ids.
 fn narrow(selection: &Selection, done: &BTreeSet<NodeId>, expressions: &BTreeMap<&NodeId, &str>) -> Option<Selection> {
     let remaining: Vec<NodeId> = selection.nodes.iter().filter(|id| !done.contains(*id)).cloned().collect();
     if remaining.is_empty() {
         return None;
     }
-    let select: Option<Vec<String>> =
-        remaining.iter().map(|id| expressions.get(id).map(|text| (*text).to_owned())).collect();
-    match select {
-        Some(select) if remaining.len() < selection.nodes.len() => {
-            Some(Selection { nodes: remaining, select, exclude: Vec::new(), full_refresh: selection.full_refresh })
-        }
-        _ => Some(selection.clone()),
+    if remaining.len() == selection.nodes.len() {
+        return Some(selection.clone());
     }
+    let select = remaining.iter().filter_map(|id| expressions.get(id)).map(|text| (*text).to_owned()).collect();
+    Some(Selection { nodes: remaining, select, exclude: Vec::new(), full_refresh: selection.full_refresh })
 }
 
 /// The nodes that `dbt docs generate` documents.
@@ -100,8 +103,13 @@ pub enum DocsScope {
     Nothing,
     /// The whole project, because the plan has a docs step only.
     Everything,
-    /// The relations that the run built, as dbt selectors.
-    Built(Vec<String>),
+    /// The relations that the run built.
+    Built {
+        /// The nodes' unique ids.
+        nodes: Vec<NodeId>,
+        /// The nodes as dbt selectors, where the plan has them.
+        select: Vec<String>,
+    },
 }
 
 /// Returns the nodes to document, from the nodes that succeeded in this attempt and earlier ones. Tests are left out:
@@ -111,18 +119,17 @@ pub fn docs_scope(plan: &Plan, succeeded: &BTreeSet<NodeId>) -> DocsScope {
         return DocsScope::Everything;
     }
     let is_test = |id: &NodeId| id.as_str().starts_with("test.") || id.as_str().starts_with("unit_test.");
-    let built: Vec<String> = plan
-        .nodes
-        .iter()
-        .filter(|node| node.relation.is_some() && !is_test(&node.id) && succeeded.contains(&node.id))
-        .map(|node| node.select.clone())
-        .collect();
-    if built.is_empty() { DocsScope::Nothing } else { DocsScope::Built(built) }
+    let built = |node: &&PlannedNode| node.relation.is_some() && !is_test(&node.id) && succeeded.contains(&node.id);
+    let nodes: Vec<NodeId> = plan.nodes.iter().filter(built).map(|node| node.id.clone()).collect();
+    if nodes.is_empty() {
+        return DocsScope::Nothing;
+    }
+    let select = plan.nodes.iter().filter(built).map(|node| node.select.clone()).filter(|text| !text.is_empty());
+    DocsScope::Built { nodes, select: select.collect() }
 }
 
 #[cfg(test)]
 mod tests {
-    use landfall_planner::PlannedNode;
     use serde_json::json;
 
     use super::*;
@@ -135,6 +142,7 @@ mod tests {
         let node = |text: &str, relation: Option<&str>| PlannedNode {
             id: id(text),
             select: format!("fqn:{text}"),
+            parents: Vec::new(),
             relation: relation.map(str::to_owned),
         };
         let mut plan: Plan = serde_json::from_value(json!({
@@ -241,6 +249,7 @@ mod tests {
         let plan = plan(vec![build(), Step::Docs]);
         assert_eq!(docs_scope(&plan, &BTreeSet::from([id("test.s.t")])), DocsScope::Nothing);
         let succeeded = BTreeSet::from([id("model.s.b"), id("test.s.t")]);
-        assert_eq!(docs_scope(&plan, &succeeded), DocsScope::Built(vec!["fqn:model.s.b".to_owned()]));
+        let built = DocsScope::Built { nodes: vec![id("model.s.b")], select: vec!["fqn:model.s.b".to_owned()] };
+        assert_eq!(docs_scope(&plan, &succeeded), built);
     }
 }

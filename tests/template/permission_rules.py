@@ -75,23 +75,31 @@ def roles_are_passed_by_name_to_one_service(template: Template) -> Iterator[Find
 def tasks_run_in_one_family_and_cluster(template: Template) -> Iterator[Finding]:
     family = of_type(template, "AWS::ECS::TaskDefinition")["TaskDefinition"]["Family"]
     given = value_of(template, "ClusterArn")
-    cluster, name_of_cluster = given or "<Cluster.Arn>", given.partition("/")[2] or "<Cluster>"
+    cluster = given or "<Cluster.Arn>"
+    allowed: set[str] = set()
     for name, statement in role_statements(template):
         actions = {
             action
             for action in listed(statement["Action"])
             if action in ("ecs:RunTask", "ecs:StopTask", "ecs:DescribeTasks")
         }
+        allowed |= actions
         if not actions:
             continue
         where = f"{name}.{statement.get('Sid')}"
-        if statement.get("Condition", {}).get("ArnEquals", {}).get("ecs:cluster") != cluster:
+        condition = statement.get("Condition", {})
+        if "ecs:RunTask" in actions and condition.get("ArnEquals", {}).get("ecs:cluster") != cluster:
             yield f"{where} is not restricted to the cluster"
+        tag = condition.get("StringEquals", {}).get("aws:ResourceTag/landfall:stack")
+        if "ecs:StopTask" in actions and tag is None:
+            yield f"{where} stops tasks of other stacks"
         for resource in listed(statement["Resource"]):
             if "ecs:RunTask" in actions and not resource.endswith(f":task-definition/{family}:*"):
                 yield f"{where} runs {resource}"
-            if "ecs:RunTask" not in actions and not resource.endswith(f":task/{name_of_cluster}/*"):
+            if "ecs:RunTask" not in actions and not resource.endswith(":task/*/*"):
                 yield f"{where} reaches {resource}"
+    if "ecs:StopTask" not in allowed:
+        yield "no role may stop a task that exceeds its time limit"
 
 
 def only_services_assume_roles(template: Template) -> Iterator[Finding]:

@@ -219,6 +219,28 @@ class RunTaskAuthorization(EmulatorTest):
                 else:
                     self.assertRaises(ClientError, call)
 
+    def test_a_task_is_stopped_by_its_tag(self):
+        task = self.emulator.client("ecs").run_task(
+            cluster="landfall",
+            taskDefinition=self.definition,
+            launchType="FARGATE",
+            networkConfiguration=NETWORK,
+            tags=[{"key": "landfall:stack", "value": "shop"}],
+        )["tasks"][0]["taskArn"]
+        for stack, allowed in (("other", False), ("shop", True)):
+            self.emulator.policy(
+                RUN_TASK_ROLE,
+                {
+                    "Action": "ecs:StopTask",
+                    "Resource": task.rsplit("/", 2)[0] + "/*",
+                    "Condition": {"StringEquals": {"aws:ResourceTag/landfall:stack": stack}},
+                },
+            )
+            if allowed:
+                self.ecs.stop_task(cluster="landfall", task=task)
+            else:
+                self.assertRaises(ClientError, self.ecs.stop_task, cluster="landfall", task=task)
+
     def test_a_role_without_statements_has_no_rights(self):
         self.assertEqual(self.run_as()["Code"], "AccessDeniedException")
 

@@ -234,7 +234,7 @@ fn events(file: &Path) -> Result<Vec<InboundEvent>, PlanError> {
             LoadMessage::Loaded(event) => loads.push(InboundEvent::DatasetLoaded(event)),
             LoadMessage::OperatorCommand(_) => "it holds an operator command".clone_into(&mut other),
             LoadMessage::Ignored { what, .. } => other = format!("it holds {what}"),
-            LoadMessage::Wake => "it holds Landfall's own wake message".clone_into(&mut other),
+            LoadMessage::Wake { .. } => "it holds Landfall's own wake message".clone_into(&mut other),
         }
     }
     if loads.is_empty() { Err(no_event(other)) } else { Ok(loads) }

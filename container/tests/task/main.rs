@@ -2,7 +2,11 @@
 //! real dbt cannot produce on demand run a script in its place.
 
 #[cfg(test)]
+mod large;
+#[cfg(test)]
 mod microbatch;
+#[cfg(test)]
+mod selection;
 #[cfg(test)]
 mod support;
 #[cfg(test)]

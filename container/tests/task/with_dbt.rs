@@ -184,7 +184,12 @@ fn hostile_selectors_match_nothing_and_fail_the_run_without_reaching_a_shell() {
     let Some(dbt) = dbt() else { return };
     let world = World::new(dbt);
     let select = ["$(touch pwned)", "`touch pwned`;touch pwned", "name with \"quotes\" and 'more'"];
-    world.plan(&json!([{"step": "build", "nodes": [STG], "select": select}, {"step": "docs"}]), &[STG], 120);
+    world.plan_for(
+        "2.0.0",
+        &json!([{"step": "build", "nodes": [STG], "select": select}, {"step": "docs"}]),
+        &[STG],
+        120,
+    );
     let ended = world.run(1, "t1");
     assert_eq!(ended.code, Some(1));
     let message = world.result(1).message.unwrap();
@@ -196,7 +201,7 @@ fn hostile_selectors_match_nothing_and_fail_the_run_without_reaching_a_shell() {
 fn a_node_that_dbt_executes_outside_the_plan_is_reported_as_unplanned() {
     let Some(dbt) = dbt() else { return };
     let world = World::new(dbt);
-    world.plan(&json!([{"step": "build", "nodes": [ORDERS], "select": ["+orders"]}]), &[ORDERS], 120);
+    world.plan_for("2.0.0", &json!([{"step": "build", "nodes": [ORDERS], "select": ["+orders"]}]), &[ORDERS], 120);
     assert_eq!(world.run(1, "t1").code, Some(0));
     let result = world.result(1);
     assert_eq!(result.unplanned_nodes.iter().map(landfall_planner::NodeId::as_str).collect::<Vec<_>>(), [STG]);

@@ -165,7 +165,7 @@ fn a_missing_dbt_and_a_missing_project_have_their_own_messages() {
 #[test]
 fn a_selector_that_would_be_an_option_is_refused_before_dbt_starts() {
     let world = World::with_script("touch \"$LANDFALL_WORK_DIR/dbt-started\"");
-    world.plan(&json!([{"step": "build", "nodes": [STG], "select": ["--full-refresh"]}]), &[STG], 60);
+    world.plan_for("2.0.0", &json!([{"step": "build", "nodes": [STG], "select": ["--full-refresh"]}]), &[STG], 60);
     assert_eq!(world.run(1, "t1").code, Some(2));
     assert!(world.result(1).message.unwrap().contains("cannot pass the selector \"--full-refresh\""));
     assert!(!world.work().join("dbt-started").exists());

@@ -25,6 +25,7 @@ pub async fn handle(engine: &AwsEngine, event: SqsEvent, deadline: Deadline) -> 
     for message in &batch.malformed {
         engine.ports().expedite_to_dead_letters(message.receipt_handle.as_deref().unwrap_or_default()).await;
     }
+    engine.ports().continue_chain_of_wakes(batch.chain.filter(|_| batch.loads.is_empty()));
     let input = if batch.loads.is_empty() { Input::Tick } else { Input::Events(&batch.loads) };
     engine.conduct(&input, deadline).await?;
     let mut response = SqsBatchResponse::default();
@@ -44,15 +45,24 @@ pub async fn handle(engine: &AwsEngine, event: SqsEvent, deadline: Deadline) -> 
 struct Batch<'a> {
     loads: Vec<InboundEvent>,
     malformed: Vec<&'a SqsMessage>,
+    /// The longest chain of the batch's wakes, if it has one.
+    chain: Option<u32>,
 }
 
 fn read<'a>(records: &'a [SqsMessage], stack: &str, now: Timestamp) -> Batch<'a> {
-    let mut batch = Batch { loads: Vec::new(), malformed: Vec::new() };
+    let mut batch = Batch { loads: Vec::new(), malformed: Vec::new(), chain: None };
     for record in records {
         let id = record.message_id.clone().unwrap_or_default();
         let received = received(record).unwrap_or(now);
         match parse_load_message(record.body.as_deref().unwrap_or_default(), stack, received) {
-            Ok(messages) => batch.loads.extend(messages.into_iter().filter_map(load)),
+            Ok(messages) => {
+                for message in messages {
+                    if let LoadMessage::Wake { chain } = message {
+                        batch.chain = batch.chain.max(Some(chain));
+                    }
+                    batch.loads.extend(load(message));
+                }
+            }
             Err(error) => {
                 tracing::error!(
                     message = id,
@@ -75,7 +85,7 @@ fn load(message: LoadMessage) -> Option<InboundEvent> {
         LoadMessage::Loaded(event) => Some(InboundEvent::DatasetLoaded(event)),
         LoadMessage::OperatorCommand(command) => Some(InboundEvent::Command(command)),
         LoadMessage::Ignored { event_id, what } => Some(InboundEvent::Other { event_id, what }),
-        LoadMessage::Wake => None,
+        LoadMessage::Wake { .. } => None,
     }
 }
 
@@ -104,7 +114,7 @@ mod tests {
         let wake = r#"{"source":"landfall","detail-type":"Wake","detail":{"at":"2026-11-22T17:14:17Z"}}"#;
         let records = [message("a", "{", "1"), message("b", wake, "1"), message("c", "[]", "2")];
         let batch = read(&records, "s", Timestamp::UNIX_EPOCH);
-        assert_eq!(batch.malformed.len(), 2);
+        assert_eq!((batch.malformed.len(), batch.chain), (2, Some(0)));
         // The first receipt of c failed with its batch.
         let ids = batch.loads.iter().map(|load| match load {
             InboundEvent::Malformed { event_id, .. } => event_id.as_str(),

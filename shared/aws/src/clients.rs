@@ -82,7 +82,7 @@ impl Clients {
     ///
     /// Fails if the environment names no cluster or no container.
     pub fn tasks(&self, config: &Config) -> Result<Tasks, ConfigError> {
-        Ok(Tasks::new(self.ecs().clone(), config.cluster()?, config.container()?))
+        Ok(Tasks::new(self.ecs().clone(), config.cluster()?, config.container()?, config.stack()))
     }
 
     /// Returns the task definition revisions.

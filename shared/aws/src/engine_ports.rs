@@ -22,7 +22,7 @@ use landfall_engine::{
 
 use crate::{
     Bus, CallError, Clients, Config, ConfigError, ConnectError, Queue, Store, StoreError, Tasks, clock, sleep_up_to,
-    unprocessed_releases::unprocessed,
+    unprocessed_releases::unprocessed, wake_chain::WakeChain,
 };
 
 pub use landfall_engine::{Deadline, EngineError, Offered, ReleaseParts, log_board_metrics};
@@ -68,6 +68,7 @@ pub struct Aws {
 struct Acting {
     tasks: Tasks,
     queue: Queue,
+    wakes: WakeChain,
     settings: TaskSettings,
 }
 
@@ -81,6 +82,7 @@ impl Aws {
         let acting = Acting {
             tasks: clients.tasks(&config)?,
             queue: clients.loads_queue(&config)?,
+            wakes: WakeChain::default(),
             settings: config.task_settings()?,
         };
         Ok(Self { acting: Some(acting), ..Self::recording(clients, config) })
@@ -89,6 +91,13 @@ impl Aws {
     /// Creates the ports of a function that only records what it did.
     pub fn recording(clients: Clients, config: Config) -> Self {
         Self { store: clients.store(config.state_bucket()), bus: clients.bus(), acting: None, clients, config }
+    }
+
+    /// An invocation of on-load begins. `chain` is the number in its wake, or `None` if it got another message.
+    pub fn continue_chain_of_wakes(&self, chain: Option<u32>) {
+        if let Some(acting) = &self.acting {
+            acting.wakes.begin(chain);
+        }
     }
 
     /// Returns the state bucket.
@@ -363,7 +372,12 @@ impl TaskPorts for Aws {
 
 impl Messages for Aws {
     async fn wake(&self, at: Timestamp) -> Result<(), EngineError> {
-        self.acting()?.queue.wake(at, clock::s3_now()).await.map_err(failed_call)
+        let Acting { queue, wakes, .. } = self.acting()?;
+        let Some(chain) = wakes.next() else {
+            tracing::warn!(%at, "no wake is sent: too many followed one another. The sweep does what is due");
+            return Ok(());
+        };
+        queue.wake(at, clock::s3_now(), chain).await.map_err(failed_call)
     }
 
     async fn put_event(&self, detail_type: &str, detail: &Value) -> Result<(), EngineError> {

@@ -24,6 +24,7 @@ pub mod task_definitions;
 mod task_state;
 pub mod tasks;
 mod unprocessed_releases;
+mod wake_chain;
 
 pub use clients::{Clients, ConnectError};
 pub use config::{Config, ConfigError};

@@ -33,13 +33,14 @@ impl Queue {
     }
 
     /// Sends the message that wakes `on-load` at `at`, or in 15 minutes if that is sooner, or immediately if `at` is past. The message is
-    /// [`LoadMessage::Wake`](crate::events::LoadMessage::Wake). If it is lost, the next sweep does the same. Needs `sqs:SendMessage`.
+    /// [`LoadMessage::Wake`](crate::events::LoadMessage::Wake). If it is lost, the next sweep does the same. `chain` is the number of wakes in a row before it. Needs `sqs:SendMessage`.
     ///
     /// # Errors
     ///
     /// Fails if the call fails.
-    pub async fn wake(&self, at: Timestamp, now: Timestamp) -> Result<(), CallError> {
-        let body = serde_json::json!({ "source": "landfall", "detail-type": "Wake", "detail": { "at": at } });
+    pub async fn wake(&self, at: Timestamp, now: Timestamp, chain: u32) -> Result<(), CallError> {
+        let detail = serde_json::json!({ "at": at, "chain": chain });
+        let body = serde_json::json!({ "source": "landfall", "detail-type": "Wake", "detail": detail });
         let sent = self
             .sqs
             .send_message()

@@ -1,11 +1,17 @@
 //! ECS tasks: start, describe, stop.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use aws_sdk_ecs::{
     config::retry::RetryConfig,
     error::SdkError,
-    operation::run_task::{RunTaskError, RunTaskOutput},
+    operation::{
+        describe_tasks::DescribeTasksError,
+        run_task::{RunTaskError, RunTaskOutput},
+    },
     types::{
         AssignPublicIp, AwsVpcConfiguration, CapacityProviderStrategyItem, ContainerOverride, KeyValuePair, LaunchType,
         NetworkConfiguration, PropagateTags, Tag, TaskOverride,
@@ -30,15 +36,19 @@ const TIME_LIMIT: Duration = Duration::from_secs(15);
 const BATCH: usize = 100;
 /// The tag that names the run in the bill and in the console.
 const RUN_TAG: &str = "landfall:run";
+/// The tag that names the stack. `StopTask` is allowed for the tasks that have it, in any cluster.
+const STACK_TAG: &str = "landfall:stack";
 /// The capacity provider of the cluster in template.yaml.
 const SPOT: &str = "FARGATE_SPOT";
 
-/// The tasks of one cluster. Cheap to clone.
+/// The tasks of a stack. Cheap to clone. `RunTask` names the plan's cluster. The other calls name the cluster of the
+/// task's ARN, because the stack's cluster may have changed since.
 #[derive(Debug, Clone)]
 pub struct Tasks {
     ecs: aws_sdk_ecs::Client,
     cluster: String,
     container: String,
+    stack: String,
 }
 
 /// The outcome of [`Tasks::stop`].
@@ -52,8 +62,13 @@ pub enum StopOutcome {
 
 impl Tasks {
     /// The tasks of this cluster (ARN), in which the container with this name is the one that counts.
-    pub(crate) fn new(ecs: aws_sdk_ecs::Client, cluster: &str, container: &str) -> Self {
-        Self { ecs, cluster: cluster.to_owned(), container: container.to_owned() }
+    pub(crate) fn new(ecs: aws_sdk_ecs::Client, cluster: &str, container: &str, stack: &str) -> Self {
+        Self { ecs, cluster: cluster.to_owned(), container: container.to_owned(), stack: stack.to_owned() }
+    }
+
+    /// Returns the cluster to ask about a task. ECS answers `MISSING` for a task of another cluster.
+    fn cluster_of(&self, task_arn: &TaskArn) -> String {
+        task_arn.cluster().unwrap_or_else(|| self.cluster.clone())
     }
 
     /// Starts the attempt's task as the plan says. <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html>
@@ -126,6 +141,7 @@ impl Tasks {
             .started_by(&call.started_by)
             .propagate_tags(PropagateTags::TaskDefinition)
             .tags(Tag::builder().key(RUN_TAG).value(&call.started_by).build())
+            .tags(Tag::builder().key(STACK_TAG).value(&self.stack).build())
             .customize()
             .config_override(aws_sdk_ecs::config::Config::builder().retry_config(RetryConfig::disabled()))
             .send()
@@ -139,15 +155,31 @@ impl Tasks {
     /// Fails if a call fails.
     pub async fn describe(&self, task_arns: &[TaskArn]) -> Result<DescribedTasks, CallError> {
         let mut described = DescribedTasks::default();
-        for batch in task_arns.chunks(BATCH) {
+        let mut by_cluster: BTreeMap<String, Vec<&TaskArn>> = BTreeMap::new();
+        for arn in task_arns {
+            by_cluster.entry(self.cluster_of(arn)).or_default().push(arn);
+        }
+        let batches =
+            by_cluster.iter().flat_map(|(cluster, arns)| arns.chunks(BATCH).map(move |batch| (cluster, batch)));
+        for (cluster, batch) in batches {
             let answer = self
                 .ecs
                 .describe_tasks()
-                .cluster(&self.cluster)
-                .set_tasks(Some(batch.iter().map(TaskArn::to_string).collect()))
+                .cluster(cluster)
+                .set_tasks(Some(batch.iter().map(ToString::to_string).collect()))
                 .send()
-                .await
-                .map_err(|error| CallError::of("ecs:DescribeTasks", &self.cluster, &error))?;
+                .await;
+            let answer = match answer {
+                Ok(answer) => answer,
+                // ECS deletes a cluster only if no task runs in it.
+                Err(error)
+                    if error.as_service_error().is_some_and(DescribeTasksError::is_cluster_not_found_exception) =>
+                {
+                    described.missing.extend(batch.iter().copied().cloned());
+                    continue;
+                }
+                Err(error) => return Err(CallError::of("ecs:DescribeTasks", cluster, &error)),
+            };
             described.tasks.extend(answer.tasks().iter().filter_map(|task| task_state::of_task(task, &self.container)));
             for failure in answer.failures() {
                 let task_arn = failure.arn().and_then(|arn| TaskArn::parse(arn).ok());
@@ -170,7 +202,8 @@ impl Tasks {
     pub async fn stop(&self, TaskStop { task_arn, reason }: TaskStop<'_>) -> Result<StopOutcome, CallError> {
         // The longest reason that ECS keeps.
         let reason: String = reason.chars().take(255).collect();
-        let sent = self.ecs.stop_task().cluster(&self.cluster).task(task_arn.as_str()).reason(reason).send().await;
+        let sent =
+            self.ecs.stop_task().cluster(self.cluster_of(task_arn)).task(task_arn.as_str()).reason(reason).send().await;
         let Err(error) = sent else { return Ok(StopOutcome::Requested) };
         let fault = Fault::of(&error);
         if fault.code.as_deref() == Some("InvalidParameterException") && fault.message.contains("not found") {

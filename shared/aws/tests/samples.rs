@@ -52,7 +52,7 @@ fn dataset_loaded_is_read_by_the_stack_that_it_names() {
         let LoadMessage::Loaded(loaded) = only(&value) else { panic!("{name}") };
         assert_eq!(loaded.dataset, value["detail"]["dataset"].as_str().unwrap(), "{name}");
     }
-    assert_eq!(only(&sample("wake.json")), LoadMessage::Wake);
+    assert_eq!(only(&sample("wake.json")), LoadMessage::Wake { chain: 0 });
 }
 
 #[test]

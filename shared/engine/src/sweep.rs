@@ -64,40 +64,35 @@ impl<P: Ports> Engine<P> {
                 snapshot = Box::pin(self.conduct_from(snapshot, &Input::Stopped(Box::new(stop)), deadline)).await?;
             }
         }
+        let is_known = |arn: &TaskArn| described.tasks.iter().any(|task| task.task_arn == *arn && !task.is_stopped());
+        let known = running.iter().filter(|(_, run)| run.attempt.missing.is_some());
+        let known = known.filter(|(_, run)| run.attempt.task_arn().is_some_and(is_known));
+        let known: Vec<RunId> = known.map(|(id, _)| id.clone()).collect();
+        if !known.is_empty() {
+            snapshot = Box::pin(self.conduct_from(snapshot, &Input::Known { runs: known }, deadline)).await?;
+        }
         for (id, run) in running {
             let Some(arn) = run.attempt.task_arn().filter(|arn| described.missing.contains(arn)) else {
                 continue;
             };
-            if let Some(stop) = self.missing_task(&id, &run, arn).await? {
-                snapshot = Box::pin(self.conduct_from(snapshot, &Input::Stopped(Box::new(stop)), deadline)).await?;
-            }
+            let missing = self.missing_task(&id, &run, arn).await?;
+            snapshot = Box::pin(self.conduct_from(snapshot, &Input::Missing(Box::new(missing)), deadline)).await?;
         }
         Ok(snapshot)
     }
 
-    /// Returns a task that ECS does not know as stopped, but only once its claim is an hour old: `DescribeTasks` is eventually consistent, and
-    /// ECS forgets a stopped task after about an hour.
-    async fn missing_task(
-        &self,
-        id: &RunId,
-        run: &Run,
-        task_arn: &TaskArn,
-    ) -> Result<Option<StoppedTask>, EngineError> {
+    /// Returns what is known of a task that ECS does not know. The planner decides whether it counts as stopped.
+    async fn missing_task(&self, id: &RunId, run: &Run, task_arn: &TaskArn) -> Result<StoppedTask, EngineError> {
         let number = run.attempt.number;
-        let claim = self.ports.claim(id, number).await?;
-        let since = claim.as_ref().map_or(run.attempt.since, |claim| claim.written_at);
-        if !self.rules.missing_task_counts_as_stopped(since, self.ports.now()) {
-            return Ok(None);
-        }
-        Ok(Some(StoppedTask {
+        Ok(StoppedTask {
             run: id.clone(),
             attempt: number,
             task_arn: task_arn.clone(),
             reason: "ECS does not know its task any more, and no event said that it stopped".to_owned(),
             class: StopClass::Gone,
             exit_code: None,
-            claim,
+            claim: self.ports.claim(id, number).await?,
             result: self.ports.result(id, number).await?,
-        }))
+        })
     }
 }

@@ -126,6 +126,14 @@ impl TaskArn {
     pub fn task_id(&self) -> &str {
         self.0.rsplit('/').next().unwrap_or(&self.0)
     }
+
+    /// Returns the ARN of the cluster that the task runs in. `None` for ARNs of the old format without the cluster.
+    /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-account-settings.html#ecs-resource-arn-timeline>
+    pub fn cluster(&self) -> Option<String> {
+        let (account, task) = self.0.split_once(":task/")?;
+        let (cluster, _) = task.split_once('/')?;
+        Some(format!("{account}:cluster/{cluster}"))
+    }
 }
 
 impl RunId {
@@ -161,6 +169,8 @@ mod tests {
         let text = "arn:aws-cn:ecs:cn-north-1:111122223333:task/shop/0123";
         let arn = TaskArn::parse(text).unwrap();
         assert_eq!(arn.task_id(), "0123");
+        assert_eq!(arn.cluster().as_deref(), Some("arn:aws-cn:ecs:cn-north-1:111122223333:cluster/shop"));
+        assert_eq!(TaskArn::parse("arn:aws:ecs:eu-west-1:111122223333:task/0123").unwrap().cluster(), None);
         assert_eq!(serde_json::to_value(&arn).unwrap(), text);
         for text in ["", "task/shop/0123", "arn:\n"] {
             assert!(TaskArn::parse(text).is_err(), "{text:?}");

@@ -29,7 +29,7 @@ pub use decide::{
     COMMANDS_KEPT, COUNTED_KEPT, Context, Decision, EPOCH_JUMP, Effect, FAIRNESS_LIMIT, GROUPS_CLOSED, GROUPS_OPEN,
     InboundEvent, Input, MARGIN, MAX_ATTEMPTS, OVERDUE_AFTER, ProtocolRules, RECENT_KEPT, REPEAT_FOR, RecoveredClaim,
     RecoveredRun, RecoveryInput, Rules, RunKind, SINGLE_PUT_BYTES, StoppedTask, WaitReason, WaitingNodes, decide,
-    effects, missing_parent_of, missing_task_counts_as_stopped, next_due, unavailable_sources, wait_reasons,
+    effects, missing_parent_of, next_due, unavailable_sources, wait_reasons,
 };
 pub use ids::{DatasetName, InvalidName, JobName, NodeId, Nonce, ReleaseId, RunId, TaskArn, compact_timestamp};
 pub use protocol::{
@@ -47,6 +47,6 @@ pub use release::{
 pub use state::{
     Announcement, Attempt, AttemptState, BOARD_KEY, BOARD_VERSION, BacklogEntry, Board, BoardError, Budget,
     CommandHistory, DatasetState, DeadLetters, DocsState, Draining, EntryStage, EventHash, Groups, LimitReached,
-    NONCES_KEPT, OpenGroup, OrdinalSet, PendingDocs, PendingNodes, Quarantine, RecentEvent, RecentEvents, Run,
-    SCHEDULES_LEASE, ScheduleWriter, SchedulesState, StoredBoard,
+    MissingTask, NONCES_KEPT, OpenGroup, OrdinalSet, PendingDocs, PendingNodes, Quarantine, RecentEvent, RecentEvents,
+    Run, SCHEDULES_LEASE, ScheduleWriter, SchedulesState, StoredBoard,
 };

@@ -344,6 +344,10 @@ impl History {
                 let after = world.rng.i64(SECOND..10 * MINUTE);
                 world.later(after, Happening::Invoke(Function::Recover(back), 0));
             }
+            External::ClusterChanged => {
+                world.clusters += 1;
+                *world.struck.entry("the cluster is changed").or_default() += 1;
+            }
             External::Job => {
                 let time = at(whole(world.now)).to_string();
                 world.later(0, Happening::Invoke(Function::Job(time.clone()), 0));

@@ -11,8 +11,8 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use landfall_planner::{
-    AttemptState, BacklogEntry, Board, DatasetLoaded, DatasetName, DatasetState, EventHash, OVERDUE_AFTER, ObjectEvent,
-    OrdinalSet, ProtocolRules, Release, Rules, Run, RunKind, Trigger,
+    AttemptState, BacklogEntry, Board, DatasetLoaded, DatasetName, DatasetState, EventHash, MissingTask, OVERDUE_AFTER,
+    ObjectEvent, OrdinalSet, ProtocolRules, Release, Rules, Run, RunKind, Trigger,
 };
 
 /// The protocol with one safeguard missing.
@@ -60,7 +60,7 @@ pub enum Misbehaviour {
 }
 
 /// Every mutant, in the order of `--mutant list`.
-pub static ALL: [Mutant; 34] = [
+pub static ALL: [Mutant; 35] = [
     rule("no-lease", "runs that need the same relation run at the same time", &NoLease),
     service(
         "lease-by-node-id",
@@ -89,6 +89,7 @@ pub static ALL: [Mutant; 34] = [
     service("auto-created-board", "a function that finds no board creates one", Misbehaviour::BoardCreated),
     service("unfenced-docs", "the docs' pointer is overwritten", Misbehaviour::PointerOverwritten),
     rule("no-fairness-limit", "younger entries take the relations of older ones forever", &NoFairnessLimit),
+    rule("missing-once-frees", "a task that ECS does not know once counts as stopped", &MissingOnceFrees),
     rule("parents-ignored", "a node runs although its parent was never built", &ParentsIgnored),
     rule("ancestors-left", "a run builds no unbuilt ancestors but seeds", &AncestorsLeft),
     service("settled-unpublished", "`Run Settled` is not published", Misbehaviour::SettledUnpublished),
@@ -213,6 +214,13 @@ mutant_rules! {
     NoRepetition {
         fn is_duplicate(&self, _: &DatasetState, _: &EventHash) -> bool {
             false
+        }
+    }
+
+    /// One answer that ECS does not know a task suffices.
+    MissingOnceFrees {
+        fn missing_counts_as_stopped(&self, _: &Run, _: MissingTask, _: Timestamp, _: Timestamp) -> bool {
+            true
         }
     }
 

@@ -47,7 +47,8 @@ pub(crate) fn lost(what: &'static str) -> EngineError {
 impl SimPorts {
     /// The ports of a function whose own clock is wrong by `own_clock`. `acts`: whether it starts tasks.
     pub fn new(world: &Shared, own_clock: Ms, acts: bool) -> Self {
-        let task = TaskSettings { task_definition: "dbt:1".to_owned(), ..TaskSettings::default() };
+        let cluster = world.borrow().cluster();
+        let task = TaskSettings { task_definition: "dbt:1".to_owned(), cluster, ..TaskSettings::default() };
         Self { world: Rc::clone(world), own_clock, last_reply: Rc::default(), task: acts.then_some(task) }
     }
 

@@ -47,6 +47,8 @@ pub struct Rates {
     pub sweep_lost: u32,
     /// `RunTask` is refused.
     pub task_refused: u32,
+    /// `DescribeTasks` does not know a task that runs.
+    pub task_unknown: u32,
     /// A task never starts.
     pub task_never_starts: u32,
     /// A task is killed during its run and leaves no result.
@@ -76,6 +78,8 @@ pub enum External {
     Malformed,
     /// The next release is offered.
     Release,
+    /// The stack gets another cluster. Tasks stay where they are.
+    ClusterChanged,
     /// A job is due.
     Job,
     /// An operator sends a command, for everything (0) or for the dataset with this number, from 1.
@@ -197,6 +201,9 @@ impl Scenario {
                 outside.push((rng.i64(0..span), External::BoardLost(rng.usize(..6), rng.bool())));
             }
         }
+        if rng.u32(..4) == 0 {
+            outside.push((rng.i64(0..span), External::ClusterChanged));
+        }
         outside.sort_by_key(|(at, _)| *at);
         Self {
             versions,
@@ -215,7 +222,7 @@ impl Scenario {
 }
 
 /// The rates with their names.
-type Named<'a> = [(&'static str, &'a mut u32); 20];
+type Named<'a> = [(&'static str, &'a mut u32); 21];
 
 impl Rates {
     /// Returns each rate with its name.
@@ -233,6 +240,7 @@ impl Rates {
             ("event_lost", &mut self.event_lost),
             ("sweep_lost", &mut self.sweep_lost),
             ("task_refused", &mut self.task_refused),
+            ("task_unknown", &mut self.task_unknown),
             ("task_never_starts", &mut self.task_never_starts),
             ("task_killed", &mut self.task_killed),
             ("task_interrupted", &mut self.task_interrupted),
@@ -327,5 +335,6 @@ fn rates(rng: &mut Rng) -> Rates {
     drawn.node_fails = some(100);
     drawn.schedule_refused = some(500);
     drawn.batch_fails = some(400);
+    drawn.task_unknown = some(500);
     drawn
 }

@@ -126,7 +126,7 @@ impl World {
             };
         }
         let number = self.number();
-        let arn = match TaskArn::parse(format!("arn:task/{}/{number}", call.started_by)) {
+        let arn = match TaskArn::parse(format!("arn:task/{}/{}-{number}", call.settings.cluster, call.started_by)) {
             Ok(arn) => arn,
             Err(error) => return RunTaskOutcome::Unknown { error: error.to_string() },
         };
@@ -207,10 +207,12 @@ impl World {
     pub fn describe(&mut self, arns: &[TaskArn]) -> DescribedTasks {
         let mut described = DescribedTasks::default();
         for arn in arns {
+            let rate = self.scenario.rates.task_unknown;
+            let unknown = self.strikes(rate, "ECS does not know a task for a moment");
             let known = self.tasks.get(arn).filter(|task| {
                 self.now >= task.known_from && task.stopped.is_none_or(|stopped| self.now - stopped < HOUR)
             });
-            match known {
+            match known.filter(|_| !unknown) {
                 Some(task) => described.tasks.push(task.facts.clone()),
                 None => described.missing.push(arn.clone()),
             }

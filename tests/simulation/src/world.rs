@@ -216,6 +216,8 @@ pub struct World {
     pub ran: BTreeMap<(RunId, u32), Vec<TaskArn>>,
     /// The docs bucket.
     pub shelf: Shelf,
+    /// How often the stack's cluster was replaced by another.
+    pub clusters: u32,
     /// How often `Run Settled` was sent for each run.
     pub announced: BTreeMap<RunId, u32>,
     /// The violations found so far.
@@ -290,6 +292,7 @@ impl World {
             holds: Vec::new(),
             ran: BTreeMap::new(),
             shelf: Shelf::default(),
+            clusters: 0,
             announced: BTreeMap::new(),
             violations: Vec::new(),
         }
@@ -298,6 +301,11 @@ impl World {
     /// Whether the services misbehave in that way, for a mutant.
     pub fn misbehaves(&self, misbehaviour: Misbehaviour) -> bool {
         mutants::misbehaves(self.mutant, misbehaviour)
+    }
+
+    /// Returns the name of the stack's cluster.
+    pub fn cluster(&self) -> String {
+        format!("cluster-{}", self.clusters)
     }
 
     /// Returns a number that was not given out before.

@@ -37,6 +37,7 @@ STATE, LANDING, CLUSTER = resources["StateBucket"], resources["LandingBucket"], 
 # instead.
 NOT_SHOWN = {
     ("RunPolicy", "TagTasksAtTheirStart"): "the emulator does not check rights to tag",
+    ("RunPolicy", "StopTasks"): "no board here has a live task that exceeds its time limit",
     ("OnReleaseRole", "TagImagesAtTheirRegistration"): "the emulator does not check rights to tag",
     ("BoardPolicy", "SeeMissingObjects"): "the emulator answers 404 for a missing object without this right too",
     ("TaskRole", "SeeMissingObjects"): "the emulator answers 404 for a missing object without this right too",
@@ -333,7 +334,7 @@ TABLE: dict[tuple[str, str], tuple[Callable[[], dict[str, str]], str]] = {
     ("RunPolicy", "RevokeAttempts"): (sweep(REVOKING), "log"),
     ("RunPolicy", "StartTasks"): (sweep(READY), "log"),
     ("RunPolicy", "PassTaskRoles"): (sweep(READY), "log"),
-    ("RunPolicy", "WatchAndStopTasks"): (sweep(LIVE), "answer"),
+    ("RunPolicy", "WatchTasks"): (sweep(LIVE), "answer"),
     ("RunPolicy", "SendWakeMessages"): (land, "log"),
     ("RunPolicy", "PublishEvents"): (sweep(DOCS_PENDING), "log"),
     ("OnScheduleRole", "CountDeadLetters"): (sweep(SETTLED), "log"),

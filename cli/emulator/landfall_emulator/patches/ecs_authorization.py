@@ -1,10 +1,11 @@
 """IAM of ECS calls.
 
 Stock: any call that names a cluster is checked against the cluster's ARN, so a correct policy on the task definition is
-denied. The condition key `ecs:cluster` is unknown.
+denied. The condition keys `ecs:cluster` and `aws:ResourceTag` are unknown.
 AWS: "Actions, resources, and condition keys for Amazon ECS" in the Service Authorization Reference. RunTask is checked
 on the task definition's ARN with its revision, StopTask and DescribeTasks on the task's ARN, ListTasks on the cluster's
-container instances. All of them support `ecs:cluster`.
+container instances. All of them support `ecs:cluster`, and those on a task
+`aws:ResourceTag/KEY`.
 Here: as AWS. (RunTask itself checks PassRole, see tasks/request.py.)
 """
 
@@ -24,7 +25,7 @@ def apply() -> None:
     actions = module("ministack.core.iam_actions")
     evaluator = module("ministack.core.iam_evaluator")
     ecs = module("ministack.services.ecs")
-    for name in ("_task_defs", "_resolve_td_key", "_resolve_cluster_name"):
+    for name in ("_task_defs", "_resolve_td_key", "_resolve_cluster_name", "_tags"):
         require(ecs, name)
 
     def resource_of(action: str, request: dict[str, Any], region: str, account: str, stock: str) -> str:
@@ -72,9 +73,10 @@ def apply() -> None:
         service_context: dict | None = None,
     ) -> Any:
         cluster = _cluster_arn.get()
-        context = (
-            {**(service_context or {}), "ecs:cluster": cluster} if service == "ecs" and cluster else service_context
-        )
+        context = service_context
+        if service == "ecs" and cluster:
+            tags = {f"aws:ResourceTag/{tag['key']}": tag["value"] for tag in ecs._tags.get(resource_arn) or []}
+            context = {**(service_context or {}), "ecs:cluster": cluster, **tags}
         return stock_enforce(
             access_key_id, iam_action, service, region, resource_arn=resource_arn, service_context=context
         )

@@ -111,6 +111,11 @@ impl World {
 
     /// Writes the plan of run `r-1` with these steps and nodes. Each node is selected by its name.
     pub(crate) fn plan(&self, steps: &Value, nodes: &[&str], timeout_seconds: u32) {
+        self.plan_for("1.11.16", steps, nodes, timeout_seconds);
+    }
+
+    /// Writes the plan for a version of dbt. Version 1 gets ids, and version 2 gets names.
+    pub(crate) fn plan_for(&self, dbt: &str, steps: &Value, nodes: &[&str], timeout_seconds: u32) {
         let nodes: Vec<Value> = nodes
             .iter()
             .map(|id| {
@@ -118,8 +123,13 @@ impl World {
                 json!({"id": id, "select": name(id), "relation": relation})
             })
             .collect();
+        self.plan_of(dbt, steps, &json!(nodes), timeout_seconds);
+    }
+
+    /// Writes the plan with these entries of `nodes`.
+    pub(crate) fn plan_of(&self, dbt: &str, steps: &Value, nodes: &Value, timeout_seconds: u32) {
         let plan = json!({
-            "version": 3, "run_id": "r-1", "release": "v1", "created_at": "2026-11-22T17:14:17Z",
+            "version": 3, "dbt_version": dbt, "run_id": "r-1", "release": "v1", "created_at": "2026-11-22T17:14:17Z",
             "triggers": [{"trigger": "load:shop.orders", "generation": 1, "reason": "1 object landed in orders/", "select": "tag:x"}],
             "steps": steps, "nodes": nodes, "writes": [], "reads": [], "timeout_seconds": timeout_seconds,
             "task": {"cluster": "c", "task_definition": "d", "container": "dbt", "subnets": [], "security_groups": [],

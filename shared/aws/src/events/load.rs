@@ -22,7 +22,10 @@ pub enum LoadMessage {
     /// An operator command for this stack, or for all.
     OperatorCommand(OperatorCommand),
     /// Landfall's own message: perform what is due.
-    Wake,
+    Wake {
+        /// The number of wakes in a row before this one.
+        chain: u32,
+    },
     /// A well-formed event that is no load.
     Ignored {
         /// The event's id.
@@ -98,7 +101,8 @@ fn of_event(value: &Value, stack: &str, received: Timestamp) -> Result<LoadMessa
     if value.get("source").and_then(Value::as_str) == Some("landfall")
         && value.get("detail-type").and_then(Value::as_str) == Some("Wake")
     {
-        return Ok(LoadMessage::Wake);
+        let chain = value.pointer("/detail/chain").and_then(Value::as_u64).unwrap_or_default();
+        return Ok(LoadMessage::Wake { chain: u32::try_from(chain).unwrap_or(u32::MAX) });
     }
     let envelope: Envelope = part("event", value)?;
     if envelope.id.is_empty() {

@@ -165,7 +165,10 @@ fn a_command_is_not_sent_after_sqs_received_it() {
 #[test]
 fn a_wake_message_needs_no_id() {
     let wake = json!({ "source": "landfall", "detail-type": "Wake", "detail": { "at": "2026-11-22T17:14:17Z" } });
-    assert_eq!(parse(&wake), Ok(vec![LoadMessage::Wake]));
+    assert_eq!(parse(&wake), Ok(vec![LoadMessage::Wake { chain: 0 }]));
+    let wake =
+        json!({ "source": "landfall", "detail-type": "Wake", "detail": { "at": "2026-11-22T17:14:17Z", "chain": 7 } });
+    assert_eq!(parse(&wake), Ok(vec![LoadMessage::Wake { chain: 7 }]));
 }
 
 #[test]

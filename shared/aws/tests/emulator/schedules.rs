@@ -51,8 +51,8 @@ async fn a_wake_waits_in_the_queue_until_its_time() {
     let url = sqs.create_queue().queue_name("loads").send().await.unwrap().queue_url.unwrap();
     let queue = emulator.clients().await.queue(&url);
     let now = clock::now();
-    queue.wake(now + jiff::SignedDuration::from_mins(5), now).await.unwrap();
-    queue.wake(now, now).await.unwrap();
+    queue.wake(now + jiff::SignedDuration::from_mins(5), now, 0).await.unwrap();
+    queue.wake(now, now, 0).await.unwrap();
     assert_eq!(queue.depth(&url).await.unwrap(), Depth { waiting: 1, in_flight: 0, delayed: 1 });
 }
 

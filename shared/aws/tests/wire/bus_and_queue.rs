@@ -42,14 +42,14 @@ async fn a_wake_is_a_delayed_message() {
     let stub = Stub::script(vec![Reply::json(200, &json!({ "MessageId": "1" }))]).await;
     let queue = stub.clients().await.queue("https://sqs.eu-west-1.amazonaws.com/111122223333/loads");
     let (now, at) = ("2026-11-22T17:00:00Z".parse().unwrap(), "2026-11-22T17:01:30Z".parse().unwrap());
-    queue.wake(at, now).await.unwrap();
+    queue.wake(at, now, 0).await.unwrap();
     let sent = stub.seen()[0].json();
     assert_eq!(sent["DelaySeconds"], 90);
     assert_eq!(sent["QueueUrl"], "https://sqs.eu-west-1.amazonaws.com/111122223333/loads");
     let body: serde_json::Value = serde_json::from_str(sent["MessageBody"].as_str().unwrap()).unwrap();
     assert_eq!(
         body,
-        json!({ "source": "landfall", "detail-type": "Wake", "detail": { "at": "2026-11-22T17:01:30Z" } })
+        json!({ "source": "landfall", "detail-type": "Wake", "detail": { "at": "2026-11-22T17:01:30Z", "chain": 0 } })
     );
 }
 

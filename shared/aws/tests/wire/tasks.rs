@@ -98,7 +98,10 @@ async fn the_call_has_exactly_the_plans_parameters() {
             ] }] },
             "propagateTags": "TASK_DEFINITION",
             "startedBy": "20261122t171417z-9f3a2c1b-0",
-            "tags": [{ "key": "landfall:run", "value": "20261122t171417z-9f3a2c1b-0" }],
+            "tags": [
+                { "key": "landfall:run", "value": "20261122t171417z-9f3a2c1b-0" },
+                { "key": "landfall:stack", "value": "shop" }
+            ],
             "taskDefinition": "arn:aws:ecs:eu-west-1:111122223333:task-definition/shop:7"
         })
     );
@@ -344,4 +347,24 @@ async fn stopping_a_task_that_no_longer_exists_succeeds() {
     let seen = stub.seen();
     assert_eq!(seen[0].json()["reason"].as_str().unwrap().len(), 255);
     assert_eq!(seen[1].json(), json!({ "cluster": CLUSTER, "task": TASK, "reason": "timed out" }));
+}
+
+#[tokio::test]
+async fn a_task_is_described_and_stopped_in_the_cluster_of_its_arn() {
+    let other = "arn:aws:ecs:eu-west-1:111122223333:task/old/0123456789abcdef0123456789abcdef";
+    let stub = Stub::start(|request| match request.operation() {
+        "DescribeTasks" => Reply::json(200, &json!({ "tasks": [], "failures": [] })),
+        _ => Reply::json(200, &json!({ "task": { "taskArn": TASK } })),
+    })
+    .await;
+    let tasks = tasks(&stub).await;
+    let arns = [task_arn(), TaskArn::parse(other).unwrap()];
+    tasks.describe(&arns).await.unwrap();
+    tasks.stop(stop(&arns[1], "timed out")).await.unwrap();
+    let clusters: Vec<String> = stub
+        .seen()
+        .iter()
+        .map(|call| call.json()["cluster"].as_str().unwrap().rsplit('/').next().unwrap().to_owned())
+        .collect();
+    assert_eq!(clusters, ["old", "shop", "old"]);
 }

@@ -16,13 +16,6 @@ pub(crate) struct Part {
     pub(crate) page: Option<Vec<u8>>,
 }
 
-impl Part {
-    /// Returns the order of parts: by release, then by read point. The newer part wins.
-    pub(crate) fn age(&self) -> (&ReleaseId, Timestamp) {
-        (&self.pending.release, self.pending.read_point)
-    }
-}
-
 /// A version of the site.
 #[derive(Debug, Clone)]
 pub(crate) struct Site {

@@ -99,13 +99,9 @@ impl<P: DecisionPorts> Engine<P> {
         if pending.is_empty() {
             return Ok(());
         }
-        let parts = parts(state, &pending).await?;
-        if !parts.is_empty() {
-            docs.put("index.html", ROOT_PAGE.as_bytes(), MediaType::Html).await?;
-            while !self.publish(docs, &parts).await? {
-                if deadline.is_over(&self.ports) {
-                    return Err(EngineError::DocsContended);
-                }
+        while !self.publish(state, docs, &pending).await? {
+            if deadline.is_over(&self.ports) {
+                return Err(EngineError::DocsContended);
             }
         }
         self.commit_from(snapshot, &Input::Published { docs: pending }, deadline).await?;
@@ -115,13 +111,29 @@ impl<P: DecisionPorts> Engine<P> {
 
 impl<P: Clock> Engine<P> {
     /// Writes one version and moves the pointer to it. Returns false if another invocation moved the pointer first.
-    async fn publish(&self, docs: &impl Files, parts: &[Part]) -> Result<bool, EngineError> {
+    /// Only one run's files are in memory at a time, beside the site.
+    async fn publish(
+        &self,
+        state: &impl Files,
+        docs: &impl Files,
+        pending: &[PendingDocs],
+    ) -> Result<bool, EngineError> {
         let pointer = docs.get(POINTER).await?;
-        let before = match &pointer {
+        let mut merged = match &pointer {
             Some(pointer) => Some(site(docs, &pointer.bytes).await?),
             None => None,
         };
-        let Some(site) = merge::merge(before, parts) else { return Ok(true) };
+        let mut oldest_first: Vec<&PendingDocs> = pending.iter().collect();
+        oldest_first.sort_by_key(|docs| (&docs.release, docs.read_point));
+        let mut found = false;
+        for pending in oldest_first {
+            if let Some(part) = part(state, pending).await? {
+                merged = merge::merge(merged, &[part]);
+                found = true;
+            }
+        }
+        let Some(site) = merged.filter(|_| found) else { return Ok(true) };
+        docs.put("index.html", ROOT_PAGE.as_bytes(), MediaType::Html).await?;
         let now = self.ports.now();
         let version = format!("{}-{}", compact_timestamp(now), self.ports.nonce());
         let key = |name: &str| format!("versions/{version}/{name}");
@@ -150,23 +162,18 @@ impl<P: Clock> Engine<P> {
     }
 }
 
-/// Reads what the runs left, oldest first. A run whose files are missing or malformed is left out: its nodes keep the docs that they had.
-async fn parts(state: &impl Files, pending: &[PendingDocs]) -> Result<Vec<Part>, EngineError> {
-    let mut parts = Vec::new();
-    for pending in pending {
-        let prefix = Plan::attempt_prefix(&pending.run, pending.attempt);
-        let get = async |name: &str| state.get(&format!("{prefix}{name}")).await;
-        let (catalog, manifest) = (get("catalog.json").await?, get("manifest.json").await?);
-        let json = |file: Option<FileVersion>| file.and_then(|file| serde_json::from_slice::<Value>(&file.bytes).ok());
-        let (Some(catalog), Some(manifest)) = (json(catalog), json(manifest)) else {
-            tracing::error!(run = %pending.run, "catalog.json or manifest.json is missing or malformed: the docs of this run are left out");
-            continue;
-        };
-        let page = get("index.html").await?.map(|file| file.bytes);
-        parts.push(Part { pending: pending.clone(), catalog, manifest, page });
-    }
-    parts.sort_by(|a, b| a.age().cmp(&b.age()));
-    Ok(parts)
+/// Reads what a run left. A run whose files are missing or malformed is left out: its nodes keep the docs that they had.
+async fn part(state: &impl Files, pending: &PendingDocs) -> Result<Option<Part>, EngineError> {
+    let prefix = Plan::attempt_prefix(&pending.run, pending.attempt);
+    let get = async |name: &str| state.get(&format!("{prefix}{name}")).await;
+    let json = |file: Option<FileVersion>| file.and_then(|file| serde_json::from_slice::<Value>(&file.bytes).ok());
+    let (catalog, manifest) = (json(get("catalog.json").await?), json(get("manifest.json").await?));
+    let (Some(catalog), Some(manifest)) = (catalog, manifest) else {
+        tracing::error!(run = %pending.run, "catalog.json or manifest.json is missing or malformed: the docs of this run are left out");
+        return Ok(None);
+    };
+    let page = get("index.html").await?.map(|file| file.bytes);
+    Ok(Some(Part { pending: pending.clone(), catalog, manifest, page }))
 }
 
 /// Reads the version that the pointer names.

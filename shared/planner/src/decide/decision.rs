@@ -43,6 +43,8 @@ pub fn decide(board: &Board, input: &Input<'_>, context: &Context<'_>) -> Decisi
         Input::Revoked { run, attempt } => state.revoked(run, *attempt),
         Input::Claimed { run, attempt, task_arn } => state.claimed(run, *attempt, task_arn),
         Input::Stopped(stop) => state.stopped(stop),
+        Input::Missing(stop) => state.missing(stop),
+        Input::Known { runs } => state.known(runs),
         Input::Recover(recovered) => state.recover(recovered),
         Input::LedgerCleaned { ledger } => {
             state.board.ledger_cleaned_to = state.board.ledger_cleaned_to.take().max(Some(ledger.clone()));

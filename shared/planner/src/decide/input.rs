@@ -77,6 +77,13 @@ pub enum Input<'a> {
     },
     /// A task stopped.
     Stopped(Box<StoppedTask>),
+    /// ECS does not know the task of a running attempt. What is known of it is as if it had stopped.
+    Missing(Box<StoppedTask>),
+    /// ECS knows the tasks of these runs, although it did not before.
+    Known {
+        /// The ids of the runs.
+        runs: Vec<RunId>,
+    },
     /// The board was restored from an older version.
     Recover(Box<RecoveryInput>),
     /// Ledger objects off the chain were deleted up to this object.

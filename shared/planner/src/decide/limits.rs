@@ -24,6 +24,15 @@ pub const REPEAT_FOR: SignedDuration = SignedDuration::from_mins(50);
 /// A task that runs this much longer than `runs.timeout` is stopped. Its supervisor normally ends it in time, so it
 /// has lost the supervisor or never got its image.
 pub const OVERDUE_AFTER: SignedDuration = SignedDuration::from_mins(10);
+/// How often `DescribeTasks` must answer that it does not know a task before the task counts as stopped. One answer
+/// proves nothing: the call is eventually consistent, and may ask another cluster.
+pub(super) const MISSING_TIMES: u32 = 3;
+/// Answers closer together than this count once.
+pub(super) const MISSING_APART: SignedDuration = SignedDuration::from_secs(50);
+/// The least time from the first of these answers to the last.
+pub(super) const MISSING_FOR: SignedDuration = SignedDuration::from_mins(5);
+/// The least age of the claim. ECS shows a stopped task for about an hour.
+pub(super) const MISSING_AFTER: SignedDuration = SignedDuration::from_hours(1);
 /// How many operator commands the board remembers to detect duplicates. One that is delivered again after as many
 /// others is executed again.
 pub const COMMANDS_KEPT: usize = 64;

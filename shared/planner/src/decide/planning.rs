@@ -1,5 +1,7 @@
 //! Planning: freezes a plan and adds its run to the board.
 
+use std::collections::BTreeMap;
+
 use landfall_select::Command;
 
 use super::{
@@ -7,8 +9,9 @@ use super::{
     run_kind::loads_first, runnable_nodes::Split,
 };
 use crate::{
-    Attempt, BacklogEntry, EntryStage, LedgerOutcome, LedgerSubject, OrdinalSet, PLAN_VERSION, Plan, PlannedNode,
-    PlannedTrigger, Quarantine, Release, Run, RunId, RunTrigger, Selection, Step, TaskSettings, Trigger, WaitingNode,
+    Attempt, BacklogEntry, EntryStage, LedgerOutcome, LedgerSubject, NodeId, OrdinalSet, PLAN_VERSION, Plan,
+    PlannedNode, PlannedTrigger, Quarantine, Release, Run, RunId, RunTrigger, Selection, Step, TaskSettings, Trigger,
+    WaitingNode,
     release::NodeKind,
     release::{self, ExactSelectionError},
 };
@@ -29,6 +32,7 @@ impl DecisionBuilder<'_> {
             run_id: run_id.clone(),
             release: release.id().clone(),
             created_at: self.now,
+            dbt_version: release.index.metadata().dbt_version.clone(),
             triggers,
             steps,
             nodes: planned_nodes(release, &split.run),
@@ -168,7 +172,7 @@ impl DecisionBuilder<'_> {
             let nodes = planned_nodes(release, &sources);
             steps.push(Step::Freshness {
                 sources: release.ids(&sources),
-                select: nodes.into_iter().map(|node| node.select).collect(),
+                select: nodes.into_iter().map(|node| node.select).filter(|text| !text.is_empty()).collect(),
             });
         }
         let executed = of_kind(&|kind| kind != NodeKind::Source);
@@ -235,21 +239,25 @@ fn selectors_of(release: &Release, trigger: &Trigger) -> Option<(Vec<String>, Ve
 }
 
 fn planned_nodes(release: &Release, run: &OrdinalSet) -> Vec<PlannedNode> {
-    let mut nodes: Vec<PlannedNode> = run
-        .iter()
-        .filter_map(|ordinal| {
-            let vertex = release.vertex(ordinal)?;
-            let node = release.index.node(vertex.ix)?;
-            let relation = vertex.relation.filter(|_| vertex.kind != NodeKind::Source);
-            Some(PlannedNode {
-                id: release.id_of(ordinal)?.clone(),
-                select: release::node_expression(&node),
-                relation: relation.and_then(|r| release.compiled.relations.get(usize::try_from(r).ok()?).cloned()),
-            })
+    let mut ordinals: Vec<(&NodeId, u32)> =
+        run.iter().filter_map(|ordinal| Some((release.id_of(ordinal)?, ordinal))).collect();
+    ordinals.sort_unstable();
+    let named = release::names_nodes(release, ordinals.len());
+    let parents = release::parents_for_batches(release, run);
+    let positions: BTreeMap<u32, u32> = ordinals.iter().zip(0..).map(|((_, ordinal), at)| (*ordinal, at)).collect();
+    let planned = ordinals.iter().filter_map(|(id, ordinal)| {
+        let vertex = release.vertex(*ordinal)?;
+        let node = release.index.node(vertex.ix)?;
+        let relation = vertex.relation.filter(|_| vertex.kind != NodeKind::Source);
+        let parents = parents.get(ordinal).into_iter().flatten();
+        Some(PlannedNode {
+            id: (*id).clone(),
+            select: if named { release::node_expression(&node) } else { String::new() },
+            parents: parents.filter_map(|parent| positions.get(parent).copied()).collect(),
+            relation: relation.and_then(|r| release.compiled.relations.get(usize::try_from(r).ok()?).cloned()),
         })
-        .collect();
-    nodes.sort_by(|a, b| a.id.cmp(&b.id));
-    nodes
+    });
+    planned.collect()
 }
 
 fn waiting_nodes(release: &Release, split: &Split) -> Vec<WaitingNode> {

@@ -16,11 +16,11 @@ use super::{
     limits::MAX_ATTEMPTS,
     missing_parents::nodes_missing_parents,
     run_kind::{RunKind, run_kind},
-    stopped_task::{StoppedTask, missing_task_counts_as_stopped},
+    stopped_task::{StoppedTask, missing_counts_as_stopped},
 };
 use crate::{
-    BacklogEntry, Board, DatasetLoaded, DatasetName, DatasetState, EventHash, ObjectEvent, OrdinalSet, Release, Run,
-    RunResult, SchedulesState, TaskArn, Trigger,
+    BacklogEntry, Board, DatasetLoaded, DatasetName, DatasetState, EventHash, MissingTask, ObjectEvent, OrdinalSet,
+    Release, Run, RunResult, SchedulesState, TaskArn, Trigger,
 };
 
 /// The replaceable rules of a decision. `tests/simulation` replaces them one at a time.
@@ -173,9 +173,16 @@ pub trait Rules: fmt::Debug + Send + Sync {
         false
     }
 
-    /// Whether a task that ECS does not know counts as stopped, so that its leases end (L9).
-    fn missing_task_counts_as_stopped(&self, claimed_at: Timestamp, now: Timestamp) -> bool {
-        missing_task_counts_as_stopped(claimed_at, now)
+    /// Whether a task that ECS does not know counts as stopped (L3). `claimed_at` is the time of the attempt's claim, or
+    /// of the attempt if it has none.
+    fn missing_counts_as_stopped(
+        &self,
+        run: &Run,
+        missing: MissingTask,
+        claimed_at: Timestamp,
+        now: Timestamp,
+    ) -> bool {
+        missing_counts_as_stopped(run, missing, claimed_at, now)
     }
 
     /// Whether every decision is checked against the [invariants](crate::invariants) where debug assertions are on.

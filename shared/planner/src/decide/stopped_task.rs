@@ -1,8 +1,9 @@
 //! A task that stopped, or that ECS no longer knows.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use crate::{ClaimRecord, RunId, RunResult, StopClass, TaskArn};
+use super::limits::{MISSING_AFTER, MISSING_FOR, MISSING_TIMES, OVERDUE_AFTER};
+use crate::{ClaimRecord, MissingTask, Run, RunId, RunResult, StopClass, TaskArn};
 
 /// What is known of a stopped task.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,8 +26,16 @@ pub struct StoppedTask {
     pub result: Option<RunResult>,
 }
 
-/// Whether a task that ECS does not know counts as stopped: once its claim is an hour old. ECS forgets a stopped task
-/// after about an hour, and may not know a new one yet.
-pub fn missing_task_counts_as_stopped(claimed_at: Timestamp, now: Timestamp) -> bool {
-    now.duration_since(claimed_at) >= jiff::SignedDuration::from_hours(1)
+/// Whether a task that ECS does not know counts as stopped.
+pub(super) fn missing_counts_as_stopped(
+    run: &Run,
+    missing: MissingTask,
+    claimed_at: Timestamp,
+    now: Timestamp,
+) -> bool {
+    // landfall-task ends the attempt at its time limit, and the sweep stops a task that is overdue.
+    let may_run_for = SignedDuration::from_secs(run.timeout_seconds.into()) + OVERDUE_AFTER;
+    missing.times >= MISSING_TIMES
+        && now.duration_since(missing.since) >= MISSING_FOR
+        && now.duration_since(claimed_at) >= MISSING_AFTER.max(may_run_for)
 }

@@ -20,6 +20,7 @@ pub use ledger::{
     FailedNode, LEDGER_VERSION, LedgerHeader, LedgerLine, LedgerObject, LedgerOutcome, LedgerSubject, ObjectLoad,
     RunTrigger, ledger_key,
 };
+pub(crate) use plan::selects_by_id;
 pub use plan::{
     ATTEMPT_VARIABLE, PLAN_VARIABLE, PLAN_VERSION, Plan, PlannedNode, PlannedTrigger, RunTaskCall, Selection, Step,
     TaskSettings, WaitingNode,

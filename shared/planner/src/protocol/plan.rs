@@ -37,6 +37,9 @@ pub struct Plan {
     pub release: ReleaseId,
     /// The time of the planner's decision.
     pub created_at: Timestamp,
+    /// The version of dbt that wrote the release's manifest, such as "1.11.16". It decides how dbt is given the nodes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dbt_version: Option<String>,
     /// The triggers whose pending nodes this run completes, each with the reason.
     pub triggers: Vec<PlannedTrigger>,
     /// The steps in order. A failed step ends the run, except that [`Step::Docs`] also follows a failed build.
@@ -81,8 +84,14 @@ pub struct PlannedTrigger {
 pub struct PlannedNode {
     /// The node's unique id.
     pub id: NodeId,
-    /// An expression in dbt's syntax that selects this node with `--indirect-selection empty`.
+    /// An expression in dbt's syntax that selects this node with `--indirect-selection empty`. Large plans for dbt 1.x
+    /// leave it out, because there dbt gets the ids.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub select: String,
+    /// The nearest planned ancestors, as positions in [`Plan::nodes`]. Only large plans for dbt v2 have them, because
+    /// their names may need several dbt commands.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parents: Vec<u32>,
     /// The lease key of the relation that the node writes, if it writes one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub relation: Option<String>,
@@ -113,7 +122,8 @@ pub enum Step {
     Freshness {
         /// The sources' unique ids, sorted.
         sources: Vec<NodeId>,
-        /// The `--select` arguments, one per element.
+        /// The `--select` arguments, one per element, as in [`Selection`].
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
         select: Vec<String>,
     },
     /// `dbt build` of exactly these nodes.
@@ -124,14 +134,17 @@ pub enum Step {
     Docs,
 }
 
-/// A set of nodes, and the arguments with which dbt selects exactly this set (with `--indirect-selection empty`). The
-/// planner checked that on the release's index. An attempt that runs fewer nodes uses their [`PlannedNode::select`]
-/// instead.
+/// A set of nodes.
+///
+/// dbt 1.x gets the ids ([`Plan::selects_by_id`]), and the arguments here are for the operator only. Large plans leave
+/// them out. dbt v2 gets the arguments, which select exactly this set with `--indirect-selection empty`. The planner
+/// checked that on the release's index. An attempt that runs fewer nodes uses their [`PlannedNode::select`] instead.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Selection {
     /// The nodes' unique ids, sorted.
     pub nodes: Vec<NodeId>,
     /// The `--select` arguments, one per element.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub select: Vec<String>,
     /// The `--exclude` arguments, one per element.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -193,6 +206,13 @@ impl Plan {
         FORMAT.read(bytes)
     }
 
+    /// Returns whether dbt gets the ids of the nodes, by `--select result:error` and a generated `run_results.json`. dbt
+    /// 1.x reads it in time proportional to the number of nodes, where names cost the product of both numbers. dbt v2
+    /// selects nothing that way.
+    pub fn selects_by_id(&self) -> bool {
+        selects_by_id(self.dbt_version.as_deref())
+    }
+
     /// Returns the prefix of an attempt's objects, with the closing slash.
     pub fn attempt_prefix(run: &RunId, attempt: u32) -> String {
         format!("runs/{run}/{attempt}/")
@@ -213,6 +233,11 @@ impl Plan {
             ]),
         }
     }
+}
+
+/// Returns whether that version of dbt is 1.x. A manifest without a version is from 1.x, because v2 always writes one.
+pub(crate) fn selects_by_id(dbt_version: Option<&str>) -> bool {
+    dbt_version.is_none_or(|version| version.split('.').next() == Some("1"))
 }
 
 /// Returns the token of one attempt. If attempts shared a token, ECS would answer the second with the stopped task of

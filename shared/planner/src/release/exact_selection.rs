@@ -1,13 +1,13 @@
 //! Selecting exactly the planned nodes in dbt's syntax. Landfall's own selector evaluates each selection on the
 //! release's index, and only a selection that yields the planned set goes into a plan.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use landfall_manifest::{Index, Node, NodeIx, ResourceType};
 use landfall_select::{Command, IndirectSelection, Request, select};
 
 use super::compile_selections::dialect;
-use crate::{NodeId, OrdinalSet, Release, Selection};
+use crate::{NodeId, OrdinalSet, Release, Selection, protocol};
 
 /// Nodes that dbt's selection syntax cannot separate from others.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -18,6 +18,11 @@ pub(crate) struct ExactSelectionError {
     /// The nodes that are selected with them.
     pub(crate) others: String,
 }
+
+/// From this many nodes on, a plan for dbt v2 has the parents of each node: the names may not fit into one command.
+const NODES_IN_BATCHES: usize = 5_000;
+/// The most nodes that a selection for dbt 1.x names for the operator. dbt itself gets the ids.
+const NODES_SHOWN: usize = 100;
 
 /// Resource types that `dbt build` and `dbt test` execute or report although no plan names them.
 const ALWAYS_EXCLUDED: [&str; 3] = ["resource_type:unit_test", "resource_type:exposure", "resource_type:saved_query"];
@@ -44,12 +49,45 @@ fn mask_syntax_characters(part: &str) -> String {
         .collect()
 }
 
+/// Returns whether dbt gets the ids of a release's nodes, not their names.
+pub(crate) fn selects_by_id(release: &Release) -> bool {
+    protocol::selects_by_id(release.index.metadata().dbt_version.as_deref())
+}
+
+/// Returns whether a plan of this many nodes has the expression of each.
+pub(crate) fn names_nodes(release: &Release, nodes: usize) -> bool {
+    !selects_by_id(release) || nodes <= NODES_SHOWN
+}
+
+/// Returns the nearest ancestors in the set of each of its nodes, in ascending order. Empty unless dbt may need several
+/// commands for the set. The names of 80,000 nodes fit into one, where Linux allows the most.
+pub(crate) fn parents_for_batches(release: &Release, set: &OrdinalSet) -> BTreeMap<u32, Vec<u32>> {
+    if selects_by_id(release) || set.iter().count() < NODES_IN_BATCHES {
+        return BTreeMap::new();
+    }
+    let graph = release.graph();
+    let nearest = |ordinal: u32| {
+        let mut seen = BTreeSet::new();
+        let mut found = BTreeSet::new();
+        let mut stack = graph.parents(ordinal).to_vec();
+        while let Some(at) = stack.pop() {
+            if set.contains(at) {
+                found.insert(at);
+            } else if seen.insert(at) {
+                stack.extend(graph.parents(at));
+            }
+        }
+        found.into_iter().collect()
+    };
+    set.iter().map(|ordinal| (ordinal, nearest(ordinal))).collect()
+}
+
 /// Returns a selection of exactly these nodes. `written` is the `--select` and `--exclude` of landfall.yml. It is used
 /// where it yields the same set, because it is easier to read than a list of nodes.
 ///
 /// # Errors
 ///
-/// Fails if the syntax cannot separate one of the nodes from another node of the release.
+/// Fails if dbt v2 needs names and the syntax cannot separate one of the nodes from another node of the release.
 pub(crate) fn exact_selection(
     release: &Release,
     nodes: &OrdinalSet,
@@ -69,7 +107,13 @@ pub(crate) fn exact_selection(
     let expressions = |set: &mut dyn Iterator<Item = &NodeIx>| -> Vec<String> {
         set.filter_map(|ix| index.node(*ix)).map(|node| node_expression(&node)).collect()
     };
+    if !names_nodes(release, ids.len()) {
+        return Ok(Selection { nodes: ids, ..Selection::default() });
+    }
     let select = expressions(&mut wanted.iter());
+    if selects_by_id(release) {
+        return Ok(Selection { nodes: ids, select, ..Selection::default() });
+    }
     let mut exclude = Vec::new();
     let mut selected = evaluate(index, &select, &exclude, command).unwrap_or_default();
     if selected != wanted {

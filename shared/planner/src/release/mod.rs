@@ -16,7 +16,9 @@ mod wanted_schedules;
 
 pub use compile::{CompileError, CompileInput, compile};
 pub use compiled::{COMPILED_VERSION, Compiled, Dataset, Job};
-pub(crate) use exact_selection::{ExactSelectionError, exact_selection, node_expression};
+pub(crate) use exact_selection::{
+    ExactSelectionError, exact_selection, names_nodes, node_expression, parents_for_batches,
+};
 pub(crate) use graph::NodeKind;
 pub use loaded_release::{LoadReleaseError, Release};
 pub use wanted_schedules::WantedSchedule;

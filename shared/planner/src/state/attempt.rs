@@ -24,9 +24,23 @@ pub struct Attempt {
     /// How its task stopped, once it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class: Option<StopClass>,
+    /// The recent answers that ECS does not know its task. Absent if ECS knew it at the last time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<MissingTask>,
     /// How the last task of the attempts before stopped. A permanent cause is not tried a third time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class_before: Option<StopClass>,
+}
+
+/// Answers of `DescribeTasks` that it does not know a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MissingTask {
+    /// When the first of them came.
+    pub since: Timestamp,
+    /// When the last of them was counted.
+    pub last: Timestamp,
+    /// How many were counted.
+    pub times: u32,
 }
 
 /// What happens with an attempt.
@@ -65,7 +79,16 @@ impl Attempt {
 
     /// An attempt of which nothing is known but its state.
     pub fn new(number: u32, since: Timestamp, state: AttemptState) -> Self {
-        Self { number, since, state, problems: Vec::new(), after_failures: 0, class: None, class_before: None }
+        Self {
+            number,
+            since,
+            state,
+            problems: Vec::new(),
+            after_failures: 0,
+            class: None,
+            missing: None,
+            class_before: None,
+        }
     }
 
     /// The attempt after this one, decided now, to be started no earlier than `pause` from now.

@@ -8,7 +8,7 @@ mod recent_events;
 mod schedules;
 mod stored_board;
 
-pub use attempt::{Attempt, AttemptState};
+pub use attempt::{Attempt, AttemptState, MissingTask};
 pub use backlog::{BacklogEntry, EntryStage, PendingNodes, Quarantine};
 pub use board::{
     Announcement, BOARD_KEY, BOARD_VERSION, Board, Budget, CommandHistory, DatasetState, DeadLetters, DocsState,

@@ -84,6 +84,7 @@ async fn ledger(ports: &impl Ports) {
 fn plan(ports: &impl Ports, run: &RunId, at: Timestamp) -> Plan {
     Plan {
         version: PLAN_VERSION,
+        dbt_version: None,
         run_id: run.clone(),
         release: ReleaseId::parse("r1").unwrap(),
         created_at: at,

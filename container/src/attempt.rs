@@ -6,9 +6,7 @@ use std::{
     time::Duration,
 };
 
-use landfall_planner::{
-    EventWindow, NodeId, NodeResult, Outcome, Plan, RunResult, Step, StepResult, UnfinishedBatches,
-};
+use landfall_planner::{EventWindow, NodeId, NodeResult, Outcome, Plan, Step, StepResult};
 use tokio::time::Instant;
 
 use crate::{
@@ -33,6 +31,7 @@ use crate::{
 mod batch_failures;
 mod catch_panic;
 mod dbt_command;
+mod earlier_attempts;
 mod output;
 mod workspace;
 use catch_panic::catch_panic;
@@ -209,38 +208,6 @@ impl<S: Store> Attempt<'_, S> {
         } else {
             (Instant::now() >= self.deadline).then_some(StopReason::Deadline)
         }
-    }
-
-    /// Reads what earlier attempts left of microbatch models, and returns the planned nodes that succeeded according to the results of earlier attempts. If an attempt has no
-    /// usable result, its nodes run again.
-    async fn succeeded_nodes(&mut self) -> BTreeSet<NodeId> {
-        let mut done = BTreeSet::new();
-        let left = self.plan.unfinished_batches.iter();
-        self.unfinished = left
-            .map(|(id, windows)| (id.clone(), UnfinishedBatches { windows: windows.clone(), others_built: false }))
-            .collect();
-        for earlier in 1..self.config.attempt {
-            let key = RunResult::key(&self.plan.run_id, earlier);
-            let result = match self.store.get(&key).await {
-                Ok(Some(bytes)) => RunResult::from_json(&bytes).map_err(|error| error.to_string()),
-                Ok(None) => Err("it left no result.json".to_owned()),
-                Err(error) => Err(error.to_string()),
-            };
-            match result {
-                Ok(result) => {
-                    let built: Vec<NodeId> =
-                        result.nodes.into_iter().filter(|node| node.status.is_success()).map(|node| node.id).collect();
-                    self.unfinished.retain(|id, _| !built.contains(id));
-                    self.unfinished.extend(result.unfinished_batches);
-                    done.extend(built);
-                }
-                Err(reason) => self
-                    .console
-                    .print(&format!("no result of attempt {earlier}: {reason}; the nodes that it built run again")),
-            }
-        }
-        done.retain(|id| self.planned.contains(id));
-        done
     }
 
     /// Downloads the release's partial parse, which saves minutes in a large project. dbt itself checks that it fits.

@@ -1,8 +1,8 @@
 //! Loads and operator commands, in batches, from the queue to the board.
 //!
 //! A batch is one decision. The handler succeeds only after the compare-and-swap; if that fails, SQS delivers the whole batch again. A malformed message
-//! fails alone (`ReportBatchItemFailures`), and after several receipts SQS moves it to the dead-letter queue. Each receipt is decided, because an
-//! earlier one may have failed with its batch; the board knows which messages are recorded.
+//! fails alone (`ReportBatchItemFailures`), and after several receipts SQS moves it to the dead-letter queue. Each
+//! receipt is decided, because an earlier one may have failed with its batch. The board knows the recorded messages.
 //! <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>
 
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};

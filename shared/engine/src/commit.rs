@@ -148,8 +148,8 @@ impl<P: LedgerStore> Engine<P> {
     }
 }
 
-/// Reads back a board that is about to be written, in builds with debug assertions. After a board that cannot be read back, every function of the
-/// stack fails.
+/// Reads back a board that is about to be written, in builds with debug assertions. After a board that cannot be read
+/// back, every function of the stack fails.
 pub(crate) fn read_back(board: &Board, releases: [Option<&Release>; 2]) -> Result<(), EngineError> {
     if !cfg!(debug_assertions) {
         return Ok(());

@@ -21,8 +21,8 @@ use crate::{ClaimRecord, DeadLetterCounts, DescribedTasks, EngineError, ReadBoar
 /// The clock and randomness.
 #[expect(async_fn_in_trait, reason = "each user names its type; none needs the futures to be Send")]
 pub trait Clock {
-    /// Returns S3's time: that of its last reply, plus what passed since. Decisions use no other clock, because the clock of a function or a laptop
-    /// may be wrong.
+    /// Returns S3's time: that of its last reply, plus what passed since. Decisions use no other clock, because the
+    /// clock of a function or a laptop may be wrong.
     fn now(&self) -> Timestamp;
     /// Returns the time of this process's own clock, for its deadline only.
     fn process_time(&self) -> Timestamp;

@@ -28,7 +28,8 @@ impl<P: Ports> Engine<P> {
         if self.is_cleanup_due() { self.clean_up(snapshot, deadline).await } else { Ok(snapshot.board) }
     }
 
-    /// Asks on-release for the job schedules until they are those of the release in place: its own call may have failed, or ended midway.
+    /// Asks on-release for the job schedules until they are those of the release in place: its own call may have failed,
+    /// or ended midway.
     async fn ask_for_schedules(&self, board: &Board) {
         let Some(release) = board.release.as_ref().filter(|_| board.schedules.need_a_writer(self.ports.now())) else {
             return;

@@ -1,7 +1,7 @@
 //! S3's clock, as its replies show it.
 //!
-//! The clocks of functions and laptops may be wrong. S3's is the one by which claims and boards are compared, so a decision takes the time from it:
-//! the `Date` of the last reply, plus what has passed in this process since.
+//! The clocks of functions and laptops may be wrong. Claims and boards are compared by S3's clock, so a decision takes
+//! the time from it: the `Date` of the last reply, plus what has passed in this process since.
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/RESTCommonResponseHeaders.html>
 
 use std::{
@@ -36,7 +36,8 @@ impl Seen {
 
 static LAST: Mutex<Option<Seen>> = Mutex::new(None);
 
-/// Returns S3's time; none before the first reply in this process. It is up to a second and the way of the reply late, and never early.
+/// Returns S3's time; none before the first reply in this process. It is late by up to a second and the duration of the
+/// reply, and never early.
 pub fn s3_time() -> Option<Timestamp> {
     let seen = *LAST.lock().unwrap_or_else(PoisonError::into_inner);
     seen.map(|seen| seen.now(seen.at.elapsed()))

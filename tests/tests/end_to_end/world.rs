@@ -21,6 +21,8 @@ use landfall::{
 };
 use landfall_planner::{Board, LedgerLine, LedgerOutcome, LedgerSubject, Plan, RunId, RunResult};
 
+mod warehouse;
+
 /// The longest wait for one thing, on a machine that is busy with other tests.
 const DEADLINE: Duration = Duration::from_mins(4);
 const INTERVAL: Duration = Duration::from_millis(200);
@@ -79,14 +81,7 @@ impl World {
     /// Releases the project for the first time, and waits until what needs no load is built. The example's seed is in the
     /// warehouse before, and the release adopts it: this saves each test a run of dbt.
     pub(crate) async fn release_first(&self, variables: BTreeMap<String, String>) {
-        let seed = self.project.path().join("seeds/countries.csv");
-        if seed.is_file() {
-            let code = "import duckdb, sys\n\
-                database = duckdb.connect(sys.argv[1])\n\
-                database.execute('create schema analytics')\n\
-                database.execute(f\"create table analytics.countries as from read_csv('{sys.argv[2]}')\")";
-            self.python(code, &[&self.warehouse, &seed]);
-        }
+        self.adopt_seed();
         self.release(variables).await;
         let ended = self.settled(0).await.len();
         self.ended_before.store(ended, Ordering::Relaxed);
@@ -339,29 +334,6 @@ impl World {
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "{arguments:?}:\n{out}\n{err}");
         out.into_owned()
-    }
-
-    /// The first value that a query of the warehouse returns. DuckDB itself runs it.
-    pub(crate) fn query(&self, sql: &str) -> String {
-        self.query_in(&self.warehouse, sql)
-    }
-
-    /// The first value that a query of files returns.
-    pub(crate) fn query_files(&self, sql: &str) -> String {
-        self.query_in(Path::new(":memory:"), sql)
-    }
-
-    fn query_in(&self, database: &Path, sql: &str) -> String {
-        let code = "import duckdb, sys\n\
-            print(duckdb.connect(sys.argv[1], read_only=sys.argv[1] != ':memory:').execute(sys.argv[2]).fetchone()[0])";
-        self.python(code, &[database, Path::new(sql)])
-    }
-
-    /// Runs Python code with the packages of the dbt environment, and returns its output.
-    fn python(&self, code: &str, arguments: &[&Path]) -> String {
-        let output = Command::new(&self.python).args(["-c", code]).args(arguments).output().unwrap();
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 }
 

@@ -6,18 +6,17 @@
 //! - [`input`] holds what happened and what is known. [`decision`] holds `decide` itself, [`limits`] the numbers and
 //!   [`mod@due`] the times that rules share.
 //! - [`load_events`]: an event of a load opens or joins a backlog entry, or is covered, unmapped or ignored (L1, L5).
-//!   [`readiness`]: when a load is complete. [`outside_times`] and [`event_times`]:
-//!   how far the times of other systems are trusted.
+//!   [`readiness`]: when a load is complete. [`outside_times`] and [`event_times`]: how far the times of other systems
+//!   are trusted.
 //! - [`admission`]: ready backlog entries become runs as far as leases allow (L3, L4, L9). [`admission_queue`] finds
 //!   what keeps the others, and [`mod@wait_reasons`] explains it to operators. [`missing_parents`] finds nodes whose
-//!   parents were never built, [`runnable_nodes`] what of a selection can run, [`available_ancestors`] what it builds beside it,
-//!   and [`mod@run_kind`] what a run does. [`lease_index`] filters thousands of entries quickly. [`fairness`] checks the order of
-//!   a decision. [`planning`] freezes a plan.
+//!   parents were never built, [`runnable_nodes`] what of a selection can run, [`available_ancestors`] what it builds
+//!   beside it, and [`mod@run_kind`] what a run does. [`lease_index`] filters thousands of entries quickly. [`fairness`]
+//!   checks the order of a decision. [`planning`] freezes a plan.
 //! - [`attempts`]: a task was started, refused or revoked. [`settlement`]: a task stopped, and its run completes
 //!   nodes or is tried again (L2, L6, L7). [`full_refresh`]: incremental models that failed are rebuilt from nothing.
 //! - [`releases`], [`jobs`] and [`commands`]: the other triggers, and operator commands. [`job_schedules`]: who
-//!   changes schedules. [`recovery`]: a restored
-//!   board.
+//!   changes schedules. [`recovery`]: a restored board.
 //! - [`rules`]: the rules that a mutant of the simulation replaces.
 //! - [`mod@effects`]: what the board asks every function to do.
 
